@@ -1,0 +1,42 @@
+# Short names of real commands. `make demo`, `make test`; MODEL picks one of the README's models.
+MODEL ?= hanlp_ner
+SAVED = mlflow_models/models/$(MODEL)
+PORT ?= 8080
+BIN = .venv/bin
+
+.PHONY: setup demo build serve image test lint bench pins
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt pyproject.toml
+	python3 -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
+	$(BIN)/uv pip install --python $(BIN)/python --requirements requirements.txt --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/python -m zoo.demo $(MODEL) $(if $(JSON),--json)
+
+build: setup
+	$(BIN)/python mlflow_models/$(MODEL)/build.py
+
+serve: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow models serve --model-uri $(SAVED) --port $(PORT) --env-manager local
+
+image: setup
+	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL) --env-manager local
+
+test: setup
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+pins:
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt
+	for file in mlflow_models/*/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done

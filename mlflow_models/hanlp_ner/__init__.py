@@ -1,0 +1,1 @@
+"""Chinese named entities, with HanLP checkpoints."""

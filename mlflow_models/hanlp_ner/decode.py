@@ -1,0 +1,150 @@
+"""From scores to entities: Viterbi, tags to spans, dictionary words.
+
+These restate what HanLP does after its network, without torch; the tests hold them equal to HanLP.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Span(NamedTuple):
+    """An entity of `type` over characters `start` to `end` (exclusive)."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True)
+class Crf:
+    """Scores of a linear-chain conditional random field (Lafferty et al., 2001).
+
+    Attributes:
+        start, end: Score of a tag in the first and in the last place, `(tags,)`.
+        transitions: Score of going from a tag (row) to the next (column), `(tags, tags)`.
+    """
+
+    start: NDArray[np.float32]
+    transitions: NDArray[np.float32]
+    end: NDArray[np.float32]
+
+    def decode(
+        self, scores: NDArray[np.float32], lengths: Sequence[int]
+    ) -> list[NDArray[np.int64]]:
+        """The best tag sequences (Viterbi) of a batch.
+
+        Args:
+            scores: Emission scores, `(batch, length, tags)`.
+            lengths: The true length of each sequence; at least 1.
+
+        Returns:
+            For each sequence its tag indices, `(length,)`.
+        """
+        batch, longest, _ = scores.shape
+        best = self.start + scores[:, 0]  # (batch, tags)
+        history = np.empty((longest, *best.shape), dtype=np.int64)
+        last = np.asarray(lengths)[:, None]
+        for step in range(1, longest):
+            paths = best[:, :, None] + self.transitions  # (batch, from, to)
+            history[step] = paths.argmax(axis=1)
+            moved = paths.max(axis=1) + scores[:, step]
+            best = np.where(step < last, moved, best)
+        rows = np.arange(batch)
+        tags = np.empty((longest, batch), dtype=np.int64)
+        tags[-1] = (best + self.end).argmax(axis=1)
+        for step in range(longest - 1, 0, -1):
+            # Past its end a sequence hands its last tag down unchanged.
+            before = history[step][rows, tags[step]]
+            tags[step - 1] = np.where(step < last[:, 0], before, tags[step])
+        return [tags[:length, row] for row, length in enumerate(lengths)]
+
+
+class TagSet:
+    """Turns tag indices into spans.
+
+    Args:
+        tags: The vocabulary, such as `["O", "B-PERSON", ...]`, in BIO, BIOES (IOBES) or BMES.
+    """
+
+    def __init__(self, tags: Sequence[str]) -> None:
+        self.tags = list(tags)
+        self._prefix = [tag[:1] for tag in tags]
+        self._type = ["" if tag == "O" else tag[2:] for tag in tags]
+        self._inside = np.array([tag != "O" for tag in tags])
+
+    def spans(self, indices: NDArray[np.int64], offset: int = 0) -> list[Span]:
+        """The entities in a sequence of tags, by the rules of `conlleval` as HanLP has them.
+
+        Rules matter where the sequence is not well formed (an I after an O starts an entity, a
+        change of type ends one).
+
+        Args:
+            indices: Tag indices, `(length,)`.
+            offset: Added to the offsets of the spans.
+        """
+        spans: list[Span] = []
+        before, type_before, start, stop = "O", "", 0, -1
+        for place in np.flatnonzero(self._inside[indices]).tolist():
+            tag = indices[place]
+            prefix, type_ = self._prefix[tag], self._type[tag]
+            if place != stop:  # an O stands between
+                if before != "O":
+                    spans.append(Span(start + offset, stop + offset, type_before))
+                before, type_before = "O", ""
+            changed = type_ != type_before
+            if before != "O" and (changed or before in "ES" or (before in "BI" and prefix in "BS")):
+                spans.append(Span(start + offset, stop + offset, type_before))
+            if changed or prefix in "BS" or (before in "ESO" and prefix in "EI"):
+                start = place
+            before, type_before, stop = prefix, type_, place + 1
+        if before != "O":
+            spans.append(Span(start + offset, stop + offset, type_before))
+        return spans
+
+
+class Dictionary:
+    """Words that must come out as entities of a given type, by longest match from the left.
+
+    Args:
+        words: Entity type by word. HanLP calls it `dict_whitelist`.
+    """
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._root: dict[str, Any] = {}
+        for word, type_ in words.items():
+            node = self._root
+            for character in word:
+                node = node.setdefault(character, {})
+            node[""] = type_  # no character is empty, so this key is free for the word's end
+
+    def matches(self, text: str) -> list[Span]:
+        """Non-overlapping matches from left to right, the longest at each place."""
+        found: list[Span] = []
+        place, root = 0, self._root
+        while place < len(text):
+            node, longest = root.get(text[place]), None
+            end = place + 1
+            while node is not None:
+                if "" in node:
+                    longest = Span(place, end, node[""])
+                node = node.get(text[end]) if end < len(text) else None
+                end += 1
+            if longest:
+                found.append(longest)
+            place = longest.end if longest else place + 1
+        return found
+
+    def apply(self, text: str, spans: Iterable[Span]) -> list[Span]:
+        """Adds the dictionary's words; an entity that overlaps one of them gives way."""
+        matches = self.matches(text)
+        if not matches:
+            return list(spans)
+        taken = np.zeros(len(text) + 1, dtype=bool)
+        for match in matches:
+            taken[match.start : match.end] = True
+        kept = [span for span in spans if not taken[span.start : span.end].any()]
+        return sorted(kept + matches)

@@ -1,0 +1,74 @@
+"""Cuts a long document into pieces that the model can take.
+
+A text within the model's limit is one piece, so its answer is HanLP's own. A longer one is cut at
+sentence ends; a sentence that is still too long, at its clauses; and what has no punctuation at
+all, into windows that overlap, so that no entity is cut in half.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SENTENCE = re.compile(r"[^。！？!?…\n]*(?:[。！？!?…\n]+[”’」』）)\"']*|$)")
+CLAUSE = re.compile(r"[^；;，,、：:\s]*(?:[；;，,、：:\s]+|$)")
+MARGIN = 32  # characters of context on each side of a window
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the model reads at once: `text[start:stop]`; only the tags of `keep` are used."""
+
+    start: int
+    stop: int
+    keep: tuple[int, int]
+
+
+def cut(text: str, limit: int) -> list[list[Window]]:
+    """Cuts `text` into segments of one window each, or of several that overlap.
+
+    Args:
+        text: The whole document.
+        limit: How many characters the model takes at once.
+
+    Returns:
+        Segments in order; together the `keep` ranges cover the text exactly once. No entity
+        reaches over the end of a segment.
+    """
+    if len(text) <= limit:
+        return [[Window(0, len(text), (0, len(text)))]]
+    segments = []
+    for start, stop in _sentences(text, limit):
+        segments.append(list(_windows(start, stop, limit)))
+    return segments
+
+
+def _sentences(text: str, limit: int) -> Iterator[tuple[int, int]]:
+    """Spans of sentences; of runs of clauses where a sentence is longer than `limit`."""
+    for sentence in SENTENCE.finditer(text):
+        if sentence.end() - sentence.start() <= limit:
+            if sentence.group():
+                yield sentence.span()
+            continue
+        start = stop = sentence.start()
+        for clause in CLAUSE.finditer(text, *sentence.span()):
+            if clause.end() - start > limit and stop > start:
+                yield start, stop
+                start = stop
+            stop = clause.end()
+        if stop > start:
+            yield start, stop
+
+
+def _windows(start: int, stop: int, limit: int) -> Iterator[Window]:
+    """One window where it fits; else windows of `limit` characters with MARGIN of context."""
+    if stop - start <= limit:
+        yield Window(start, stop, (start, stop))
+        return
+    margin = min(MARGIN, limit // 4)
+    kept = start
+    while kept < stop:
+        left = max(start, kept - margin)
+        right = min(stop, left + limit)
+        keep_to = stop if right == stop else right - margin
+        yield Window(left, right, (kept, keep_to))
+        kept = keep_to

@@ -1,0 +1,68 @@
+"""The pyfunc that MLflow serves: DataFrame in, entities out. The work is done in `engine`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from zoo.errors import BadParameter, BadRow
+from zoo.model import ZooModel
+from zoo.rows import read_texts
+
+from hanlp_ner.engine import Recognizer
+
+MAX_CHARACTERS = 1_000_000  # per row; about a novel
+
+
+class NerModel(ZooModel):
+    """Column `text`; parameter `dictionary`, a JSON object of entity types by word."""
+
+    fields = ("entities",)
+
+    def load_context(self, context: Any) -> None:
+        directory = Path(context.artifacts["ner"])
+        self.engine = Recognizer(directory)
+        self.dictionary: dict[str, str] = {}
+        if (directory / "dictionary.json").is_file():
+            packed = (directory / "dictionary.json").read_text(encoding="utf-8")
+            self.dictionary = read_dictionary(packed)
+
+    def read_params(self, params: dict[str, Any]) -> dict[str, str]:
+        return {**self.dictionary, **read_dictionary(params.get("dictionary", "{}"))}
+
+    def read_rows(self, table: pd.DataFrame) -> list[str | BadRow]:
+        return read_texts(table, "text", MAX_CHARACTERS)
+
+    def answer(self, rows: list[str], params: dict[str, str]) -> list[dict[str, Any] | Exception]:
+        answers: list[dict[str, Any] | Exception] = []
+        for text, spans in zip(rows, self.engine(rows, params), strict=True):
+            if isinstance(spans, Exception):
+                answers.append(spans)
+                continue
+            entities = [
+                {"text": text[start:end], "type": type_, "start": start, "end": end}
+                for start, end, type_ in spans
+            ]
+            answers.append({"entities": entities})
+        return answers
+
+
+def read_dictionary(text: str) -> dict[str, str]:
+    """Reads a dictionary of words, such as `{"米哈游": "ORGANIZATION"}`.
+
+    Raises:
+        BadParameter: It is no JSON object of texts by non-empty words.
+    """
+    try:
+        words = json.loads(text)
+    except ValueError:
+        raise BadParameter("dictionary", "is not valid JSON") from None
+    if not isinstance(words, dict):
+        raise BadParameter("dictionary", "is not a JSON object of entity types by word")
+    if not all(word and isinstance(type_, str) and type_ for word, type_ in words.items()):
+        raise BadParameter("dictionary", "has an empty word, or a type that is no text")
+    return words
+
+
+set_model(NerModel())

@@ -1,0 +1,1 @@
+"""What two models or more share: checkpoints, packaging, errors, rows, the runner."""

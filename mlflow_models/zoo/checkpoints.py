@@ -1,0 +1,80 @@
+"""From what a person names, `demo`, a published identifier or a directory, to a local directory."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.errors import CheckpointError
+
+SUMS = "SHA256SUMS"
+BLOCK = 1 << 20  # bytes
+
+
+def resolve(name: str, demo: Path, fetch: Callable[[str], Path]) -> Path:
+    """The local directory of a checkpoint.
+
+    Args:
+        name: `demo`, a local directory, or an identifier that `fetch` knows.
+        demo: The demo checkpoint's directory.
+        fetch: Downloads a published checkpoint, or finds it in its cache; returns its directory.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or a file isn't what `SHA256SUMS` says.
+    """
+    if name == "demo":
+        directory = demo
+    elif Path(name).is_dir():
+        directory = Path(name)
+    elif Path(name).exists():
+        raise CheckpointError(f"'{name}' is a file; give the directory that holds the checkpoint.")
+    else:
+        directory = fetch(name)
+    verify(directory)
+    return directory
+
+
+def verify(directory: Path) -> None:
+    """Compares the files that `SHA256SUMS` lists (in the format of `sha256sum`), if it is there.
+
+    Raises:
+        CheckpointError: A listed file is missing or differs.
+    """
+    if not (directory / SUMS).is_file():
+        return
+    for line in (directory / SUMS).read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition("  ")
+        if not (directory / name).is_file():
+            raise CheckpointError(f"'{directory}' is incomplete: '{name}' is missing.")
+        if sha256(directory / name) != expected:
+            raise CheckpointError(
+                f"'{directory / name}' is damaged: its SHA-256 isn't the one in {SUMS}; "
+                "fetch the checkpoint again."
+            )
+
+
+def fingerprint(directory: Path) -> dict[str, str]:
+    """The SHA-256 of each file below a directory, by its path in it."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): sha256(path) for path in files}
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex, with a progress bar where the file is large."""
+    from tqdm import tqdm
+
+    size, digest = path.stat().st_size, hashlib.sha256()
+    with (
+        path.open("rb") as file,
+        tqdm(
+            total=size,
+            unit="B",
+            unit_scale=True,
+            desc=f"checking {path.name}",
+            leave=False,
+            disable=size < 100 * BLOCK,
+        ) as bar,
+    ):
+        while block := file.read(BLOCK):
+            digest.update(block)
+            bar.update(len(block))
+    return digest.hexdigest()

@@ -1,0 +1,64 @@
+"""Builds a model from its demo checkpoint, serves it, sends its sample and shows the answer."""
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from zoo.errors import ZooError
+from zoo.packaging import MODELS, ROOT, run
+from zoo.serving import serve
+
+
+def main() -> None:
+    """Reads the command line and runs the demo."""
+    parser = argparse.ArgumentParser(prog="python -m zoo.demo", description=__doc__)
+    parser.add_argument("model", help="the model's name, such as hanlp_ner")
+    parser.add_argument("--json", action="store_true", help="also print the raw answer")
+    args = parser.parse_args()
+    folder = ROOT / "mlflow_models" / args.model
+    if not (folder / "build.py").is_file():
+        raise ZooError(f"there is no model '{args.model}'; the README lists the models.")
+    console = Console()
+    console.print(f"[bold]1. Building {args.model} from its demo checkpoint[/bold]")
+    build = subprocess.run([sys.executable, str(folder / "build.py")], check=False)
+    if build.returncode:
+        raise ZooError(f"building {args.model} failed; see above.")
+    console.print(f"\n[bold]2. Serving {args.model} with MLflow and posting its sample[/bold]")
+    sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+    with serve(MODELS / args.model) as url:
+        response = requests.post(f"{url}/invocations", json=sample, timeout=60)
+    if not response.ok:
+        raise ZooError(f"the server answered {response.status_code}: {response.text[:500]}")
+    answers = response.json()["predictions"]
+    inputs = [row[0] for row in sample["dataframe_split"]["data"]]
+    for number, (value, answer) in enumerate(zip(inputs, answers, strict=True)):
+        console.print(f"\nRow {number}: {str(value)[:200]}", highlight=False)
+        console.print(table(answer))
+    if args.json:
+        print(json.dumps(response.json(), ensure_ascii=False, indent=2))
+    console.print(
+        f"\nThe server has been stopped. Next: [bold]make serve MODEL={args.model}[/bold] keeps "
+        f"one running on port 8080, and mlflow_models/{args.model}/README.md says what it can do."
+    )
+
+
+def table(record: dict[str, Any]) -> Table:
+    """A record as a table: a line per element of its list of objects, such as its entities."""
+    lists = [value for value in record.values() if isinstance(value, list)]
+    rows = lists[0] if lists else [record]
+    view = Table()
+    for column in rows[0] if rows else ["(nothing found)"]:
+        view.add_column(column)
+    for row in rows:
+        view.add_row(*(str(value) for value in row.values()))
+    return view
+
+
+if __name__ == "__main__":
+    run(main)

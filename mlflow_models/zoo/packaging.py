@@ -1,0 +1,180 @@
+"""Logs, registers and saves a model: the steps that every `build.py` shares."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import CheckpointError, ZooError
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "mlflow_models" / "models"
+ZOO_SERVING = ("__init__.py", "errors.py", "model.py", "rows.py", "runner.py")
+
+# Loads the saved copy as a server would: from its own code, with no help from this repository.
+RUN_SAMPLE = """
+import json, sys, warnings
+warnings.filterwarnings("ignore")
+root, model, sample = sys.argv[1:]
+sys.path[:] = [path for path in sys.path if not path.startswith(root + "/mlflow_models")]
+from mlflow.pyfunc import load_model
+from mlflow.pyfunc.scoring_server import infer_and_parse_data
+request = json.load(open(sample, encoding="utf-8"))
+params = request.pop("params", None)
+answer = load_model(model).predict(infer_and_parse_data(request), params=params)
+print(json.dumps(answer, ensure_ascii=False))
+"""
+
+
+def parser(description: str | None, name: str) -> argparse.ArgumentParser:
+    """The options that every builder has."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--checkpoint",
+        default="demo",
+        help="demo (default), a published identifier (see the README), or a local directory",
+    )
+    parser.add_argument(
+        "--tracking-uri",
+        default=os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}"),
+        help="MLflow's tracking server and registry (default: $MLFLOW_TRACKING_URI, "
+        "or a database in this repository)",
+    )
+    parser.add_argument(
+        "--alias", default="champion", help="the registry's alias for this version (%(default)s)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=MODELS / name,
+        help=f"where to save a copy (default: mlflow_models/models/{name})",
+    )
+    return parser
+
+
+def run(main: Any) -> None:
+    """Runs a command's main function; an error that a person can mend is one line, not a trace."""
+    try:
+        main()
+    except ZooError as error:
+        sys.exit(f"error: {error}")
+
+
+def publish(
+    folder: Path,
+    code: Sequence[str],
+    artifacts: Mapping[str, Path],
+    signature: "ModelSignature",
+    description: Mapping[str, Any],
+    args: argparse.Namespace,
+) -> None:
+    """Logs a model with its weights inside, registers it, saves a copy and tries that copy.
+
+    Args:
+        folder: The capability's folder; its name is the model's.
+        code: The modules of the folder that serving needs, besides `model.py`.
+        artifacts: Directories to pack, by the name that `load_context` finds them under.
+        signature: Columns, parameters and answer.
+        description: What to log of the checkpoint and the conversion, as parameters of the run.
+        args: The parsed options of `parser`.
+    """
+    import mlflow
+    import pandas as pd
+
+    name = folder.name
+    sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+    example: Any = pd.DataFrame(**sample["dataframe_split"])
+    if "params" in sample:
+        example = (example, sample["params"])
+    mlflow.set_tracking_uri(args.tracking_uri)
+    _set_experiment(name, args.tracking_uri)
+    with tempfile.TemporaryDirectory() as work:
+        with mlflow.start_run(run_name=f"build {name}") as run:
+            mlflow.log_params({key: str(value)[:500] for key, value in description.items()})
+            print(f"Logging {name} to {args.tracking_uri} ...", flush=True)
+            info = mlflow.pyfunc.log_model(
+                name=name,
+                python_model=str(folder / "model.py"),
+                code_paths=_stage(folder, code, Path(work)),
+                artifacts={key: str(path) for key, path in artifacts.items()},
+                signature=signature,
+                input_example=example,
+                pip_requirements=str(folder / "requirements.txt"),
+                registered_model_name=name,
+                metadata={key: str(value) for key, value in description.items()},
+            )
+        version = info.registered_model_version
+        mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
+        _save(info.model_uri, args.output)
+    answer = _run_sample(args.output, folder / "sample.json")
+    print(f"\nThe saved copy answers its sample:\n{answer}\n")
+    print(_next_steps(name, version, args, run.info.run_id))
+
+
+def _set_experiment(name: str, tracking_uri: str) -> None:
+    """Keeps the files of a local database beside it, wherever the command was started."""
+    import mlflow
+
+    if mlflow.get_experiment_by_name(name) is None and tracking_uri.startswith("sqlite:///"):
+        database = Path(tracking_uri.removeprefix("sqlite:///")).resolve()
+        mlflow.create_experiment(name, artifact_location=(database.parent / "mlruns").as_uri())
+    mlflow.set_experiment(name)
+
+
+def _stage(folder: Path, code: Sequence[str], work: Path) -> list[str]:
+    """Copies the code that serving needs; returns the packages for MLflow's `code_paths`."""
+    for package, names in ((ROOT / "mlflow_models" / "zoo", ZOO_SERVING), (folder, code)):
+        (work / package.name).mkdir()
+        for file in ("__init__.py", *names):
+            shutil.copy(package / file, work / package.name / file)
+    return [str(work / "zoo"), str(work / folder.name)]
+
+
+def _save(model_uri: str, output: Path) -> None:
+    """Saves a copy of the logged model; the old one is there until the new one is complete."""
+    import mlflow
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".saving-") as fresh:
+        path = mlflow.artifacts.download_artifacts(model_uri, dst_path=f"{fresh}/new")
+        if output.exists():
+            output.rename(Path(fresh) / "old")
+        Path(path).rename(output)
+
+
+def _run_sample(model: Path, sample: Path) -> str:
+    """The saved copy's answer to the sample request, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_SAMPLE, str(ROOT), str(model), str(sample)],
+        capture_output=True,
+        text=True,
+        cwd=model,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    if done.returncode:
+        raise CheckpointError(f"The saved copy can't answer its sample:\n{done.stderr}")
+    return done.stdout.strip()
+
+
+def _next_steps(name: str, version: Any, args: argparse.Namespace, run_id: str) -> str:
+    home = args.output
+    if home.is_relative_to(Path.cwd()):
+        home = home.relative_to(Path.cwd())
+    return f"""Registered {name} version {version} as '{args.alias}' (run {run_id}).
+Saved to {home}. Next:
+  serve it     make serve MODEL={name}
+               mlflow models serve -m {home} -p 8080 --env-manager local
+  its image    mlflow models build-docker -m {home} -n theresa/{name}:{version} --env-manager local
+  query it     curl -s localhost:8080/invocations -H 'Content-Type: application/json' \\
+                 -d @mlflow_models/{name}/sample.json"""

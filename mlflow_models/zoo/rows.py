@@ -1,0 +1,51 @@
+"""Reads the columns of a request. A value that can't be used becomes a `BadRow` in its place."""
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from zoo.errors import BadInput, BadRow
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read_column(table: Any, column: str) -> list[Any]:
+    """The values of a column, in order.
+
+    Raises:
+        BadInput: The request has no such column.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise BadInput(f"The request is not a table; send a column '{column}'.")
+    if column not in table.columns:
+        raise BadInput(f"Column '{column}' is missing.")
+    return table[column].tolist()
+
+
+def read_texts(table: Any, column: str, limit: int) -> list[str | BadRow]:
+    """The texts of a column; for a value that is none, the `BadRow` that says why.
+
+    Args:
+        table: The request, a DataFrame.
+        column: The column's name.
+        limit: How many characters a text may have.
+    """
+    return [
+        _read_text(row, column, value, limit)
+        for row, value in enumerate(read_column(table, column))
+    ]
+
+
+def _read_text(row: int, column: str, value: Any, limit: int) -> str | BadRow:
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return BadRow(row, column, "is null; send a text")
+    if not isinstance(value, str):
+        return BadRow(row, column, f"is of type {type(value).__name__}; send a text")
+    if len(value) > limit:
+        return BadRow(row, column, f"has {len(value):,} characters; at most {limit:,} are taken")
+    if found := LONE_SURROGATE.search(value):
+        return BadRow(
+            row, column, f"is not valid Unicode: character {found.start()} is half a surrogate pair"
+        )
+    return value

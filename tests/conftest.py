@@ -1,0 +1,49 @@
+"""What the tests share: each model is built and served once per run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from zoo.packaging import ROOT
+from zoo.serving import serve
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
+
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tracking server's database that only this run uses."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def ner_build(
+    tmp_path_factory: pytest.TempPathFactory, registry: str
+) -> subprocess.CompletedProcess[str]:
+    """The finished `build.py` of the demo checkpoint; `args[-1]` is the saved model."""
+    output = tmp_path_factory.mktemp("models") / "hanlp_ner"
+    script = ROOT / "mlflow_models" / "hanlp_ner" / "build.py"
+    return subprocess.run(
+        [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def ner_model(ner_build: subprocess.CompletedProcess[str]) -> Path:
+    """The saved model hanlp_ner."""
+    return Path(ner_build.args[-1])
+
+
+@pytest.fixture(scope="session")
+def ner_url(ner_model: Path) -> Iterator[str]:
+    """The address of a real `mlflow models serve` of hanlp_ner, with two workers."""
+    with serve(ner_model, {"MLFLOW_MODELS_WORKERS": "2"}) as url:
+        yield url

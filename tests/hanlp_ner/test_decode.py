@@ -1,0 +1,58 @@
+"""Decoding, held equal to HanLP's own."""
+
+import numpy as np
+import pytest
+from hanlp_ner.decode import Crf, Dictionary, Span, TagSet
+from hypothesis import given
+from hypothesis import strategies as st
+
+TAGS = ["O", *(f"{place}-{type_}" for type_ in ("PER", "LOC") for place in "BIEMS")]
+
+
+@given(st.lists(st.integers(0, len(TAGS) - 1), max_size=12))
+def test_spans_equal_hanlps_for_any_sequence(indices: list[int]) -> None:
+    from hanlp.metrics.chunking.sequence_labeling import get_entities
+
+    expected = [
+        (start, end, type_) for type_, start, end in get_entities([TAGS[i] for i in indices])
+    ]
+    assert TagSet(TAGS).spans(np.array(indices, dtype=np.int64)) == expected
+
+
+def test_spans_are_shifted_by_the_offset() -> None:
+    spans = TagSet(TAGS).spans(np.array([0, 1, 3]), offset=100)
+    assert spans == [Span(101, 103, "PER")]
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_viterbi_equals_hanlps(batch: int) -> None:
+    import torch
+    from hanlp.layers.crf.crf import CRF
+
+    torch.manual_seed(batch)
+    lengths = [9, 1, 4, 9, 2, 7, 3][:batch]
+    crf = CRF(5)
+    for weight in crf.parameters():
+        torch.nn.init.normal_(weight, std=2.0)
+    scores = torch.randn(batch, max(lengths), 5)
+    mask = torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
+    expected = crf.decode(scores, mask)
+    weights = (crf.start_transitions, crf.transitions, crf.end_transitions)
+    ours = Crf(*(weight.detach().numpy() for weight in weights)).decode(scores.numpy(), lengths)
+    assert [tags.tolist() for tags in ours] == expected
+
+
+@given(
+    st.dictionaries(st.text("ab中", min_size=1, max_size=4), st.just("X"), max_size=5),
+    st.text("ab中c", max_size=20),
+)
+def test_matches_equal_hanlps_trie(words: dict[str, str], text: str) -> None:
+    from hanlp_trie import TrieDict
+
+    assert Dictionary(words).matches(text) == TrieDict(words).parse_longest(text)
+
+
+def test_a_dictionary_word_wins_over_an_overlapping_entity() -> None:
+    spans = [Span(0, 2, "LOC"), Span(3, 6, "ORG")]
+    found = Dictionary({"哈游": "GAME"}).apply("北京的米哈游", spans)
+    assert found == [Span(0, 2, "LOC"), Span(4, 6, "GAME")]

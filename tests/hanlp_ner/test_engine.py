@@ -1,0 +1,103 @@
+"""The engine's entities, held equal to HanLP's own predictions on the same weights."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hanlp_ner.component import load
+from hanlp_ner.convert import convert
+from hanlp_ner.decode import Span
+from hanlp_ner.engine import Recognizer
+
+from tests.hanlp_ner.checkpoints import COMMON, random_component
+
+AWKWARD = [
+    "我爱中国",
+    "米哈游成立于2011年,致力于为用户提供美好的、超出预期的产品与内容。",
+    " 我 爱\u3000中国\u00a0\t\n",
+    "😀中👨‍👩‍👧国",
+    "ＡＢＣ１２３ﾊﾝｶｸ",
+    "繁體字與臺灣",
+    "naïve café İstanbul ①②㎏",
+    "\x00\x07控\u200b制\ufeff字\u202e符",
+    "中" + "\u0301" * 20,
+    "𠮷野家𝒳",
+    "a",
+]
+
+
+def texts() -> list[str]:
+    """Awkward texts, and 200 random ones of 1 to 80 characters."""
+    source = random.Random(7)
+    alphabet = COMMON + " ,.0123456789abcXYZ，。！？é😀體"
+    lengths = (source.randint(1, 80) for _ in range(200))
+    return AWKWARD + ["".join(source.choices(alphabet, k=length)) for length in lengths]
+
+
+@pytest.fixture(scope="module", params=["bert", "electra", "bert-crf"])
+def pair(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Recognizer]:
+    """HanLP's component and our engine, on the same random weights."""
+    directory = tmp_path_factory.mktemp("checkpoint") / request.param
+    random_component(directory, request.param.split("-")[0], crf="crf" in request.param)
+    served = tmp_path_factory.mktemp("served")
+    convert(directory, served)
+    return load(directory), Recognizer(served)
+
+
+def hanlp_spans(component: Any, texts: list[str]) -> list[list[Span]]:
+    predicted = component([list(text) for text in texts])
+    return [[Span(start, end, type_) for _, type_, start, end in row] for row in predicted]
+
+
+def test_entities_equal_hanlps(pair: tuple[Any, Recognizer]) -> None:
+    component, engine = pair
+    assert engine(texts()) == hanlp_spans(component, texts())
+
+
+def test_answers_dont_depend_on_the_batch(pair: tuple[Any, Recognizer]) -> None:
+    _, engine = pair
+    together = engine(texts())
+    assert [engine([text])[0] for text in texts()] == together
+
+
+def test_sixteen_threads_at_once(pair: tuple[Any, Recognizer]) -> None:
+    _, engine = pair
+    expected = engine(texts())
+    with ThreadPoolExecutor(16) as pool:
+        for answer in pool.map(engine, [texts()] * 32):
+            assert answer == expected
+
+
+def test_empty_and_no_texts(pair: tuple[Any, Recognizer]) -> None:
+    _, engine = pair
+    assert engine([]) == []
+    assert engine(["", "我爱中国", ""])[::2] == [[], []]
+
+
+def test_a_document_is_its_sentences(pair: tuple[Any, Recognizer]) -> None:
+    _, engine = pair
+    sentences = ["我爱中国北京上海。", "张三于2011年成立大学！", "李四美好的一日？"] * 100
+    (document,) = engine(["".join(sentences)])
+    expected, offset = [], 0
+    for sentence, spans in zip(sentences, engine(sentences), strict=True):
+        assert not isinstance(spans, Exception)
+        expected += [Span(start + offset, end + offset, type_) for start, end, type_ in spans]
+        offset += len(sentence)
+    assert document == expected
+
+
+def test_dictionary_words_come_out_as_given(pair: tuple[Any, Recognizer]) -> None:
+    _, engine = pair
+    (spans,) = engine(["我们在米哈游工作"], {"米哈游": "COMPANY", "哈游": "WRONG"})
+    assert not isinstance(spans, Exception)
+    assert Span(3, 6, "COMPANY") in spans
+    assert all(span.type != "WRONG" for span in spans)
+
+
+def test_conversion_leaves_three_files(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    convert(random_component(tmp_path / "checkpoint"), served)
+    assert {path.name for path in served.iterdir()} == {"config.json", "model.onnx", "tables.npz"}

@@ -1,0 +1,54 @@
+"""Promises that the repository as a whole keeps."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from zoo.packaging import ROOT
+
+MODELS = ROOT / "mlflow_models"
+CAPABILITIES = sorted(path.parent.name for path in MODELS.glob("*/build.py"))
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+
+
+def pins(path: Path) -> dict[str, str]:
+    return dict(PIN.findall(path.read_text()))
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages that a module imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("model", CAPABILITIES)
+def test_a_package_has_one_version_everywhere(model: str) -> None:
+    root, own = pins(ROOT / "requirements.txt"), pins(MODELS / model / "requirements.txt")
+    assert own
+    assert {name: own[name] for name in own} == {name: root.get(name) for name in own}
+
+
+def test_lock_files_carry_no_address() -> None:
+    for path in [ROOT / "requirements.txt", *MODELS.glob("*/requirements.txt")]:
+        assert "://" not in path.read_text(), path
+
+
+def test_the_zoo_imports_no_capability_and_capabilities_not_each_other() -> None:
+    for folder in ["zoo", *CAPABILITIES]:
+        others = set(CAPABILITIES) - {folder}
+        for path in (MODELS / folder).rglob("*.py"):
+            assert not imports(path) & others, path
+
+
+@pytest.mark.parametrize("model", CAPABILITIES)
+def test_a_capability_is_complete(model: str) -> None:
+    for name in ("build.py", "model.py", "requirements.in", "README.md", "sample.json", "demo"):
+        assert (MODELS / model / name).exists(), name
+    size = sum(path.stat().st_size for path in (MODELS / model / "demo").rglob("*"))
+    assert size <= 20e6

@@ -1,0 +1,49 @@
+"""Reading the columns of a request."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from zoo.errors import BadInput, BadRow
+from zoo.rows import read_texts
+
+
+def read(*values: object) -> list[str]:
+    table = pd.DataFrame({"text": pd.Series(list(values), dtype=object)})
+    return [str(value) for value in read_texts(table, "text", 10)]
+
+
+def test_texts_are_taken_as_they_are() -> None:
+    assert read("", " 我 ", "a\nb") == ["", " 我 ", "a\nb"]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "is null; send a text"),
+        (float("nan"), "is null; send a text"),
+        (pd.NA, "is null; send a text"),
+        (np.int64(3), "is of type int64; send a text"),
+        (b"a", "is of type bytes; send a text"),
+        ("a" * 11, "has 11 characters; at most 10 are taken"),
+        ("我\udc00", "is not valid Unicode: character 1 is half a surrogate pair"),
+    ],
+    ids=repr,
+)
+def test_a_value_that_is_no_text_says_where_and_why(value: object, reason: str) -> None:
+    assert read("good", value) == ["good", f"Row 1, column 'text': {reason}."]
+
+
+def test_a_bad_row_knows_its_number() -> None:
+    (bad,) = read_texts(pd.DataFrame({"text": pd.Series([None], dtype=object)}), "text", 10)
+    assert isinstance(bad, BadRow)
+    assert bad.row == 0
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(BadInput, match="Column 'text' is missing"):
+        read_texts(pd.DataFrame({"txt": ["a"]}), "text", 10)
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(BadInput, match="not a table"):
+        read_texts([["a"]], "text", 10)

@@ -1,0 +1,89 @@
+"""The engine thread: order, fairness, failures, forks."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from zoo.runner import Runner
+
+
+def double(batch: list[int]) -> list[int]:
+    if any(item < 0 for item in batch):
+        raise ValueError("negative")
+    return [2 * item for item in batch]
+
+
+def runner(budget: int = 8) -> Runner[int, int]:
+    return Runner(double, lambda item: abs(item), budget)
+
+
+def test_results_keep_the_order_of_the_items() -> None:
+    items = [5, 1, 4, 1, 3, 9, 2, 6]
+    assert runner()(items) == [2 * item for item in items]
+
+
+def test_no_items_no_results() -> None:
+    assert runner()([]) == []
+
+
+def test_batches_hold_similar_lengths_within_the_budget() -> None:
+    seen: list[list[int]] = []
+
+    def record(batch: list[int]) -> list[int]:
+        seen.append(batch)
+        return batch
+
+    Runner(record, lambda item: item, 8)([5, 1, 2, 4, 1, 3, 20, 2])
+    assert seen == [[1, 1, 2, 2], [3, 4], [5], [20]]  # 20 is over the budget, and still answered
+
+
+def test_a_bad_item_fails_alone() -> None:
+    results = runner(budget=100)([1, -2, 3])
+    assert results[0] == 2
+    assert isinstance(results[1], ValueError)
+    assert results[2] == 6
+
+
+def test_a_small_request_overtakes_a_large_one() -> None:
+    started, resume = threading.Event(), threading.Event()
+    finished: list[str] = []
+
+    def run(batch: list[str]) -> list[str]:
+        started.set()
+        resume.wait(10)
+        finished.extend(batch)
+        return batch
+
+    slow: Runner[str, str] = Runner(run, lambda _: 1, 1)
+    with ThreadPoolExecutor() as pool:
+        large = pool.submit(slow, ["large"] * 50)
+        started.wait(10)
+        small = pool.submit(slow, ["small"])
+        while len(slow._queue) < 1:  # until the small request is in the queue
+            os.sched_yield()
+        resume.set()
+        small.result(10)
+        large.result(10)
+    assert finished.index("small") <= 2
+
+
+def test_many_threads_get_their_own_answers() -> None:
+    shared = runner()
+    with ThreadPoolExecutor(16) as pool:
+        requests = [list(range(start, start + 20)) for start in range(200)]
+        answers = list(pool.map(shared, requests))
+    assert answers == [[2 * item for item in request] for request in requests]
+
+
+def test_it_works_in_a_forked_child_too() -> None:
+    shared = runner()
+    assert shared([1]) == [2]  # the parent's thread runs
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, str(shared([21])).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100) == b"[42]"
+    os.close(reader)
+    os.close(writer)
