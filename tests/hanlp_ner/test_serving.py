@@ -136,7 +136,7 @@ def test_a_bad_row_is_reported_beside_the_good_ones(ner_url: str, case: str) -> 
     assert bad["error"].startswith(f"Row 1, column 'text': {reason}")
 
 
-BAD_PARAMS = {
+BAD_PARAMS: dict[str, tuple[dict[str, Any], str]] = {
     "no JSON": ({"dictionary": "米哈游"}, "Parameter 'dictionary': is not valid JSON"),
     "no object": ({"dictionary": "[]"}, "Parameter 'dictionary': is not a JSON object"),
     "no type": ({"dictionary": '{"米哈游": 1}'}, "Parameter 'dictionary': has an empty word, or"),
