@@ -1,0 +1,81 @@
+"""The saved model where nothing can be downloaded or written: four workers, an unprivileged user."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from zoo.packaging import ROOT
+
+SERVE_AND_ASK = """
+import json, os, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import requests
+from zoo.serving import serve
+
+facts = {"user": os.getuid()}
+for place in ("/mnt/model", "/", "/root", sys.prefix):
+    try:
+        Path(place, "written").write_text("")
+        facts["wrote"] = place
+    except OSError:
+        pass
+try:
+    requests.get("http://192.0.2.1", timeout=2)
+    facts["network"] = True
+except requests.RequestException:
+    facts["network"] = False
+request = {"dataframe_split": {"columns": ["text"], "data": [["我爱中国"]]}}
+with serve(Path("/mnt/model"), {"MLFLOW_MODELS_WORKERS": "4"}) as url:
+    # Two generations below the server that was started: uvicorn's workers.
+    ask = lambda _: requests.post(url + "/invocations", json=request, timeout=60).json()
+    with ThreadPoolExecutor(16) as pool:
+        facts["answers"] = list(pool.map(ask, range(64)))
+    facts["workers"] = sum(
+        "spawn_main" in Path(entry, "cmdline").read_text().replace("\\0", " ")
+        for entry in Path("/proc").glob("[0-9]*")
+        if entry.name != str(os.getpid()) and os.stat(entry).st_uid == os.getuid()
+    )
+print(json.dumps(facts))
+"""
+
+namespaces = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True)
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0 or namespaces.returncode != 0, reason="needs root, to make namespaces"
+)
+def test_it_serves_without_network_disk_or_privileges(ner_model: Path) -> None:
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", str(ROOT / "tests" / "isolated.sh"), sys.base_prefix]
+        + [str(ner_model), sys.executable, "-c", SERVE_AND_ASK],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    entity = {"text": "中国", "type": "LOCATION", "start": 2, "end": 4}
+    assert facts["answers"] == [{"predictions": [{"entities": [entity]}]}] * 64
+    assert facts["workers"] == 4
+    assert facts["user"] == 65534
+    assert facts["network"] is False
+    assert "wrote" not in facts
+
+
+def test_serving_needs_neither_torch_nor_hanlp(ner_model: Path) -> None:
+    script = """
+import sys
+from mlflow.pyfunc import load_model
+import pandas as pd
+model = load_model(sys.argv[1])
+model.predict(pd.DataFrame({"text": ["我爱中国"]}))
+heavy = {"torch", "transformers", "hanlp", "onnx", "tokenizers", "matplotlib", "rich"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ner_model)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
