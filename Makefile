@@ -39,4 +39,4 @@ bench: setup
 
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt
-	for file in mlflow_models/*/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done
+	for file in mlflow_models/*/requirements*.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done

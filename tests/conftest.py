@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from zoo.packaging import ROOT
 from zoo.serving import serve
 

@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+
 from zoo.packaging import ROOT
 
 MODELS = ROOT / "mlflow_models"
 CAPABILITIES = sorted(path.parent.name for path in MODELS.glob("*/build.py"))
+LOCKS = sorted(MODELS.glob("*/requirements*.txt"))
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -27,15 +29,15 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("model", CAPABILITIES)
-def test_a_package_has_one_version_everywhere(model: str) -> None:
-    root, own = pins(ROOT / "requirements.txt"), pins(MODELS / model / "requirements.txt")
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_package_has_one_version_everywhere(lock: Path) -> None:
+    root, own = pins(ROOT / "requirements.txt"), pins(lock)
     assert own
-    assert {name: own[name] for name in own} == {name: root.get(name) for name in own}
+    assert own == {name: root.get(name) for name in own}
 
 
 def test_lock_files_carry_no_address() -> None:
-    for path in [ROOT / "requirements.txt", *MODELS.glob("*/requirements.txt")]:
+    for path in [ROOT / "requirements.txt", *LOCKS]:
         assert "://" not in path.read_text(), path
 
 

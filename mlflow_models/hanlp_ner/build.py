@@ -11,7 +11,7 @@ from pathlib import Path
 from zoo import checkpoints, packaging
 
 FOLDER = Path(__file__).parent
-CODE = ("decode.py", "document.py", "engine.py")
+CODE = ("component.py", "decode.py", "document.py", "engine.py", "multitask.py", "tagger.py")
 
 
 def signature() -> "packaging.ModelSignature":
@@ -34,6 +34,7 @@ def signature() -> "packaging.ModelSignature":
         params=ParamSchema(
             [
                 ParamSpec("dictionary", "string", "{}"),
+                ParamSpec("tasks", "string", [], shape=(-1,)),
                 ParamSpec("on_error", "string", "raise"),
             ]
         ),
@@ -49,6 +50,17 @@ def main() -> None:
         help="a JSON file of entity types by word, packed with the model "
         "(default: the checkpoint's dictionary.json)",
     )
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "int8"),
+        default="fp32",
+        help="fp32 (default) gives HanLP's own answers; int8 is faster, and nearly the same",
+    )
+    parser.add_argument(
+        "--no-torch",
+        action="store_true",
+        help="leave out the tasks of a multi-task checkpoint that need torch and HanLP (parsers)",
+    )
     args = parser.parse_args()
 
     from hanlp_ner.component import fetch
@@ -58,7 +70,12 @@ def main() -> None:
     dictionary = args.dictionary or checkpoint / "dictionary.json"
     with tempfile.TemporaryDirectory() as work:
         print(f"Converting {args.checkpoint} ...", flush=True)
-        convert(checkpoint, Path(work))
+        config = convert(checkpoint, Path(work), args.precision, not args.no_torch)
+        if others := config.get("others"):
+            print(
+                f"{', '.join(others)} need torch and HanLP, GBs in the model's image; "
+                "--no-torch leaves these tasks out."
+            )
         if dictionary.is_file():
             text = dictionary.read_text(encoding="utf-8")
             (Path(work) / "dictionary.json").write_text(text, encoding="utf-8")
@@ -67,8 +84,13 @@ def main() -> None:
             CODE,
             {"ner": Path(work)},
             signature(),
-            {"checkpoint": args.checkpoint, **checkpoints.fingerprint(checkpoint)},
+            {
+                "checkpoint": args.checkpoint,
+                "precision": args.precision,
+                **checkpoints.fingerprint(checkpoint),
+            },
             args,
+            FOLDER / ("requirements-torch.txt" if others else "requirements.txt"),
         )
 
 

@@ -32,6 +32,11 @@ class Crf:
     transitions: NDArray[np.float32]
     end: NDArray[np.float32]
 
+    @classmethod
+    def load(cls, tables: Mapping[str, NDArray[np.float32]]) -> "Crf":
+        """Takes the scores out of a file's arrays."""
+        return cls(tables["crf_start"], tables["crf_transitions"], tables["crf_end"])
+
     def decode(
         self, scores: NDArray[np.float32], lengths: Sequence[int]
     ) -> list[NDArray[np.int64]]:
@@ -76,7 +81,7 @@ class TagSet:
         self._type = ["" if tag == "O" else tag[2:] for tag in tags]
         self._inside = np.array([tag != "O" for tag in tags])
 
-    def spans(self, indices: NDArray[np.int64], offset: int = 0) -> list[Span]:
+    def spans(self, indices: NDArray[np.int64]) -> list[Span]:
         """The entities in a sequence of tags, by the rules of `conlleval` as HanLP has them.
 
         Rules matter where the sequence is not well formed (an I after an O starts an entity, a
@@ -84,7 +89,6 @@ class TagSet:
 
         Args:
             indices: Tag indices, `(length,)`.
-            offset: Added to the offsets of the spans.
         """
         spans: list[Span] = []
         before, type_before, start, stop = "O", "", 0, -1
@@ -93,16 +97,16 @@ class TagSet:
             prefix, type_ = self._prefix[tag], self._type[tag]
             if place != stop:  # an O stands between
                 if before != "O":
-                    spans.append(Span(start + offset, stop + offset, type_before))
+                    spans.append(Span(start, stop, type_before))
                 before, type_before = "O", ""
             changed = type_ != type_before
             if before != "O" and (changed or before in "ES" or (before in "BI" and prefix in "BS")):
-                spans.append(Span(start + offset, stop + offset, type_before))
+                spans.append(Span(start, stop, type_before))
             if changed or prefix in "BS" or (before in "ESO" and prefix in "EI"):
                 start = place
             before, type_before, stop = prefix, type_, place + 1
         if before != "O":
-            spans.append(Span(start + offset, stop + offset, type_before))
+            spans.append(Span(start, stop, type_before))
         return spans
 
 

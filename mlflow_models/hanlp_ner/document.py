@@ -16,7 +16,7 @@ MARGIN = 32  # characters of context on each side of a window
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the model reads at once: `text[start:stop]`; only the tags of `keep` are used."""
+    """What the model reads at once: `text[start:stop]`; entities that start in `keep` count."""
 
     start: int
     stop: int

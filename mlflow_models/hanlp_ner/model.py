@@ -6,17 +6,17 @@ from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
+
+from hanlp_ner.engine import Recognizer
 from zoo.errors import BadParameter, BadRow
 from zoo.model import ZooModel
 from zoo.rows import read_texts
-
-from hanlp_ner.engine import Recognizer
 
 MAX_CHARACTERS = 1_000_000  # per row; about a novel
 
 
 class NerModel(ZooModel):
-    """Column `text`; parameter `dictionary`, a JSON object of entity types by word."""
+    """Column `text`; parameters `dictionary` (JSON, entity types by word) and `tasks` (names)."""
 
     fields = ("entities",)
 
@@ -28,23 +28,34 @@ class NerModel(ZooModel):
             packed = (directory / "dictionary.json").read_text(encoding="utf-8")
             self.dictionary = read_dictionary(packed)
 
-    def read_params(self, params: dict[str, Any]) -> dict[str, str]:
-        return {**self.dictionary, **read_dictionary(params.get("dictionary", "{}"))}
+    def read_params(self, params: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+        dictionary = {**self.dictionary, **read_dictionary(params.get("dictionary", "{}"))}
+        tasks = list(params.get("tasks", []))
+        for task in tasks:
+            if task not in self.engine.tasks:
+                known = ", ".join(self.engine.tasks) or "none besides entities"
+                raise BadParameter("tasks", f"names a task that this model lacks; it has {known}")
+        return dictionary, tasks
 
     def read_rows(self, table: pd.DataFrame) -> list[str | BadRow]:
         return read_texts(table, "text", MAX_CHARACTERS)
 
-    def answer(self, rows: list[str], params: dict[str, str]) -> list[dict[str, Any] | Exception]:
+    def answer(
+        self, rows: list[str], params: tuple[dict[str, str], list[str]]
+    ) -> list[dict[str, Any] | Exception]:
         answers: list[dict[str, Any] | Exception] = []
-        for text, spans in zip(rows, self.engine(rows, params), strict=True):
-            if isinstance(spans, Exception):
-                answers.append(spans)
+        dictionary, tasks = params
+        for text, found in zip(rows, self.engine(rows, dictionary, tasks), strict=True):
+            if isinstance(found, Exception):
+                answers.append(found)
                 continue
-            entities = [
-                {"text": text[start:end], "type": type_, "start": start, "end": end}
-                for start, end, type_ in spans
-            ]
-            answers.append({"entities": entities})
+            record: dict[str, Any] = {
+                "entities": [
+                    {"text": text[start:end], "type": type_, "start": start, "end": end}
+                    for start, end, type_ in found.entities
+                ]
+            }
+            answers.append({**record, "tasks": found.tasks} if tasks else record)
         return answers
 
 

@@ -78,6 +78,7 @@ def publish(
     signature: "ModelSignature",
     description: Mapping[str, Any],
     args: argparse.Namespace,
+    requirements: Path,
 ) -> None:
     """Logs a model with its weights inside, registers it, saves a copy and tries that copy.
 
@@ -88,6 +89,7 @@ def publish(
         signature: Columns, parameters and answer.
         description: What to log of the checkpoint and the conversion, as parameters of the run.
         args: The parsed options of `parser`.
+        requirements: The pins of what serving needs.
     """
     import mlflow
     import pandas as pd
@@ -110,7 +112,7 @@ def publish(
                 artifacts={key: str(path) for key, path in artifacts.items()},
                 signature=signature,
                 input_example=example,
-                pip_requirements=str(folder / "requirements.txt"),
+                pip_requirements=str(requirements),
                 registered_model_name=name,
                 metadata={key: str(value) for key, value in description.items()},
             )

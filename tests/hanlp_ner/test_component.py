@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hanlp_ner.component import load
-from zoo.errors import CheckpointError
 
+from hanlp_ner.component import load
 from tests.hanlp_ner.checkpoints import random_component
+from zoo.errors import CheckpointError
 
 
 @pytest.fixture(scope="module")

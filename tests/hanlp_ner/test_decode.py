@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hanlp_ner.decode import Crf, Dictionary, Span, TagSet
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hanlp_ner.decode import Crf, Dictionary, Span, TagSet
 
 TAGS = ["O", *(f"{place}-{type_}" for type_ in ("PER", "LOC") for place in "BIEMS")]
 
@@ -17,11 +18,6 @@ def test_spans_equal_hanlps_for_any_sequence(indices: list[int]) -> None:
         (start, end, type_) for type_, start, end in get_entities([TAGS[i] for i in indices])
     ]
     assert TagSet(TAGS).spans(np.array(indices, dtype=np.int64)) == expected
-
-
-def test_spans_are_shifted_by_the_offset() -> None:
-    spans = TagSet(TAGS).spans(np.array([0, 1, 3]), offset=100)
-    assert spans == [Span(101, 103, "PER")]
 
 
 @pytest.mark.parametrize("batch", [1, 7])

@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
-from hanlp_ner.document import cut
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from hanlp_ner.document import cut
 
 TEXTS = st.text(alphabet="中国，。 \n！a”", max_size=300)
 

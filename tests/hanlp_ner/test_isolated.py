@@ -1,4 +1,4 @@
-"""The saved model where nothing can be downloaded or written: four workers, an unprivileged user."""
+"""The saved model where nothing can be downloaded or written, for an unprivileged user."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from zoo.packaging import ROOT
 
 SERVE_AND_ASK = """
@@ -49,9 +50,9 @@ namespaces = subprocess.run(["unshare", "--net", "--mount", "true"], capture_out
     os.getuid() != 0 or namespaces.returncode != 0, reason="needs root, to make namespaces"
 )
 def test_it_serves_without_network_disk_or_privileges(ner_model: Path) -> None:
+    isolated = ["unshare", "--net", "--mount", str(ROOT / "tests" / "isolated.sh")]
     done = subprocess.run(
-        ["unshare", "--net", "--mount", str(ROOT / "tests" / "isolated.sh"), sys.base_prefix]
-        + [str(ner_model), sys.executable, "-c", SERVE_AND_ASK],
+        [*isolated, sys.base_prefix, str(ner_model), sys.executable, "-c", SERVE_AND_ASK],
         capture_output=True,
         text=True,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
+
 from zoo.packaging import ROOT
 
 SAMPLE = json.loads((ROOT / "mlflow_models/hanlp_ner/sample.json").read_text(encoding="utf-8"))

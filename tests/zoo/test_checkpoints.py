@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from zoo.checkpoints import fingerprint, resolve
 from zoo.errors import CheckpointError
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from zoo.errors import BadInput, BadRow
 from zoo.rows import read_texts
 

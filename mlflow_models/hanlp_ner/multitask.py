@@ -1,0 +1,198 @@
+"""A multi-task checkpoint: words by its tokeniser, then entities and tags of the words.
+
+Restates HanLP's MultiTaskLearning (He and Choi, 2021) for its tasks of tagging (words, parts of
+speech, entities), which ONNX Runtime and NumPy run alone. Its parsers (dependencies, semantics,
+roles, constituents) are HanLP's own code on torch, loaded when a request first asks for them.
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from hanlp_ner.decode import Crf, Span, TagSet
+from hanlp_ner.tagger import Answer, best, pad, session
+from zoo.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A text as sub-tokens: their ids, and the characters `(start, end)` that each stands for."""
+
+    text: str
+    ids: NDArray[np.int32]
+    offsets: list[tuple[int, int]]
+
+    def characters(self, first: int, last: int) -> tuple[int, int]:
+        """The characters that sub-tokens `first` to `last` (exclusive) stand for."""
+        return self.offsets[first][0], self.offsets[last - 1][1]
+
+    def texts(self, ranges: list[tuple[int, int]]) -> list[str]:
+        """The text of each range of sub-tokens."""
+        spans = (self.characters(first, last) for first, last in ranges)
+        return [self.text[start:end] for start, end in spans]
+
+
+class Head:
+    """The classifier of one task of tagging, on the vectors of sub-tokens or words."""
+
+    def __init__(self, directory: Path, task: str, head: dict[str, Any], threads: int) -> None:
+        stem = task.replace("/", "-")
+        self.gives, self.after = head["gives"], head["after"]
+        self.tags = TagSet(head["tags"])
+        self._session = session(directory / f"{stem}.onnx", threads)
+        crf = directory / f"{stem}.npz"
+        self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
+
+    def run(
+        self, hidden: NDArray[np.float32], items: list[list[tuple[int, int]]]
+    ) -> list[NDArray[np.int64]]:
+        """The tag indices of the items of each sentence.
+
+        Args:
+            hidden: The encoder's output, `(batch, length + 2, width)`.
+            items: Ranges of sub-tokens, such as words, by sentence; an item's vector is the mean
+                over its sub-tokens.
+        """
+        widest = max(last - first for row in items for first, last in row)
+        places = np.zeros((len(items), max(map(len, items)), widest), dtype=np.int64)
+        for row, ranges in zip(places, items, strict=True):
+            for place, (first, last) in zip(row, ranges, strict=False):
+                place[: last - first] = np.arange(first + 1, last + 1)  # after [CLS]
+        (output,) = self._session.run(None, {"hidden": hidden, "places": places})
+        return best(output, [len(row) for row in items], self._crf)
+
+
+class MultiTask:
+    """The networks of a multi-task checkpoint, as `hanlp_ner.convert` wrote them."""
+
+    def __init__(self, directory: Path, config: dict[str, Any], threads: int) -> None:
+        self._config = config
+        self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        self._normal = str.maketrans(config["normal"])
+        self._encoder = session(directory / "encoder.onnx", threads)
+        self._heads = {
+            task: Head(directory, task, head, threads) for task, head in config["heads"].items()
+        }
+        self._hanlp = _Hanlp(directory / "hanlp")
+        self.tasks = (*self._heads, *config["others"])
+
+    def run(self, texts: list[str], tasks: Collection[str]) -> list[Answer]:
+        """The entities of a batch of texts, and the results of other tasks."""
+        pieces = [self._split(text) for text in texts]
+        ids = [piece.ids for piece in pieces]
+        (hidden,) = self._encoder.run(None, {"input_ids": pad(ids, self._config)})
+        recogniser = self._config["recogniser"]
+        wanted = {recogniser, *tasks}.intersection(self._heads)
+        words = {
+            task: self._words(task, hidden, pieces)
+            for task in {self._heads[task].after or task for task in wanted}
+        }
+        results: list[dict[str, Any]] = [{} for _ in pieces]
+        spans: list[list[Span]] = []
+        for task in wanted:
+            head = self._heads[task]
+            items = words[head.after or task]
+            if head.gives == "words":
+                for result, piece, row in zip(results, pieces, items, strict=True):
+                    result[task] = piece.texts(row)
+                continue
+            tags = head.run(hidden, items)
+            for result, piece, row, indices in zip(results, pieces, items, tags, strict=True):
+                result[task] = _result(head, piece.texts(row), indices)
+            if task == recogniser:
+                spans = [
+                    [
+                        Span(*piece.characters(row[start][0], row[end - 1][1]), type_)
+                        for start, end, type_ in head.tags.spans(indices)
+                    ]
+                    for piece, row, indices in zip(pieces, items, tags, strict=True)
+                ]
+        rest = [task for task in tasks if task in self._config["others"]]
+        if rest:
+            for result, other in zip(results, self._hanlp(texts, rest), strict=True):
+                result.update(other)
+        return [
+            Answer(row, {task: result[task] for task in tasks})
+            for row, result in zip(spans, results, strict=True)
+        ]
+
+    def _split(self, text: str) -> Piece:
+        """Splits a text into sub-tokens, as HanLP's TransformerSequenceTokenizer does."""
+        encoding = self._tokenizer.encode(text.translate(self._normal), add_special_tokens=False)
+        unknown = self._config["unknown"]
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        reached = 0
+        for id_, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            if start > reached and not text[reached:start].isspace():
+                ids.append(unknown)  # what the tokenizer swallowed
+                offsets.append((reached, start))
+            if end == reached and offsets and offsets[-1][0] < start:
+                offsets[-1] = (offsets[-1][0], start)  # one character became several
+            ids.append(id_)
+            offsets.append((start, end))
+            reached = end
+        if not ids:
+            ids, offsets = [unknown], [(0, len(text))]
+        if len(ids) > self._config["limit"]:
+            raise BadInput("A text has too many characters that the tokenizer takes apart.")
+        return Piece(text, np.array(ids, dtype=np.int32), offsets)
+
+    def _words(
+        self, task: str, hidden: NDArray[np.float32], pieces: list[Piece]
+    ) -> list[list[tuple[int, int]]]:
+        """The words of each piece, as ranges of its sub-tokens; a word starts at each B and S."""
+        head = self._heads[task]
+        each = [[(place, place + 1) for place in range(len(piece.ids))] for piece in pieces]
+        words = []
+        for piece, tags in zip(pieces, head.run(hidden, each), strict=True):
+            names = [head.tags.tags[tag] for tag in tags]
+            reached, before = -1, ""
+            for place, (start, end) in enumerate(piece.offsets):
+                if start < reached:  # a character that became several sub-tokens stays whole
+                    if before in ("S", "E"):
+                        names[place - 1] = "B" if before == "S" else "M"
+                    names[place] = "M"
+                reached, before = end, names[place]
+            starts = [0, *(place for place in range(1, len(names)) if names[place] in ("B", "S"))]
+            words.append(list(zip(starts, [*starts[1:], len(names)], strict=True)))
+        return words
+
+
+def _result(head: Head, words: list[str], tags: NDArray[np.int64]) -> list[Any]:
+    """A task's result in HanLP's form: tags of words, or entities with word offsets."""
+    if head.gives == "tags":
+        return [head.tags.tags[tag] for tag in tags]
+    return [
+        ["".join(words[start:end]), type_, start, end]
+        for start, end, type_ in head.tags.spans(tags)
+    ]
+
+
+class _Hanlp:
+    """HanLP itself, for the tasks that need it; loaded at the first call."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._component: Any = None
+
+    def __call__(self, texts: list[str], tasks: list[str]) -> list[dict[str, Any]]:
+        """HanLP's results for each text, in plain JSON types."""
+        import torch
+
+        if self._component is None:
+            log.info("Loading HanLP for %s.", ", ".join(tasks))
+            from hanlp_ner.component import load
+
+            torch.set_num_threads(1)
+            self._component = load(self._directory)
+        document = self._component(texts, tasks=tasks).to_dict()
+        return [{task: document[task][row] for task in tasks} for row in range(len(texts))]

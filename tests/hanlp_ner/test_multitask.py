@@ -1,0 +1,107 @@
+"""Multi-task checkpoints: words, tags and entities held equal to HanLP's on the same weights."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hanlp_ner.component import load
+from hanlp_ner.convert import convert
+from hanlp_ner.engine import Found, Recognizer
+from tests.hanlp_ner.multitask_checkpoints import PARSERS, random_multitask
+from tests.hanlp_ner.test_engine import texts
+
+MIXED = [
+    "Hello world, iPhone 13 Pro在北京发售",
+    "繁體“中”文",
+    "LI™ 한국어 ‥ …",
+    "中国" * 120,
+    "e\u0301中",
+]
+
+
+@pytest.fixture(scope="module", params=["plain", "relative"])
+def checkpoint(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("checkpoint") / request.param
+    return random_multitask(directory, relative=request.param == "relative")
+
+
+@pytest.fixture(scope="module")
+def pair(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Recognizer]:
+    """HanLP's component and our engine, on the same random weights."""
+    served = tmp_path_factory.mktemp("served")
+    convert(checkpoint, served)
+    return load(checkpoint), Recognizer(served)
+
+
+def sentences() -> list[str]:
+    return [text for text in MIXED + texts() if text.strip()]
+
+
+def results(engine: Recognizer, some: list[str], task: str) -> list[Any]:
+    """A task's result for each of some short texts."""
+    answers = engine(some, tasks=[task])
+    assert all(isinstance(answer, Found) for answer in answers), answers
+    return [answer.tasks[0][task] for answer in answers if isinstance(answer, Found)]
+
+
+@pytest.mark.parametrize("task", ["tok/fine", "tok/coarse", "pos/ctb", "ner/msra", "ner/pku"])
+def test_results_equal_hanlps(pair: tuple[Any, Recognizer], task: str) -> None:
+    component, engine = pair
+    expected = json.loads(json.dumps(component(sentences(), tasks=task)[task]))
+    assert results(engine, sentences(), task) == expected
+
+
+def test_entities_have_character_offsets(pair: tuple[Any, Recognizer]) -> None:
+    component, engine = pair
+    component["tok/fine"].config.output_spans = True
+    document = component(sentences(), tasks="ner/msra")
+    component["tok/fine"].config.output_spans = None
+    for words, entities, answer in zip(
+        document["tok/fine"], document["ner/msra"], engine(sentences()), strict=True
+    ):
+        expected = [(words[s][1], words[e - 1][2], type_) for _, type_, s, e in entities]
+        assert answer == (expected, [])
+
+
+@pytest.mark.parametrize("task", PARSERS)
+def test_parsers_are_hanlps_own(pair: tuple[Any, Recognizer], task: str) -> None:
+    component, engine = pair
+    some = ["我爱中国。", "他在北京工作，张三在上海。"]
+    expected = json.loads(json.dumps(component(some, tasks=task).to_dict()[task]))
+    assert json.loads(json.dumps(results(engine, some, task))) == expected
+
+
+def test_what_is_packed_needs_nothing_else(checkpoint: Path, tmp_path: Path) -> None:
+    """Converted, the checkpoint may go: the parsers load from what was packed, offline."""
+    gone, served = tmp_path / "gone", tmp_path / "served"
+    shutil.copytree(checkpoint, gone)
+    config = json.loads((gone / "config.json").read_text().replace(str(checkpoint), str(gone)))
+    (gone / "config.json").write_text(json.dumps(config))
+    served.mkdir()
+    convert(gone, served)
+    shutil.rmtree(gone)
+    (heads,) = results(Recognizer(served), ["我爱中国。"], "dep")
+    assert len(heads) >= 1
+
+
+def test_without_torch_the_parsers_are_left_out(checkpoint: Path, tmp_path: Path) -> None:
+    convert(checkpoint, tmp_path, others=False)
+    assert not (tmp_path / "hanlp").exists()
+    script = f"""
+import sys
+from pathlib import Path
+from hanlp_ner.engine import Recognizer
+engine = Recognizer(Path({str(tmp_path)!r}))
+assert not {{"dep", "con"}} & set(engine.tasks)
+engine(["我爱中国"], tasks=["pos/ctb"])
+print("torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
