@@ -1,0 +1,218 @@
+"""hanlp_ner against HanLP's own `predict`, on the same weights, one thread each."""
+
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hanlp_ner.component import load
+from hanlp_ner.convert import convert
+from hanlp_ner.engine import Found, Recognizer
+from tests.benchmarks.harness import Row, compare, machine, quartiles
+from tests.hanlp_ner.checkpoints import COMMON, random_component
+from tests.hanlp_ner.multitask_checkpoints import random_multitask
+from zoo.packaging import ROOT
+
+DEMO = ROOT / "mlflow_models" / "hanlp_ner" / "demo"
+ELECTRA_SMALL = {"width": 256, "layers": 12, "heads": 4, "size": 21128}
+TITLE = "hanlp_ner: sentences per second of CPU time"
+
+# The least that a fresh process does until it has an answer, for HanLP, our engine and MLflow.
+FIRST_ANSWER = {
+    "HanLP": """
+import hanlp
+hanlp.load(directory, transformer=directory + "/transformer", devices=-1)([list("我爱中国")])
+""",
+    "engine": """
+from pathlib import Path
+from hanlp_ner.engine import Recognizer
+Recognizer(Path(directory))(["我爱中国"])
+""",
+    "MLflow model": """
+import pandas as pd
+from mlflow.pyfunc import load_model
+load_model(directory).predict(pd.DataFrame({"text": ["我爱中国"]}))
+""",
+}
+
+
+def sentences(path: Path | None, count: int) -> list[str]:
+    """Sentences of up to 64 characters: of a CoNLL file, or else random characters."""
+    if path is None:
+        source = random.Random(1)
+        lengths = (source.randint(10, 64) for _ in range(count))
+        return ["".join(source.choices(COMMON, k=length)) for length in lengths]
+    blocks = path.read_text(encoding="utf-8").strip().split("\n\n")
+    texts = ["".join(line[0] for line in block.splitlines() if line) for block in blocks]
+    return [text for text in texts if len(text) <= 64][:count]
+
+
+@contextmanager
+def contenders(checkpoint: Path) -> Iterator[dict[str, Any]]:
+    """HanLP's component and our engine in both precisions."""
+    with tempfile.TemporaryDirectory() as work:
+        engines = {}
+        for precision in ("fp32", "int8"):
+            (Path(work) / precision).mkdir()
+            convert(checkpoint, Path(work) / precision, precision)
+            engines[precision] = Recognizer(Path(work) / precision)
+        yield {"HanLP": load(checkpoint), **engines}
+
+
+def spans(output: Any) -> list[Any]:
+    """Our engine's entities."""
+    assert all(isinstance(found, Found) for found in output)
+    return [[tuple(span) for span in found.entities] for found in output]
+
+
+def single(checkpoint: Path, texts: list[str], turns: int) -> dict[str, Row]:
+    """The rows of a single-task checkpoint; entities in fp32 must be HanLP's."""
+    with contenders(checkpoint) as model:
+        characters = [list(text) for text in texts]
+
+        def reference() -> list[Any]:
+            rows = model["HanLP"](characters)
+            return [[(start, end, type_) for _, type_, start, end in row] for row in rows]
+
+        return compare(
+            {
+                "HanLP": reference,
+                "fp32": lambda: spans(model["fp32"](texts)),
+                "int8": lambda: spans(model["int8"](texts)),
+            },
+            same_entities(),
+            turns,
+            len(texts),
+        )
+
+
+def multi(checkpoint: Path, texts: list[str], turns: int) -> dict[str, Row]:
+    """The rows of a multi-task checkpoint, for words and entities."""
+    with contenders(checkpoint) as model:
+        words = model["HanLP"]["tok/fine"].config
+        words.output_spans = True
+
+        def reference() -> list[Any]:
+            document = model["HanLP"](texts, tasks="ner/msra")
+            pairs = zip(document["tok/fine"], document["ner/msra"], strict=True)
+            return [
+                [(tokens[s][1], tokens[e - 1][2], type_) for _, type_, s, e in entities]
+                for tokens, entities in pairs
+            ]
+
+        return compare(
+            {
+                "HanLP": reference,
+                "fp32": lambda: spans(model["fp32"](texts)),
+                "int8": lambda: spans(model["int8"](texts)),
+            },
+            same_entities(),
+            turns,
+            len(texts),
+        )
+
+
+def same_entities() -> Callable[[list[Any], list[Any]], None]:
+    """A check that lets only the third contender, int8, differ: what it loses is scored as F1."""
+    seen: list[list[Any]] = []
+
+    def check(reference: list[Any], output: list[Any]) -> None:
+        seen.append(output)
+        assert len(seen) == 3 or output == reference, "the entities aren't HanLP's"
+
+    return check
+
+
+def first_answer(turns: int, model: Path | None) -> dict[str, Row]:
+    """Seconds from the start of a process to its first answer, for the demo checkpoint."""
+    with tempfile.TemporaryDirectory() as work:
+        convert(DEMO, Path(work))
+        homes = {"HanLP": DEMO, "engine": Path(work), "MLflow model": model}
+        seconds: dict[str, list[tuple[float, float]]] = {
+            name: [] for name, home in homes.items() if home is not None
+        }
+        for _ in range(turns):
+            for name, times in seconds.items():
+                times.append(_time_process(FIRST_ANSWER[name], str(homes[name])))
+    rows: dict[str, Row] = {}
+    for name, times in seconds.items():
+        low, wall, high = quartiles([wall for wall, _ in times])
+        cpu = quartiles([cpu for _, cpu in times])[1]
+        rows[name] = {"wall": wall, "low": low, "high": high, "cpu": cpu}
+    return rows
+
+
+def _time_process(script: str, directory: str) -> tuple[float, float]:
+    """Wall and CPU seconds of a Python process that runs a script."""
+    code = f"directory = {directory!r}\n{script}\nimport time; print(time.process_time())"
+    measure = "import subprocess, sys, time; start = time.perf_counter(); "
+    measure += "out = subprocess.run([sys.executable, '-c', sys.argv[1]], capture_output=True, "
+    measure += "text=True, check=True).stdout; print(time.perf_counter() - start, out.split()[-1])"
+    done = subprocess.run(
+        [sys.executable, "-c", measure, code], capture_output=True, text=True, check=True
+    )
+    wall, cpu = done.stdout.split()
+    return float(wall), float(cpu)
+
+
+def measure(data: Path | None, quick: bool) -> dict[str, Any]:
+    """Runs everything; `quick` takes one size, few turns and small models, to see that it works."""
+    import torch
+
+    torch.set_num_threads(1)
+    turns, sizes = (2, (32,)) if quick else (9, (1, 32, 256))
+    texts = sentences(data, max(sizes))
+    shape = {} if quick else ELECTRA_SMALL
+    speed: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as work:
+        small = random_component(Path(work) / "single", "electra", **shape)  # type: ignore[arg-type]
+        both = random_multitask(Path(work) / "multi", **shape)  # type: ignore[arg-type]
+        for name, checkpoint, run in (
+            ("demo", DEMO, single),
+            ("ELECTRA-small, single task", small, single),
+            ("ELECTRA-small, multi task", both, multi),
+        ):
+            for size in sizes:
+                speed[f"{name}, {size}"] = run(checkpoint, texts[:size], turns)
+    return {
+        "machine": machine(("hanlp", "torch", "transformers", "onnxruntime", "mlflow")),
+        "speed": speed,
+        "first_answer": first_answer(2 if quick else 5, _saved()),
+    }
+
+
+def _saved() -> Path | None:
+    home = ROOT / "mlflow_models" / "models" / "hanlp_ner"
+    return home if home.is_dir() else None
+
+
+def render(result: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = [
+        "| checkpoint, sentences at once | HanLP | fp32 | times HanLP | int8 | times HanLP |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, rows in result["speed"].items():
+        cells = [f"{rows['HanLP']['per_cpu_second']:.0f}"]
+        for precision in ("fp32", "int8"):
+            row = rows[precision]
+            cells.append(f"{row['per_cpu_second']:.0f}")
+            cells.append(f"**{row['speedup']:.2f}** ({row['low']:.2f} to {row['high']:.2f})")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "From the start of a process to its first answer, demo checkpoint:",
+        "",
+        "| what | seconds | CPU seconds |",
+        "| --- | ---: | ---: |",
+    ]
+    for name, row in result["first_answer"].items():
+        lines.append(
+            f"| {name} | {row['wall']:.2f} ({row['low']:.2f} to {row['high']:.2f}) "
+            f"| {row['cpu']:.2f} |"
+        )
+    return "\n".join(lines)

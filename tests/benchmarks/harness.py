@@ -1,0 +1,86 @@
+"""Measures contenders against a reference: interleaved, in CPU time and wall time.
+
+On a machine that is shared, one run after the other compares the neighbours' load as much as the
+code. So the contenders take turns, each turn gives one ratio to the reference, and the median of
+these ratios is reported with the range that its middle half covers.
+"""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tqdm import trange
+
+Row = dict[str, Any]
+
+
+def compare(
+    contenders: Mapping[str, Callable[[], Any]],
+    check: Callable[[Any, Any], None],
+    turns: int,
+    items: int,
+) -> dict[str, Row]:
+    """Runs every contender once per turn, after one turn of warming up.
+
+    Args:
+        contenders: What to call, by name; the first is the reference.
+        check: Raises AssertionError where a contender's output (second) isn't the reference's.
+        turns: How often each one runs.
+        items: How many items one call works on.
+
+    Returns:
+        By name: items per second of CPU and of wall time, and `speedup`, the median over the turns
+        of the reference's CPU time over its own, between the quartiles `low` and `high`.
+    """
+    outputs = {name: run() for name, run in contenders.items()}
+    reference = next(iter(contenders))
+    for output in outputs.values():
+        check(outputs[reference], output)
+    cpu: dict[str, list[float]] = {name: [] for name in contenders}
+    wall: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in trange(turns, desc=", ".join(contenders), leave=False):
+        for name, run in contenders.items():
+            cpu_start, wall_start = time.process_time(), time.perf_counter()
+            run()
+            cpu[name].append(time.process_time() - cpu_start)
+            wall[name].append(time.perf_counter() - wall_start)
+    rows = {}
+    for name in contenders:
+        ratios = [one / own for one, own in zip(cpu[reference], cpu[name], strict=True)]
+        low, median, high = quartiles(ratios)
+        rows[name] = {
+            "per_cpu_second": items / statistics.median(cpu[name]),
+            "per_second": items / statistics.median(wall[name]),
+            "speedup": median,
+            "low": low,
+            "high": high,
+        }
+    return rows
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """The first quartile, the median and the third quartile; of one value, itself three times."""
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, median, high
+
+
+def machine(packages: tuple[str, ...]) -> str:
+    """What the figures were measured on, in one line."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    return (
+        f"{model}, {os.cpu_count()} cores (shared), {memory:.0f} GiB; "
+        f"Python {platform.python_version()}, {versions}"
+    )
