@@ -68,7 +68,7 @@ def _single(component: Any, checkpoint: Path, target: Path) -> dict[str, Any]:
 
 
 def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict[str, Any]:
-    encoder = component.model.encoder
+    model, encoder = component.model, component.model.encoder
     heads = _heads(component)
     recognisers = [name for name, head in heads.items() if head["gives"] == "entities"]
     if not recognisers:
@@ -78,7 +78,7 @@ def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict
     tokenizer.backend_tokenizer.save(str(target / "tokenizer.json"))
     export(Encoder(encoder), target / "encoder.onnx")
     for name in heads:
-        decoder, stem = component.model.decoders[name], name.replace("/", "-")
+        decoder, stem = model.decoders[name], name.replace("/", "-")
         export(Head(decoder, encoder.get_output_dim()), target / f"{stem}.onnx")
         if decoder.crf is not None:
             np.savez(target / f"{stem}.npz", **_crf(decoder))
@@ -90,6 +90,7 @@ def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict
         "recogniser": recognisers[0],
         "heads": heads,
         "others": rest,
+        "shared": not (model.scalar_mixes or any(model.use_raw_hidden_states.values())),
         "normal": _normal(transforms),
         **_tokens(tokenizer, encoder),
     }

@@ -81,7 +81,7 @@ class MultiTask:
         self._heads = {
             task: Head(directory, task, head, threads) for task, head in config["heads"].items()
         }
-        self._hanlp = _Hanlp(directory / "hanlp")
+        self._hanlp = _Hanlp(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[Answer]:
@@ -104,8 +104,8 @@ class MultiTask:
                 for result, piece, row in zip(results, pieces, items, strict=True):
                     result[task] = piece.texts(row)
                 continue
-            tags = head.run(hidden, items)
-            for result, piece, row, indices in zip(results, pieces, items, tags, strict=True):
+            found = head.run(hidden, items)
+            for result, piece, row, indices in zip(results, pieces, items, found, strict=True):
                 result[task] = _result(head, piece.texts(row), indices)
             if task == recogniser:
                 spans = [
@@ -113,12 +113,16 @@ class MultiTask:
                         Span(*piece.characters(row[start][0], row[end - 1][1]), type_)
                         for start, end, type_ in head.tags.spans(indices)
                     ]
-                    for piece, row, indices in zip(pieces, items, tags, strict=True)
+                    for piece, row, indices in zip(pieces, items, found, strict=True)
                 ]
         rest = [task for task in tasks if task in self._config["others"]]
         if rest:
-            for result, other in zip(results, self._hanlp(texts, rest), strict=True):
-                result.update(other)
+            # A constituent tree has the parts of speech at its leaves, where both are asked for.
+            tags = [task for task in wanted if self._heads[task].gives == "tags"]
+            vectors = {row.tobytes(): rows for row, rows in zip(ids, hidden, strict=True)}
+            parsed = self._hanlp(texts, [*tags, *rest], vectors)
+            for result, other in zip(results, parsed, strict=True):
+                result.update({task: other[task] for task in rest})
         return [
             Answer(row, {task: result[task] for task in tasks})
             for row, result in zip(spans, results, strict=True)
@@ -178,21 +182,54 @@ def _result(head: Head, words: list[str], tags: NDArray[np.int64]) -> list[Any]:
 
 
 class _Hanlp:
-    """HanLP itself, for the tasks that need it; loaded at the first call."""
+    """HanLP itself, for the tasks that need it; loaded at the first call.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    Its encoder, most of its time, is spared where every task reads the encoder's last layer
+    (`shared`): the vectors that our own encoder has just made of the same texts take its place.
+    """
+
+    def __init__(self, directory: Path, shared: bool) -> None:
+        self._directory, self._shared = directory, shared
         self._component: Any = None
+        self._vectors: dict[bytes, NDArray[np.float32]] = {}
 
-    def __call__(self, texts: list[str], tasks: list[str]) -> list[dict[str, Any]]:
-        """HanLP's results for each text, in plain JSON types."""
-        import torch
+    def __call__(
+        self, texts: list[str], tasks: list[str], vectors: dict[bytes, NDArray[np.float32]]
+    ) -> list[dict[str, Any]]:
+        """HanLP's results for each text, in plain JSON types.
 
+        Args:
+            texts: What to parse.
+            tasks: The tasks' names.
+            vectors: The encoder's output for each text, `(length + 2, width)` or longer, by the
+                bytes of its token ids without [CLS] and [SEP].
+        """
         if self._component is None:
-            log.info("Loading HanLP for %s.", ", ".join(tasks))
-            from hanlp_ner.component import load
-
-            torch.set_num_threads(1)
-            self._component = load(self._directory)
+            self._component = self._load()
+        self._vectors = vectors
         document = self._component(texts, tasks=tasks).to_dict()
         return [{task: document[task][row] for task in tasks} for row in range(len(texts))]
+
+    def _load(self) -> Any:
+        import torch
+
+        from hanlp_ner.component import load
+
+        log.info("Loading torch and HanLP for the tasks that need them.")
+        torch.set_num_threads(1)
+        component = load(self._directory)
+
+        class Encoder(torch.nn.Module):
+            average_subwords = True
+
+            def forward(_, batch: dict[str, Any]) -> torch.Tensor:
+                ids = batch["token_input_ids"].numpy().astype(np.int32)
+                rows = [self._vectors[row[1 : np.count_nonzero(row) - 1].tobytes()] for row in ids]
+                hidden = np.zeros((*ids.shape, rows[0].shape[-1]), dtype=np.float32)
+                for place, row in zip(hidden, rows, strict=True):
+                    place[: len(row)] = row[: len(place)]
+                return torch.from_numpy(hidden)
+
+        if self._shared:
+            component.model.encoder = Encoder()
+        return component

@@ -68,12 +68,16 @@ def test_entities_have_character_offsets(pair: tuple[Any, Recognizer]) -> None:
         assert answer == (expected, [])
 
 
-@pytest.mark.parametrize("task", PARSERS)
-def test_parsers_are_hanlps_own(pair: tuple[Any, Recognizer], task: str) -> None:
+@pytest.mark.parametrize("tasks", [[task] for task in PARSERS] + [["pos/ctb", *PARSERS]], ids=str)
+def test_parsers_are_hanlps_own(pair: tuple[Any, Recognizer], tasks: list[str]) -> None:
     component, engine = pair
-    some = ["我爱中国。", "他在北京工作，张三在上海。"]
-    expected = json.loads(json.dumps(component(some, tasks=task).to_dict()[task]))
-    assert json.loads(json.dumps(results(engine, some, task))) == expected
+    some = ["我爱中国。", "他在北京工作，张三在上海。", "一"]
+    document = json.loads(json.dumps(component(some, tasks=tasks).to_dict()))
+    answers = engine(some, tasks=tasks)
+    for row, answer in enumerate(answers):
+        expected = [{task: document[task][row] for task in tasks}]
+        assert isinstance(answer, Found)
+        assert json.loads(json.dumps(answer.tasks)) == expected
 
 
 def test_what_is_packed_needs_nothing_else(checkpoint: Path, tmp_path: Path) -> None:
