@@ -31,11 +31,12 @@ def fetch(identifier: str) -> Path:
     from hanlp import pretrained
     from hanlp.utils.io_util import get_resource, hanlp_home
 
-    url = pretrained.ALL.get(identifier)
+    published = {**pretrained.ner.ALL, **pretrained.mtl.ALL}
+    url = published.get(identifier)
     if url is None:
-        near = difflib.get_close_matches(identifier.upper(), pretrained.ALL, 3, 0.3)
+        near = difflib.get_close_matches(identifier.upper(), published, 2, 0)
         raise CheckpointError(
-            f"'{identifier}' is neither a directory nor a checkpoint of HanLP; "
+            f"'{identifier}' is neither a directory nor a checkpoint that HanLP publishes; "
             f"did you mean {' or '.join(near)}?"
         )
     try:
