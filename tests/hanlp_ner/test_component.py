@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from hanlp_ner.component import load
 from tests.hanlp_ner.checkpoints import random_component
 from zoo.errors import CheckpointError
+from zoo.packaging import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +86,15 @@ def test_another_kind_of_component_is_refused(copy: Path) -> None:
     (copy / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="SemanticTextualSimilarity"):
         load(copy)
+
+
+def test_the_builder_refuses_in_one_line(copy: Path, tmp_path: Path) -> None:
+    (copy / "model.pt").unlink()
+    script = ROOT / "mlflow_models" / "hanlp_ner" / "build.py"
+    command = [sys.executable, str(script), "--checkpoint", str(copy)]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "saved")], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"error: '{copy}' is no HanLP checkpoint: it has no 'model.pt'.\n"
+    assert not (tmp_path / "saved").exists()

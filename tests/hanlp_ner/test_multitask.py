@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import pandas as pd
 import pytest
 
 from hanlp_ner.component import load
@@ -14,6 +16,7 @@ from hanlp_ner.convert import convert
 from hanlp_ner.engine import Found, Recognizer
 from tests.hanlp_ner.multitask_checkpoints import PARSERS, random_multitask
 from tests.hanlp_ner.test_engine import texts
+from zoo.packaging import ROOT
 
 MIXED = [
     "Hello world, iPhone 13 Pro在北京发售",
@@ -109,3 +112,24 @@ print("torch" in sys.modules)
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None:
+    """The whole way, once: build.py, then MLflow's own loading of what it saved."""
+    checkpoint = random_multitask(tmp_path / "checkpoint")
+    output = tmp_path / "saved"
+    script = ROOT / "mlflow_models" / "hanlp_ner" / "build.py"
+    command = [sys.executable, str(script), "--checkpoint", str(checkpoint), "--no-torch"]
+    command += ["--precision", "int8", "--tracking-uri", registry, "--alias", "multi"]
+    subprocess.run([*command, "--output", str(output)], capture_output=True, check=True)
+    assert "torch" not in (output / "requirements.txt").read_text()
+    model = mlflow.pyfunc.load_model(str(output))
+    table = pd.DataFrame({"text": ["我爱中国。", "", "他在北京工作。" * 100]})
+    params = {"tasks": ["tok/fine", "pos/ctb"]}
+    short, empty, long = model.predict(table, params=params)
+    assert "".join(short["tasks"][0]["tok/fine"]) == "我爱中国。"
+    assert len(short["tasks"][0]["tok/fine"]) == len(short["tasks"][0]["pos/ctb"])
+    assert empty == {"entities": [], "tasks": []}
+    assert "".join("".join(one["tok/fine"]) for one in long["tasks"]) == "他在北京工作。" * 100
+    with pytest.raises(mlflow.MlflowException, match="Parameter 'tasks': names a task that this"):
+        model.predict(table, params={"tasks": ["dep"]})
