@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import hanlp_ner
 import pytest
+
+import hanlp_ner
 from hanlp_ner import evaluate, finetune, prepare
 from hanlp_ner.training.augment import fill, mark_dates, replace_mentions, vary_width
 from hanlp_ner.training.corpora import (
@@ -77,6 +78,8 @@ def test_tag_schemes(scheme: str) -> None:
 def test_tokens_of_several_characters(tmp_path: Path) -> None:
     path = write(tmp_path / "a.conll", "北京\tB-LOC", "大学\tI-LOC", "2011\tO", "年\tO")
     assert read_source(str(path)) == [("北京大学2011年", [(0, 4, "LOC")])]
+    path = write(tmp_path / "b.conll", "北京\tB-LOC", "大学\tE-LOC", "上海\tS-LOC", "年\tO")
+    assert read_source(str(path)) == [("北京大学上海年", [(0, 4, "LOC"), (4, 6, "LOC")])]
 
 
 @pytest.mark.parametrize(

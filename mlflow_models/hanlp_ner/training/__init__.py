@@ -1,0 +1,1 @@
+"""What training and evaluation need and serving doesn't."""

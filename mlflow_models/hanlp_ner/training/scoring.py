@@ -1,0 +1,177 @@
+"""Exact span scores: precision, recall and F1, and what they are logged and drawn as.
+
+A span counts when its start, its end and its label are right, as in the CoNLL-2003 shared task.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+Spans = set[tuple[int, int, str]]  # start, end (exclusive), label
+Scores = dict[str, dict[str, float]]
+
+
+def _prf(gold: int, predicted: int, correct: int) -> dict[str, float]:
+    precision = correct / predicted if predicted else 0.0
+    recall = correct / gold if gold else 0.0
+    f1 = 2 * correct / (gold + predicted) if gold + predicted else 0.0
+    return {
+        "precision": 100 * precision,
+        "recall": 100 * recall,
+        "f1": 100 * f1,
+        "gold": gold,
+        "predicted": predicted,
+        "correct": correct,
+    }
+
+
+def span_scores(
+    gold: Sequence[Spans], predicted: Sequence[Spans], labels: Iterable[str] | None = None
+) -> Scores:
+    """Returns precision, recall and F1 (in percent) and the counts, by label and over all.
+
+    Args:
+        gold: the annotated spans of each sentence.
+        predicted: the spans found in each sentence, in the same order.
+        labels: the labels that count; all that occur by default.
+
+    Returns:
+        A row per label, sorted, then "micro": over all spans of these labels.
+    """
+    counts = {"gold": Counter[str](), "predicted": Counter[str](), "correct": Counter[str]()}
+    for right, found in zip(gold, predicted, strict=True):
+        for name, spans in (("gold", right), ("predicted", found), ("correct", right & found)):
+            counts[name].update(label for _, _, label in spans)
+    rows = sorted(set(labels) if labels else {*counts["gold"], *counts["predicted"]})
+    table = {row: _prf(*(counts[name][row] for name in counts)) for row in rows}
+    table["micro"] = _prf(*(sum(counts[name][row] for row in rows) for name in counts))
+    return table
+
+
+def confusion(gold: Sequence[Spans], predicted: Sequence[Spans]) -> dict[str, Counter[str]]:
+    """Counts what became of each gold span: found as which label, with wrong ends, or missed.
+
+    "wrong ends" means that a predicted span overlaps it; the row "nothing" counts the predicted
+    spans that overlap no gold span.
+    """
+    table: dict[str, Counter[str]] = {}
+    for right, found in zip(gold, predicted, strict=True):
+        ends = {(start, end): label for start, end, label in found}
+        for start, end, label in right:
+            overlap = any(b < end and start < e for b, e, _ in found)
+            outcome = ends.get((start, end), "wrong ends" if overlap else "missed")
+            table.setdefault(label, Counter())[outcome] += 1
+        for start, end, label in found:
+            if not any(b < end and start < e for b, e, _ in right):
+                table.setdefault("nothing", Counter())[label] += 1
+    return table
+
+
+def markdown(scores: Scores) -> str:
+    """Formats scores as a Markdown table."""
+    head = (
+        "| label | precision | recall | F1 | gold | predicted |\n|---|---:|---:|---:|---:|---:|\n"
+    )
+    return head + "".join(
+        f"| {label} | {row['precision']:.2f} | {row['recall']:.2f} | {row['f1']:.2f} "
+        f"| {row['gold']:.0f} | {row['predicted']:.0f} |\n"
+        for label, row in scores.items()
+    )
+
+
+def predict_spans(component: Any, texts: Sequence[str], batch_size: int = 64) -> list[Spans]:
+    """Runs a HanLP component on texts, a character a token, and returns spans in characters.
+
+    Args:
+        component: a single-task recognizer, or a multi-task component with a task named "ner...".
+        texts: sentences.
+        batch_size: sentences in a batch.
+    """
+    from tqdm import tqdm
+
+    tasks = getattr(component, "tasks", None)
+    task = next((name for name in tasks or () if name.startswith("ner")), None)
+    if tasks is not None and task is None:
+        raise SystemExit("evaluate.py: this multi-task checkpoint has no named entity task")
+    found: list[Spans] = [set() for _ in texts]
+    order = sorted((i for i, text in enumerate(texts) if text), key=lambda i: len(texts[i]))
+    for start in tqdm(range(0, len(order), batch_size), desc="evaluate", leave=False):
+        chosen = order[start : start + batch_size]
+        if task:
+            answer = component([texts[i] for i in chosen], tasks=task)
+            for i, tokens, entities in zip(chosen, answer["tok/fine"], answer[task], strict=True):
+                found[i] = _in_characters(texts[i], tokens, entities)
+            continue
+        rows = component.predict([list(texts[i]) for i in chosen], batch_size=batch_size)
+        for i, entities in zip(chosen, rows, strict=True):
+            found[i] = {(begin, end, label) for _, label, begin, end in entities}
+    return found
+
+
+def _in_characters(text: str, tokens: list[str], entities: list[Any]) -> Spans:
+    """Turns offsets in words to offsets in characters of the text, spaces included."""
+    starts, ends, position = [], [], 0
+    for token in tokens:
+        position = max(text.find(token, position), position)
+        starts.append(position)
+        position += len(token)
+        ends.append(position)
+    return {(starts[begin], ends[end - 1], label) for _, label, begin, end in entities}
+
+
+def worst(
+    texts: Sequence[str], gold: Sequence[Spans], predicted: Sequence[Spans], count: int
+) -> list[str]:
+    """Lists the sentences with the most wrong and missing spans, with what is wrong in them."""
+    ranked = sorted(range(len(texts)), key=lambda i: -len(gold[i] ^ predicted[i]))
+    lines = []
+    for i in ranked[:count]:
+        if wrong := sorted(gold[i] ^ predicted[i]):
+            marks = ", ".join(
+                f"{'missing' if (start, end, label) in gold[i] else 'wrong'} "
+                f"{texts[i][start:end]} {label}"
+                for start, end, label in wrong
+            )
+            lines.append(f"{texts[i]}\n    {marks}\n")
+    return lines
+
+
+def plot_scores(scores: Scores, path: Path) -> None:
+    """Draws precision, recall and F1 by label."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for i, measure in enumerate(("precision", "recall", "f1")):
+        heights = [row[measure] for row in scores.values()]
+        axes.bar([x + 0.27 * (i - 1) for x in range(len(scores))], heights, 0.25, label=measure)
+    axes.set_xticks(range(len(scores)), list(scores), fontsize=8)
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("percent")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def log_scores(scores: Scores, texts: dict[str, str] | None = None, prefix: str = "test") -> None:
+    """Logs scores to the active MLflow run: metrics, the table (Markdown, CSV) and the plot.
+
+    Args:
+        scores: what `span_scores` returned.
+        texts: further text artifacts by file name.
+        prefix: of the names of metrics and artifacts.
+    """
+    import mlflow
+
+    for label, row in scores.items():
+        measures = ("precision", "recall", "f1")
+        mlflow.log_metrics({f"{prefix}_{label}_{name}": row[name] for name in measures})
+    columns = list(scores["micro"])
+    rows = [",".join([label, *(f"{row[c]:g}" for c in columns)]) for label, row in scores.items()]
+    mlflow.log_text("\n".join([",".join(["label", *columns]), *rows]) + "\n", f"{prefix}.csv")
+    for name, content in {f"{prefix}.md": markdown(scores), **(texts or {})}.items():
+        mlflow.log_text(content, name)
+    with tempfile.TemporaryDirectory() as directory:
+        plot_scores(scores, Path(directory) / f"{prefix}.png")
+        mlflow.log_artifact(str(Path(directory) / f"{prefix}.png"))

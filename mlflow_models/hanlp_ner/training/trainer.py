@@ -1,0 +1,219 @@
+"""The training loop of `finetune.py`: HanLP's component, batches and loss in a loop that resumes.
+
+HanLP 2.1.5's own `fit` needs an optimizer that transformers 5 no longer has, and it can't resume.
+"""
+
+import argparse
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hanlp_ner.training.corpora import Example, entities_to_tags
+from hanlp_ner.training.recognizer import save_component
+from hanlp_ner.training.scoring import predict_spans, span_scores
+
+if TYPE_CHECKING:
+    from hanlp.components.ner.transformer_ner import TransformerNamedEntityRecognizer
+
+
+class Batches:
+    """Sentences as batches of similar length, in an order that depends on seed and epoch alone.
+
+    Args:
+        component: whose tokenizer and vocabularies turn characters and tags to ids.
+        examples: sentences with entities.
+        finish: the sentences of the last epochs, in place of `examples`.
+        args: batch_characters (with padding), seed, epochs and finish_epochs.
+    """
+
+    def __init__(
+        self,
+        component: "TransformerNamedEntityRecognizer",
+        examples: list[Example],
+        finish: list[Example],
+        args: argparse.Namespace,
+    ) -> None:
+        samples = [
+            {"token": list(text), "tag": entities_to_tags(len(text), entities)}
+            for text, entities in examples + finish
+        ]
+        loader = component.build_dataloader(samples, 32, False, -1)
+        self.dataset, self.tensorize = loader.dataset, loader.tensorize
+        self.lengths = [len(sample["token"]) for sample in samples]
+        self.component, self.args, self.turn = component, args, len(examples)
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """Returns the indices of each batch of an epoch."""
+        rng = random.Random(f"{self.args.seed}/{epoch}")
+        finishing = epoch >= self.args.epochs - self.args.finish_epochs
+        order = list(range(self.turn, len(self.lengths)) if finishing else range(self.turn))
+        rng.shuffle(order)
+        plan: list[list[int]] = []
+        for start in range(0, len(order), 1024):  # sorted in pools: even lengths, mixed order
+            batch: list[int] = []
+            for index in sorted(order[start : start + 1024], key=self.lengths.__getitem__):
+                if batch and (len(batch) + 1) * self.lengths[index] > self.args.batch_characters:
+                    plan.append(batch)
+                    batch = []
+                batch.append(index)
+            plan.append(batch)
+        rng.shuffle(plan)
+        return plan
+
+    def load(self, indices: list[int]) -> dict[str, Any]:
+        """Returns one batch: `token_input_ids` (batch, length + 2), `tag_id` (batch, length)..."""
+        rows = [self.dataset[i] for i in indices]
+        batch = {key: [row[key] for row in rows] for key in rows[0]}
+        device = self.component.device
+        return self.tensorize(batch, vocabs=self.component.vocabs, pad_dict=None, device=device)
+
+
+class Trainer:
+    """A training run that can be stopped at any moment and goes on as if it had not been.
+
+    Weights are averaged over the steps (exponential moving average); the average is what is
+    evaluated and saved. `state.pt` has all that a step depends on: weights, average, optimizer,
+    random state and position.
+
+    Args:
+        component: the component to train, in place.
+        batches: the training set.
+        dev: sentences that choose the best epoch.
+        output: directory of `best/`, `last/`, `state.pt` and `steps.csv`.
+        args: hyper-parameters, as `finetune.py` parses them.
+    """
+
+    def __init__(
+        self,
+        component: "TransformerNamedEntityRecognizer",
+        batches: Batches,
+        dev: list[Example],
+        output: Path,
+        args: argparse.Namespace,
+    ) -> None:
+        import torch
+
+        self.component, self.batches, self.dev = component, batches, dev
+        self.output, self.args = output, args
+        self.model = component.model
+        self.criterion = component.build_criterion(model=self.model, reduction="sum")
+        encoder = {id(p) for p in self.model.encoder.parameters()}
+        groups = [
+            {
+                "params": [p for p in self.model.parameters() if (id(p) in encoder) == inside],
+                "base_lr": lr,
+            }
+            for inside, lr in ((True, args.lr), (False, args.head_lr or args.lr))
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=args.lr, weight_decay=args.weight_decay, betas=(0.9, 0.98)
+        )
+        self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
+        self.total = sum(len(batches.plan(epoch)) for epoch in range(args.epochs))
+        self.epoch = self.offset = self.step = 0
+        self.best = {"f1": -1.0, "epoch": -1}
+        self.run_id = ""
+
+    def learning_rate(self, step: int) -> float:
+        """Returns the share of the peak: linear warm-up, then linear decay to zero."""
+        warmup = max(1, int(self.args.warmup * self.total))
+        return min((step + 1) / warmup, (self.total - step) / max(1, self.total - warmup))
+
+    def train_step(self, batch: dict[str, Any]) -> float:
+        """Takes one step of the optimizer and returns the loss per sentence."""
+        import torch
+
+        logits, mask = self.component.feed_batch(batch)
+        loss = self.component.compute_loss(self.criterion, logits, batch["tag_id"], mask)
+        loss = loss / len(batch["token"])
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.args.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * self.learning_rate(self.step)
+        self.optimizer.step()
+        self.step += 1
+        decay = min(self.args.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                self.average[name].lerp_(parameter, 1 - decay)
+        return float(loss)
+
+    def evaluate(self) -> dict[str, dict[str, float]]:
+        """Scores the averaged weights on the dev set, and saves them as last and perhaps best."""
+        import torch
+
+        weights = {n: p.detach().clone() for n, p in self.model.named_parameters()}
+        random_state = torch.get_rng_state()
+        self.model.load_state_dict(self.average, strict=False)
+        self.model.eval()
+        gold = [set(entities) for _, entities in self.dev]
+        scores = span_scores(gold, predict_spans(self.component, [t for t, _ in self.dev]))
+        save_component(self.component, self.output / "last")
+        if scores["micro"]["f1"] > self.best["f1"]:
+            self.best = {"f1": scores["micro"]["f1"], "epoch": self.epoch}
+            save_component(self.component, self.output / "best")
+            (self.output / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
+        self.model.load_state_dict(weights, strict=False)
+        torch.set_rng_state(random_state)
+        return scores
+
+    def save(self) -> None:
+        """Writes `state.pt` atomically."""
+        import torch
+
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "position": [self.epoch, self.offset, self.step],
+            "best": self.best,
+            "run_id": self.run_id,
+            "settings": self.settings(),
+        }
+        torch.save(state, self.output / "state.pt.part")
+        os.replace(self.output / "state.pt.part", self.output / "state.pt")
+
+    def settings(self) -> dict[str, str]:
+        """Returns what a run may not change half-way."""
+        free = ("output", "tracking_uri", "experiment", "save_every", "patience", "device")
+        return {name: str(value) for name, value in vars(self.args).items() if name not in free}
+
+    def resume(self) -> bool:
+        """Goes back to the last saved state, if there is one, and says whether.
+
+        Raises:
+            ValueError: the state is that of a run with other settings.
+        """
+        import torch
+
+        path = self.output / "state.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        now, then = self.settings(), state["settings"]
+        if changed := [name for name in now if now[name] != then.get(name)]:
+            raise ValueError(f"{path} is of a run with another {changed[0]}: choose a new output")
+        self.model.load_state_dict(state["model"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.offset, self.step = state["position"]
+        self.best, self.run_id = state["best"], state["run_id"]
+        torch.set_rng_state(state["random"])
+        return True
+
+    def epoch_losses(self) -> Iterator[float]:
+        """Trains to the end of the epoch, yields each step's loss, saves every so many steps."""
+        self.model.train()
+        plan = self.batches.plan(self.epoch)
+        while self.offset < len(plan):
+            loss = self.train_step(self.batches.load(plan[self.offset]))
+            self.offset += 1
+            yield loss
+            if self.step % self.args.save_every == 0:
+                self.save()
+        self.epoch, self.offset = self.epoch + 1, 0
