@@ -21,7 +21,7 @@ build: setup
 	$(BIN)/python mlflow_models/$(MODEL)/build.py
 
 serve: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow models serve --model-uri $(SAVED) --port $(PORT) --env-manager local
+	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.launch $(SAVED)
 
 image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL) --env-manager local

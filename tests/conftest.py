@@ -13,8 +13,6 @@ from zoo.serving import serve
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
 
-SHARED = ROOT.parent / "shared"
-
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -46,5 +44,18 @@ def ner_model(ner_build: subprocess.CompletedProcess[str]) -> Path:
 @pytest.fixture(scope="session")
 def ner_url(ner_model: Path) -> Iterator[str]:
     """The address of a real `mlflow models serve` of hanlp_ner, with two workers."""
-    with serve(ner_model, {"MLFLOW_MODELS_WORKERS": "2"}) as url:
+    with serve(ner_model, {"MLFLOW_MODELS_WORKERS": "2"}, stock=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def zoo_url(ner_model: Path) -> Iterator[str]:
+    """The address of the zoo's own server of hanlp_ner: two workers, low limits."""
+    limits = {
+        "MLFLOW_MODELS_WORKERS": "2",
+        "THERESA_MAX_ROWS": "1000",
+        "THERESA_MAX_BODY_BYTES": "5000000",
+        "THERESA_BODY_SECONDS": "2",
+    }
+    with serve(ner_model, limits) as url:
         yield url

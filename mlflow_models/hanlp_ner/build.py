@@ -84,11 +84,8 @@ def main() -> None:
             CODE,
             {"ner": Path(work)},
             signature(),
-            {
-                "checkpoint": args.checkpoint,
-                "precision": args.precision,
-                **checkpoints.fingerprint(checkpoint),
-            },
+            {"checkpoint": args.checkpoint, "precision": args.precision},
+            checkpoints.fingerprint(checkpoint),
             args,
             FOLDER / ("requirements-torch.txt" if others else "requirements.txt"),
         )

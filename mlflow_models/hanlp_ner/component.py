@@ -18,6 +18,41 @@ from zoo.errors import CheckpointError
 MULTI_TASK = "hanlp.components.mtl.multi_task_learning.MultiTaskLearning"
 SINGLE_TASK = "hanlp.components.ner.transformer_ner.TransformerNamedEntityRecognizer"
 
+# HanLP builds whatever class a configuration names, some of which call what they are told to; these
+# don't. Nothing else is built.
+TASKS = "hanlp.components.mtl.tasks"
+CLASSES = {
+    MULTI_TASK,
+    SINGLE_TASK,
+    f"{TASKS}.constituency.CRFConstituencyParsing",
+    f"{TASKS}.dep.BiaffineDependencyParsing",
+    f"{TASKS}.dep_2nd.BiaffineSecondaryDependencyParsing",
+    f"{TASKS}.lem.TransformerLemmatization",
+    f"{TASKS}.ner.biaffine_ner.BiaffineNamedEntityRecognition",
+    f"{TASKS}.ner.tag_ner.TaggingNamedEntityRecognition",
+    f"{TASKS}.pos.TransformerTagging",
+    f"{TASKS}.sdp.BiaffineSemanticDependencyParsing",
+    f"{TASKS}.srl.bio_srl.SpanBIOSemanticRoleLabeling",
+    f"{TASKS}.srl.rank_srl.SpanRankingSemanticRoleLabeling",
+    f"{TASKS}.tok.reg_tok.RegressionTokenization",
+    f"{TASKS}.tok.tag_tok.TaggingTokenization",
+    f"{TASKS}.ud.UniversalDependenciesParsing",
+    "hanlp.common.dataset.KMeansSamplerBuilder",
+    "hanlp.common.dataset.SortingSamplerBuilder",
+    "hanlp.common.transform.NormalizeCharacter",
+    "hanlp.common.transform.NormalizeToken",
+    "hanlp.common.vocab.LowercaseVocab",
+    "hanlp.common.vocab.Vocab",
+    "hanlp.common.vocab.Vocab3D",
+    "hanlp.common.vocab.VocabWithFrequency",
+    "hanlp.common.vocab.VocabWithNone",
+    "hanlp.layers.embeddings.contextual_word_embedding.ContextualWordEmbedding",
+    "hanlp.layers.scalar_mix.ScalarMixWithDropoutBuilder",
+    "hanlp.layers.transformers.relative_transformer.RelativeTransformerEncoder",
+    "hanlp_trie.dictionary.TrieDict",
+    "hanlp_trie.dictionary.TupleTrieDict",
+}
+
 
 def fetch(identifier: str) -> Path:
     """Downloads a published checkpoint, or finds it below `HANLP_HOME`; returns its directory.
@@ -50,31 +85,39 @@ def fetch(identifier: str) -> Path:
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """The `config.json` that HanLP's `save` wrote.
+    """The `config.json` that HanLP's `save` wrote, when it and the vocabularies are safe to load.
 
     Raises:
-        CheckpointError: A file of the format is missing, or the configuration names a component
-            that isn't a recogniser of entities, or a class that isn't HanLP's.
+        CheckpointError: A file of the format is missing or broken, or names a component that
+            isn't a recognizer of entities, or a class that isn't known to be harmless.
     """
     for name in ("config.json", "model.pt"):
         if not (directory / name).is_file():
             raise CheckpointError(f"'{directory}' is no HanLP checkpoint: it has no '{name}'.")
-    try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"'{directory}/config.json' is not valid JSON.") from error
-    for path in _class_paths(config):
-        if not path.startswith("hanlp."):
-            raise CheckpointError(
-                f"'{directory}/config.json' asks for the class '{path}', which isn't HanLP's; "
-                "only stock HanLP components are loaded."
-            )
+    config = _read_json(directory / "config.json")
+    for path in (directory / "config.json", *sorted(directory.rglob("*vocabs.json"))):
+        for name in _class_paths(_read_json(path)):
+            if name not in CLASSES:
+                raise CheckpointError(
+                    f"'{path}' asks for the class '{name}', which isn't among those of HanLP that "
+                    "are known to be harmless."
+                )
     if config.get("classpath") not in (MULTI_TASK, SINGLE_TASK):
         raise CheckpointError(
-            f"'{directory}' holds a '{config.get('classpath')}'; this model serves "
-            "TransformerNamedEntityRecognizer and MultiTaskLearning components."
+            f"'{directory}' holds no TransformerNamedEntityRecognizer and no MultiTaskLearning "
+            "component, which are what this model serves."
         )
     return config
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"'{path}' is not valid JSON.") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"'{path}' is not a JSON object.")
+    return content
 
 
 def load(directory: Path, device: int = -1) -> Any:
@@ -91,7 +134,8 @@ def load(directory: Path, device: int = -1) -> Any:
     """
     config = read_config(directory)
     os.environ.setdefault("HANLP_VERBOSE", "0")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "" if device < 0 else str(device))
+    if device < 0:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     module, _, name = config["classpath"].rpartition(".")
     component = getattr(importlib.import_module(module), name)()
     try:
@@ -111,6 +155,11 @@ def load(directory: Path, device: int = -1) -> Any:
             f"'{directory}' lacks its transformer's configuration and tokenizer, and they can't be "
             "fetched; put the transformer's config.json and vocab.txt (or tokenizer.json) "
             f"into '{directory / 'transformer'}'."
+        ) from error
+    except (AttributeError, ImportError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"'{directory}' doesn't describe a component of HanLP 2.1.5 "
+            f"({type(error).__name__}: {error})."
         ) from error
     _load_weights(component, directory / "model.pt")
     component.to(device, verbose=False)
@@ -145,10 +194,12 @@ def _load_weights(component: Any, path: Path) -> None:
 
 
 def _class_paths(config: Any) -> list[str]:
-    """Every class that HanLP would build from this configuration."""
+    """Every class that HanLP would build from this configuration, or these vocabularies."""
     if isinstance(config, dict):
-        own = [config["classpath"]] if isinstance(config.get("classpath"), str) else []
-        return own + [path for value in config.values() for path in _class_paths(value)]
+        named = [config[key] for key in ("classpath", "class_path") if key in config]
+        if "idx_to_token" in config and config.get("type") is not None:
+            named.append(config["type"])
+        return [str(name) for name in named] + _class_paths(list(config.values()))
     if isinstance(config, list):
         return [path for value in config for path in _class_paths(value)]
     return []

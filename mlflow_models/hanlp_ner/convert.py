@@ -1,9 +1,10 @@
-"""Turns a HanLP recogniser into files that serve without torch, transformers and HanLP.
+"""Turns a HanLP recognizer into files that serve without torch, transformers and HanLP.
 
-Writes ONNX graphs, tables and `config.json` for `hanlp_ner.engine`. A single-task recogniser reads
+Writes ONNX graphs, tables and `config.json` for `hanlp_ner.engine`. A single-task recognizer reads
 characters, gives each one exactly one sub-token, and takes the network's scores at that sub-token;
 so its tokenizer is a table from code points to token ids. A multi-task one reads words that its own
-tokeniser finds; its tasks of tagging are converted, its parsers are packed with HanLP's own files.
+tokenizer finds; its tasks of sequence labeling are converted, its parsers are packed with HanLP's
+own files.
 """
 
 import json
@@ -18,8 +19,6 @@ import numpy as np
 from hanlp_ner.component import MULTI_TASK, load
 from hanlp_ner.graphs import Encoder, Head, Tagger, export, quantize
 from zoo.errors import CheckpointError
-
-PRECISIONS = ("fp32", "int8")
 
 
 def convert(
@@ -70,15 +69,15 @@ def _single(component: Any, checkpoint: Path, target: Path) -> dict[str, Any]:
 def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict[str, Any]:
     model, encoder = component.model, component.model.encoder
     heads = _heads(component)
-    recognisers = [name for name, head in heads.items() if head["gives"] == "entities"]
-    if not recognisers:
+    recognizers = [name for name, head in heads.items() if head["gives"] == "entities"]
+    if not recognizers:
         raise CheckpointError(f"'{checkpoint}' has no task that finds entities by tagging words.")
     transforms = _transforms(component, heads)
     tokenizer = component.config.encoder.get_tokenizer()
     tokenizer.backend_tokenizer.save(str(target / "tokenizer.json"))
     export(Encoder(encoder), target / "encoder.onnx")
-    for name in heads:
-        decoder, stem = model.decoders[name], name.replace("/", "-")
+    for name, head in heads.items():
+        decoder, stem = model.decoders[name], head["file"]
         export(Head(decoder, encoder.get_output_dim()), target / f"{stem}.onnx")
         if decoder.crf is not None:
             np.savez(target / f"{stem}.npz", **_crf(decoder))
@@ -87,7 +86,7 @@ def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict
         _pack(component, transforms, checkpoint, target / "hanlp")
     return {
         "kind": "multi",
-        "recogniser": recognisers[0],
+        "recognizer": recognizers[0],
         "heads": heads,
         "others": rest,
         "shared": not (model.scalar_mixes or any(model.use_raw_hidden_states.values())),
@@ -100,8 +99,8 @@ def _heads(component: Any) -> dict[str, dict[str, Any]]:
     """The tasks that one classifier over the encoder's last layer does, with what they need.
 
     Returns:
-        By task: what it `gives` (words, tags or entities), its tags, and `after`, the task whose
-        words it tags.
+        By task: what it `gives` (words, tags or entities), its tags, `after`, the task whose words
+        it tags, and the name of its `file`.
     """
     from hanlp.components.mtl.tasks.ner.tag_ner import TaggingNamedEntityRecognition
     from hanlp.components.mtl.tasks.pos import TransformerTagging
@@ -129,8 +128,10 @@ def _heads(component: Any) -> dict[str, dict[str, Any]]:
                     "after": next(iter(after), None),
                     "tags": list(task.vocabs.tag.idx_to_token),
                 }
-    order = list(component.config.task_names)
-    return dict(sorted(heads.items(), key=lambda item: order.index(item[0])))
+    ordered = {name: heads[name] for name in component.config.task_names if name in heads}
+    for number, head in enumerate(ordered.values()):
+        head["file"] = f"head-{number}"
+    return ordered
 
 
 def _tokens(tokenizer: Any, encoder: Any) -> dict[str, int]:
@@ -164,7 +165,7 @@ def _assigned() -> list[str]:
 def character_table(component: Any) -> tuple[np.ndarray, np.ndarray]:
     """The token id of every assigned Unicode character that has one.
 
-    The ids come from HanLP's own transform, so normalisation (case, accents, width) is in them.
+    The ids come from HanLP's own transform, so normalization (case, accents, width) is in them.
 
     Returns:
         Code points and their token ids, `(characters,)` each, in the order of the code points.
@@ -188,8 +189,8 @@ def character_table(component: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _transforms(component: Any, heads: dict[str, Any]) -> list[Any]:
     """The transforms that a text goes through before its words are found."""
-    tokeniser = next(component[name] for name, head in heads.items() if head["gives"] == "words")
-    return [each for each in (tokeniser.transform, component.config.get("transform")) if each]
+    tokenizer = next(component[name] for name, head in heads.items() if head["gives"] == "words")
+    return [each for each in (tokenizer.transform, component.config.get("transform")) if each]
 
 
 def _normal(transforms: list[Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 A text within the model's limit is one piece, so its answer is HanLP's own. A longer one is cut at
 sentence ends; a sentence that is still too long, at its clauses; and what has no punctuation at
-all, into windows that overlap, so that no entity is cut in half.
+all, into windows that overlap, so that no entity of up to MARGIN characters is cut in half.
 """
 
 import re

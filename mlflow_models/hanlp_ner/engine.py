@@ -1,4 +1,4 @@
-"""The recogniser: texts of any length in, entities out. No MLflow, no pandas.
+"""The recognizer: texts of any length in, entities out. No MLflow, no pandas.
 
 Cuts long texts, runs the pieces in batches on the process's engine thread, and puts the answers
 together with offsets into the text as given.
@@ -22,7 +22,8 @@ class Found(NamedTuple):
 
     Attributes:
         entities: In order, with character offsets into the text as given.
-        tasks: HanLP's results of other tasks, for each piece that the text was cut into.
+        tasks: For each piece that the text was cut into, where it starts and ends in the text, and
+            HanLP's results of other tasks. Pieces overlap where a text has no punctuation.
     """
 
     entities: list[Span]
@@ -93,13 +94,21 @@ class Recognizer:
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
             entities = words.apply(text, _join(parts, good))
-            results.append(Found(entities, [answer.tasks for answer in good] if tasks else []))
+            results.append(Found(entities, _pieces(parts, good) if tasks else []))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[Answer]:
         """Runs a batch, on the engine thread. It is one request's, so its tasks are the same."""
         answers: list[Answer] = self._network.run([text for text, _ in pieces], pieces[0][1])
         return answers
+
+
+def _pieces(windows: Sequence[Window], answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """The results of other tasks, each with the place of its window in the text."""
+    return [
+        {"start": window.start, "end": window.stop, **answer.tasks}
+        for window, answer in zip(windows, answers, strict=True)
+    ]
 
 
 def _join(windows: Sequence[Window], answers: Sequence[Answer]) -> list[Span]:

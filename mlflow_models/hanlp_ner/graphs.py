@@ -18,7 +18,7 @@ class Encoder(torch.nn.Module):
     def __init__(self, encoder: Any) -> None:
         super().__init__()
         self.encoder = encoder
-        # Plain matrix products export to a graph that ONNX Runtime optimises best.
+        # Plain matrix products export to a graph that ONNX Runtime optimizes best.
         encoder.transformer.set_attn_implementation("eager")
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
@@ -34,7 +34,7 @@ class Encoder(torch.nn.Module):
 
 
 class Tagger(torch.nn.Module):
-    """A single-task recogniser: `input_ids (batch, length + 2)` to tags of the `length` characters.
+    """A single-task recognizer: `input_ids (batch, length + 2)` to tags of the `length` characters.
 
     `tags (batch, length)` are the best ones; with a CRF, which decodes outside of the graph, it is
     `scores (batch, length, tags)`.
@@ -109,7 +109,7 @@ def export(network: Any, path: Path) -> None:
 
 
 def quantize(path: Path) -> None:
-    """Turns a graph's weight matrices into int8, in place; activations are quantised as they come.
+    """Turns a graph's weight matrices into int8, in place; activations are quantized as they come.
 
     One scale per output channel halves the error of one per matrix (seen on ELECTRA-small).
     """

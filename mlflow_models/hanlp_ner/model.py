@@ -10,15 +10,17 @@ from mlflow.models import set_model
 from hanlp_ner.engine import Recognizer
 from zoo.errors import BadParameter, BadRow
 from zoo.model import ZooModel
-from zoo.rows import read_texts
+from zoo.rows import LONE_SURROGATE, read_texts
 
 MAX_CHARACTERS = 1_000_000  # per row; about a novel
+MAX_WORD = 64  # characters of a dictionary's word; matching takes as many steps per character
 
 
 class NerModel(ZooModel):
     """Column `text`; parameters `dictionary` (JSON, entity types by word) and `tasks` (names)."""
 
-    fields = ("entities",)
+    column = "text"
+    fields = ("entities", "tasks")
 
     def load_context(self, context: Any) -> None:
         directory = Path(context.artifacts["ner"])
@@ -38,7 +40,7 @@ class NerModel(ZooModel):
         return dictionary, tasks
 
     def read_rows(self, table: pd.DataFrame) -> list[str | BadRow]:
-        return read_texts(table, "text", MAX_CHARACTERS)
+        return read_texts(table, self.column, MAX_CHARACTERS)
 
     def answer(
         self, rows: list[str], params: tuple[dict[str, str], list[str]]
@@ -67,12 +69,16 @@ def read_dictionary(text: str) -> dict[str, str]:
     """
     try:
         words = json.loads(text)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         raise BadParameter("dictionary", "is not valid JSON") from None
     if not isinstance(words, dict):
         raise BadParameter("dictionary", "is not a JSON object of entity types by word")
     if not all(word and isinstance(type_, str) and type_ for word, type_ in words.items()):
         raise BadParameter("dictionary", "has an empty word, or a type that is no text")
+    if any(len(word) > MAX_WORD for word in words):
+        raise BadParameter("dictionary", f"has a word of more than {MAX_WORD} characters")
+    if LONE_SURROGATE.search("".join([*words, *words.values()])):
+        raise BadParameter("dictionary", "is not valid Unicode: it has half a surrogate pair")
     return words
 
 

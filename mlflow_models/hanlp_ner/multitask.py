@@ -1,8 +1,8 @@
-"""A multi-task checkpoint: words by its tokeniser, then entities and tags of the words.
+"""A multi-task checkpoint: words by its tokenizer, then entities and tags of the words.
 
-Restates HanLP's MultiTaskLearning (He and Choi, 2021) for its tasks of tagging (words, parts of
-speech, entities), which ONNX Runtime and NumPy run alone. Its parsers (dependencies, semantics,
-roles, constituents) are HanLP's own code on torch, loaded when a request first asks for them.
+Restates HanLP's MultiTaskLearning (He and Choi, 2021) for its tasks of sequence labeling (words,
+parts of speech, entities), which ONNX Runtime and NumPy run alone. Its parsers (dependencies,
+semantics, roles, constituents) are HanLP's own code on torch, loaded when first asked for.
 """
 
 import logging
@@ -41,10 +41,10 @@ class Piece:
 
 
 class Head:
-    """The classifier of one task of tagging, on the vectors of sub-tokens or words."""
+    """The classifier of one task of sequence labeling, on the vectors of sub-tokens or words."""
 
-    def __init__(self, directory: Path, task: str, head: dict[str, Any], threads: int) -> None:
-        stem = task.replace("/", "-")
+    def __init__(self, directory: Path, head: dict[str, Any], threads: int) -> None:
+        stem = head["file"]
         self.gives, self.after = head["gives"], head["after"]
         self.tags = TagSet(head["tags"])
         self._session = session(directory / f"{stem}.onnx", threads)
@@ -79,7 +79,7 @@ class MultiTask:
         self._normal = str.maketrans(config["normal"])
         self._encoder = session(directory / "encoder.onnx", threads)
         self._heads = {
-            task: Head(directory, task, head, threads) for task, head in config["heads"].items()
+            task: Head(directory, head, threads) for task, head in config["heads"].items()
         }
         self._hanlp = _Hanlp(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
@@ -89,8 +89,8 @@ class MultiTask:
         pieces = [self._split(text) for text in texts]
         ids = [piece.ids for piece in pieces]
         (hidden,) = self._encoder.run(None, {"input_ids": pad(ids, self._config)})
-        recogniser = self._config["recogniser"]
-        wanted = {recogniser, *tasks}.intersection(self._heads)
+        recognizer = self._config["recognizer"]
+        wanted = {recognizer, *tasks}.intersection(self._heads)
         words = {
             task: self._words(task, hidden, pieces)
             for task in {self._heads[task].after or task for task in wanted}
@@ -107,7 +107,7 @@ class MultiTask:
             found = head.run(hidden, items)
             for result, piece, row, indices in zip(results, pieces, items, found, strict=True):
                 result[task] = _result(head, piece.texts(row), indices)
-            if task == recogniser:
+            if task == recognizer:
                 spans = [
                     [
                         Span(*piece.characters(row[start][0], row[end - 1][1]), type_)

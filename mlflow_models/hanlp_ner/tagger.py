@@ -1,4 +1,4 @@
-"""A single-task recogniser: characters in, spans out, by ONNX Runtime and NumPy alone.
+"""A single-task recognizer: characters in, spans out, by ONNX Runtime and NumPy alone.
 
 Restates HanLP's TransformerNamedEntityRecognizer: characters to token ids by a table, one forward
 pass per batch, best tags (by CRF where the model has one), spans from tags.

@@ -42,7 +42,8 @@ def verify(directory: Path) -> None:
     if not (directory / SUMS).is_file():
         return
     for line in (directory / SUMS).read_text(encoding="utf-8").splitlines():
-        expected, _, name = line.partition("  ")
+        expected, _, name = line.partition(" ")
+        name = name.lstrip(" *")  # as sha256sum marks text and binary
         if not (directory / name).is_file():
             raise CheckpointError(f"'{directory}' is incomplete: '{name}' is missing.")
         if sha256(directory / name) != expected:

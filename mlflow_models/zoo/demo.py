@@ -6,13 +6,12 @@ import subprocess
 import sys
 from typing import Any
 
-import requests
 from rich.console import Console
 from rich.table import Table
 
 from zoo.errors import ZooError
 from zoo.packaging import MODELS, ROOT, run
-from zoo.serving import serve
+from zoo.serving import direct, serve
 
 
 def main() -> None:
@@ -29,10 +28,10 @@ def main() -> None:
     build = subprocess.run([sys.executable, str(folder / "build.py")], check=False)
     if build.returncode:
         raise ZooError(f"building {args.model} failed; see above.")
-    console.print(f"\n[bold]2. Serving {args.model} with MLflow and posting its sample[/bold]")
+    console.print(f"\n[bold]2. Serving {args.model} and posting its sample[/bold]")
     sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
     with serve(MODELS / args.model) as url:
-        response = requests.post(f"{url}/invocations", json=sample, timeout=60)
+        response = direct().post(f"{url}/invocations", json=sample, timeout=60)
     if not response.ok:
         raise ZooError(f"the server answered {response.status_code}: {response.text[:500]}")
     answers = response.json()["predictions"]

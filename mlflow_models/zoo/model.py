@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from mlflow.pyfunc import PythonModel  # type: ignore[attr-defined]
 
-from zoo.errors import BadParameter, ZooError
+from zoo.errors import BadInput, BadParameter, BadRow, ZooError
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,12 @@ class ZooModel(PythonModel):
     """A pyfunc that answers each row of a request with one record.
 
     Attributes:
+        column: The name of the column that is read.
         fields: The names of a record's fields. With `params={"on_error": "report"}` each record
-            also has `error`, which is null where the row was answered.
+            has them all, and `error`, which is null where the row was answered.
     """
 
+    column: str
     fields: tuple[str, ...]
 
     @abstractmethod
@@ -49,12 +51,14 @@ class ZooModel(PythonModel):
         """Answers a request.
 
         Raises:
-            MlflowException: The request is refused (400); its message is one sentence.
+            MlflowException: The request is refused (400), or the model failed (500); its message is
+                one sentence.
         """
         try:
             return self._predict(model_input, dict(params or {}))
         except ZooError as error:
-            raise MlflowException(str(error), error_code=BAD_REQUEST) from error
+            code = BAD_REQUEST if error.status < 500 else INTERNAL_ERROR
+            raise MlflowException(str(error), error_code=code) from error
 
     def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
         on_error = params.pop("on_error", "raise")
@@ -66,21 +70,24 @@ class ZooModel(PythonModel):
         if on_error == "raise":
             _raise_first(outcomes)  # refuse before anything is computed
         answers = self.answer([outcomes[row] for row in good], options)
-        for row, record in zip(good, answers, strict=True):
-            outcomes[row] = record
+        for row, answer in zip(good, answers, strict=True):
+            outcomes[row] = self._blame(row, answer) if isinstance(answer, Exception) else answer
         if on_error == "raise":
             _raise_first(outcomes)
             return outcomes
         return [self._report(outcome) for outcome in outcomes]
 
     def _report(self, outcome: dict[str, Any] | Exception) -> dict[str, Any]:
-        if not isinstance(outcome, Exception):
-            return {**outcome, "error": None}
-        message = str(outcome)
-        if not isinstance(outcome, ZooError):
-            log.error("A row failed.", exc_info=outcome)
-            message = "The model failed on this row."
-        return {**dict.fromkeys(self.fields), "error": message}
+        if isinstance(outcome, Exception):
+            return {**dict.fromkeys(self.fields), "error": str(outcome)}
+        return {**dict.fromkeys(self.fields), **outcome, "error": None}
+
+    def _blame(self, row: int, error: Exception) -> ZooError:
+        """What a row's failure tells the client; a fault of ours goes to the log in full."""
+        if isinstance(error, BadInput):
+            return BadRow(row, self.column, str(error).rstrip("."))
+        log.error("The model failed on row %d.", row, exc_info=error)
+        return ZooError(f"Row {row}: the model failed on it.")
 
 
 def _raise_first(outcomes: Sequence[Any]) -> None:

@@ -11,14 +11,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import CheckpointError, ZooError
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "mlflow_models" / "models"
-ZOO_SERVING = ("__init__.py", "errors.py", "model.py", "rows.py", "runner.py")
+TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
+ZOO_SERVING = (
+    "errors.py",
+    "gunicorn_conf.py",
+    "launch.py",
+    "metrics.py",
+    "model.py",
+    "rows.py",
+    "runner.py",
+    "scoring.py",
+    "server.py",
+    "settings.py",
+)
 
 # Loads the saved copy as a server would: from its own code, with no help from this repository.
 RUN_SAMPLE = """
@@ -47,7 +59,7 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--tracking-uri",
-        default=os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}"),
+        default=TRACKING_URI,
         help="MLflow's tracking server and registry (default: $MLFLOW_TRACKING_URI, "
         "or a database in this repository)",
     )
@@ -77,6 +89,7 @@ def publish(
     artifacts: Mapping[str, Path],
     signature: "ModelSignature",
     description: Mapping[str, Any],
+    checksums: Mapping[str, str],
     args: argparse.Namespace,
     requirements: Path,
 ) -> None:
@@ -88,22 +101,25 @@ def publish(
         artifacts: Directories to pack, by the name that `load_context` finds them under.
         signature: Columns, parameters and answer.
         description: What to log of the checkpoint and the conversion, as parameters of the run.
+        checksums: The SHA-256 of each file of the checkpoint.
         args: The parsed options of `parser`.
         requirements: The pins of what serving needs.
     """
     import mlflow
     import pandas as pd
 
-    name = folder.name
+    if not sys.stderr.isatty():
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    name, args.output = folder.name, args.output.resolve()
     sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
     example: Any = pd.DataFrame(**sample["dataframe_split"])
     if "params" in sample:
         example = (example, sample["params"])
-    mlflow.set_tracking_uri(args.tracking_uri)
-    _set_experiment(name, args.tracking_uri)
+    set_experiment(name, args.tracking_uri)
     with tempfile.TemporaryDirectory() as work:
         with mlflow.start_run(run_name=f"build {name}") as run:
             mlflow.log_params({key: str(value)[:500] for key, value in description.items()})
+            mlflow.log_dict(dict(checksums), "checkpoint_sha256.json")
             print(f"Logging {name} to {args.tracking_uri} ...", flush=True)
             info = mlflow.pyfunc.log_model(
                 name=name,
@@ -114,20 +130,20 @@ def publish(
                 input_example=example,
                 pip_requirements=str(requirements),
                 registered_model_name=name,
-                metadata={key: str(value) for key, value in description.items()},
+                metadata={"name": name, **{key: str(value) for key, value in description.items()}},
             )
+        answer = _save(info.model_uri, args.output, folder / "sample.json")
         version = info.registered_model_version
         mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
-        _save(info.model_uri, args.output)
-    answer = _run_sample(args.output, folder / "sample.json")
     print(f"\nThe saved copy answers its sample:\n{answer}\n")
     print(_next_steps(name, version, args, run.info.run_id))
 
 
-def _set_experiment(name: str, tracking_uri: str) -> None:
-    """Keeps the files of a local database beside it, wherever the command was started."""
+def set_experiment(name: str, tracking_uri: str) -> None:
+    """Chooses the server and the experiment; the files of a local database are kept beside it."""
     import mlflow
 
+    mlflow.set_tracking_uri(tracking_uri)
     if mlflow.get_experiment_by_name(name) is None and tracking_uri.startswith("sqlite:///"):
         database = Path(tracking_uri.removeprefix("sqlite:///")).resolve()
         mlflow.create_experiment(name, artifact_location=(database.parent / "mlruns").as_uri())
@@ -143,16 +159,27 @@ def _stage(folder: Path, code: Sequence[str], work: Path) -> list[str]:
     return [str(work / "zoo"), str(work / folder.name)]
 
 
-def _save(model_uri: str, output: Path) -> None:
-    """Saves a copy of the logged model; the old one is there until the new one is complete."""
+def _save(model_uri: str, output: Path, sample: Path) -> str:
+    """Saves a copy of the logged model, once it has answered the sample; returns that answer.
+
+    The old copy stays until the new one is proven.
+    """
     import mlflow
 
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".saving-") as fresh:
-        path = mlflow.artifacts.download_artifacts(model_uri, dst_path=f"{fresh}/new")
+        path = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=f"{fresh}/new"))
+        answer = _run_sample(path, sample)
+        old = Path(fresh) / "old"
         if output.exists():
-            output.rename(Path(fresh) / "old")
-        Path(path).rename(output)
+            output.rename(old)
+        try:
+            path.rename(output)
+        except OSError:
+            if old.exists():
+                old.rename(output)
+            raise
+    return answer
 
 
 def _run_sample(model: Path, sample: Path) -> str:
@@ -165,7 +192,7 @@ def _run_sample(model: Path, sample: Path) -> str:
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )
     if done.returncode:
-        raise CheckpointError(f"The saved copy can't answer its sample:\n{done.stderr}")
+        raise ZooError(f"the saved copy can't answer its sample:\n{done.stderr}")
     return done.stdout.strip()
 
 
@@ -176,7 +203,7 @@ def _next_steps(name: str, version: Any, args: argparse.Namespace, run_id: str) 
     return f"""Registered {name} version {version} as '{args.alias}' (run {run_id}).
 Saved to {home}. Next:
   serve it     make serve MODEL={name}
-               mlflow models serve -m {home} -p 8080 --env-manager local
+               mlflow models serve -m {home} -p 8080 --env-manager local   (MLflow's own server)
   its image    mlflow models build-docker -m {home} -n theresa/{name}:{version} --env-manager local
   query it     curl -s localhost:8080/invocations -H 'Content-Type: application/json' \\
                  -d @mlflow_models/{name}/sample.json"""

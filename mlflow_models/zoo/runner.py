@@ -7,12 +7,24 @@ batches, taking turns between the requests, so that a small request isn't starve
 
 import os
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+from zoo.errors import Cancelled
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+# Set where nobody waits for the answer any more: what is left of the request isn't computed.
+cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
+
+# Called after every batch with its number of items and its seconds; the server counts them.
+observers: list[Callable[[int, float], None]] = []
 
 
 class _Request(Generic[Item, Result]):
@@ -23,6 +35,14 @@ class _Request(Generic[Item, Result]):
         self.batches = batches
         self.results: list[Result | Exception | None] = [None] * len(items)
         self.done = threading.Event()
+        self.cancellation = cancellation.get()
+
+    def cancel_if_asked(self) -> None:
+        """Gives up the batches that are left, if the request was cancelled."""
+        if self.cancellation is not None and self.cancellation.is_set():
+            for index in (index for batch in self.batches for index in batch):
+                self.results[index] = Cancelled("The request was cancelled.")
+            self.batches.clear()
 
 
 class Runner(Generic[Item, Result]):
@@ -43,11 +63,11 @@ class Runner(Generic[Item, Result]):
         self._run = run
         self._length = length
         self._budget = budget
-        self._reset()
-        # Threads don't survive a fork: the child starts its own at its first request.
-        os.register_at_fork(after_in_child=self._reset)
+        self.reset()
+        _runners.add(self)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forgets the thread and what was queued: after a fork the child has neither."""
         self._queue: deque[_Request[Item, Result]] = deque()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -58,7 +78,7 @@ class Runner(Generic[Item, Result]):
             return []
         request: _Request[Item, Result] = _Request(items, self._batches(items))
         with self._wake:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
                 self._thread.start()
             self._queue.append(request)
@@ -84,7 +104,9 @@ class Runner(Generic[Item, Result]):
                 while not self._queue:
                     self._wake.wait()
                 request = self._queue.popleft()
-            self._step(request, request.batches.popleft())
+            request.cancel_if_asked()
+            if request.batches:
+                self._step(request, request.batches.popleft())
             if request.batches:
                 with self._wake:
                     self._queue.append(request)
@@ -93,14 +115,31 @@ class Runner(Generic[Item, Result]):
 
     def _step(self, request: _Request[Item, Result], batch: list[int]) -> None:
         """Runs one batch; when it fails, its items one by one, so that only the bad one fails."""
+        start = time.perf_counter()
         try:
             results = self._run([request.items[index] for index in batch])
-        except Exception as error:
+            answers = list(zip(batch, results, strict=True))
+        except BaseException as error:  # nothing may end the thread that everybody waits for
             if len(batch) == 1:
-                request.results[batch[0]] = error
+                failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
+                request.results[batch[0]] = failure
                 return
             for index in batch:
                 self._step(request, [index])
         else:
-            for index, result in zip(batch, results, strict=True):
+            for index, result in answers:
                 request.results[index] = result
+            for observe in observers:
+                observe(len(batch), time.perf_counter() - start)
+
+
+_runners: "weakref.WeakSet[Runner[Any, Any]]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for one in _runners:
+        one.reset()
+
+
+# Threads don't survive a fork: the child starts its own at its first request.
+os.register_at_fork(after_in_child=_after_fork)

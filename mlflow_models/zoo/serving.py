@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -19,43 +19,64 @@ DEADLINE = 120.0  # seconds until a server must answer
 
 
 @contextmanager
-def serve(model: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Runs `mlflow models serve` on a free port of the loopback interface until the block ends.
+def serve(
+    model: Path, environment: Mapping[str, str] | None = None, stock: bool = False
+) -> Iterator[str]:
+    """Runs a model's server on a free port of the loopback interface until the block ends.
 
     Args:
         model: A saved model's directory.
         environment: Variables to add to the server's environment.
+        stock: Whether to run `mlflow models serve` instead of the zoo's own server.
 
     Yields:
-        The server's address, such as `http://127.0.0.1:43210`, once `/ping` has answered.
+        The server's address, such as `http://127.0.0.1:43210`, once it answers.
 
     Raises:
         ZooError: The server stopped, or didn't answer in time; with the end of its log.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
-    command += ["--port", str(port), "--host", "127.0.0.1", "--env-manager", "local"]
+    command = [sys.executable, "-m", "zoo.launch", str(model)]
+    variables = {"THERESA_PORT": str(port), "THERESA_DRAIN_SECONDS": "0"}
+    if stock:
+        command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
+        command += ["--port", str(port), "--host", "127.0.0.1", "--env-manager", "local"]
     bin_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": bin_first, **(environment or {})},
+            env={**os.environ, "PATH": bin_first, **variables, **(environment or {})},
             start_new_session=True,
         )
         try:
-            _wait_until_ready(process, url)
+            try:
+                _wait_until_ready(process, f"{url}/{'ping' if stock else 'ready'}")
+            except TimeoutError as error:
+                log.seek(0)
+                raise ZooError(f"The server of '{model}' {error}:\n{log.read()[-3000:]}") from None
             yield url
-        except TimeoutError as error:
-            log.seek(0)
-            raise ZooError(f"The server of '{model}' {error}:\n{log.read()[-3000:]}") from None
         finally:
-            # The server is a tree of processes; the group takes all of them along.
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(timeout=30)
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a server, which is a tree of processes: gently, and then not."""
+    for number, seconds in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+            return
+
+
+def direct() -> requests.Session:
+    """A session that speaks to this machine itself, whatever proxy the environment names."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def free_port() -> int:
@@ -67,12 +88,14 @@ def free_port() -> int:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
     end = time.monotonic() + DEADLINE
+    session = direct()
     while time.monotonic() < end:
         if process.poll() is not None:
             raise TimeoutError(f"stopped with exit code {process.returncode}")
         try:
-            if requests.get(f"{url}/ping", timeout=5).ok:
+            if session.get(url, timeout=5).ok:
                 return
-        except requests.ConnectionError:
-            time.sleep(0.1)  # nothing to wait on but the port itself
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)  # there is nothing to wait on but the port itself
     raise TimeoutError(f"didn't answer within {DEADLINE:.0f} s")

@@ -7,9 +7,9 @@ from typing import Any
 
 from tests.hanlp_ner.checkpoints import write_transformer
 
-TOKENISERS = ("tok/fine", "tok/coarse")
+TOKENIZERS = ("tok/fine", "tok/coarse")
 TAGGERS = ("pos/ctb", "pos/pku")
-RECOGNISERS = {
+RECOGNIZERS = {
     "ner/msra": ("PERSON", "LOCATION", "ORGANIZATION", "DATE", "MONEY"),
     "ner/pku": ("nr", "ns", "nt"),
     "ner/ontonotes": ("PERSON", "GPE", "ORG", "WORK_OF_ART"),
@@ -35,7 +35,7 @@ def random_multitask(
     Args:
         directory: Where to save; `transformer/` and `utils/` in it make it self-contained.
         width, layers, heads, size: Sizes of its ELECTRA.
-        relative: Whether its recognisers have a RelativeTransformerEncoder each.
+        relative: Whether its recognizers have a RelativeTransformerEncoder each.
     """
     import torch
     from hanlp.components.mtl.multi_task_learning import MultiTaskLearning
@@ -90,12 +90,12 @@ def _tasks(width: int, table: str, relative: bool) -> dict[str, Any]:
         task.vocabs = VocabDict(**{field: vocab})
         tasks[name] = task
 
-    for name in TOKENISERS:
+    for name in TOKENIZERS:
         normal = NormalizeCharacter(table, "token")
         add(name, TaggingTokenization(tagging_scheme="BMES", transform=normal), "tag", "BMES")
     for name in TAGGERS:
         add(name, TransformerTagging(dependencies="tok/fine"), "tag", PARTS_OF_SPEECH)
-    for name, types in RECOGNISERS.items():
+    for name, types in RECOGNIZERS.items():
         task = TaggingNamedEntityRecognition(
             dependencies="tok/coarse" if name == "ner/pku" else "tok/fine",
             delimiter_in_entity="",

@@ -70,11 +70,46 @@ def test_incomplete_weights_are_refused(copy: Path) -> None:
         load(copy)
 
 
-def test_a_foreign_class_is_refused(copy: Path) -> None:
+LAMBDA = "hanlp.components.lambda_wrapper.LambdaComponent"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"secondary_encoder": {"classpath": "subprocess.Popen", "args": ["true"]}},
+        {"transform": {"classpath": LAMBDA, "function": "os.abort"}},
+        {"transform": [{"classpath": "hanlp.components.pipeline.Pipe"}]},
+    ],
+    ids=str,
+)
+def test_a_class_that_could_do_harm_is_refused(copy: Path, part: dict[str, object]) -> None:
     config = json.loads((copy / "config.json").read_text())
-    config["secondary_encoder"] = {"classpath": "subprocess.Popen", "args": ["true"]}
+    (copy / "config.json").write_text(json.dumps({**config, **part}))
+    with pytest.raises(CheckpointError, match="isn't among those of HanLP that are known"):
+        load(copy)
+
+
+def test_a_vocabulary_of_a_harmful_class_is_refused(copy: Path) -> None:
+    vocabs = json.loads((copy / "vocabs.json").read_text())
+    vocabs["tag"]["type"] = "os.abort"
+    (copy / "vocabs.json").write_text(json.dumps(vocabs))
+    with pytest.raises(CheckpointError, match=r"vocabs\.json' asks for the class 'os\.abort'"):
+        load(copy)
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocabs.json"])
+@pytest.mark.parametrize("content", ["[]", "{}", "{", "[" * 100_000, '{"tag": 5}'])
+def test_broken_json_is_refused_by_name(copy: Path, name: str, content: str) -> None:
+    (copy / name).write_text(content)
+    with pytest.raises(CheckpointError, match="copy"):
+        load(copy)
+
+
+def test_a_config_without_a_transformer_is_refused(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    del config["transformer"]
     (copy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match=r"subprocess\.Popen"):
+    with pytest.raises(CheckpointError, match="doesn't describe a component of HanLP"):
         load(copy)
 
 

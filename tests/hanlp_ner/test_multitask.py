@@ -71,6 +71,17 @@ def test_entities_have_character_offsets(pair: tuple[Any, Recognizer]) -> None:
         assert answer == (expected, [])
 
 
+def test_pieces_say_where_they_are(pair: tuple[Any, Recognizer]) -> None:
+    _, engine = pair
+    text = "中国" * 500  # no punctuation: windows that overlap
+    (answer,) = engine([text], tasks=["tok/fine"])
+    assert isinstance(answer, Found)
+    assert len(answer.tasks) > 1
+    for piece in answer.tasks:
+        assert "".join(piece["tok/fine"]) == text[piece["start"] : piece["end"]]
+    assert answer.tasks[-1]["end"] == len(text)
+
+
 @pytest.mark.parametrize("tasks", [[task] for task in PARSERS] + [["pos/ctb", *PARSERS]], ids=str)
 def test_parsers_are_hanlps_own(pair: tuple[Any, Recognizer], tasks: list[str]) -> None:
     component, engine = pair
@@ -78,7 +89,8 @@ def test_parsers_are_hanlps_own(pair: tuple[Any, Recognizer], tasks: list[str]) 
     document = json.loads(json.dumps(component(some, tasks=tasks).to_dict()))
     answers = engine(some, tasks=tasks)
     for row, answer in enumerate(answers):
-        expected = [{task: document[task][row] for task in tasks}]
+        place = {"start": 0, "end": len(some[row])}
+        expected = [{**place, **{task: document[task][row] for task in tasks}}]
         assert isinstance(answer, Found)
         assert json.loads(json.dumps(answer.tasks)) == expected
 
@@ -131,5 +143,6 @@ def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None
     assert len(short["tasks"][0]["tok/fine"]) == len(short["tasks"][0]["pos/ctb"])
     assert empty == {"entities": [], "tasks": []}
     assert "".join("".join(one["tok/fine"]) for one in long["tasks"]) == "他在北京工作。" * 100
+    assert [one["start"] for one in long["tasks"]] == list(range(0, 700, 7))
     with pytest.raises(mlflow.MlflowException, match="Parameter 'tasks': names a task that this"):
         model.predict(table, params={"tasks": ["dep"]})

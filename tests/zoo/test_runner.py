@@ -4,7 +4,8 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from zoo.runner import Runner
+from zoo.errors import Cancelled
+from zoo.runner import Runner, cancellation
 
 
 def double(batch: list[int]) -> list[int]:
@@ -42,6 +43,38 @@ def test_a_bad_item_fails_alone() -> None:
     assert results[0] == 2
     assert isinstance(results[1], ValueError)
     assert results[2] == 6
+
+
+def test_an_engine_that_misbehaves_doesnt_hang_the_next_request() -> None:
+    def run(batch: list[int]) -> list[int]:
+        if batch[0] == 1:
+            return []  # too few results
+        if batch[0] == 2:
+            raise SystemExit
+        return batch
+
+    engine: Runner[int, int] = Runner(run, lambda _: 1, 1)
+    for item in (1, 2):
+        assert isinstance(engine([item])[0], Exception)
+    assert engine([3]) == [3]
+
+
+def test_a_cancelled_request_isnt_computed_further() -> None:
+    nobody_waits = threading.Event()
+    computed: list[int] = []
+
+    def run(batch: list[int]) -> list[int]:
+        computed.extend(batch)
+        nobody_waits.set()
+        return batch
+
+    token = cancellation.set(nobody_waits)
+    try:
+        results = Runner(run, lambda _: 1, 1)([1, 2, 3])
+    finally:
+        cancellation.reset(token)
+    assert computed == [1]
+    assert [type(result) for result in results] == [int, Cancelled, Cancelled]
 
 
 def test_a_small_request_overtakes_a_large_one() -> None:

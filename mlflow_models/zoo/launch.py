@@ -1,0 +1,102 @@
+"""Runs the zoo's server for a saved model, under gunicorn.
+
+  python -m zoo.launch MODEL_DIRECTORY
+
+Workers share one copy of the weights: the model is loaded once, then gunicorn forks. On SIGTERM
+`/ready` turns 503, then the server stops listening, then requests in flight finish. Settings come
+from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+from zoo.settings import Settings
+
+
+def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
+    """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.
+
+    The app is an ASGI one, which gevent's and the other WSGI workers can't run.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-k", "--worker-class")
+    known, rest = parser.parse_known_args(shlex.split(given))
+    other = known.worker_class if known.worker_class not in (None, "asgi") else None
+    return rest, other
+
+
+def command(settings: Settings) -> list[str]:
+    """The command line of gunicorn; what `GUNICORN_CMD_ARGS` says comes last, and wins."""
+    given, other = gunicorn_arguments(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    if other:
+        print(
+            f"GUNICORN_CMD_ARGS asks for the worker class '{other}', which can't run an ASGI app; "
+            "carrying on with 'asgi'.",
+            file=sys.stderr,
+            flush=True,
+        )
+    workers = os.environ.get("MLFLOW_MODELS_WORKERS") or str(os.cpu_count() or 1)
+    arguments = {
+        "--bind": f"0.0.0.0:{settings.port}",
+        "--workers": workers,
+        "--worker-class": "asgi",
+        "--config": "python:zoo.gunicorn_conf",
+        "--graceful-timeout": str(settings.grace_seconds),
+        "--worker-tmp-dir": "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir(),
+    }
+    options = [word for pair in arguments.items() for word in pair]
+    return [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        *options,
+        "--preload",
+        "--no-control-socket",
+        *given,
+        "zoo.server:create()",
+    ]
+
+
+def main() -> None:
+    """Starts gunicorn, and stops it gently."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo.launch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, help="a saved model's directory")
+    args = parser.parse_args()
+    settings = Settings()
+    with tempfile.TemporaryDirectory(prefix="theresa-") as work:
+        stopping = Path(work) / "stopping"
+        (Path(work) / "metrics").mkdir()
+        environment = {
+            **os.environ,
+            "GUNICORN_CMD_ARGS": "",
+            "PROMETHEUS_MULTIPROC_DIR": f"{work}/metrics",
+            "THERESA_MODEL": str(args.model.resolve()),
+            "THERESA_STOPPING_FILE": str(stopping),
+        }
+        process = subprocess.Popen(command(settings), env=environment)
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            if not stopping.exists():
+                stopping.touch()
+                time.sleep(settings.drain_seconds)
+            process.send_signal(signal.SIGTERM)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        sys.exit(process.wait())
+
+
+if __name__ == "__main__":
+    main()
