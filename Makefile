@@ -2,6 +2,7 @@
 MODEL ?= hanlp_ner
 SAVED = mlflow_models/models/$(MODEL)
 PORT ?= 8080
+VERSION ?= latest
 BIN = .venv/bin
 
 .PHONY: setup demo build serve image test lint bench pins
@@ -24,7 +25,8 @@ serve: setup
 	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.launch $(SAVED)
 
 image: setup
-	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL) --env-manager local
+	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
+	docker build --build-arg STOCK=theresa/$(MODEL):stock --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
 
 test: setup
 	$(BIN)/pytest

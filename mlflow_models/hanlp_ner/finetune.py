@@ -8,13 +8,25 @@ rudely, goes on when the same command is given again. The loop itself is in `tra
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hanlp_ner.training.corpora import DataError, Example, describe, parse_mapping, read_source
+from hanlp_ner.component import SINGLE_TASK, fetch, load, read_config
+from hanlp_ner.training.corpora import (
+    DataError,
+    Example,
+    describe,
+    entities_to_tags,
+    parse_mapping,
+    read_source,
+)
 from hanlp_ner.training.scoring import Scores, log_scores, markdown
+from zoo import checkpoints, packaging
+from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
     from hanlp_ner.training.trainer import Trainer
+
+FOLDER = Path(__file__).parent
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     start = cli.add_argument_group("where to start").add_mutually_exclusive_group(required=True)
     start.add_argument("--from-scratch", action="store_true", help="a small RoFormer, as below")
     start.add_argument("--transformer", help="a Hugging Face identifier or directory")
-    start.add_argument("--checkpoint", type=Path, help="a HanLP recognizer's directory")
+    start.add_argument(
+        "--checkpoint", help="a recognizer: demo, one that HanLP publishes, or a directory"
+    )
     shape = cli.add_argument_group("model")
     shape.add_argument("--layers", type=int, default=3, help="from scratch")
     shape.add_argument("--hidden", type=int, default=160, help="from scratch: width")
@@ -71,10 +85,46 @@ def parser() -> argparse.ArgumentParser:
     hyper.add_argument("--threads", type=int, default=1, help="CPU threads")
     hyper.add_argument("--device", type=int, default=-1, help="GPU number; -1 is the CPU")
     cli.add_argument(
-        "--tracking-uri", default="sqlite:///mlflow.db", help="MLflow's, or '' for none"
+        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
     )
     cli.add_argument("--experiment", default="hanlp_ner", help="MLflow's")
     return cli
+
+
+def label_set(trained: list[Example], dev: list[Example]) -> list[str]:
+    """Returns the labels of what is trained on, sorted.
+
+    Raises:
+        DataError: the dev set has others, which nothing would be learnt of.
+    """
+    labels = {label for _, entities in trained for _, _, label in entities}
+    unseen = {label for _, entities in dev for _, _, label in entities} - labels
+    if unseen:
+        raise DataError(
+            f"The dev set has labels that no training set has: {', '.join(sorted(unseen))}; "
+            "rename or drop them with --map."
+        )
+    return sorted(labels)
+
+
+def open_checkpoint(name: str, trained: list[Example], device: int) -> Any:
+    """Loads the recognizer that training starts from.
+
+    Raises:
+        CheckpointError: there is none, or it is a multi-task one.
+        DataError: it lacks a tag of the training sets.
+    """
+    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
+    if read_config(directory)["classpath"] != SINGLE_TASK:
+        raise CheckpointError(f"'{name}' is a multi-task checkpoint; only single-task ones train.")
+    component = load(directory, device)
+    tags = {tag for text, entities in trained for tag in entities_to_tags(len(text), entities)}
+    if missing := sorted(tags - set(component.vocabs.tag.token_to_idx)):
+        raise DataError(
+            f"The checkpoint '{name}' doesn't know {', '.join(missing)} of the training set; "
+            "rename or drop labels with --map."
+        )
+    return component
 
 
 def build_trainer(
@@ -87,14 +137,9 @@ def build_trainer(
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    labels = sorted({label for _, entities in train for _, _, label in entities})
+    labels = label_set(train + finish, dev)
     if args.checkpoint:
-        from hanlp_ner.component import load
-
-        component = load(args.checkpoint, args.device)
-        missing = {f"B-{label}" for label in labels} - set(component.vocabs.tag.token_to_idx)
-        if missing:
-            raise SystemExit(f"finetune.py: the checkpoint doesn't know {', '.join(missing)}")
+        component = open_checkpoint(args.checkpoint, train + finish, args.device)
     else:
         transformer = args.transformer
         if args.from_scratch:
@@ -170,8 +215,7 @@ def track(trainer: "Trainer") -> Scores:
     import mlflow
 
     args = trainer.args
-    mlflow.set_tracking_uri(args.tracking_uri)
-    mlflow.set_experiment(args.experiment)
+    packaging.set_experiment(args.experiment, args.tracking_uri)
     with mlflow.start_run(run_id=trainer.run_id or None) as run:
         if not trainer.run_id:
             settings = {k: v for k, v in vars(args).items() if k != "tracking_uri"}
@@ -187,25 +231,19 @@ def track(trainer: "Trainer") -> Scores:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
-    try:
-        mapping = parse_mapping(args.map)
-        sets = [
-            [row for source in sources for row in read_source(source, mapping) if row[0]]
-            for sources in (args.train, args.dev, args.finish)
-        ]
-    except DataError as e:
-        raise SystemExit(f"finetune.py: {e}") from e
+    mapping = parse_mapping(args.map)
+    sets = [
+        [row for source in sources for row in read_source(source, mapping) if row[0]]
+        for sources in (args.train, args.dev, args.finish)
+    ]
     print(f"train: {describe(sets[0])}\ndev: {describe(sets[1])}", flush=True)
     args.output.mkdir(parents=True, exist_ok=True)
     trainer = build_trainer(args, *sets)
-    try:
-        if trainer.resume():
-            print(f"resumed after step {trainer.step} of {trainer.total}", flush=True)
-    except ValueError as e:
-        raise SystemExit(f"finetune.py: {e}") from e
+    if trainer.resume():
+        print(f"resumed after step {trainer.step} of {trainer.total}", flush=True)
     scores = track(trainer) if args.tracking_uri else train(trainer, tracked=False)
     print(f"\n{markdown(scores)}\n{args.output / 'best'} is from epoch {trainer.best['epoch']}")
 
 
 if __name__ == "__main__":
-    main()
+    packaging.run(main)

@@ -17,13 +17,13 @@ from hanlp_ner.training.augment import (
 )
 from hanlp_ner.training.corpora import (
     PROFILES,
-    DataError,
     describe,
     parse_mapping,
     read_source,
     write_examples,
 )
 from hanlp_ner.training.names import Names
+from zoo import packaging
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,12 +60,9 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
     rng = random.Random(args.seed)
-    try:
-        mapping = parse_mapping(args.map)
-        examples = [row for source in args.sources for row in read_source(source, mapping, "-")]
-        others = [row for source in args.names_from for row in read_source(source, mapping)]
-    except DataError as e:
-        raise SystemExit(f"prepare.py: {e}") from e
+    mapping = parse_mapping(args.map)
+    examples = [row for source in args.sources for row in read_source(source, mapping, "-")]
+    others = [row for source in args.names_from for row in read_source(source, mapping)]
     if args.mark_places:
         lists = Names.read(args.gazetteer).lists
         places = lists["country"] + lists["province"]
@@ -89,4 +86,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    packaging.run(main)

@@ -1,6 +1,7 @@
 """Runs the zoo's server for a saved model, under gunicorn.
 
-  python -m zoo.launch MODEL_DIRECTORY
+  python -m zoo.launch MODEL_DIRECTORY     serves it
+  python -m zoo.launch --check             asks the server on this machine whether it is ready
 
 Workers share one copy of the weights: the model is loaded once, then gunicorn forks. On SIGTERM
 `/ready` turns 503, then the server stops listening, then requests in flight finish. Settings come
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from types import FrameType
 
@@ -65,6 +67,15 @@ def command(settings: Settings) -> list[str]:
     ]
 
 
+def is_ready(port: int) -> bool:
+    """Whether the server on this machine answers `/ready` with 200."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=4):
+            return True
+    except OSError:
+        return False
+
+
 def main() -> None:
     """Starts gunicorn, and stops it gently."""
     parser = argparse.ArgumentParser(
@@ -72,9 +83,14 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", type=Path, help="a saved model's directory")
+    parser.add_argument("model", type=Path, nargs="?", help="a saved model's directory")
+    parser.add_argument("--check", action="store_true", help="exit with 0 if it is ready")
     args = parser.parse_args()
     settings = Settings()
+    if args.check:
+        sys.exit(not is_ready(settings.port))
+    if args.model is None or not (args.model / "MLmodel").is_file():
+        parser.error(f"'{args.model}' is no saved model; build.py writes one")
     with tempfile.TemporaryDirectory(prefix="theresa-") as work:
         stopping = Path(work) / "stopping"
         (Path(work) / "metrics").mkdir()

@@ -120,9 +120,7 @@ DEICTIC = ("去年", "今年", "明年", "前年", "今天", "昨天", "明天",
 def random_date(rng: random.Random) -> str:
     """Returns a made-up date that `mark_dates` would mark, in digits or Chinese numerals."""
     if rng.random() < 0.12:
-        return rng.choice(
-            ["去年", "今年", "明年", "前年", "今天", "昨天", "明天", "昨日", "今日", "明日"]
-        )
+        return rng.choice(DEICTIC)
     year, month, day = rng.randint(1900, 2030), rng.randint(1, 12), rng.randint(1, 28)
     forms = {
         f"{year}年": 6,

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from zoo.errors import ZooError
+
 Entity = tuple[int, int, str]  # start, end (exclusive), label; offsets in characters
 Example = tuple[str, list[Entity]]
 
@@ -33,8 +35,11 @@ PROFILES: dict[str, dict[str, str]] = {
 }
 
 
-class DataError(ValueError):
-    """A data file that cannot be read; says the file, the line and what is wrong with it."""
+class DataError(ZooError):
+    """Data that can't be used; says the file, the line and what is wrong with it."""
+
+    status = 400
+    code = "BAD_DATA"
 
 
 def tags_to_entities(tags: list[str]) -> list[Entity]:
@@ -75,21 +80,38 @@ def _spread(tag: str, length: int) -> list[str]:
     return [first, *["I" + tag[1:]] * (length - 2), last]
 
 
+def _token_and_tag(line: str) -> tuple[str, str]:
+    """Returns the first and the last column, between tabs, or where there is none, spaces.
+
+    The token of a line that starts with a space is a space; it may be one of several columns when
+    a second space parts it from the next. After one space only, they could as well be indented.
+    """
+    if "\t" in line:
+        fields = line.split("\t")
+    else:
+        fields = [field for field in line.split(" ") if field]
+        if line.startswith(" "):
+            if len(fields) > 1 and line[1] != " ":
+                raise ValueError("expected a character and a tag, found a space before them")
+            fields.insert(0, " ")
+    token, tag = fields[0], fields[-1].strip()
+    if len(fields) < 2 or not token or not tag:
+        raise ValueError("expected a character and a tag")
+    return token, tag
+
+
 def _read_conll(lines: Iterator[tuple[int, str]], weibo: bool) -> Iterator[Example]:
     """Reads a character and its tag per line; in Weibo's files a digit follows the character."""
     text, tags = "", list[str]()
     for _, line in lines:
-        fields = line.split("\t") if "\t" in line else line.rsplit(" ", 1)
-        if len(fields) == 1 and not line.strip():
+        if not line.strip():
             if text:
                 yield text, tags_to_entities(tags)
             text, tags = "", []
             continue
-        token, tag = fields[0], fields[-1].strip()
+        token, tag = _token_and_tag(line)
         if weibo and len(token) > 1 and token[-1].isdigit():
             token = token[:-1]
-        if len(fields) < 2 or not token or not tag:
-            raise ValueError("expected a character and a tag")
         tags_to_entities([tag])
         text, tags = text + token, tags + _spread(tag, len(token))
     if text:
@@ -148,7 +170,7 @@ def read_source(
 
     def lines() -> Iterator[tuple[int, str]]:
         nonlocal number
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:  # with or without a byte order mark
             for number, line in enumerate(file, 1):
                 yield number, line.rstrip("\r\n")
 

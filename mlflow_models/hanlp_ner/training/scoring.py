@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import CheckpointError
+
 Spans = set[tuple[int, int, str]]  # start, end (exclusive), label
 Scores = dict[str, dict[str, float]]
 
@@ -82,43 +84,52 @@ def markdown(scores: Scores) -> str:
 
 
 def predict_spans(component: Any, texts: Sequence[str], batch_size: int = 64) -> list[Spans]:
-    """Runs a HanLP component on texts, a character a token, and returns spans in characters.
+    """Runs a HanLP component on texts and returns spans in characters of each text.
 
     Args:
-        component: a single-task recognizer, or a multi-task component with a task named "ner...".
-        texts: sentences.
+        component: a single-task recognizer, which reads a character a token, or a multi-task
+            component, which reads words of its own and whose first task named "ner..." is scored.
+        texts: sentences that the component takes whole; a blank one has no entities.
         batch_size: sentences in a batch.
+
+    Raises:
+        CheckpointError: the multi-task component has no such task.
     """
     from tqdm import tqdm
 
-    tasks = getattr(component, "tasks", None)
-    task = next((name for name in tasks or () if name.startswith("ner")), None)
-    if tasks is not None and task is None:
-        raise SystemExit("evaluate.py: this multi-task checkpoint has no named entity task")
+    predict = _predict_words if hasattr(component, "tasks") else _predict_characters
     found: list[Spans] = [set() for _ in texts]
-    order = sorted((i for i, text in enumerate(texts) if text), key=lambda i: len(texts[i]))
+    order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
     for start in tqdm(range(0, len(order), batch_size), desc="evaluate", leave=False):
         chosen = order[start : start + batch_size]
-        if task:
-            answer = component([texts[i] for i in chosen], tasks=task)
-            for i, tokens, entities in zip(chosen, answer["tok/fine"], answer[task], strict=True):
-                found[i] = _in_characters(texts[i], tokens, entities)
-            continue
-        rows = component.predict([list(texts[i]) for i in chosen], batch_size=batch_size)
-        for i, entities in zip(chosen, rows, strict=True):
-            found[i] = {(begin, end, label) for _, label, begin, end in entities}
+        rows = predict(component, [texts[i] for i in chosen])
+        for i, spans in zip(chosen, rows, strict=True):
+            found[i] = spans
     return found
 
 
-def _in_characters(text: str, tokens: list[str], entities: list[Any]) -> Spans:
-    """Turns offsets in words to offsets in characters of the text, spaces included."""
-    starts, ends, position = [], [], 0
-    for token in tokens:
-        position = max(text.find(token, position), position)
-        starts.append(position)
-        position += len(token)
-        ends.append(position)
-    return {(starts[begin], ends[end - 1], label) for _, label, begin, end in entities}
+def _predict_characters(component: Any, texts: list[str]) -> list[Spans]:
+    rows = component.predict([list(text) for text in texts], batch_size=len(texts))
+    return [{(begin, end, label) for _, label, begin, end in row} for row in rows]
+
+
+def _predict_words(component: Any, texts: list[str]) -> list[Spans]:
+    """Runs the task, with its tokenizer's own offsets: words may be normalized, spaces are gone."""
+    task = next((name for name in component.config.task_names if name.startswith("ner")), None)
+    if task is None:
+        raise CheckpointError("this multi-task checkpoint has no task of named entities")
+    (tokenizer,) = component._computation_graph[task]
+    config = component[tokenizer].config
+    before = config.get("output_spans")
+    config.output_spans = True  # words as [text, start, end]
+    try:
+        answer = component(texts, tasks=task)
+    finally:
+        config.output_spans = before
+    return [
+        {(words[begin][1], words[end - 1][2], label) for _, label, begin, end in row}
+        for words, row in zip(answer[tokenizer], answer[task], strict=True)
+    ]
 
 
 def worst(

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from hanlp_ner.training.corpora import Example, entities_to_tags
 from hanlp_ner.training.recognizer import save_component
 from hanlp_ner.training.scoring import predict_spans, span_scores
+from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
+    import torch
     from hanlp.components.ner.transformer_ner import TransformerNamedEntityRecognizer
 
 
@@ -76,7 +78,8 @@ class Trainer:
 
     Weights are averaged over the steps (exponential moving average); the average is what is
     evaluated and saved. `state.pt` has all that a step depends on: weights, average, optimizer,
-    random state and position.
+    random state (the GPUs' too, on a GPU) and position. That a resumed run takes the very same
+    steps is checked on the CPU; a GPU's sums may differ in the last digits from run to run.
 
     Args:
         component: the component to train, in place.
@@ -140,14 +143,12 @@ class Trainer:
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 self.average[name].lerp_(parameter, 1 - decay)
-        return float(loss)
+        return loss.item()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Scores the averaged weights on the dev set, and saves them as last and perhaps best."""
-        import torch
-
         weights = {n: p.detach().clone() for n, p in self.model.named_parameters()}
-        random_state = torch.get_rng_state()
+        random_state = self.random_state()
         self.model.load_state_dict(self.average, strict=False)
         self.model.eval()
         gold = [set(entities) for _, entities in self.dev]
@@ -158,8 +159,23 @@ class Trainer:
             save_component(self.component, self.output / "best")
             (self.output / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
         self.model.load_state_dict(weights, strict=False)
-        torch.set_rng_state(random_state)
+        self.set_random_state(random_state)
         return scores
+
+    def random_state(self) -> list["torch.Tensor"]:
+        """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's."""
+        import torch
+
+        on_gpu = self.component.device.type == "cuda"
+        return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if on_gpu else [])]
+
+    def set_random_state(self, states: list["torch.Tensor"]) -> None:
+        """Sets the generators; the GPUs' only where there are as many as the states are of."""
+        import torch
+
+        torch.set_rng_state(states[0])
+        if self.component.device.type == "cuda" and len(states) == 1 + torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(states[1:])
 
     def save(self) -> None:
         """Writes `state.pt` atomically."""
@@ -169,7 +185,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": self.random_state(),
             "position": [self.epoch, self.offset, self.step],
             "best": self.best,
             "run_id": self.run_id,
@@ -187,23 +203,26 @@ class Trainer:
         """Goes back to the last saved state, if there is one, and says whether.
 
         Raises:
-            ValueError: the state is that of a run with other settings.
+            CheckpointError: the state is that of a run with other settings.
         """
         import torch
 
         path = self.output / "state.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         now, then = self.settings(), state["settings"]
         if changed := [name for name in now if now[name] != then.get(name)]:
-            raise ValueError(f"{path} is of a run with another {changed[0]}: choose a new output")
+            raise CheckpointError(
+                f"'{path}' is of a run with another {changed[0]}; choose a new --output."
+            )
         self.model.load_state_dict(state["model"])
-        self.average = state["average"]
+        device = self.component.device  # may be another than the saved state's
+        self.average = {name: value.to(device) for name, value in state["average"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.offset, self.step = state["position"]
         self.best, self.run_id = state["best"], state["run_id"]
-        torch.set_rng_state(state["random"])
+        self.set_random_state(state["random"])
         return True
 
     def epoch_losses(self) -> Iterator[float]:
