@@ -40,15 +40,15 @@ load_model(directory).predict(pd.DataFrame({"text": ["我爱中国"]}))
 }
 
 
-def sentences(path: Path | None, count: int) -> list[str]:
-    """Sentences of up to 64 characters: of a CoNLL file, or else random characters."""
+def sentences(path: Path | None, count: int, longest: int = 64) -> list[str]:
+    """The first sentences of up to `longest` characters of a CoNLL file; else random ones."""
     if path is None:
         source = random.Random(1)
         lengths = (source.randint(10, 64) for _ in range(count))
         return ["".join(source.choices(COMMON, k=length)) for length in lengths]
     blocks = path.read_text(encoding="utf-8").strip().split("\n\n")
     texts = ["".join(line[0] for line in block.splitlines() if line) for block in blocks]
-    return [text for text in texts if len(text) <= 64][:count]
+    return [text for text in texts if len(text) <= longest][:count]
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def spans(output: Any) -> list[Any]:
 
 
 def single(checkpoint: Path, texts: list[str], turns: int) -> dict[str, Row]:
-    """The rows of a single-task checkpoint; entities in fp32 must be HanLP's."""
+    """The rows of a single-task checkpoint."""
     with contenders(checkpoint) as model:
         characters = [list(text) for text in texts]
 
@@ -78,23 +78,13 @@ def single(checkpoint: Path, texts: list[str], turns: int) -> dict[str, Row]:
             rows = model["HanLP"](characters)
             return [[(start, end, type_) for _, type_, start, end in row] for row in rows]
 
-        return compare(
-            {
-                "HanLP": reference,
-                "fp32": lambda: spans(model["fp32"](texts)),
-                "int8": lambda: spans(model["int8"](texts)),
-            },
-            same_entities(),
-            turns,
-            len(texts),
-        )
+        return against(reference, model, texts, turns)
 
 
 def multi(checkpoint: Path, texts: list[str], turns: int) -> dict[str, Row]:
     """The rows of a multi-task checkpoint, for words and entities."""
     with contenders(checkpoint) as model:
-        words = model["HanLP"]["tok/fine"].config
-        words.output_spans = True
+        model["HanLP"]["tok/fine"].config.output_spans = True
 
         def reference() -> list[Any]:
             document = model["HanLP"](texts, tasks="ner/msra")
@@ -104,16 +94,23 @@ def multi(checkpoint: Path, texts: list[str], turns: int) -> dict[str, Row]:
                 for tokens, entities in pairs
             ]
 
-        return compare(
-            {
-                "HanLP": reference,
-                "fp32": lambda: spans(model["fp32"](texts)),
-                "int8": lambda: spans(model["int8"](texts)),
-            },
-            same_entities(),
-            turns,
-            len(texts),
-        )
+        return against(reference, model, texts, turns)
+
+
+def against(
+    reference: Callable[[], list[Any]], model: dict[str, Any], texts: list[str], turns: int
+) -> dict[str, Row]:
+    """Measures our engine in both precisions; the entities in fp32 must be HanLP's."""
+    return compare(
+        {
+            "HanLP": reference,
+            "fp32": lambda: spans(model["fp32"](texts)),
+            "int8": lambda: spans(model["int8"](texts)),
+        },
+        same_entities(),
+        turns,
+        len(texts),
+    )
 
 
 def same_entities() -> Callable[[list[Any], list[Any]], None]:
@@ -144,6 +141,23 @@ def first_answer(turns: int, model: Path | None) -> dict[str, Row]:
         cpu = quartiles([cpu for _, cpu in times])[1]
         rows[name] = {"wall": wall, "low": low, "high": high, "cpu": cpu}
     return rows
+
+
+def f1(data: Path) -> dict[str, float]:
+    """Span F1 of the demo checkpoint in both precisions, on a test set of the People's Daily."""
+    from hanlp_ner.training.corpora import read_source
+    from hanlp_ner.training.scoring import span_scores
+
+    examples = read_source(f"peoples_daily={data}", {})
+    gold = [set(entities) for _, entities in examples]
+    labels = ("PERSON", "LOCATION", "ORGANIZATION")
+    scores = {}
+    with contenders(DEMO) as model:
+        for precision in ("fp32", "int8"):
+            found = spans(model[precision]([text for text, _ in examples]))
+            predicted = [{(start, end, label) for start, end, label in row} for row in found]
+            scores[precision] = span_scores(gold, predicted, labels)["micro"]["f1"]
+    return scores
 
 
 def _time_process(script: str, directory: str) -> tuple[float, float]:
@@ -178,10 +192,14 @@ def measure(data: Path | None, quick: bool) -> dict[str, Any]:
         ):
             for size in sizes:
                 speed[f"{name}, {size}"] = run(checkpoint, texts[:size], turns)
+            if data is not None and not quick:
+                natural = sentences(data, 256, 510)
+                speed[f"{name}, 256 of any length"] = run(checkpoint, natural, 5)
     return {
         "machine": machine(("hanlp", "torch", "transformers", "onnxruntime", "mlflow")),
         "speed": speed,
         "first_answer": first_answer(2 if quick else 5, _saved()),
+        "f1": f1(data) if data is not None else {},
     }
 
 
@@ -215,4 +233,10 @@ def render(result: dict[str, Any]) -> str:
             f"| {name} | {row['wall']:.2f} ({row['low']:.2f} to {row['high']:.2f}) "
             f"| {row['cpu']:.2f} |"
         )
+    if result["f1"]:
+        lines += [
+            "",
+            "Span F1 of the demo checkpoint on the data's PERSON, LOCATION and ORGANIZATION: "
+            f"{result['f1']['fp32']:.2f} in fp32, {result['f1']['int8']:.2f} in int8.",
+        ]
     return "\n".join(lines)

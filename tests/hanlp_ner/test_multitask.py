@@ -133,7 +133,9 @@ def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None
     script = ROOT / "mlflow_models" / "hanlp_ner" / "build.py"
     command = [sys.executable, str(script), "--checkpoint", str(checkpoint), "--no-torch"]
     command += ["--precision", "int8", "--tracking-uri", registry, "--alias", "multi"]
-    subprocess.run([*command, "--output", str(output)], capture_output=True, check=True)
+    subprocess.run(  # a relative path is one of where the command is started
+        [*command, "--output", "saved"], cwd=tmp_path, capture_output=True, check=True
+    )
     assert "torch" not in (output / "requirements.txt").read_text()
     model = mlflow.pyfunc.load_model(str(output))
     table = pd.DataFrame({"text": ["我爱中国。", "", "他在北京工作。" * 100]})
@@ -146,3 +148,7 @@ def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None
     assert [one["start"] for one in long["tasks"]] == list(range(0, 700, 7))
     with pytest.raises(mlflow.MlflowException, match="Parameter 'tasks': names a task that this"):
         model.predict(table, params={"tasks": ["dep"]})
+    rows = pd.DataFrame({"text": pd.Series(["我爱中国。", None], dtype=object)})
+    good, bad = model.predict(rows, params={**params, "on_error": "report"})
+    assert set(good) == set(bad) == {"entities", "tasks", "error"}
+    assert bad["tasks"] is None
