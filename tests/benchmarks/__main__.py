@@ -12,7 +12,7 @@ from pathlib import Path
 from zoo.packaging import ROOT
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("hanlp_ner",)
+BENCHMARKS = ("hanlp_ner", "server")
 HEAD = """# Benchmarks
 
 Written by `make bench`; no figure here was typed by hand. Each contender ran in turn with its
