@@ -49,23 +49,22 @@ class Crf:
         Returns:
             For each sequence its tag indices, `(length,)`.
         """
-        batch, longest, _ = scores.shape
-        best = self.start + scores[:, 0]  # (batch, tags)
-        history = np.empty((longest, *best.shape), dtype=np.int64)
+        batch, longest, tags = scores.shape
         last = np.asarray(lengths)[:, None]
+        best = np.empty((longest, batch, tags), dtype=np.float32)  # score of the best path to a tag
+        best[0] = self.start + scores[:, 0]
         for step in range(1, longest):
-            paths = best[:, :, None] + self.transitions  # (batch, from, to)
-            history[step] = paths.argmax(axis=1)
-            moved = paths.max(axis=1) + scores[:, step]
-            best = np.where(step < last, moved, best)
-        rows = np.arange(batch)
-        tags = np.empty((longest, batch), dtype=np.int64)
-        tags[-1] = (best + self.end).argmax(axis=1)
+            # (from, batch, to): the largest over the first axis is the fastest to find
+            paths = best[step - 1].T[:, :, None] + self.transitions[:, None, :]
+            moved = paths.max(axis=0) + scores[:, step]
+            best[step] = np.where(step < last, moved, best[step - 1])
+        path = np.empty((longest, batch), dtype=np.int64)
+        path[-1] = (best[-1] + self.end).argmax(axis=1)
         for step in range(longest - 1, 0, -1):
+            before = (best[step - 1] + self.transitions[:, path[step]].T).argmax(axis=1)
             # Past its end a sequence hands its last tag down unchanged.
-            before = history[step][rows, tags[step]]
-            tags[step - 1] = np.where(step < last[:, 0], before, tags[step])
-        return [tags[:length, row] for row, length in enumerate(lengths)]
+            path[step - 1] = np.where(step < last[:, 0], before, path[step])
+        return [path[:length, row] for row, length in enumerate(lengths)]
 
 
 class TagSet:
