@@ -48,8 +48,8 @@ def main() -> None:
         result = module.measure(args.data, args.quick)
         print(module.render(result))
         if not args.quick:
-            source = f" DATA=.../{'/'.join(args.data.parts[-2:])}" if args.data else ""
-            result["command"] = f"make bench{source}"
+            source = f" --data .../{'/'.join(args.data.parts[-2:])}" if args.data else ""
+            result["command"] = f"python -m tests.benchmarks {name}{source}"
             RESULTS.mkdir(exist_ok=True)
             text = json.dumps(result, indent=1, ensure_ascii=False)
             (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
