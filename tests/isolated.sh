@@ -12,12 +12,12 @@ mkdir /mnt/prefix /mnt/model
 mount --bind "$prefix" /mnt/prefix
 mount --bind "$model" /mnt/model
 case "$prefix" in
-/root/*) # an interpreter below a home that nobody else may enter
-  mount -t tmpfs -o mode=755 tmpfs /root
+"$HOME"/*) # an interpreter below a home that nobody else may enter
+  mount -t tmpfs -o mode=755 tmpfs "$HOME"
   mkdir -p "$prefix"
   mount --bind /mnt/prefix "$prefix"
   mount -o remount,ro,bind "$prefix"
-  mount -o remount,ro /root
+  mount -o remount,ro "$HOME"
   ;;
 esac
 mount -o remount,ro,bind /mnt/model

@@ -25,6 +25,7 @@ from mlflow.pyfunc import load_model  # type: ignore[attr-defined]
 from mlflow.version import VERSION
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zoo import metrics, runner
@@ -110,6 +111,8 @@ class Server:
                     parts.append(part)
         except TimeoutError:
             raise TooSlow("The body didn't arrive in time.") from None
+        except ClientDisconnect:
+            raise Cancelled("The client went away.") from None
         return b"".join(parts)
 
     async def _answer(self, request: Request, body: bytes, content_type: str) -> str:

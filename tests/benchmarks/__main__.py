@@ -5,14 +5,14 @@ python -m tests.benchmarks --quick          sees that they work; writes nothing
 """
 
 import argparse
-import importlib
 import json
 from pathlib import Path
 
+from tests.benchmarks import hanlp_ner, server
 from zoo.packaging import ROOT
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("hanlp_ner", "server")
+MODULES = {"hanlp_ner": hanlp_ner, "server": server}
 HEAD = """# Benchmarks
 
 Written by `make bench`; no figure here was typed by hand. Each contender ran in turn with its
@@ -24,9 +24,11 @@ checked against the reference's. Figures are medians; ranges are the middle half
 def write_page() -> None:
     """Writes BENCHMARKS.md from the results."""
     parts = [HEAD]
-    for path in sorted(RESULTS.glob("*.json")):
+    for name, module in MODULES.items():
+        path = RESULTS / f"{name}.json"
+        if not path.is_file():
+            continue
         result = json.loads(path.read_text(encoding="utf-8"))
-        module = importlib.import_module(f"tests.benchmarks.{path.stem}")
         parts.append(f"## {module.TITLE}\n\n{module.render(result)}\n")
         parts.append(f"Command: `{result['command']}`\\\nMachine: {result['machine']}\n")
     (ROOT / "BENCHMARKS.md").write_text("\n".join(parts), encoding="utf-8")
@@ -39,12 +41,12 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", default=BENCHMARKS, help="which (default: all)")
+    parser.add_argument("names", nargs="*", default=list(MODULES), help="which (default: all)")
     parser.add_argument("--data", type=Path, help="a CoNLL file (default: random sentences)")
     parser.add_argument("--quick", action="store_true", help="small models, few turns, no report")
     args = parser.parse_args()
     for name in args.names:
-        module = importlib.import_module(f"tests.benchmarks.{name}")
+        module = MODULES[name]
         result = module.measure(args.data, args.quick)
         print(module.render(result))
         if not args.quick:
