@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -237,7 +238,13 @@ def _json_error(request: Request, status: int, code: str, message: str) -> JSONR
 
 
 class Observed:
-    """Gives every request an id, and, when it is answered, a line in the log and a count."""
+    """Gives every request an id, and, when it is answered, a line in the log and a count.
+
+    Attributes:
+        in_progress: How many requests this process has taken and not answered yet.
+    """
+
+    in_progress: ClassVar[int] = 0
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -259,9 +266,11 @@ class Observed:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
+        Observed.in_progress += 1
         try:
             await self._app(scope, receive, observed)
         finally:
+            Observed.in_progress -= 1
             path = scope["path"] if scope["path"] in PATHS else "other"
             metrics.requests.labels(path, status).inc()
             line = {

@@ -63,13 +63,13 @@ def serve(
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a server, which is a tree of processes: gently, and then not."""
-    for number, seconds in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=seconds)
-            return
+    """Tells a server to stop, gently; then ends what is left of its tree of processes."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=60)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=10)
 
 
 def direct() -> requests.Session:

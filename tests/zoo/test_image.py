@@ -91,5 +91,8 @@ def test_it_stops_by_itself_when_told(images: str) -> None:
         answers_within(container, 120)
         docker("stop", "--time", "60", container)
         assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
+        logs = subprocess.getoutput(f"docker logs {container}")
+        assert logs.count("Worker exiting") >= 1
+        assert "was sent SIG" not in logs  # no worker had to be killed, or crashed on its way out
     finally:
         docker("rm", "--force", container)
