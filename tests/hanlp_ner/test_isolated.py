@@ -35,8 +35,8 @@ with serve(Path("/mnt/model"), {"MLFLOW_MODELS_WORKERS": "4"}) as url:
     with ThreadPoolExecutor(16) as pool:
         facts["answers"] = list(pool.map(ask, range(64)))
     mine = [entry for entry in Path("/proc").glob("[0-9]*") if entry.stat().st_uid == os.getuid()]
-    started = [entry for entry in mine if "gunicorn" in (entry / "cmdline").read_text().split("\\0")]
-    facts["processes"] = len(started)
+    words = [(entry / "cmdline").read_text().split("\\0") for entry in mine]
+    facts["processes"] = sum("gunicorn" in line for line in words)
 print(json.dumps(facts))
 """
 
