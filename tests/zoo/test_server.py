@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -178,8 +179,9 @@ def test_what_takes_too_long_or_comes_too_often_is_told_so(ner_model: Path) -> N
         assert_answers(url)
 
 
-def test_nothing_in_flight_is_lost_when_it_stops(ner_model: Path) -> None:
+def test_nothing_in_flight_is_lost_when_it_stops(ner_model: Path, tmp_path: Path) -> None:
     """SIGTERM while a request is computed: it is answered, then the process leaves."""
+    own = shutil.copytree(ner_model, tmp_path / "own")  # so that no other server gets the signal
     sent, answers = threading.Event(), []
     body = split([["我爱中国，" * 1000]] * 12)
 
@@ -187,13 +189,13 @@ def test_nothing_in_flight_is_lost_when_it_stops(ner_model: Path) -> None:
         sent.set()
         answers.append(ask(url, body).status_code)
 
-    with serve(ner_model, {"MLFLOW_MODELS_WORKERS": "1"}) as url:
+    with serve(own, {"MLFLOW_MODELS_WORKERS": "1"}) as url:
         client = threading.Thread(target=one)
         client.start()
         sent.wait(10)
         while metric(url, "theresa_requests_in_flight") == 0 and client.is_alive():
             pass  # until the server has taken it
-        subprocess.run(["pkill", "-TERM", "-f", f"zoo.launch {ner_model}"], check=True)
+        subprocess.run(["pkill", "-TERM", "-f", f"zoo.launch {own}"], check=True)
         client.join(60)
     assert answers == [200]
 
