@@ -1,0 +1,1 @@
+"""Chinese speech recognition with Whisper."""
