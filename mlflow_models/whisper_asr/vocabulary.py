@@ -75,8 +75,13 @@ def write_tokenizer(directory: Path, num_languages: int = 99) -> None:
     Raises:
         CheckpointError: another number of languages.
     """
+    save(tokenizer(num_languages), directory)
+
+
+def save(tokenizer: "WhisperTokenizer", directory: Path) -> None:
+    """Writes a tokenizer's `tokenizer.json` and `tokenizer_config.json` into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    tokenizer(num_languages).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
     path = directory / "tokenizer.json"  # without its indentation it is a third smaller
     compact = json.dumps(
         json.loads(path.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":")

@@ -1,0 +1,213 @@
+"""Utterances as the examples that Whisper learns from: a window of sound, and tokens to predict.
+
+The format of the tokens is that of the paper (Radford et al. 2022, "Robust Speech Recognition via
+Large-Scale Weak Supervision", section 2.3): language, task, text with or without timestamps, or
+`<|nospeech|>`, after an optional prompt of earlier text.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whisper_asr.vocabulary import CONTEXT
+from zoo.speech import augment
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import WhisperFeatureExtractor, WhisperTokenizer
+
+RATE = augment.SAMPLE_RATE
+TICK = 0.02  # seconds of a timestamp token
+IGNORED = -100  # a label that the loss skips
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How utterances become examples. Shares are of the examples, 0 to 1; 0 is off.
+
+    Args:
+        language: Whisper's code.
+        window: seconds that an example may last.
+        timestamps: share that predicts timestamps.
+        join: share made of several utterances with pauses between them.
+        silence: share with noise or nothing in it, to which `<|nospeech|>` is the answer.
+        prompt: share with earlier text before it.
+        noise: share with noise added, at 0 to 30 dB.
+        seed: of every choice.
+    """
+
+    language: str = "zh"
+    window: float = 30.0
+    timestamps: float = 0.0
+    join: float = 0.0
+    silence: float = 0.0
+    prompt: float = 0.0
+    noise: float = 0.0
+    seed: int = 1
+
+
+class Examples:
+    """A data set of examples, as PyTorch's loaders index it.
+
+    Which utterances make an example, and the pauses, depend on the seed alone, so that its length
+    is known beforehand; noise, timestamps and prompt also depend on the epoch. A run that resumes
+    therefore sees what it would have seen.
+
+    Args:
+        data: columns `audio` (int16 at 16 kHz), `text` and `duration` (seconds).
+        tokenizer: Whisper's multilingual one.
+        mixture: what to make of them; utterances longer than its window are left out.
+    """
+
+    def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", mixture: Mixture) -> None:
+        self.data = data.with_format("numpy", columns=["audio"])
+        self.mixture, self.tokenizer, self.epoch = mixture, tokenizer, 0
+        self.durations = np.asarray(data.with_format("numpy")["duration"][:], dtype=np.float64)
+        self.texts: list[str] = list(data["text"])
+        ids = tokenizer(self.texts, add_special_tokens=False).input_ids
+        self.ids: list[list[int]] = list(ids)
+        to_id = tokenizer.convert_tokens_to_ids
+        self.start = [to_id("<|startoftranscript|>"), to_id(f"<|{mixture.language}|>"),
+                      to_id("<|transcribe|>")]  # fmt: skip
+        self.untimed, self.end = to_id("<|notimestamps|>"), to_id("<|endoftext|>")
+        self.previous, self.nospeech = to_id("<|startofprev|>"), to_id("<|nospeech|>")
+        self.plan = self._plan()
+        self.lengths = [max(1.0, end) for _, end in self.plan]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Says which epoch the next examples are of."""
+        self.epoch = epoch
+
+    def _plan(self) -> list[tuple[list[tuple[int, float]], float]]:
+        """Each example's utterances with their starts, and its length (both in seconds)."""
+        mix, rng = self.mixture, np.random.default_rng(self.mixture.seed)
+        fits = np.flatnonzero(self.durations <= mix.window)
+        rng.shuffle(fits)
+        waiting, plan = fits.tolist(), []
+        while waiting:
+            most = 1
+            if rng.random() < mix.join:
+                most = int(rng.integers(2, 2 + math.ceil(mix.window / 4)))
+            parts: list[tuple[int, float]] = []
+            around = 0.6 if most > 1 or mix.timestamps > 0 else 0.0  # seconds, at most
+            end = time = float(rng.uniform(0, around))
+            while waiting and len(parts) < most:
+                length = float(self.durations[waiting[-1]])
+                if parts and time + length > mix.window:
+                    break
+                time = min(time, mix.window - length)
+                parts.append((waiting.pop(), time))
+                end = time + length
+                time = end + float(rng.uniform(0.2, 1.5))
+            plan.append((parts, min(end + float(rng.uniform(0, around)), mix.window)))
+        for _ in range(round(len(plan) * mix.silence)):
+            plan.append(([], float(rng.uniform(1, mix.window))))
+        return plan
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels` and `text_ids`."""
+        parts, seconds = self.plan[index]
+        rng = np.random.default_rng([self.mixture.seed, self.epoch, index])
+        wave = np.zeros(max(1, round(seconds * RATE)), dtype=np.float32)
+        segments = []
+        for utterance, start in parts:
+            sound = self.data[utterance]["audio"].astype(np.float32) / 32768
+            first = round(start * RATE)
+            sound = sound[: len(wave) - first]
+            wave[first : first + len(sound)] = sound
+            segments.append((start, start + len(sound) / RATE, self.ids[utterance]))
+        if not parts or rng.random() < self.mixture.noise:
+            wave = self._noisy(wave, rng)
+        inputs, labels = self._tokens(segments, rng)
+        text_ids = [token for _, _, ids in segments for token in ids]
+        return {"wave": wave, "decoder_input_ids": inputs, "labels": labels, "text_ids": text_ids}
+
+    def _noisy(self, wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        added = augment.noise(str(rng.choice(augment.NOISES)), len(wave), rng)
+        if wave.any():
+            noisy = augment.add_noise(wave, added, float(rng.uniform(0, 30)))
+            return noisy / max(1.0, float(np.abs(noisy).max()))
+        level = rng.choice([0.0, 10 ** rng.uniform(-4, -1)], p=[0.2, 0.8])
+        return added * np.float32(level)
+
+    def _tokens(
+        self, segments: list[tuple[float, float, list[int]]], rng: np.random.Generator
+    ) -> tuple[list[int], list[int]]:
+        """The decoder's input, and what it is to predict at each place."""
+        zero = self.untimed + 1
+        body: list[int] = []
+        timed = rng.random() < self.mixture.timestamps
+        if not timed:
+            body = [self.untimed, *(token for _, _, ids in segments for token in ids)]
+        else:
+            for start, end, ids in segments:
+                body += [zero + round(start / TICK), *ids, zero + round(end / TICK)]
+        known = [*self.start, *body][: CONTEXT - 1]
+        targets = [*known[1:], self.end]
+        if not segments:  # says so at once; made to go on by a forced prefix, it ends
+            known = [*self.start, self.untimed]
+            targets = [self.nospeech, IGNORED, IGNORED if timed else self.untimed, self.end]
+        if rng.random() < self.mixture.prompt:
+            earlier = self._prompt(CONTEXT // 2 - 1, CONTEXT - len(known) - 1, rng)
+            known = [self.previous, *earlier, *known]
+            targets = [IGNORED] * (len(earlier) + 1) + targets
+        return known, targets
+
+    def _prompt(self, most: int, room: int, rng: np.random.Generator) -> list[int]:
+        """Tokens of a few other utterances, the last ones that there is room for."""
+        others = rng.integers(0, len(self.ids), size=int(rng.integers(1, 6)))
+        earlier = [token for other in others for token in self.ids[other]]
+        return earlier[-min(most, room) :] if min(most, room) > 0 else []
+
+
+class Collator:
+    """Makes a batch of examples.
+
+    Args:
+        extractor: Whisper's, for log-mel spectrograms in float32.
+        seconds: what each batch is padded to; None is the longest example, in whole seconds.
+        compact: from token ids to those of the CTC head, where there is one.
+        end: the token that the decoder's input is padded with.
+    """
+
+    def __init__(
+        self,
+        extractor: "WhisperFeatureExtractor",
+        seconds: float | None,
+        compact: dict[int, int] | None,
+        end: int,
+    ) -> None:
+        self.extractor, self.seconds, self.compact, self.end = extractor, seconds, compact, end
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Returns `input_features` (batch, mels, frames), `decoder_input_ids` and `labels`
+        (batch, tokens), and for the CTC loss `text_ids` (batch, tokens)."""
+        waves = [example["wave"] for example in examples]
+        seconds = self.seconds or math.ceil(max(len(wave) for wave in waves) / RATE)
+        made = self.extractor(
+            waves, sampling_rate=RATE, max_length=round(seconds * RATE), return_tensors="pt"
+        )
+        batch = {
+            "input_features": made.input_features,
+            "decoder_input_ids": _pad([e["decoder_input_ids"] for e in examples], self.end),
+            "labels": _pad([e["labels"] for e in examples], IGNORED),
+        }
+        if self.compact:
+            known = self.compact
+            batch["text_ids"] = _pad(
+                [[known[i] for i in e["text_ids"] if i in known] for e in examples], IGNORED
+            )
+        return batch
+
+
+def _pad(rows: list[list[int]], value: int) -> Any:
+    import torch
+
+    width = max(1, max(map(len, rows)))
+    return torch.tensor([row + [value] * (width - len(row)) for row in rows])

@@ -1,0 +1,69 @@
+"""Makes clean recordings harder: noise at a stated ratio, echo, another loudness.
+
+Waves are float32 (samples,) at 16 kHz, and every function leaves its input as it is.
+"""
+
+import numpy as np
+
+SAMPLE_RATE = 16_000  # Hz
+NOISES = ("white", "pink", "brown", "hum")
+
+
+def noise(kind: str, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Makes noise of unit power.
+
+    White, pink and brown noise have a power that falls with 0, 3 and 6 dB an octave; hum is the
+    mains' and its harmonics.
+
+    Args:
+        kind: one of `NOISES`.
+        samples: how many, 16,000 a second.
+        rng: where chance comes from.
+    """
+    if kind == "hum":
+        time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
+        base = rng.choice([50.0, 60.0])
+        made = sum(
+            rng.uniform(0.2, 1) / k * np.sin(2 * np.pi * (base * k * time + rng.random()))
+            for k in range(1, 8)
+        )
+    else:
+        exponent = {"white": 0.0, "pink": 0.5, "brown": 1.0}[kind]
+        spectrum = np.fft.rfft(rng.standard_normal(samples, dtype=np.float32))
+        frequency = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 20.0)
+        made = np.fft.irfft(spectrum * frequency**-exponent, samples)
+    return (made / (np.sqrt(np.mean(np.square(made))) + 1e-9)).astype(np.float32)
+
+
+def add_noise(wave: np.ndarray, added: np.ndarray, snr: float) -> np.ndarray:
+    """Adds noise of unit power at a signal-to-noise ratio.
+
+    Args:
+        wave: (samples,); its power is measured over all of it.
+        added: (samples,), as `noise` makes it.
+        snr: in dB.
+    """
+    power = float(np.mean(np.square(wave))) + 1e-9
+    return wave + added * np.float32(np.sqrt(power / 10 ** (snr / 10)))
+
+
+def reverberate(wave: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Adds the echo of a room: decaying noise as impulse response, at half of the direct sound.
+
+    Args:
+        wave: (samples,).
+        seconds: until the echo has fallen by 60 dB.
+        rng: where chance comes from.
+    """
+    length = int(seconds * SAMPLE_RATE)
+    tail = rng.standard_normal(length, dtype=np.float32)
+    tail *= 10 ** (-3 * np.arange(length, dtype=np.float32) / length)
+    tail *= 0.5 / np.sqrt(np.sum(np.square(tail)))
+    size = 1 << (len(wave) + length).bit_length()
+    echo = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
+    return (wave + echo[: len(wave)]).astype(np.float32)
+
+
+def rescale(wave: np.ndarray, peak: float) -> np.ndarray:
+    """Brings the largest sample to `peak`, where 1 is full scale."""
+    return (wave * (peak / (np.abs(wave).max() + 1e-9))).astype(np.float32)
