@@ -26,7 +26,7 @@ serve: setup
 
 image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
-	docker build --build-arg STOCK=theresa/$(MODEL):stock --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
+	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
 
 test: setup
 	$(BIN)/pytest

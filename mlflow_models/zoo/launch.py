@@ -3,8 +3,9 @@
   python -m zoo.launch MODEL_DIRECTORY     serves it
   python -m zoo.launch --check             asks the server on this machine whether it is ready
 
-Workers share one copy of the weights: the model is loaded once, then gunicorn forks. On SIGTERM
-`/ready` turns 503, then the server stops listening, then requests in flight finish. Settings come
+Workers share one copy of the weights: the model is loaded once, then gunicorn forks. A model whose
+engine doesn't survive a fork (its `fork_safe` metadata is false), or that has a GPU, gets one worker
+that loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then requests in flight finish. Settings come
 from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
 """
 
@@ -22,6 +23,7 @@ from types import FrameType
 
 from zoo.settings import Settings
 
+GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
 
 def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.
@@ -35,7 +37,16 @@ def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     return rest, other
 
 
-def command(settings: Settings) -> list[str]:
+def survives_fork(model: Path) -> bool:
+    """Whether workers can share a model that was loaded before they were forked."""
+    import yaml
+
+    about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+    declared = (about.get("metadata") or {}).get("fork_safe", True)
+    return bool(declared) and not GPU.exists()  # CUDA doesn't survive a fork either
+
+
+def command(settings: Settings, model: Path) -> list[str]:
     """The command line of gunicorn; what `GUNICORN_CMD_ARGS` says comes last, and wins."""
     given, other = gunicorn_arguments(os.environ.get("GUNICORN_CMD_ARGS", ""))
     if other:
@@ -45,7 +56,9 @@ def command(settings: Settings) -> list[str]:
             file=sys.stderr,
             flush=True,
         )
-    workers = os.environ.get("MLFLOW_MODELS_WORKERS") or str(os.cpu_count() or 1)
+    shared = survives_fork(model)
+    usual = str(os.cpu_count() or 1) if shared else "1"
+    workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
     arguments = {
         "--bind": f"0.0.0.0:{settings.port}",
         "--workers": workers,
@@ -60,7 +73,7 @@ def command(settings: Settings) -> list[str]:
         "-m",
         "gunicorn",
         *options,
-        "--preload",
+        *(["--preload"] if shared else []),
         "--no-control-socket",
         *given,
         "zoo.server:create()",
@@ -101,7 +114,7 @@ def main() -> None:
             "THERESA_MODEL": str(args.model.resolve()),
             "THERESA_STOPPING_FILE": str(stopping),
         }
-        process = subprocess.Popen(command(settings), env=environment)
+        process = subprocess.Popen(command(settings, args.model), env=environment)
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
             if not stopping.exists():

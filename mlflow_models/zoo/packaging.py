@@ -92,6 +92,7 @@ def publish(
     checksums: Mapping[str, str],
     args: argparse.Namespace,
     requirements: Path,
+    fork_safe: bool = True,
 ) -> None:
     """Logs a model with its weights inside, registers it, saves a copy and tries that copy.
 
@@ -104,6 +105,7 @@ def publish(
         checksums: The SHA-256 of each file of the checkpoint.
         args: The parsed options of `parser`.
         requirements: The pins of what serving needs.
+        fork_safe: Whether the engine, once loaded, survives a fork; `zoo.launch` goes by it.
     """
     import mlflow
     import pandas as pd
@@ -130,7 +132,11 @@ def publish(
                 input_example=example,
                 pip_requirements=str(requirements),
                 registered_model_name=name,
-                metadata={"name": name, **{key: str(value) for key, value in description.items()}},
+                metadata={
+                    "name": name,
+                    "fork_safe": fork_safe,
+                    **{key: str(value) for key, value in description.items()},
+                },
             )
         answer = _save(info.model_uri, args.output, folder / "sample.json")
         version = info.registered_model_version

@@ -8,6 +8,7 @@ request in the log. A request that timed out, or whose client went away, stops c
 import asyncio
 import contextlib
 import contextvars
+import gc
 import json
 import logging
 import os
@@ -213,6 +214,9 @@ def create() -> FastAPI:
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(Exception, _fail)
     app.add_middleware(Observed)
+    # What is loaded stays: left to the collector, its pauses are the slowest requests of a worker.
+    gc.collect()
+    gc.freeze()
     return app
 
 

@@ -122,6 +122,7 @@ def load(url: str, seconds: int) -> dict[str, float]:
         "p50": float(total["50%"]),
         "p99": float(total["99%"]),
         "failures": float(total["Failure Count"]),
+        "requests": float(total["Request Count"]),
     }
 
 
@@ -199,12 +200,15 @@ def memory(kind: str, model: Path, workers: int) -> float:
     with container(kind, *options) as (name, url):
         for _ in range(100 * workers):
             assert direct().post(f"{url}/invocations", json=LIGHT, timeout=60).ok
-        pids = [line.split()[1] for line in docker("top", name).splitlines()[1:]]
-        rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-        sizes = [
-            line.split()[1] for text in rollups for line in text.splitlines() if "Pss:" in line
-        ]
-        return sum(map(int, sizes)) / 1e6
+        return resident(name)
+
+
+def resident(name: str) -> float:
+    """GB of memory (PSS) of a container's processes."""
+    pids = [line.split()[1] for line in docker("top", name).splitlines()[1:]]
+    rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+    sizes = [line.split()[1] for text in rollups for line in text.splitlines() if "Pss:" in line]
+    return sum(map(int, sizes)) / 1e6
 
 
 @contextmanager

@@ -3,26 +3,52 @@
 locust -f tests/load/locustfile.py --headless --users 32 --run-time 20s --host http://127.0.0.1:8080
 """
 
+import itertools
+import json
+
 from locust import FastHttpUser, task
 
+JSON = "application/json"
 SENTENCES = ["我爱中国", "他在北京工作。", "米哈游成立于2011年,致力于为用户提供美好的产品。", "无"]
 
 
-class Client(FastHttpUser):
-    """Posts one sentence after the other."""
+def body(value: object, column: str = "text", **rest: object) -> str:
+    """A request of one row."""
+    return json.dumps({"dataframe_split": {"columns": [column], "data": [[value]]}, **rest})
 
-    sent = 0
+
+GOOD = [(body(sentence), JSON, 200) for sentence in SENTENCES]
+BAD = [
+    (body(None), JSON, 400),
+    (body("我爱中国", "words"), JSON, 400),
+    (body("我爱中国", params={"tasks": ["none"]}), JSON, 400),
+    (body("我爱中国")[:-9], JSON, 400),
+    (body("我爱中国"), "application/x-unknown", 415),
+    ("words\n我爱中国", "text/csv", 400),
+]
+
+
+class Client(FastHttpUser):
+    """Posts one request after the other: nineteen good ones, then a bad one."""
+
+    def on_start(self) -> None:
+        """Every client goes through the requests from their first."""
+        good, bad = itertools.cycle(GOOD), itertools.cycle(BAD)
+        self.requests = itertools.cycle([good] * 19 + [bad])
 
     @task
     def ask(self) -> None:
         """A good request, or a bad one that must be refused."""
-        self.sent += 1
-        bad = self.sent % 20 == 0
-        row = [None] if bad else [SENTENCES[self.sent % len(SENTENCES)]]
-        body = {"dataframe_split": {"columns": ["text"], "data": [row]}}
-        name = "refused" if bad else "answered"
-        with self.client.post("/invocations", json=body, name=name, catch_response=True) as answer:
-            if answer.status_code == (400 if bad else 200):
+        content, type_, status = next(next(self.requests))
+        name = "answered" if status == 200 else "refused"
+        with self.client.post(
+            "/invocations",
+            data=content.encode(),
+            headers={"Content-Type": type_},
+            name=name,
+            catch_response=True,
+        ) as answer:
+            if answer.status_code == status:
                 answer.success()
             else:
-                answer.failure(f"status {answer.status_code}")
+                answer.failure(f"status {answer.status_code} instead of {status}")
