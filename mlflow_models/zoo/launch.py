@@ -3,10 +3,11 @@
   python -m zoo.launch MODEL_DIRECTORY     serves it
   python -m zoo.launch --check             asks the server on this machine whether it is ready
 
-Workers share one copy of the weights: the model is loaded once, then gunicorn forks. A model whose
-engine doesn't survive a fork (its `fork_safe` metadata is false), or that has a GPU, gets one worker
-that loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then requests in flight finish. Settings come
-from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
+Workers share one copy of the weights: the model is loaded once, then gunicorn forks. Where the
+engine doesn't survive a fork (the model's metadata says `fork_safe: false`), or there is a GPU, one
+worker loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then requests
+in flight finish. Settings come from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and
+`GUNICORN_CMD_ARGS`.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from types import FrameType
 from zoo.settings import Settings
 
 GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
+
 
 def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.

@@ -108,10 +108,17 @@ def overhead(url: str, turns: int) -> dict[str, float]:
     }
 
 
-def load(url: str, seconds: int) -> dict[str, float]:
-    """Requests per second, p50 and p99 in milliseconds, and failures, with 32 clients (locust)."""
+def load(url: str, seconds: int, clients: str = "Client") -> dict[str, float]:
+    """Requests per second, p50 and p99 in milliseconds, and failures, with 32 clients (locust).
+
+    Args:
+        url: The server's address.
+        seconds: How long.
+        clients: Which of the locust file's.
+    """
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-m", "locust", "-f", str(ROOT / "tests/load/locustfile.py")]
+        command += [clients]
         command += ["--headless", "--users", "32", "--spawn-rate", "32", "--host", url]
         command += ["--run-time", f"{seconds}s", "--csv", f"{work}/load", "--only-summary"]
         subprocess.run(command, capture_output=True, check=False)

@@ -13,7 +13,7 @@ EVERY = 10.0  # seconds between two looks at the memory
 
 
 def measure(_: Path | None, quick: bool) -> dict[str, Any]:
-    """Loads our image with 32 clients; needs `make image` before it."""
+    """Loads our image with 32 steady clients; needs `make image` before it."""
     seconds, warm_up = (20, 10) if quick else (1800, 300)
     samples: list[float] = []
     over = threading.Event()
@@ -23,11 +23,11 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
             samples.append(resident(name))
 
     with container("ours") as (name, url):
-        load(url, warm_up)
+        load(url, warm_up, "SteadyClient")
         watcher = threading.Thread(target=watch, args=(name,))
         watcher.start()
         try:
-            figures = load(url, seconds)
+            figures = load(url, seconds, "SteadyClient")
         finally:
             over.set()
             watcher.join()
@@ -44,10 +44,14 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
 
 def render(result: dict[str, Any]) -> str:
     """The results as Markdown."""
-    first, last = result["memory"]
-    return f"""| what | figure | target |
-| --- | ---: | --- |
-| requests in {result["seconds"] / 60:.0f} minutes, one in twenty of them bad | {result["requests"]:,.0f} | |
-| answered with another status than they should | {result["failures"]:.0f} | 0 |
-| memory (PSS) at the start and at the end | {first:.3f} and {last:.3f} GB | |
-| its drift over that time (linear fit) | {result["drift"]:+.2%} | below 1 % |"""
+    minutes, (first, last) = result["seconds"] / 60, result["memory"]
+    return "\n".join(
+        [
+            "| what | figure | target |",
+            "| --- | ---: | --- |",
+            f"| requests in {minutes:.0f} minutes, 1 in 20 bad | {result['requests']:,.0f} | |",
+            f"| answered with another status than they should | {result['failures']:.0f} | 0 |",
+            f"| memory (PSS) at the start, at the end | {first:.3f} GB, {last:.3f} GB | |",
+            f"| its drift over that time (linear fit) | {result['drift']:+.2%} | below 1 % |",
+        ]
+    )

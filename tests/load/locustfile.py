@@ -1,12 +1,15 @@
-"""Clients of hanlp_ner that wait for nothing: short good requests, one in twenty of them bad.
+"""Clients of hanlp_ner: short good requests, one in twenty of them bad.
 
-locust -f tests/load/locustfile.py --headless --users 32 --run-time 20s --host http://127.0.0.1:8080
+`Client` waits for nothing but its answer; `SteadyClient` sends two requests a second.
+
+locust -f tests/load/locustfile.py Client --headless --users 32 --run-time 20s \\
+    --host http://127.0.0.1:8080
 """
 
 import itertools
 import json
 
-from locust import FastHttpUser, task
+from locust import FastHttpUser, constant_throughput, task
 
 JSON = "application/json"
 SENTENCES = ["我爱中国", "他在北京工作。", "米哈游成立于2011年,致力于为用户提供美好的产品。", "无"]
@@ -52,3 +55,9 @@ class Client(FastHttpUser):
                 answer.success()
             else:
                 answer.failure(f"status {answer.status_code} instead of {status}")
+
+
+class SteadyClient(Client):
+    """The same at a steady pace, for a long run beside other work."""
+
+    wait_time = constant_throughput(2)
