@@ -6,8 +6,8 @@
 Workers share one copy of the weights: the model is loaded once, then gunicorn forks. Where the
 engine doesn't survive a fork (the model's metadata says `fork_safe: false`), or there is a GPU, a
 single worker loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then
-requests in flight finish. Settings come from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and
-`GUNICORN_CMD_ARGS`.
+requests in flight finish. Settings come from `THERESA_*` (see `zoo.settings`),
+`MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
 """
 
 import argparse

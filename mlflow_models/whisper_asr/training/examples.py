@@ -111,7 +111,12 @@ class Examples:
         return plan
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels` and `text_ids`."""
+        """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels`, `text_ids`, `blank`.
+
+        `blank` says how the rest of a window is filled: with the features of silence, as
+        Transformers does it, or with zeros in their place, as openai-whisper's `transcribe` and
+        faster-whisper do it. A model must have seen both.
+        """
         parts, seconds = self.plan[index]
         rng = np.random.default_rng([self.mixture.seed, self.epoch, index])
         wave = np.zeros(max(1, round(seconds * RATE)), dtype=np.float32)
@@ -126,7 +131,13 @@ class Examples:
             wave = self._noisy(wave, rng)
         inputs, labels = self._tokens(segments, rng)
         text_ids = [token for _, _, ids in segments for token in ids]
-        return {"wave": wave, "decoder_input_ids": inputs, "labels": labels, "text_ids": text_ids}
+        return {
+            "wave": wave,
+            "blank": bool(rng.random() < 0.5),
+            "decoder_input_ids": inputs,
+            "labels": labels,
+            "text_ids": text_ids,
+        }
 
     def _noisy(self, wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         added = augment.noise(str(rng.choice(augment.NOISES)), len(wave), rng)
@@ -193,6 +204,9 @@ class Collator:
         made = self.extractor(
             waves, sampling_rate=RATE, max_length=round(seconds * RATE), return_tensors="pt"
         )
+        for features, example in zip(made.input_features, examples, strict=True):
+            if example["blank"]:
+                features[:, math.ceil(len(example["wave"]) / self.extractor.hop_length) :] = 0.0
         batch = {
             "input_features": made.input_features,
             "decoder_input_ids": _pad([e["decoder_input_ids"] for e in examples], self.end),
