@@ -63,7 +63,7 @@ class Examples:
     """
 
     def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", mixture: Mixture) -> None:
-        self.data = data.with_format("numpy", columns=["audio"])
+        self.data = data.with_format("numpy", columns=["audio"], dtype=np.int16)
         self.mixture, self.tokenizer, self.epoch = mixture, tokenizer, 0
         self.durations = np.asarray(data.with_format("numpy")["duration"][:], dtype=np.float64)
         self.texts: list[str] = list(data["text"])

@@ -31,6 +31,7 @@ def new_config(args: "argparse.Namespace") -> WhisperConfig:
         encoder_ffn_dim=4 * args.width,
         decoder_ffn_dim=4 * args.width,
         dropout=args.dropout,
+        init_std=0.05,  # 0.02, the default, drowns the sound in the positions
         bos_token_id=50257,
         eos_token_id=50257,
         pad_token_id=50257,

@@ -50,3 +50,32 @@ def mixed_errors(reference: str, hypothesis: str, normalizer: Normalizer) -> Err
 def total(errors: Sequence[Errors]) -> Errors:
     """Sums over utterances; the rate of the sum weighs each by its length."""
     return Errors(sum(e.mistakes for e in errors), sum(e.length for e in errors))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference in percent, and where 95 % of the resampled differences lie."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    first: Sequence[Errors], second: Sequence[Errors], draws: int = 2000, seed: int = 1
+) -> Interval:
+    """Compares two systems on the same utterances: second's rate less first's.
+
+    Utterances are drawn with replacement, the same ones for both (Bisani and Ney 2004, "Bootstrap
+    estimates for confidence intervals in ASR performance evaluation").
+    """
+    import numpy as np
+
+    counts = np.array(
+        [[a.mistakes, b.mistakes, a.length] for a, b in zip(first, second, strict=True)]
+    )
+    picks = np.random.default_rng(seed).integers(0, len(counts), size=(draws, len(counts)))
+    sums = np.stack([counts[pick].sum(axis=0) for pick in picks])
+    differences = 100 * (sums[:, 1] - sums[:, 0]) / np.maximum(sums[:, 2], 1)
+    low, high = np.percentile(differences, [2.5, 97.5])
+    return Interval(total(second).rate - total(first).rate, float(low), float(high))

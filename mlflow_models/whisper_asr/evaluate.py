@@ -1,0 +1,155 @@
+"""Scores Whisper checkpoints on a test set: CER and MER, by duration and noise, worst first.
+
+What counts as a mistake depends on the normaliser (training/normalizer.py), so each of its choices
+is a switch here, and is printed and logged with the score. Two checkpoints are compared on the same
+utterances, with an interval of confidence for the difference.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from whisper_asr.finetune import FOLDER, fetch, open_data
+from whisper_asr.training.normalizer import SCRIPTS, Normalizer
+from whisper_asr.training.results import Result, Utterance, markdown, plot, write_table
+from whisper_asr.training.scoring import bootstrap
+from whisper_asr.training.transcribe import Decoding, transcribe
+from zoo import checkpoints, packaging
+from zoo.speech.snr import estimate_snr
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def parser() -> argparse.ArgumentParser:
+    """Builds the command line."""
+    cli = argparse.ArgumentParser(
+        description="Score a Whisper checkpoint, or compare two, on a data set of prepare.py.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    cli.add_argument("model", help="demo, a Hugging Face identifier or a directory")
+    cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
+    cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
+    cli.add_argument("--language", default="zh", help="Whisper's code")
+    cli.add_argument("--beam-size", type=int, default=1, help="1 is greedy")
+    cli.add_argument("--batch-size", type=int, default=8)
+    cli.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
+    spelling = cli.add_argument_group("the normaliser, of reference and hypothesis alike")
+    spelling.add_argument("--script", choices=list(SCRIPTS), default="simplified")
+    for name, text in (
+        ("width", "full-width letters and digits as the usual ones (NFKC)"),
+        ("case", "upper as lower case"),
+        ("numerals", "digits as Chinese numerals"),
+        ("punctuation", "no punctuation"),
+    ):
+        spelling.add_argument(
+            f"--{name}", action=argparse.BooleanOptionalAction, default=True, help=text
+        )
+    cli.add_argument("--snr-column", default="snr", help="dB, empty for clean; if missing, "
+                     "it is estimated from the pauses")  # fmt: skip
+    cli.add_argument("--worst", type=int, default=10, help="utterances to list")
+    cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
+    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
+    cli.add_argument(
+        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
+    )
+    cli.add_argument("--experiment", default="whisper_asr", help="MLflow's")
+    return cli
+
+
+def ratios(data: "Dataset", column: str) -> list[float | None]:
+    """Each recording's SNR in dB: the column's, or an estimate."""
+    if column in data.column_names:
+        return [float(value) if value not in (None, "") else None for value in data[column]]
+    waves = data.with_format("numpy", columns=["audio"], dtype=np.int16)
+    return [estimate_snr(row["audio"] / 32768) for row in waves]
+
+
+def score(name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer) -> Result:
+    """Transcribes the data with a checkpoint, and scores it."""
+    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
+    waves = data.with_format("numpy", columns=["audio"], dtype=np.int16)
+    durations = [float(seconds) for seconds in data["duration"]]
+    texts = transcribe(
+        directory,
+        lambda index: (waves[index]["audio"] / 32768).astype(np.float32),
+        durations,
+        Decoding(args.language, args.beam_size, args.batch_size, args.device),
+    )
+    names = data["name"] if "name" in data.column_names else range(len(data))
+    columns = zip(names, data["text"], texts, durations, ratios(data, args.snr_column), strict=True)
+    return Result.of([Utterance(str(n), r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
+
+
+def summary(results: dict[str, Result]) -> dict[str, float]:
+    """The figures that MLflow and --json get."""
+    first, *rest = results.values()
+    figures = {"cer": first.cer, "mer": first.mer}
+    for other in rest:
+        interval = bootstrap(first.characters, other.characters)
+        figures |= {"other_cer": other.cer, "other_mer": other.mer}
+        figures |= {f"cer_{name}": value for name, value in vars(interval).items()}
+    return figures
+
+
+def describe(results: dict[str, Result], worst: int) -> str:
+    """All of it as text."""
+    parts = []
+    for name, result in results.items():
+        parts.append(f"## {name}\n\n{markdown(result)}")
+        lines = [
+            f"{errors.rate:6.1f} %  {utterance.name}\n    said:  {utterance.reference}\n"
+            f"    heard: {utterance.hypothesis}"
+            for utterance, errors in result.worst(worst)
+            if errors.mistakes
+        ]
+        parts.append("\n".join(["worst utterances:", *lines]) if lines else "No mistake.")
+    figures = summary(results)
+    if "cer_difference" in figures:
+        parts.append(
+            "second less first: {cer_difference:+.2f} % CER, 95 % interval "
+            "[{cer_low:+.2f}, {cer_high:+.2f}] (paired bootstrap)".format(**figures)
+        )
+    return "\n\n".join(parts)
+
+
+def record(results: dict[str, Result], directory: Path, text: str) -> None:
+    """Writes the tables and the plot."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
+    plot(results, directory / "cer.png")
+    for number, result in enumerate(results.values(), start=1):
+        write_table(result, directory / f"utterances{number}.tsv")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    args = parser().parse_args(argv)
+    data = open_data(args.data)
+    normalizer = Normalizer(args.script, args.width, args.case, args.numerals, args.punctuation)
+    names = [args.model, *([args.compare] if args.compare else [])]
+    results = {name: score(name, data, args, normalizer) for name in names}
+    text = f"{normalizer}\n\n{describe(results, args.worst)}"
+    print(json.dumps(summary(results)) if args.json else text)
+    if args.output:
+        record(results, args.output, text)
+    if args.tracking_uri:
+        import mlflow
+
+        packaging.set_experiment(args.experiment, args.tracking_uri)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mlflow.start_run(run_name=f"evaluate {args.model}"),
+        ):
+            mlflow.log_params({name: str(value) for name, value in vars(args).items()})
+            mlflow.log_metrics(summary(results))
+            record(results, Path(folder), text)
+            mlflow.log_artifacts(folder)
+
+
+if __name__ == "__main__":
+    packaging.run(main)

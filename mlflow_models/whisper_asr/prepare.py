@@ -1,0 +1,76 @@
+"""Turns a corpus of Chinese speech into the Arrow data set that finetune.py and evaluate.py read.
+
+Recordings are resampled to 16 kHz, transcripts normalised, what can't be learnt from is left out
+and counted: OUTPUT/report.json and OUTPUT/durations.png say what was kept. Stopped, it goes on
+when the same command is given again; OUTPUT appears when it is complete.
+"""
+
+import argparse
+from pathlib import Path
+
+from whisper_asr.training.normalizer import SCRIPTS
+from whisper_asr.training.transcripts import Spelling, count_tokens
+from whisper_asr.vocabulary import CONTEXT
+from zoo import packaging
+from zoo.speech import corpora, dataset
+from zoo.speech.cleaning import Limits, Text
+
+PROMPT = 5  # tokens beside the text: start, language, task, timestamps, end
+
+
+def parser() -> argparse.ArgumentParser:
+    """Builds the command line."""
+    cli = argparse.ArgumentParser(
+        description="Read a corpus of Chinese speech, clean it, and write an Arrow data set.",
+        epilog="CORPUS is a CSV or TSV manifest, a Common Voice or AISHELL directory, a folder of "
+        "a.wav with a.txt (or metadata.csv), or owner/name on the Hugging Face hub.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    cli.add_argument("corpus", metavar="CORPUS")
+    cli.add_argument("-o", "--output", type=Path, required=True, help="a new directory")
+    table = cli.add_argument_group("the corpus")
+    table.add_argument("--path-column", help="of paths or audio (default: the layout's usual one)")
+    table.add_argument("--text-column", help="of transcripts (default: the layout's usual one)")
+    table.add_argument("--keep", nargs="*", default=[], metavar="COLUMN", help="keep these too")
+    table.add_argument("--split", default="train", help="Common Voice's table, or the hub's split")
+    table.add_argument("--config", help="the hub's configuration, say zh-CN")
+    clean = cli.add_argument_group("what is kept")
+    clean.add_argument("--script", choices=list(SCRIPTS), default="simplified")
+    clean.add_argument("--shortest", type=float, default=0.3, help="seconds")
+    clean.add_argument("--longest", type=float, default=30.0, help="seconds; Whisper hears 30")
+    clean.add_argument("--quietest", type=float, default=-50.0, help="dB of the loudest moment")
+    clean.add_argument("--fastest", type=float, default=25.0, help="characters a second")
+    parts = cli.add_argument_group("splits: OUTPUT/train, OUTPUT/dev, OUTPUT/test")
+    parts.add_argument("--dev-share", type=float, default=0.0, help="with both 0 there is no split")
+    parts.add_argument("--test-share", type=float, default=0.0)
+    parts.add_argument("--group", metavar="COLUMN", help="stays in one split: the speaker's, say")
+    parts.add_argument("--seed", type=int, default=1, help="of the splits")
+    cli.add_argument("--jobs", type=int, default=1, help="processes")
+    return cli
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    args = parser().parse_args(argv)
+    keep = tuple(dict.fromkeys([*args.keep, *([args.group] if args.group else [])]))
+    columns = corpora.Columns(args.path_column, args.text_column, keep, args.split, args.config)
+    limits = Limits(args.shortest, args.longest, CONTEXT - PROMPT, args.quietest, args.fastest)
+    shares = {"dev": args.dev_share, "test": args.test_share}
+    report = dataset.build(
+        corpora.read_corpus(args.corpus, columns),
+        args.output,
+        Text(Spelling(args.script), count_tokens),
+        limits,
+        {name: share for name, share in shares.items() if share},
+        group=args.group,
+        settings={"script": args.script, "limits": str(limits)},
+        jobs=args.jobs,
+        seed=args.seed,
+    )
+    print(f"{args.output}: {report.kept} recordings, {report.seconds / 3600:.2f} hours")
+    for reason, count in sorted(report.dropped.items()):
+        print(f"  left out, {reason}: {count} ({', '.join(report.names[reason][:3])}...)")
+
+
+if __name__ == "__main__":
+    packaging.run(main)

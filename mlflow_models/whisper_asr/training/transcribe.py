@@ -1,0 +1,71 @@
+"""Transcribes recordings with a checkpoint: the one place where evaluation meets an engine."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.speech.augment import SAMPLE_RATE
+
+Wave = np.ndarray  # (samples,) float32 at 16 kHz
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a checkpoint is run.
+
+    Args:
+        language: Whisper's code.
+        beam_size: 1 is greedy.
+        batch_size: recordings at a time.
+        device: as torch names it.
+    """
+
+    language: str = "zh"
+    beam_size: int = 1
+    batch_size: int = 8
+    device: str = "cpu"
+
+
+def transcribe(
+    directory: Path,
+    load: Callable[[int], Wave],
+    durations: Sequence[float],
+    decoding: Decoding,
+) -> list[str]:
+    """Transcribes recordings of at most 30 s, the long ones together and first.
+
+    Args:
+        directory: a checkpoint in Hugging Face's format.
+        load: returns the recording of an index.
+        durations: seconds of each.
+        decoding: how to.
+
+    Returns:
+        The text of each, in the order of the indices.
+    """
+    import torch
+    from tqdm import tqdm
+
+    from whisper_asr.training.export import open_model, open_parts
+
+    tokenizer, extractor = open_parts(directory, mels=80)
+    model = open_model(directory, None, 0.0).eval().to(decoding.device)
+    order = sorted(range(len(durations)), key=lambda index: -durations[index])
+    texts = [""] * len(order)
+    for first in tqdm(range(0, len(order), decoding.batch_size), desc=directory.name):
+        batch = order[first : first + decoding.batch_size]
+        made = extractor([load(i) for i in batch], sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        with torch.inference_mode():
+            ids = model.generate(
+                made.input_features.to(decoding.device),
+                language=decoding.language,
+                task="transcribe",
+                num_beams=decoding.beam_size,
+            )
+        for index, text in zip(
+            batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
+        ):
+            texts[index] = text
+    return texts
