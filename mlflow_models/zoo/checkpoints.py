@@ -10,20 +10,23 @@ SUMS = "SHA256SUMS"
 BLOCK = 1 << 20  # bytes
 
 
-def resolve(name: str, demo: Path, fetch: Callable[[str], Path]) -> Path:
-    """The local directory of a checkpoint.
+def resolve(
+    name: str, demo: Path, fetch: Callable[[str], Path], suffixes: tuple[str, ...] = ()
+) -> Path:
+    """The local directory of a checkpoint, or its file where its format is a single one.
 
     Args:
-        name: `demo`, a local directory, or an identifier that `fetch` knows.
+        name: `demo`, a local directory or file, or an identifier that `fetch` knows.
         demo: The demo checkpoint's directory.
-        fetch: Downloads a published checkpoint, or finds it in its cache; returns its directory.
+        fetch: Downloads a published checkpoint, or finds it in its cache; returns where it is.
+        suffixes: What the name of a checkpoint that is one file ends with.
 
     Raises:
         CheckpointError: There is no such checkpoint, or a file isn't what `SHA256SUMS` says.
     """
     if name == "demo":
         directory = demo
-    elif Path(name).is_dir():
+    elif Path(name).is_dir() or (Path(name).is_file() and Path(name).suffix in suffixes):
         directory = Path(name)
     elif Path(name).exists():
         raise CheckpointError(f"'{name}' is a file; give the directory that holds the checkpoint.")
@@ -54,7 +57,9 @@ def verify(directory: Path) -> None:
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
-    """The SHA-256 of each file below a directory, by its path in it."""
+    """The SHA-256 of each file below a directory, by its path in it; or of a single file."""
+    if directory.is_file():
+        return {directory.name: sha256(directory)}
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory).as_posix(): sha256(path) for path in files}
 

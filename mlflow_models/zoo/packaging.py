@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "mlflow_models" / "models"
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
 ZOO_SERVING = (
+    "audio.py",
     "errors.py",
     "gunicorn_conf.py",
     "launch.py",
@@ -30,6 +31,7 @@ ZOO_SERVING = (
     "scoring.py",
     "server.py",
     "settings.py",
+    "transcript.py",
 )
 
 # Loads the saved copy as a server would: from its own code, with no help from this repository.
@@ -42,7 +44,9 @@ from mlflow.pyfunc import load_model
 from mlflow.pyfunc.scoring_server import infer_and_parse_data
 request = json.load(open(sample, encoding="utf-8"))
 params = request.pop("params", None)
-answer = load_model(model).predict(infer_and_parse_data(request), params=params)
+loaded = load_model(model)
+table = infer_and_parse_data(request, schema=loaded.metadata.get_input_schema())
+answer = loaded.predict(table, params=params)
 print(json.dumps(answer, ensure_ascii=False))
 """
 
@@ -108,15 +112,14 @@ def publish(
         fork_safe: Whether the engine, once loaded, survives a fork; `zoo.launch` goes by it.
     """
     import mlflow
-    import pandas as pd
+    from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     name, args.output = folder.name, args.output.resolve()
     sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
-    example: Any = pd.DataFrame(**sample["dataframe_split"])
-    if "params" in sample:
-        example = (example, sample["params"])
+    params = sample.pop("params", None)
+    example = infer_and_parse_data(sample, schema=signature.inputs)
     set_experiment(name, args.tracking_uri)
     with tempfile.TemporaryDirectory() as work:
         with mlflow.start_run(run_name=f"build {name}") as run:
@@ -129,7 +132,7 @@ def publish(
                 code_paths=_stage(folder, code, Path(work)),
                 artifacts={key: str(path) for key, path in artifacts.items()},
                 signature=signature,
-                input_example=example,
+                input_example=(example, params) if params else example,
                 pip_requirements=str(requirements),
                 registered_model_name=name,
                 metadata={

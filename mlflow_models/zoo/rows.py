@@ -37,8 +37,27 @@ def read_texts(table: Any, column: str, limit: int) -> list[str | BadRow]:
     ]
 
 
+def read_files(table: Any, column: str) -> list[bytes | BadRow]:
+    """The files of a binary column; for a value that is none, the `BadRow` that says why."""
+    return [
+        _read_file(row, column, value) for row, value in enumerate(read_column(table, column))
+    ]
+
+
+def _read_file(row: int, column: str, value: Any) -> bytes | BadRow:
+    if _is_null(value):
+        return BadRow(row, column, "is null; send a file")
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return BadRow(row, column, f"is of type {type(value).__name__}; send a file in base64")
+    return bytes(value)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and bool(pd.isna(value)))
+
+
 def _read_text(row: int, column: str, value: Any, limit: int) -> str | BadRow:
-    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+    if _is_null(value):
         return BadRow(row, column, "is null; send a text")
     if not isinstance(value, str):
         return BadRow(row, column, f"is of type {type(value).__name__}; send a text")

@@ -27,6 +27,19 @@ cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", de
 observers: list[Callable[[int, float], None]] = []
 
 
+def stop_if_cancelled() -> None:
+    """For a model that runs its own batches: raises `Cancelled` where nobody waits any more."""
+    event = cancellation.get()
+    if event is not None and event.is_set():
+        raise Cancelled("The request was cancelled.")
+
+
+def observe(items: int, seconds: float) -> None:
+    """Tells the observers of a batch."""
+    for observer in observers:
+        observer(items, seconds)
+
+
 class _Request(Generic[Item, Result]):
     """The batches that are left of one request, and the answers so far."""
 
@@ -129,8 +142,7 @@ class Runner(Generic[Item, Result]):
         else:
             for index, result in answers:
                 request.results[index] = result
-            for observe in observers:
-                observe(len(batch), time.perf_counter() - start)
+            observe(len(batch), time.perf_counter() - start)
 
 
 _runners: "weakref.WeakSet[Runner[Any, Any]]" = weakref.WeakSet()

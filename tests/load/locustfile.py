@@ -46,7 +46,7 @@ class Client(FastHttpUser):
         name = "answered" if status == 200 else "refused"
         with self.client.post(
             "/invocations",
-            data=content.encode(),
+            data=content,
             headers={"Content-Type": type_},
             name=name,
             catch_response=True,

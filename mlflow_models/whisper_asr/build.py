@@ -1,0 +1,123 @@
+"""Builds the MLflow model whisper_asr: a Whisper checkpoint in, a logged and saved model out.
+
+python mlflow_models/whisper_asr/build.py                                 the demo checkpoint
+python mlflow_models/whisper_asr/build.py --checkpoint openai/whisper-small
+python mlflow_models/whisper_asr/build.py --checkpoint large-v3-turbo     OpenAI's own file
+python mlflow_models/whisper_asr/build.py --checkpoint DIRECTORY|FILE.pt  Hugging Face, CTranslate2
+"""
+
+import tempfile
+from pathlib import Path
+
+from zoo import checkpoints, packaging
+
+FOLDER = Path(__file__).parent
+CODE = (
+    "engine.py",
+    "options.py",
+    "reference.py",
+    "text.py",
+    "transcriber.py",
+    "windows.py",
+)
+
+
+def signature() -> "packaging.ModelSignature":
+    """Column `audio`, parameters with their defaults, and the record of one row."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, Object, Property
+
+    from whisper_asr.options import Options
+
+    word = Object(
+        [
+            Property("text", "string"),
+            Property("start", "double"),
+            Property("end", "double"),
+            Property("probability", "double"),
+        ]
+    )
+    segment = Object(
+        [
+            Property("id", "long"),
+            Property("start", "double"),
+            Property("end", "double"),
+            Property("text", "string"),
+            Property("words", Array(word), required=False),
+            Property("avg_logprob", "double"),
+            Property("no_speech_prob", "double"),
+            Property("compression_ratio", "double"),
+        ]
+    )
+    return ModelSignature(
+        inputs=Schema([ColSpec("binary", "audio")]),
+        outputs=Schema(
+            [
+                ColSpec("string", "text"),
+                ColSpec("string", "language"),
+                ColSpec("double", "duration"),
+                ColSpec(Array(segment), "segments"),
+            ]
+        ),
+        params=ParamSchema(
+            [
+                ParamSpec("language", "string", "zh"),
+                ParamSpec("task", "string", "transcribe"),
+                ParamSpec("beam_size", "long", Options.beam_size),
+                ParamSpec("temperature", "double", list(Options.temperatures), shape=(-1,)),
+                ParamSpec("initial_prompt", "string", ""),
+                ParamSpec("hotwords", "string", ""),
+                ParamSpec("vad", "boolean", Options.vad),
+                ParamSpec("denoise", "boolean", Options.denoise),
+                ParamSpec("word_timestamps", "boolean", Options.word_timestamps),
+                ParamSpec("script", "string", Options.script),
+                ParamSpec("punctuation", "string", "keep"),
+                ParamSpec("batch_size", "long", Options.batch_size),
+                ParamSpec("on_error", "string", "raise"),
+            ]
+        ),
+    )
+
+
+def main() -> None:
+    """Reads the command line and builds."""
+    parser = packaging.parser(__doc__, FOLDER.name)
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "int8", "float32"),
+        default="auto",
+        help="auto (default): int8 on a CPU, float16 on a GPU; int8: half the size, and on a GPU "
+        "too; float32: the reference's own arithmetic",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("ctranslate2", "openai"),
+        default="ctranslate2",
+        help="ctranslate2 (default), or openai: openai-whisper itself, the slow reference",
+    )
+    args = parser.parse_args()
+
+    from whisper_asr.convert import convert, fetch
+
+    checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch, suffixes=(".pt",))
+    with tempfile.TemporaryDirectory() as work:
+        print(f"Converting {args.checkpoint} ...", flush=True)
+        convert(checkpoint, args.checkpoint, Path(work), args.precision, args.engine)
+        about = {key: getattr(args, key) for key in ("checkpoint", "precision", "engine")}
+        openai = args.engine == "openai"
+        packaging.publish(
+            FOLDER,
+            CODE,
+            {"whisper": Path(work)},
+            signature(),
+            about,
+            checkpoints.fingerprint(checkpoint),
+            args,
+            FOLDER / ("requirements-openai.txt" if openai else "requirements.txt"),
+            fork_safe=False,
+        )
+
+
+if __name__ == "__main__":
+    packaging.run(main)

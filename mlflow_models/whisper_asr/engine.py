@@ -1,0 +1,295 @@
+"""Whisper on CTranslate2, through faster-whisper: features in, segments with times out.
+
+The rules for a window are those of openai-whisper's `transcribe`: beam search ranked by mean
+log-probability, temperature fallback, silent windows skipped, segments cut at timestamps.
+CTranslate2 runs as many batches at once as there are cores, one thread each, on one copy of the
+weights.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_tokens
+
+from whisper_asr.options import Options
+from whisper_asr.text import REPETITIVE, compression_ratio
+from whisper_asr.transcriber import Transcriber
+from whisper_asr.windows import WINDOW, Window
+from zoo.transcript import Segment, Word
+
+UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
+FIRST_TIMESTAMP = 1.0  # seconds: the latest at which a window's first segment may begin
+PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+COMPUTE = {  # by precision and device
+    ("auto", "cpu"): "int8_float32",
+    ("auto", "cuda"): "float16",
+    ("int8", "cpu"): "int8_float32",
+    ("int8", "cuda"): "int8_float16",
+    ("float32", "cpu"): "float32",
+    ("float32", "cuda"): "float32",
+}
+
+
+class Recognizer(Transcriber):
+    """Transcribes on CTranslate2.
+
+    Args:
+        directory: What `convert` wrote.
+        threads: How many batches are decoded at once (default: one per core, over
+            `OMP_NUM_THREADS`, which is how many threads each of them has).
+    """
+
+    def __init__(self, directory: Path, threads: int | None = None) -> None:
+        from ctranslate2 import get_cuda_device_count
+
+        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
+        self.device = "cuda" if get_cuda_device_count() else "cpu"
+        each = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        cores = len(os.sched_getaffinity(0))
+        super().__init__(threads or (1 if self.device == "cuda" else max(1, cores // each)))
+        self.model = WhisperModel(
+            str(directory),
+            device=self.device,
+            compute_type=COMPUTE[about["precision"], self.device],
+            cpu_threads=each,
+            num_workers=self.threads,
+        )
+        self.languages = tuple(self.model.supported_languages)
+
+    def count_tokens(self, text: str) -> int:
+        return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
+
+    def hear_language(self, sound: np.ndarray) -> str:
+        window = Window(sound[:WINDOW], [(0, min(len(sound), WINDOW))])
+        return str(self.model.detect_language(features=features(self.model, [window])[0])[0])
+
+    def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
+        return Decoder(self.model, language, options)(windows)
+
+    def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+        found, _ = self.model.transcribe(
+            sound,
+            language=language,
+            task=options.task,
+            beam_size=options.beam_size,
+            temperature=list(options.temperatures),
+            initial_prompt=options.initial_prompt or None,
+            hotwords=options.hotwords or None,
+            without_timestamps=not options.timestamps,
+            word_timestamps=options.word_timestamps,
+            prepend_punctuations=PREPENDED,
+            append_punctuations=APPENDED,
+        )
+        for one in found:
+            words = None
+            if one.words is not None:
+                words = [Word(w.word, w.start, w.end, float(w.probability)) for w in one.words]
+            yield segment(one.start, one.end, one.text, one, words)
+
+
+@dataclass
+class Decoded:
+    """A window's tokens and what the model makes of them."""
+
+    tokens: list[int]
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether another temperature should be tried."""
+        return not self.silent and (
+            self.compression_ratio > REPETITIVE or self.avg_logprob < UNLIKELY
+        )
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody speaks."""
+        return self.no_speech_prob > SILENT and self.avg_logprob < UNLIKELY
+
+
+class Decoder:
+    """Decodes windows in one language under one request's options.
+
+    Args:
+        model: The loaded model; any number of decoders, in any threads, may share it.
+        language: A code.
+        options: The request's.
+    """
+
+    def __init__(self, model: WhisperModel, language: str, options: Options) -> None:
+        self._model = model
+        self._options = options
+        self.tokenizer = Tokenizer(
+            model.hf_tokenizer, model.model.is_multilingual, options.task, language
+        )
+        self._settings = settings(self.tokenizer, options)
+        earlier = self.tokenizer.encode(" " + options.initial_prompt.strip())
+        self._prompt = model.get_prompt(
+            self.tokenizer,
+            earlier if options.initial_prompt else [],
+            without_timestamps=not options.timestamps,
+            hotwords=options.hotwords or None,
+        )
+
+    def __call__(self, windows: list[Window]) -> list[list[Segment]]:
+        """The segments of each window, with the times of the recording."""
+        encoded = self._model.encode(features(self._model, windows))
+        found = self._decode(encoded, len(windows))
+        for place, one in enumerate(found):
+            if one.failed and len(self._settings.temperatures) > 1:
+                found[place] = self._try_again(windows[place])
+        cut = [self._cut(*pair) for pair in zip(windows, found, strict=True)]
+        if self._options.word_timestamps and any(cut):
+            self._align(encoded, windows, cut)
+        return [
+            [window.place(one) for one in self._segments(decoded, pieces)]
+            for window, decoded, pieces in zip(windows, found, cut, strict=True)
+        ]
+
+    def _decode(self, encoded: Any, count: int) -> list[Decoded]:
+        """Beam search, or sampling where the first temperature isn't 0."""
+        hot = self._settings.temperatures[0] > 0
+        results = self._model.model.generate(
+            encoded,
+            [self._prompt] * count,
+            beam_size=1 if hot else self._options.beam_size,
+            sampling_topk=0 if hot else 1,
+            sampling_temperature=self._settings.temperatures[0],
+            max_length=self._model.max_length,
+            suppress_tokens=list(self._settings.suppress_tokens),
+            max_initial_timestamp_index=round(FIRST_TIMESTAMP / self._model.time_precision),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        return [self._weigh(result) for result in results]
+
+    def _weigh(self, result: Any) -> Decoded:
+        tokens = result.sequences_ids[0]
+        return Decoded(
+            tokens,
+            # The score is the mean over the tokens; openai-whisper counts the end token too.
+            result.scores[0] * len(tokens) / (len(tokens) + 1),
+            result.no_speech_prob,
+            compression_ratio(self.tokenizer.decode(tokens).strip()),
+        )
+
+    def _try_again(self, window: Window) -> Decoded:
+        """One window at one temperature after the other; the likeliest, if none is good."""
+        encoded = self._model.encode(features(self._model, [window]))
+        result, avg_logprob, _, ratio = self._model.generate_with_fallback(
+            encoded, self._prompt, self.tokenizer, self._settings
+        )
+        return Decoded(result.sequences_ids[0], avg_logprob, result.no_speech_prob, ratio)
+
+    def _cut(self, window: Window, decoded: Decoded) -> list[dict[str, Any]]:
+        """A window's pieces between timestamps, in faster-whisper's form."""
+        if decoded.silent:
+            return []
+        pieces, _, _ = self._model._split_segments_by_timestamps(
+            tokenizer=self.tokenizer,
+            tokens=decoded.tokens,
+            time_offset=0.0,
+            segment_size=min(round(window.seconds * self._model.frames_per_second), 3000),
+            segment_duration=window.seconds,
+            seek=0,
+        )
+        return [
+            piece
+            for piece in pieces
+            if piece["start"] != piece["end"] and self.tokenizer.decode(piece["tokens"]).strip()
+        ]
+
+    def _align(self, encoded: Any, windows: list[Window], cut: list[list[dict[str, Any]]]) -> None:
+        """Adds `words` to the pieces, from the cross-attention."""
+        for place, pieces in enumerate(cut):
+            if not pieces:
+                continue
+            window = windows[place]
+            alone = (
+                encoded if len(cut) == 1 else self._model.encode(features(self._model, [window]))
+            )
+            self._model.add_word_timestamps(
+                [pieces],
+                self.tokenizer,
+                alone,
+                min(round(window.seconds * self._model.frames_per_second), 3000),
+                PREPENDED,
+                APPENDED,
+                0.0,
+            )
+
+    def _segments(self, decoded: Decoded, pieces: list[dict[str, Any]]) -> list[Segment]:
+        return [
+            segment(
+                piece["start"],
+                piece["end"],
+                self.tokenizer.decode(piece["tokens"]),
+                decoded,
+                [
+                    Word(w["word"], w["start"], w["end"], float(w["probability"]))
+                    for w in piece["words"]
+                ]
+                if "words" in piece
+                else None,
+            )
+            for piece in pieces
+        ]
+
+
+def segment(start: float, end: float, text: str, scored: Any, words: list[Word] | None) -> Segment:
+    """A segment with Whisper's scores, from anything that has them as attributes."""
+    scores = {
+        "avg_logprob": float(scored.avg_logprob),
+        "no_speech_prob": float(scored.no_speech_prob),
+        "compression_ratio": float(scored.compression_ratio),
+    }
+    return Segment(start, end, text, words, scores)
+
+
+def features(model: WhisperModel, windows: list[Window]) -> np.ndarray:
+    """Log-mel spectrograms, float32 (windows, mels, 3000); zeros after a window's end."""
+    return np.stack(
+        [pad_or_trim(model.feature_extractor(window.sound)[..., :-1]) for window in windows]
+    )
+
+
+def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
+    """The options in faster-whisper's form, with openai-whisper's values for the rest."""
+    return TranscriptionOptions(
+        beam_size=options.beam_size,
+        best_of=5,
+        patience=1,
+        length_penalty=1,
+        repetition_penalty=1,
+        no_repeat_ngram_size=0,
+        log_prob_threshold=UNLIKELY,
+        no_speech_threshold=SILENT,
+        compression_ratio_threshold=REPETITIVE,
+        condition_on_previous_text=False,
+        prompt_reset_on_temperature=0.5,
+        temperatures=list(options.temperatures),
+        initial_prompt=None,
+        prefix=None,
+        suppress_blank=True,
+        suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
+        without_timestamps=not options.timestamps,
+        max_initial_timestamp=FIRST_TIMESTAMP,
+        word_timestamps=options.word_timestamps,
+        prepend_punctuations=PREPENDED,
+        append_punctuations=APPENDED,
+        multilingual=False,
+        max_new_tokens=None,
+        clip_timestamps="0",
+        hallucination_silence_threshold=None,
+        hotwords=options.hotwords or None,
+    )

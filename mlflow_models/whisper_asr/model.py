@@ -1,0 +1,94 @@
+"""The pyfunc that MLflow serves: recordings in, transcripts out. The work is done in `engine`."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+
+from whisper_asr.options import SCRIPTS, TASKS, Options
+from zoo.errors import BadParameter, BadRow
+from zoo.model import ZooModel
+from zoo.rows import read_files
+
+MAX_BEAMS, MAX_BATCH = 20, 64
+PUNCTUATION = {"keep": True, "strip": False}
+
+
+class WhisperModel(ZooModel):
+    """Column `audio`, any file that FFmpeg reads; parameters as `options.Options` has them."""
+
+    column = "audio"
+    fields = ("text", "language", "duration", "segments")
+
+    def load_context(self, context: Any) -> None:
+        directory = Path(context.artifacts["whisper"])
+        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
+        if about["engine"] == "openai":
+            from whisper_asr.reference import Reference as Engine
+        else:
+            from whisper_asr.engine import Recognizer as Engine  # type: ignore[assignment]
+        self.engine = Engine(directory)
+
+    def read_params(self, params: dict[str, Any]) -> Options:
+        language = str(params.get("language", "zh")).lower()
+        if language != "auto" and language not in self.engine.languages:
+            raise BadParameter("language", "is neither 'auto' nor a language code that Whisper has")
+        return Options(
+            language=None if language == "auto" else language,
+            task=choice(params, "task", TASKS),
+            beam_size=count(params, "beam_size", 5, MAX_BEAMS),
+            temperatures=temperatures(params.get("temperature", Options.temperatures)),
+            vad=bool(params.get("vad", True)),
+            denoise=bool(params.get("denoise", False)),
+            word_timestamps=bool(params.get("word_timestamps", False)),
+            script=choice(params, "script", SCRIPTS),
+            punctuation=PUNCTUATION[choice(params, "punctuation", tuple(PUNCTUATION))],
+            batch_size=count(params, "batch_size", 8, MAX_BATCH),
+            initial_prompt=self._prompt(params, "initial_prompt"),
+            hotwords=self._prompt(params, "hotwords"),
+        )
+
+    def _prompt(self, params: dict[str, Any], name: str) -> str:
+        text = str(params.get(name, "")).strip()
+        if self.engine.count_tokens(text) > self.engine.max_prompt:
+            raise BadParameter(name, f"has more than {self.engine.max_prompt} tokens")
+        return text
+
+    def read_rows(self, table: pd.DataFrame) -> list[bytes | BadRow]:
+        return read_files(table, self.column)
+
+    def answer(self, rows: list[bytes], params: Options) -> list[dict[str, Any] | Exception]:
+        return [
+            heard if isinstance(heard, Exception) else heard.record()
+            for heard in self.engine(rows, params)
+        ]
+
+
+def choice(params: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
+    """A parameter that is one of a few words; the first is the default."""
+    value = params.get(name, known[0])
+    if value not in known:
+        raise BadParameter(name, f"is none of {', '.join(known)}")
+    return str(value)
+
+
+def count(params: dict[str, Any], name: str, default: int, most: int) -> int:
+    """A parameter that is a number from 1 on."""
+    value = int(params.get(name, default))
+    if not 1 <= value <= most:
+        raise BadParameter(name, f"is not between 1 and {most}")
+    return value
+
+
+def temperatures(values: Any) -> tuple[float, ...]:
+    """The temperatures to try, in this order."""
+    given = tuple(float(value) for value in values)
+    if not 1 <= len(given) <= 10 or not all(0 <= one <= 2 and math.isfinite(one) for one in given):
+        raise BadParameter("temperature", "is not a list of one to ten numbers between 0 and 2")
+    return given
+
+
+set_model(WhisperModel())

@@ -1,0 +1,77 @@
+"""openai-whisper itself behind the engine's interface: the reference, at the reference's pace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from whisper_asr.options import Options
+from whisper_asr.transcriber import Transcriber
+from whisper_asr.windows import WINDOW, Window
+from zoo.errors import BadParameter
+from zoo.transcript import Segment, Word
+
+
+class Reference(Transcriber):
+    """Transcribes with openai-whisper, one window at a time.
+
+    Args:
+        directory: What `convert` wrote for this engine.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        import torch
+        import whisper
+        from whisper.tokenizer import LANGUAGES, get_tokenizer
+
+        super().__init__(threads=1)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = whisper.load_model(str(directory / "model.pt"), device)
+        count = self.model.num_languages
+        self.languages = tuple(LANGUAGES)[:count]
+        self._tokenizer = get_tokenizer(multilingual=True, num_languages=count)
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(f" {text.strip()}"))
+
+    def hear_language(self, sound: np.ndarray) -> str:
+        from whisper import detect_language, log_mel_spectrogram, pad_or_trim
+
+        mel = log_mel_spectrogram(pad_or_trim(sound[:WINDOW]), self.model.dims.n_mels)
+        _, chances = detect_language(self.model, mel.to(self.model.device))
+        return max(chances, key=chances.get)
+
+    def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
+        return [
+            [window.place(one) for one in self.decode_whole(window.sound, language, options)]
+            for window in windows
+        ]
+
+    def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+        if options.hotwords:
+            raise BadParameter("hotwords", "isn't known to openai-whisper; use 'initial_prompt'")
+        answer = self.model.transcribe(
+            sound,
+            language=language,
+            task=options.task,
+            beam_size=options.beam_size if options.beam_size > 1 else None,
+            best_of=5,
+            temperature=options.temperatures,
+            initial_prompt=options.initial_prompt or None,
+            without_timestamps=not options.timestamps,
+            word_timestamps=options.word_timestamps,
+            fp16=self.model.device.type == "cuda",
+        )
+        for one in answer["segments"]:
+            yield segment(SimpleNamespace(**one))
+
+
+def segment(one: Any) -> Segment:
+    """A segment of openai-whisper's as ours."""
+    words = None
+    if hasattr(one, "words"):
+        words = [Word(w["word"], w["start"], w["end"], float(w["probability"])) for w in one.words]
+    scores = ("avg_logprob", "no_speech_prob", "compression_ratio")
+    return Segment(one.start, one.end, one.text, words, {s: float(getattr(one, s)) for s in scores})

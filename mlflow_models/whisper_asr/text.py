@@ -1,0 +1,126 @@
+"""What becomes of Whisper's text: its script, its punctuation, and what it made up."""
+
+import functools
+import re
+import unicodedata
+import zlib
+from dataclasses import replace
+from typing import Any
+
+from whisper_asr.options import Options
+from zoo.transcript import Segment
+
+CONVERSIONS = {"simplified": "t2s", "traditional": "s2t"}  # OpenCC's names
+CHINESE = ("zh", "yue")
+
+# Subtitles' credits that Whisper learnt with the subtitles and says where it hears nothing; nobody
+# speaks them. See the discussions of openai-whisper on hallucination.
+CREDITS = re.compile(
+    r"(中文)?字幕(由|制作由|志愿者).*|.*amara\s?org.*|请不吝点赞.*|.*明镜与点点栏目.*|"
+    r"优优独播剧场.*|(中文)?字幕(by|[bB]y)?索兰娅",
+    re.IGNORECASE,
+)
+# What people do say, and Whisper too where it hears nothing: dropped where it is unsure.
+COURTESIES = re.compile(
+    r"((谢谢|感谢)(大家|您|你们|各位)?的?(观看|收看|收听|观赏|聆听))+|(我们)?下(期|集|次)(节目)?再见|"
+    r"请?订阅(我的|我们的)?频道|thank(s| you)( for watching)?",
+    re.IGNORECASE,
+)
+UNSURE_SPEECH, UNSURE_TEXT = 0.3, -0.7  # no_speech_prob above, or avg_logprob below
+REPETITIVE = 2.4  # compression ratio above which openai-whisper takes a text for a loop
+LOOP = re.compile(r"(.{1,40}?)\1{5,}", re.DOTALL)
+
+
+def polished(segments: list[Segment], language: str, options: Options) -> list[Segment]:
+    """The segments that somebody spoke, in the script and the punctuation that were asked for.
+
+    Args:
+        segments: As decoded; they have `avg_logprob`, `no_speech_prob` and `compression_ratio`.
+        language: What is spoken.
+        options: The request's.
+    """
+    kept: list[Segment] = []
+    for one in segments:
+        if is_made_up(one.text, one.scores["avg_logprob"], one.scores["no_speech_prob"]):
+            continue
+        if one.scores["compression_ratio"] > REPETITIVE:
+            if kept and kept[-1].text.strip() == one.text.strip():
+                continue
+            one = shortened(one)
+        kept.append(one)
+    return [_written(one, language, options) for one in kept]
+
+
+def shortened(one: Segment) -> Segment:
+    """A segment with its loops taken out; of its words, those that are left."""
+    text = without_loops(one.text)
+    words, length = [], 0
+    for word in one.words or []:
+        length += len(word.text)
+        if length <= len(text):
+            words.append(word)
+    return replace(one, text=text, words=None if one.words is None else words)
+
+
+def _written(one: Segment, language: str, options: Options) -> Segment:
+    def write(text: str) -> str:
+        text = in_script(text, options.script, language)
+        return text if options.punctuation else strip_punctuation(text)
+
+    words = one.words
+    if words is not None:
+        written = [replace(word, text=write(word.text)) for word in words]
+        words = [word for word in written if word.text.strip()]
+    return replace(one, text=write(one.text), words=words)
+
+
+def in_script(text: str, script: str, language: str) -> str:
+    """Chinese text in another script; any other language's as it is.
+
+    Args:
+        text: What Whisper wrote.
+        script: `simplified`, `traditional` or `as_is`.
+        language: Its code; Japanese has the same characters, and isn't touched.
+    """
+    if script not in CONVERSIONS or language not in CHINESE:
+        return text
+    return str(_converter(CONVERSIONS[script]).convert(text))
+
+
+@functools.cache
+def _converter(name: str) -> Any:
+    from opencc import OpenCC
+
+    return OpenCC(name)
+
+
+def strip_punctuation(text: str) -> str:
+    """Text without punctuation; a number keeps what it is written with (3.14, 10:30, 50%)."""
+    kept = [
+        character
+        for place, character in enumerate(text)
+        if not unicodedata.category(character).startswith("P")
+        or character in "%％"
+        or (text[place - 1 : place].isdigit() and text[place + 1 : place + 2].isdigit())
+    ]
+    return re.sub(r"\s+", " ", "".join(kept))
+
+
+def is_made_up(text: str, avg_logprob: float, no_speech_prob: float) -> bool:
+    """Whether a segment is a phrase that Whisper is known to say where nobody speaks."""
+    words = strip_punctuation(in_script(text, "simplified", "zh")).strip()
+    if CREDITS.fullmatch(words):
+        return True
+    unsure = no_speech_prob > UNSURE_SPEECH or avg_logprob < UNSURE_TEXT
+    return unsure and COURTESIES.fullmatch(words) is not None
+
+
+def compression_ratio(text: str) -> float:
+    """How much smaller zlib makes a text (see `REPETITIVE`)."""
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw))
+
+
+def without_loops(text: str) -> str:
+    """Text in which what came six times or more in a row comes once."""
+    return LOOP.sub(r"\1", text)

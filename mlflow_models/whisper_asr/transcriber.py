@@ -1,0 +1,181 @@
+"""What both engines share: recordings of a request to windows, windows to batches, and back.
+
+Speech is found first and packed into 30-second windows, which are decoded in batches: those of one
+long recording, or of all the recordings of a request.
+"""
+
+import itertools
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from whisper_asr.options import Options
+from whisper_asr.text import polished
+from whisper_asr.windows import Span, Window, speech_windows
+from zoo import runner
+from zoo.audio import SAMPLE_RATE, decode_blocks
+from zoo.errors import BadInput
+from zoo.transcript import Segment, Transcript
+
+BLOCK = 600.0  # seconds of a recording that are in memory at a time
+LONGEST_UNCUT = 2 * 3600.0  # seconds that are taken whole where the speech isn't found first
+Source = bytes | Path | np.ndarray
+Result = TypeVar("Result")
+log = logging.getLogger("theresa.whisper_asr")
+
+
+class Transcriber(ABC):
+    """Transcribes; one object serves any number of threads.
+
+    Args:
+        threads: How many batches are decoded at once.
+    """
+
+    max_prompt = 223  # tokens: half the decoder's context, less the token that opens a prompt
+    languages: tuple[str, ...]
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads, "decoder")
+
+    @abstractmethod
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a prompt has; at most `max_prompt` are taken."""
+
+    @abstractmethod
+    def hear_language(self, sound: np.ndarray) -> str:
+        """The language of up to 30 s of speech."""
+
+    @abstractmethod
+    def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
+        """The segments of each window, with the recording's times."""
+
+    @abstractmethod
+    def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+        """openai-whisper's algorithm: each window is prompted by the text before it."""
+
+    def __call__(self, sources: Sequence[Source], options: Options) -> list[Transcript | Exception]:
+        """Transcribes recordings.
+
+        Args:
+            sources: Each a file's content or its path, or samples as `zoo.audio.decode` gives them.
+            options: For all of them.
+
+        Returns:
+            A transcript for each, in order, or what is wrong with it: a `BadInput`.
+        """
+        recordings = [_Recording(source, options.language) for source in sources]
+        if options.vad:
+            self._in_batches(recordings, options)
+        else:
+            for recording in recordings:
+                recording.attempt(self._in_sequence, recording, options)
+        return [recording.outcome(options) for recording in recordings]
+
+    def _in_batches(self, recordings: "list[_Recording]", options: Options) -> None:
+        """Decodes the speech of all recordings; no more batches ahead than there are threads."""
+        waiting: deque[Future[None]] = deque()
+        for batch in _batches(self._speech(recordings, options), options.batch_size):
+            if len(waiting) == self.threads:  # the next one waits its turn among other requests'
+                waiting.popleft().result()
+            runner.stop_if_cancelled()
+            waiting.append(self._pool.submit(self._decode, batch, options))
+        for future in waiting:
+            future.result()
+
+    def _speech(
+        self, recordings: "list[_Recording]", options: Options
+    ) -> "Iterator[tuple[_Recording, Window]]":
+        """The windows of one recording after the other; a bad one has none, but its failure."""
+        for recording in recordings:
+            windows = speech_windows(recording.blocks(options.denoise))
+            while window := recording.attempt(next, windows, None):
+                if recording.language is None:
+                    recording.language = self.hear_language(window.sound)
+                yield recording, window
+
+    def _decode(self, batch: "list[tuple[_Recording, Window]]", options: Options) -> None:
+        start = time.perf_counter()
+        windows = [window for _, window in batch]
+        found = self.decode(windows, str(batch[0][0].language), options)
+        for (recording, window), segments in zip(batch, found, strict=True):
+            recording.segments[window.spans[0]] = segments
+            if len(recording.segments) > 1:
+                log.info("Transcribed up to %.0f s.", window.spans[-1][1] / SAMPLE_RATE)
+        runner.observe(len(batch), time.perf_counter() - start)
+
+    def _in_sequence(self, recording: "_Recording", options: Options) -> None:
+        pieces = []
+        for block in recording.blocks(options.denoise):
+            pieces.append(block)
+            if recording.seconds > LONGEST_UNCUT:
+                raise BadInput(
+                    f"lasts longer than {LONGEST_UNCUT / 3600:g} h; such a recording takes 'vad'"
+                )
+        sound = np.concatenate(pieces)
+        if recording.language is None:
+            recording.language = self.hear_language(sound)
+        start = time.perf_counter()
+        for place, one in enumerate(self.decode_whole(sound, recording.language, options)):
+            recording.segments[place, place] = [one]
+            log.info("Transcribed up to %.0f s of %.0f s.", one.end, recording.seconds)
+            runner.stop_if_cancelled()
+        runner.observe(1, time.perf_counter() - start)
+
+
+class _Recording:
+    """What is known so far of one recording of a request."""
+
+    def __init__(self, source: Source, language: str | None) -> None:
+        self.source, self.language = source, language
+        self.seconds = 0.0
+        self.segments: dict[Span, list[Segment]] = {}  # by the place of their window
+        self.failure: BadInput | None = None
+
+    def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
+        """Its samples, block by block; counts the seconds."""
+        source = self.source
+        for block in [source] if isinstance(source, np.ndarray) else decode_blocks(source, BLOCK):
+            runner.stop_if_cancelled()
+            self.seconds += len(block) / SAMPLE_RATE
+            yield _denoised(block) if denoise else block
+
+    def attempt(self, step: Callable[..., Result], *arguments: Any) -> Result | None:
+        """Takes a step that the recording's content may make impossible."""
+        try:
+            return step(*arguments)
+        except BadInput as error:
+            self.failure = error
+            return None
+
+    def outcome(self, options: Options) -> Transcript | Exception:
+        """The transcript, or what is wrong with the recording."""
+        if self.failure is not None:
+            return self.failure
+        language = self.language or ""
+        in_order = [one for place in sorted(self.segments) for one in self.segments[place]]
+        return Transcript(language, self.seconds, polished(in_order, language, options))
+
+
+def _batches(
+    windows: Iterator[tuple[_Recording, Window]], size: int
+) -> Iterator[list[tuple[_Recording, Window]]]:
+    """Batches of windows in one language."""
+    for _, group in itertools.groupby(windows, key=lambda pair: pair[0].language):
+        while batch := list(itertools.islice(group, size)):
+            yield batch
+
+
+def _denoised(sound: np.ndarray) -> np.ndarray:
+    """Without steady noise: spectral gating (Sainburg et al. 2020), by noisereduce."""
+    from noisereduce import reduce_noise
+
+    cleaned = reduce_noise(y=sound, sr=SAMPLE_RATE, stationary=True)
+    return np.nan_to_num(cleaned).astype(np.float32)
