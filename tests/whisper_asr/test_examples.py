@@ -1,0 +1,158 @@
+"""What Whisper is shown and asked for: tokens in OpenAI's format, windows, pauses, silence."""
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from transformers import WhisperTokenizer
+
+from tests.whisper_asr.corpora import RATE, TEXTS, tone
+from whisper_asr import vocabulary
+from whisper_asr.training.examples import Collator, Examples, Mixture
+from zoo.speech import augment
+from zoo.speech.snr import estimate_snr
+
+IGNORED = -100
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> WhisperTokenizer:
+    return vocabulary.tokenizer()
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    waves = [(tone(1 + 0.5 * (i % 4)) * 32767).astype(np.int16) for i in range(24)]
+    texts = [TEXTS[i % 4] for i in range(24)]
+    return Dataset.from_dict(
+        {"audio": waves, "text": texts, "duration": [len(wave) / RATE for wave in waves]}
+    )
+
+
+def spelt(tokenizer: WhisperTokenizer, ids: list[int]) -> str:
+    """Tokens as Whisper's paper writes them; what the loss skips is `_`."""
+    return "".join("_" if i == IGNORED else tokenizer.decode([i], decode_with_timestamps=True)
+                   if i < 50257 else tokenizer.convert_ids_to_tokens(i) for i in ids)  # fmt: skip
+
+
+def test_an_utterance_is_predicted_after_language_and_task(
+    data: Dataset, tokenizer: WhisperTokenizer
+) -> None:
+    examples = Examples(data, tokenizer, Mixture())
+    assert len(examples) == len(data)
+    for index in range(len(examples)):
+        example = examples[index]
+        ((utterance, start),), length = examples.plan[index]
+        text = "".join(f"{tokenizer.decode([i])}" for i in examples.ids[utterance])
+        assert start == 0
+        assert length == pytest.approx(data[utterance]["duration"])
+        begin = [50258, 50260, 50359, 50363]
+        assert example["decoder_input_ids"] == [*begin, *examples.ids[utterance]]
+        assert example["labels"] == [*begin[1:], *examples.ids[utterance], 50257]
+        assert text.count("\ufffd") or text == data[utterance]["text"]
+        assert example["wave"].dtype == np.float32
+
+
+def test_joined_utterances_have_a_pair_of_timestamps_each(
+    data: Dataset, tokenizer: WhisperTokenizer
+) -> None:
+    mixture = Mixture(window=12.0, timestamps=1.0, join=1.0)
+    examples = Examples(data, tokenizer, mixture)
+    assert sum(len(parts) for parts, _ in examples.plan) == len(data)
+    assert max(len(parts) for parts, _ in examples.plan) > 2
+    for index, (parts, length) in enumerate(examples.plan):
+        example = examples[index]
+        assert len(example["wave"]) == round(length * RATE)
+        assert length <= 12.0
+        times = [(i - 50364) * 0.02 for i in example["labels"] if i >= 50364]
+        assert len(times) == 2 * len(parts)
+        assert times == sorted(times)
+        wave = np.abs(example["wave"])
+        for (utterance, start), begin, end in zip(parts, times[::2], times[1::2], strict=True):
+            assert begin == pytest.approx(start, abs=0.011)
+            assert end - begin == pytest.approx(data[utterance]["duration"], abs=0.021)
+            inside = wave[round(begin * RATE) : round(end * RATE)]
+            assert inside.max() > 0.2
+        for end, begin in zip(times[1:-1:2], times[2::2], strict=True):
+            assert wave[round((end + 0.02) * RATE) : round((begin - 0.02) * RATE)].max() == 0
+
+
+def test_silence_is_answered_by_no_speech_and_by_nothing(
+    data: Dataset, tokenizer: WhisperTokenizer
+) -> None:
+    examples = Examples(data, tokenizer, Mixture(window=3.0, silence=0.5))
+    quiet = [i for i, (parts, _) in enumerate(examples.plan) if not parts]
+    assert len(quiet) == 12
+    for index in quiet:
+        example = examples[index]
+        assert spelt(tokenizer, example["decoder_input_ids"]) == (
+            "<|startoftranscript|><|zh|><|transcribe|><|notimestamps|>"
+        )
+        assert spelt(tokenizer, example["labels"]) == ("<|nospeech|>_<|notimestamps|><|endoftext|>")
+        assert example["text_ids"] == []
+        assert np.abs(example["wave"]).max() < 1
+
+
+def test_a_prompt_goes_before_and_is_not_learnt(data: Dataset, tokenizer: WhisperTokenizer) -> None:
+    examples = Examples(data, tokenizer, Mixture(prompt=1.0))
+    for index in range(len(examples)):
+        ids, labels = examples[index]["decoder_input_ids"], examples[index]["labels"]
+        assert len(ids) == len(labels) <= vocabulary.CONTEXT
+        start = ids.index(50258)
+        assert ids[0] == 50361
+        assert start > 1
+        assert labels[:start] == [IGNORED] * start
+        assert labels[start:-1] == ids[start + 1 :]
+
+
+def test_examples_depend_on_seed_and_epoch_alone(
+    data: Dataset, tokenizer: WhisperTokenizer
+) -> None:
+    def waves(seed: int, epoch: int) -> list[np.ndarray]:
+        examples = Examples(data, tokenizer, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
+        examples.set_epoch(epoch)
+        return [examples[i]["wave"] for i in range(len(examples))]
+
+    first = waves(1, 0)
+    assert all(map(np.array_equal, first, waves(1, 0)))
+    assert not any(map(np.array_equal, first, waves(1, 1)))
+    assert [len(wave) for wave in first] == [len(wave) for wave in waves(1, 1)]
+    assert [len(wave) for wave in first] != [len(wave) for wave in waves(2, 0)]
+
+
+def test_a_batch_is_padded_as_engines_do(data: Dataset, tokenizer: WhisperTokenizer) -> None:
+    from transformers import WhisperFeatureExtractor
+
+    examples = Examples(data, tokenizer, Mixture())
+    chosen = sorted([examples[i] for i in range(8)], key=lambda e: len(e["wave"]))
+    extractor = WhisperFeatureExtractor()
+    longest = Collator(extractor, None, None, 50257)(chosen)["input_features"]
+    window = Collator(extractor, 30.0, None, 50257)(chosen)["input_features"]
+    assert window.shape == (8, 80, 3000)
+    assert longest.shape == (8, 80, 300)  # 2.5 s, in whole seconds
+    assert str(longest.dtype) == "torch.float32"
+    blank = [example["blank"] for example in chosen]
+    assert len(set(blank)) == 2  # both of the ways in which engines fill a window
+    for row, example in enumerate(chosen):
+        frames = len(example["wave"]) // 160
+        assert longest[row, :, : frames - 2].allclose(window[row, :, : frames - 2], atol=1e-4)
+        assert bool((window[row, :, frames + 2 :] == 0).all()) == example["blank"]
+
+
+@pytest.mark.parametrize("kind", augment.NOISES)
+@pytest.mark.parametrize("snr", [0.0, 10.0, 20.0])
+def test_noise_is_added_at_the_stated_ratio(kind: str, snr: float) -> None:
+    wave = tone(2.0)
+    rng = np.random.default_rng(1)
+    noisy = augment.add_noise(wave, augment.noise(kind, len(wave), rng), snr)
+    added = np.mean(np.square(noisy - wave))
+    assert 10 * np.log10(np.mean(np.square(wave)) / added) == pytest.approx(snr, abs=0.05)
+
+
+def test_the_estimated_ratio_orders_recordings() -> None:
+    rng = np.random.default_rng(1)
+    wave = np.concatenate([tone(1.0), np.zeros(RATE // 2, dtype=np.float32), tone(1.0)])
+    white = augment.noise("white", len(wave), rng)
+    found = [estimate_snr(augment.add_noise(wave, white, snr)) for snr in (0, 10, 20)]
+    assert found == pytest.approx([0, 10, 20], abs=3)
+    assert estimate_snr(wave) > 40
+    assert estimate_snr(wave[:10]) == 0

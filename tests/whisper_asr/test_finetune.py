@@ -1,0 +1,191 @@
+"""Training: it resumes, adapts, exports what every reader takes, and refuses what it can't do."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.whisper_asr.corpora import write_manifest
+from whisper_asr import finetune, prepare
+from zoo.errors import CheckpointError, ZooError
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments of a training run of a few seconds, but for its output."""
+    folder = tmp_path_factory.mktemp("tiny")
+    table = write_manifest(folder / "corpus", 16)
+    prepare.main([str(table), "-o", str(folder / "data")])
+    shape = "--width 16 --encoder-layers 1 --decoder-layers 1 --heads 2 --dropout 0.1"
+    method = "--pad-to-longest --window-seconds 3 --ctc-weight 0.3 --narrow-softmax --lr 1e-3"
+    shares = "--noise 0.5 --timestamps 0.5 --silence 0.1 --join 0.3 --prompt 0.2 --spec-augment"
+    steps = "--epochs 2 --batch-size 2 --accumulate 2 --save-every 2 --eval-every 6"
+    return [
+        *("--train", str(folder / "data"), "--dev", str(folder / "data"), "--from-scratch"),
+        *(*shape.split(), *method.split(), *shares.split(), *steps.split()),
+    ]
+
+
+@pytest.fixture(scope="session")
+def whole(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    output = tmp_path_factory.mktemp("whole") / "run"
+    finetune.main([*tiny, "--output", str(output), "--tracking-uri", ""])
+    return output
+
+
+def losses(output: Path) -> list[float]:
+    with (output / "steps.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1))
+    return [float(row["loss"]) for row in rows]
+
+
+def from_model(tiny: list[str], model: Path | str, **changed: str) -> list[str]:
+    """The arguments of `tiny`, starting from a checkpoint, without its method's options."""
+    rest = tiny[: tiny.index("--from-scratch")] + tiny[tiny.index("--epochs") :]
+    for name, value in changed.items():
+        rest[rest.index(f"--{name}") + 1] = value
+    window = ["--window-seconds", "3", "--pad-to-longest"]
+    return [*rest, *window, "--model", str(model), "--tracking-uri", ""]
+
+
+def test_a_killed_run_goes_on_with_the_same_losses(
+    tiny: list[str], whole: Path, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    assert len(losses(whole)) > 8
+    killed = tmp_path / "killed"
+    arguments = [*tiny, "--output", str(killed), "--experiment", "killed", "--tracking-uri"]
+    # the process kills itself, as rudely as can be, after the seventh step of the first epoch
+    dying = (
+        "import os, signal; from whisper_asr import finetune; "
+        "from whisper_asr.training import records; on_step_end = records.Records.on_step_end;"
+        "records.Records.on_step_end = lambda self, args, state, *rest, **kw: ("
+        "on_step_end(self, args, state, *rest, **kw),"
+        "state.global_step == 3 and os.kill(os.getpid(), signal.SIGKILL)); finetune.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", dying, *arguments, registry], capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(losses(killed)) == 3
+    assert (killed / "checkpoint-2").is_dir()
+    (killed / "checkpoint-4").mkdir()  # as a kill amid saving leaves it
+    finetune.main([*arguments, registry])
+
+    assert losses(killed) == pytest.approx(losses(whole), abs=1e-6)
+    for name in ("best", "last"):
+        weights = [(run / name / "model.safetensors").read_bytes() for run in (whole, killed)]
+        assert weights[0] == weights[1]
+    client = MlflowClient(registry)
+    place = client.get_experiment_by_name("killed")
+    (run,) = client.search_runs([place.experiment_id])
+    assert run.data.params["width"] == "16"
+    assert {"loss", "eval_cer", "learning_rate"} <= set(run.data.metrics)
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert files == {"predictions.tsv", "steps.csv"}
+
+
+def test_the_checkpoint_is_in_the_published_format(whole: Path) -> None:
+    from transformers import AutoProcessor, WhisperForConditionalGeneration
+
+    best = whole / "best"
+    assert {path.name for path in best.iterdir()} == {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    config = json.loads((best / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == ["WhisperForConditionalGeneration"]
+    assert config["max_source_positions"] == 1500
+    assert config["vocab_size"] == 51865
+    generation = json.loads((best / "generation_config.json").read_text(encoding="utf-8"))
+    assert generation["is_multilingual"]
+    assert generation["no_timestamps_token_id"] == 50363
+    assert len(generation["suppress_tokens"]) == 88
+    loaded, info = WhisperForConditionalGeneration.from_pretrained(best, output_loading_info=True)
+    assert not any(info[problem] for problem in ("missing_keys", "unexpected_keys"))
+    assert str(loaded.dtype) == "torch.float16"
+    assert len(AutoProcessor.from_pretrained(best).tokenizer) == 51865
+
+
+def test_ctranslate2_converts_the_checkpoint(whole: Path, tmp_path: Path) -> None:
+    import numpy as np
+    from ctranslate2.converters import TransformersConverter
+    from faster_whisper import WhisperModel
+
+    files = ["tokenizer.json", "preprocessor_config.json"]
+    TransformersConverter(str(whole / "best"), copy_files=files).convert(str(tmp_path / "ct2"))
+    model = WhisperModel(str(tmp_path / "ct2"), device="cpu", compute_type="int8")
+    segments, info = model.transcribe(np.zeros(16_000, np.float32), language="zh", max_new_tokens=9)
+    assert info.language == "zh"
+    assert all(0 <= segment.start <= segment.end <= 30 for segment in segments)
+
+
+def test_an_adapter_is_merged_into_the_checkpoint(
+    tiny: list[str], whole: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    arguments = from_model(tiny, whole / "best", lr="1e-2", epochs="1")
+    options = ["--lora", "4", "--export-dtype", "float32", "--output", str(tmp_path / "run")]
+    finetune.main([*arguments, *options])
+    before = load_file(whole / "best" / "model.safetensors")
+    after = load_file(tmp_path / "run" / "last" / "model.safetensors")
+    assert before.keys() == after.keys()
+    changed = {name for name in after if not after[name].equal(before[name].float())}
+    assert changed == {name for name in after if name.endswith(("q_proj.weight", "v_proj.weight"))}
+
+
+def test_the_encoder_may_be_frozen(tiny: list[str], whole: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    arguments = from_model(tiny, whole / "best", lr="1e-2", epochs="1")
+    options = ["--freeze-encoder", "--export-dtype", "float32", "--patience", "1"]
+    finetune.main([*arguments, *options, "--output", str(tmp_path / "run")])
+    before = load_file(whole / "best" / "model.safetensors")
+    after = load_file(tmp_path / "run" / "last" / "model.safetensors")
+    for name, weight in after.items():
+        assert weight.equal(before[name].float()) == name.startswith("model.encoder."), name
+
+
+def test_a_short_window_is_the_beginning_of_a_long_one(whole: Path) -> None:
+    import torch
+
+    from whisper_asr.training.export import open_model
+
+    model = open_model(whole / "best", None, 0.0).eval()
+    sound = torch.randn(1, 80, 300, generator=torch.Generator().manual_seed(1))
+    model.set_window(300)
+    encoder = model.model.encoder
+    short = encoder(sound).last_hidden_state
+    assert short.shape == (1, 150, 16)
+    model.set_window(3000)
+    encoder.embed_positions.weight.data[150:] = 1e4  # not used by the short window
+    model.set_window(300)
+    assert encoder(sound).last_hidden_state.equal(short)
+
+
+def test_what_cannot_be_trained_is_refused(tiny: list[str], whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="a run with another seed; choose a new --output"):
+        finetune.main([*tiny, "--output", str(whole), "--tracking-uri", "", "--seed", "9"])
+    (tmp_path / "empty").mkdir()
+    for model, said in (
+        (tmp_path / "empty", "lacks a tokenizer"),
+        ("someone/some-whisper", "neither a directory nor a checkpoint"),
+    ):
+        with pytest.raises(CheckpointError, match=said):
+            finetune.main([*from_model(tiny, model), "--output", str(tmp_path / "run")])
+    broken = from_model(tiny, whole / "best", train=str(tmp_path / "empty"))
+    with pytest.raises(ZooError, match="is no data set"):
+        finetune.main([*broken, "--output", str(tmp_path / "other")])
