@@ -1,5 +1,6 @@
 """Reads the columns of a request. A value that can't be used becomes a `BadRow` in its place."""
 
+import base64
 import re
 from typing import Any
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from zoo.errors import BadInput, BadRow
 
+NEWLINES = str.maketrans("", "", "\r\n")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -38,7 +40,10 @@ def read_texts(table: Any, column: str, limit: int) -> list[str | BadRow]:
 
 
 def read_files(table: Any, column: str) -> list[bytes | BadRow]:
-    """The files of a binary column; for a value that is none, the `BadRow` that says why."""
+    """The files of a binary column; for a value that is none, the `BadRow` that says why.
+
+    A file is given as bytes, or as text in base64.
+    """
     return [
         _read_file(row, column, value) for row, value in enumerate(read_column(table, column))
     ]
@@ -47,6 +52,11 @@ def read_files(table: Any, column: str) -> list[bytes | BadRow]:
 def _read_file(row: int, column: str, value: Any) -> bytes | BadRow:
     if _is_null(value):
         return BadRow(row, column, "is null; send a file")
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value.translate(NEWLINES), validate=True)
+        except ValueError:
+            return BadRow(row, column, "is not valid base64")
     if not isinstance(value, bytes | bytearray | memoryview):
         return BadRow(row, column, f"is of type {type(value).__name__}; send a file in base64")
     return bytes(value)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server  # type: ignore[attr-defined]
-from mlflow.types import DataType, ParamSpec, Schema
+from mlflow.types import ColSpec, DataType, ParamSpec, Schema
 
 from zoo import metrics
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
@@ -32,6 +32,8 @@ class Scorer:
     def __init__(self, model: PyFuncModel, max_rows: int) -> None:
         self._model, self._max_rows = model, max_rows
         self._schema: Schema = model.metadata.get_input_schema()
+        # Files come as base64. MLflow would decode them, but says not which row it can't decode.
+        self._sent = Schema([_as_sent(column) for column in self._schema])
         params = model.metadata.get_params_schema()
         self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
 
@@ -59,7 +61,7 @@ class Scorer:
             )
         call = _Call(self)
         try:
-            answer = scoring_server.invocations(body, mime + parameters, call, self._schema)
+            answer = scoring_server.invocations(body, mime + parameters, call, self._sent)
         except Exception as error:
             if call.failure is not None:
                 raise call.failure from None
@@ -119,6 +121,12 @@ class Scorer:
         except Exception:
             kind = f"a list of {spec.dtype.name}s" if spec.shape else f"a {spec.dtype.name}"
             raise BadParameter(name, f"is not {kind}") from None
+
+
+def _as_sent(column: ColSpec) -> ColSpec:
+    """A column as a request has it: a file is text."""
+    type_ = DataType.string if column.type == DataType.binary else column.type
+    return ColSpec(type_, column.name, required=column.required)
 
 
 class _Call:
