@@ -9,7 +9,7 @@ weights.
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_token
 
 from whisper_asr.options import Options
 from whisper_asr.text import REPETITIVE, compression_ratio
-from whisper_asr.transcriber import Transcriber
+from whisper_asr.transcriber import Transcriber, segment
 from whisper_asr.windows import WINDOW, Window
-from zoo.transcript import Segment, Word
+from zoo.transcript import Segment
 
 UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
 FIRST_TIMESTAMP = 1.0  # seconds: the latest at which a window's first segment may begin
@@ -68,8 +68,8 @@ class Recognizer(Transcriber):
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
     def hear_language(self, sound: np.ndarray) -> str:
-        window = Window(sound[:WINDOW], [(0, min(len(sound), WINDOW))])
-        return str(self.model.detect_language(features=features(self.model, [window])[0])[0])
+        mel = pad_or_trim(log_mel(self.model, sound[:WINDOW]))
+        return str(self.model.detect_language(features=mel)[0])
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
         return Decoder(self.model, language, options)(windows)
@@ -89,9 +89,7 @@ class Recognizer(Transcriber):
             append_punctuations=APPENDED,
         )
         for one in found:
-            words = None
-            if one.words is not None:
-                words = [Word(w.word, w.start, w.end, float(w.probability)) for w in one.words]
+            words = None if one.words is None else [vars(word) for word in one.words]
             yield segment(one.start, one.end, one.text, one, words)
 
 
@@ -142,19 +140,47 @@ class Decoder:
         )
 
     def __call__(self, windows: list[Window]) -> list[list[Segment]]:
-        """The segments of each window, with the times of the recording."""
-        encoded = self._model.encode(features(self._model, windows))
-        found = self._decode(encoded, len(windows))
-        for place, one in enumerate(found):
-            if one.failed and len(self._settings.temperatures) > 1:
-                found[place] = self._try_again(windows[place])
-        cut = [self._cut(*pair) for pair in zip(windows, found, strict=True)]
-        if self._options.word_timestamps and any(cut):
-            self._align(encoded, windows, cut)
-        return [
-            [window.place(one) for one in self._segments(decoded, pieces)]
-            for window, decoded, pieces in zip(windows, found, cut, strict=True)
-        ]
+        """The segments of each window, with the times of the recording.
+
+        Where the model's last timestamp isn't a window's end, the rest is decoded once more.
+        """
+        work = [_Progress(window, log_mel(self._model, window.sound)) for window in windows]
+        left = work
+        while left:
+            encoded = self._model.encode(np.stack([pad_or_trim(one.ahead) for one in left]))
+            for place, decoded in enumerate(self._decode(encoded, len(left))):
+                self._advance(left[place], decoded, encoded, place)
+            left = [one for one in left if one.ahead.shape[-1]]
+        return [one.segments for one in work]
+
+    def _advance(self, one: "_Progress", decoded: Decoded, encoded: Any, place: int) -> None:
+        """Turns tokens into segments, and moves on to where they end."""
+        if decoded.failed and len(self._settings.temperatures) > 1:
+            decoded = self._try_again(alone(encoded, place), decoded)
+        if decoded.silent:
+            one.seek = one.mel.shape[-1]
+            return
+        start, rest = one.seek, one.ahead.shape[-1]
+        pieces, one.seek, ended = self._model._split_segments_by_timestamps(
+            tokenizer=self.tokenizer,
+            tokens=decoded.tokens,
+            time_offset=start / self._model.frames_per_second,
+            segment_size=rest,
+            segment_duration=rest / self._model.frames_per_second,
+            seek=start,
+        )
+        if self._options.word_timestamps:
+            self._align(alone(encoded, place), pieces, rest)
+            last = max((word["end"] for piece in pieces for word in piece["words"]), default=0.0)
+            if not ended and last * self._model.frames_per_second > start:
+                one.seek = round(last * self._model.frames_per_second)
+        if one.seek <= start:
+            one.seek = one.mel.shape[-1]
+        for piece in pieces:
+            text = self.tokenizer.decode(piece["tokens"])
+            if piece["start"] != piece["end"] and text.strip():
+                made = segment(piece["start"], piece["end"], text, decoded, piece.get("words"))
+                one.segments.append(one.window.place(made))
 
     def _decode(self, encoded: Any, count: int) -> list[Decoded]:
         """Beam search, or sampling where the first temperature isn't 0."""
@@ -183,84 +209,54 @@ class Decoder:
             compression_ratio(self.tokenizer.decode(tokens).strip()),
         )
 
-    def _try_again(self, window: Window) -> Decoded:
-        """One window at one temperature after the other; the likeliest, if none is good."""
-        encoded = self._model.encode(features(self._model, [window]))
+    def _try_again(self, encoded: Any, first: Decoded) -> Decoded:
+        """A window at the other temperatures, one after the other; the likeliest, if all fail."""
+        others = replace(self._settings, temperatures=self._settings.temperatures[1:])
         result, avg_logprob, _, ratio = self._model.generate_with_fallback(
-            encoded, self._prompt, self.tokenizer, self._settings
+            encoded, self._prompt, self.tokenizer, others
         )
-        return Decoded(result.sequences_ids[0], avg_logprob, result.no_speech_prob, ratio)
+        again = Decoded(result.sequences_ids[0], avg_logprob, result.no_speech_prob, ratio)
+        if again.failed and first.compression_ratio <= REPETITIVE:
+            return max(first, again, key=lambda one: one.avg_logprob)
+        return again
 
-    def _cut(self, window: Window, decoded: Decoded) -> list[dict[str, Any]]:
-        """A window's pieces between timestamps, in faster-whisper's form."""
-        if decoded.silent:
-            return []
-        pieces, _, _ = self._model._split_segments_by_timestamps(
-            tokenizer=self.tokenizer,
-            tokens=decoded.tokens,
-            time_offset=0.0,
-            segment_size=min(round(window.seconds * self._model.frames_per_second), 3000),
-            segment_duration=window.seconds,
-            seek=0,
-        )
-        return [
-            piece
-            for piece in pieces
-            if piece["start"] != piece["end"] and self.tokenizer.decode(piece["tokens"]).strip()
-        ]
-
-    def _align(self, encoded: Any, windows: list[Window], cut: list[list[dict[str, Any]]]) -> None:
+    def _align(self, encoded: Any, pieces: list[dict[str, Any]], frames: int) -> None:
         """Adds `words` to the pieces, from the cross-attention."""
-        for place, pieces in enumerate(cut):
-            if not pieces:
-                continue
-            window = windows[place]
-            alone = (
-                encoded if len(cut) == 1 else self._model.encode(features(self._model, [window]))
-            )
-            self._model.add_word_timestamps(
-                [pieces],
-                self.tokenizer,
-                alone,
-                min(round(window.seconds * self._model.frames_per_second), 3000),
-                PREPENDED,
-                APPENDED,
-                0.0,
-            )
-
-    def _segments(self, decoded: Decoded, pieces: list[dict[str, Any]]) -> list[Segment]:
-        return [
-            segment(
-                piece["start"],
-                piece["end"],
-                self.tokenizer.decode(piece["tokens"]),
-                decoded,
-                [
-                    Word(w["word"], w["start"], w["end"], float(w["probability"]))
-                    for w in piece["words"]
-                ]
-                if "words" in piece
-                else None,
-            )
-            for piece in pieces
-        ]
+        self._model.add_word_timestamps(
+            [pieces], self.tokenizer, encoded, frames, PREPENDED, APPENDED, 0.0
+        )
+        for piece in pieces:
+            piece["words"] = piece.get("words", [])
 
 
-def segment(start: float, end: float, text: str, scored: Any, words: list[Word] | None) -> Segment:
-    """A segment with Whisper's scores, from anything that has them as attributes."""
-    scores = {
-        "avg_logprob": float(scored.avg_logprob),
-        "no_speech_prob": float(scored.no_speech_prob),
-        "compression_ratio": float(scored.compression_ratio),
-    }
-    return Segment(start, end, text, words, scores)
+@dataclass
+class _Progress:
+    """A window, its spectrogram (mels, frames), and how many frames of it are transcribed."""
+
+    window: Window
+    mel: np.ndarray
+    seek: int = 0
+    segments: list[Segment] = field(default_factory=list)
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """What is left, (mels, frames)."""
+        return self.mel[:, self.seek :]
 
 
-def features(model: WhisperModel, windows: list[Window]) -> np.ndarray:
-    """Log-mel spectrograms, float32 (windows, mels, 3000); zeros after a window's end."""
-    return np.stack(
-        [pad_or_trim(model.feature_extractor(window.sound)[..., :-1]) for window in windows]
-    )
+def alone(encoded: Any, place: int) -> Any:
+    """One window's part of an encoder output (batch, positions, width)."""
+    import ctranslate2
+
+    if encoded.shape[0] == 1:
+        return encoded
+    on_cpu = encoded.to_device(ctranslate2.Device.cpu)
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(on_cpu)[[place]]))
+
+
+def log_mel(model: WhisperModel, sound: np.ndarray) -> np.ndarray:
+    """The log-mel spectrogram of up to 30 s, float32 (mels, frames), a frame every 10 ms."""
+    return model.feature_extractor(sound)[..., :-1]
 
 
 def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:

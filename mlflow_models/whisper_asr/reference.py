@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from whisper_asr.options import Options
-from whisper_asr.transcriber import Transcriber
+from whisper_asr.transcriber import Transcriber, segment
 from whisper_asr.windows import WINDOW, Window
 from zoo.errors import BadParameter
-from zoo.transcript import Segment, Word
+from zoo.transcript import Segment
 
 
 class Reference(Transcriber):
@@ -45,11 +44,16 @@ class Reference(Transcriber):
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
         return [
-            [window.place(one) for one in self.decode_whole(window.sound, language, options)]
+            [window.place(one) for one in self._transcribe(window.sound, language, options, False)]
             for window in windows
         ]
 
     def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+        return self._transcribe(sound, language, options, prompted=True)
+
+    def _transcribe(
+        self, sound: np.ndarray, language: str, options: Options, prompted: bool
+    ) -> Iterator[Segment]:
         if options.hotwords:
             raise BadParameter("hotwords", "isn't known to openai-whisper; use 'initial_prompt'")
         answer = self.model.transcribe(
@@ -59,19 +63,13 @@ class Reference(Transcriber):
             beam_size=options.beam_size if options.beam_size > 1 else None,
             best_of=5,
             temperature=options.temperatures,
+            condition_on_previous_text=prompted,
+            carry_initial_prompt=not prompted,
             initial_prompt=options.initial_prompt or None,
             without_timestamps=not options.timestamps,
             word_timestamps=options.word_timestamps,
             fp16=self.model.device.type == "cuda",
         )
         for one in answer["segments"]:
-            yield segment(SimpleNamespace(**one))
-
-
-def segment(one: Any) -> Segment:
-    """A segment of openai-whisper's as ours."""
-    words = None
-    if hasattr(one, "words"):
-        words = [Word(w["word"], w["start"], w["end"], float(w["probability"])) for w in one.words]
-    scores = ("avg_logprob", "no_speech_prob", "compression_ratio")
-    return Segment(one.start, one.end, one.text, words, {s: float(getattr(one, s)) for s in scores})
+            scored = SimpleNamespace(**one)
+            yield segment(one["start"], one["end"], one["text"], scored, one.get("words"))

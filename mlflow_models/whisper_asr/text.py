@@ -41,7 +41,9 @@ def polished(segments: list[Segment], language: str, options: Options) -> list[S
     """
     kept: list[Segment] = []
     for one in segments:
-        if is_made_up(one.text, one.scores["avg_logprob"], one.scores["no_speech_prob"]):
+        if not one.text.strip() or is_made_up(
+            one.text, one.scores["avg_logprob"], one.scores["no_speech_prob"]
+        ):
             continue
         if one.scores["compression_ratio"] > REPETITIVE:
             if kept and kept[-1].text.strip() == one.text.strip():

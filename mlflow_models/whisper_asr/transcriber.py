@@ -22,7 +22,7 @@ from whisper_asr.windows import Span, Window, speech_windows
 from zoo import runner
 from zoo.audio import SAMPLE_RATE, decode_blocks
 from zoo.errors import BadInput
-from zoo.transcript import Segment, Transcript
+from zoo.transcript import Segment, Transcript, Word
 
 BLOCK = 600.0  # seconds of a recording that are in memory at a time
 LONGEST_UNCUT = 2 * 3600.0  # seconds that are taken whole where the speech isn't found first
@@ -128,6 +128,26 @@ class Transcriber(ABC):
             log.info("Transcribed up to %.0f s of %.0f s.", one.end, recording.seconds)
             runner.stop_if_cancelled()
         runner.observe(1, time.perf_counter() - start)
+
+
+def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:
+    """A segment with Whisper's scores.
+
+    Args:
+        start: Seconds.
+        end: Seconds.
+        text: What is said.
+        scored: Anything that has the scores as attributes.
+        words: In faster-whisper's form, dictionaries; or None.
+    """
+    if words is not None:
+        words = [Word(w["word"], w["start"], w["end"], float(w["probability"])) for w in words]
+    scores = {
+        "avg_logprob": float(scored.avg_logprob),
+        "no_speech_prob": float(scored.no_speech_prob),
+        "compression_ratio": float(scored.compression_ratio),
+    }
+    return Segment(start, end, text, words, scores)
 
 
 class _Recording:
