@@ -10,7 +10,7 @@ import gzip
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import CheckpointError
 
@@ -169,44 +169,22 @@ def write_openai(directory: Path, path: Path) -> None:
     """Writes a Hugging Face directory as an OpenAI file, for openai-whisper to read."""
     import torch
     from transformers import WhisperForConditionalGeneration
+    from whisper.model import ModelDimensions, Whisper
 
     model = WhisperForConditionalGeneration.from_pretrained(directory)
     config, weights = model.config, model.state_dict()
-    names = {to_hugging_face(name): name for name in _openai_names(config)}
-    dims: dict[str, Any] = {
-        "n_mels": config.num_mel_bins,
-        "n_vocab": config.vocab_size,
-        "n_audio_ctx": config.max_source_positions,
-        "n_audio_state": config.d_model,
-        "n_audio_head": config.encoder_attention_heads,
-        "n_audio_layer": config.encoder_layers,
-        "n_text_ctx": config.max_target_positions,
-        "n_text_state": config.d_model,
-        "n_text_head": config.decoder_attention_heads,
-        "n_text_layer": config.decoder_layers,
-    }
-    state = {mine: weights[theirs].clone() for theirs, mine in names.items()}
-    torch.save({"dims": dims, "model_state_dict": state}, path)
-
-
-def _openai_names(config: Any) -> list[str]:
-    """The names of all tensors of a model of a given shape, as openai-whisper has them."""
-    import torch
-    from whisper.model import ModelDimensions, Whisper
-
-    with torch.device("meta"):
-        model = Whisper(
-            ModelDimensions(
-                n_mels=config.num_mel_bins,
-                n_audio_ctx=config.max_source_positions,
-                n_audio_state=config.d_model,
-                n_audio_head=config.encoder_attention_heads,
-                n_audio_layer=config.encoder_layers,
-                n_vocab=config.vocab_size,
-                n_text_ctx=config.max_target_positions,
-                n_text_state=config.d_model,
-                n_text_head=config.decoder_attention_heads,
-                n_text_layer=config.decoder_layers,
-            )
-        )
-    return list(model.state_dict())
+    dims = ModelDimensions(
+        n_mels=config.num_mel_bins,
+        n_audio_ctx=config.max_source_positions,
+        n_audio_state=config.d_model,
+        n_audio_head=config.encoder_attention_heads,
+        n_audio_layer=config.encoder_layers,
+        n_vocab=config.vocab_size,
+        n_text_ctx=config.max_target_positions,
+        n_text_state=config.d_model,
+        n_text_head=config.decoder_attention_heads,
+        n_text_layer=config.decoder_layers,
+    )
+    names = Whisper(dims).state_dict()
+    state = {name: weights[to_hugging_face(name)].clone() for name in names}
+    torch.save({"dims": vars(dims), "model_state_dict": state}, path)

@@ -68,7 +68,7 @@ class Recognizer(Transcriber):
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
     def hear_language(self, sound: np.ndarray) -> str:
-        mel = pad_or_trim(log_mel(self.model, sound[:WINDOW]))
+        mel = log_mel(self.model, pad_or_trim(sound, WINDOW))  # silence after it, not zeros
         return str(self.model.detect_language(features=mel)[0])
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:

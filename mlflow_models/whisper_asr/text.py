@@ -46,9 +46,9 @@ def polished(segments: list[Segment], language: str, options: Options) -> list[S
         ):
             continue
         if one.scores["compression_ratio"] > REPETITIVE:
+            one = shortened(one)
             if kept and kept[-1].text.strip() == one.text.strip():
                 continue
-            one = shortened(one)
         kept.append(one)
     return [_written(one, language, options) for one in kept]
 

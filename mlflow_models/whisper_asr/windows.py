@@ -65,7 +65,11 @@ def find_speech(sound: np.ndarray) -> list[Span]:
 
     if not sound.any():
         return []
-    options = VadOptions(max_speech_duration_s=WINDOW / SAMPLE_RATE, min_silence_duration_ms=160)
+    options = VadOptions(
+        max_speech_duration_s=WINDOW / SAMPLE_RATE,
+        min_silence_duration_ms=160,
+        min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
+    )
     return [(span["start"], span["end"]) for span in get_speech_timestamps(sound, options)]
 
 

@@ -1,0 +1,95 @@
+"""The same text and times as openai-whisper's on the same weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.whisper_asr.checkpoints import write_openai
+from whisper_asr.convert import convert
+from whisper_asr.engine import Recognizer
+from whisper_asr.options import Options
+from whisper_asr.reference import Reference
+from zoo.audio import SAMPLE_RATE, decode
+from zoo.packaging import ROOT
+
+FOLDER = ROOT / "mlflow_models/whisper_asr"
+SAMPLES = sorted((FOLDER / "samples").glob("*.flac"))
+PAUSE = np.zeros(2 * SAMPLE_RATE, np.float32)
+
+
+@dataclass
+class Pair:
+    ours: Recognizer
+    reference: Reference
+
+
+@pytest.fixture(scope="module", params=["demo", "random weights"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Both engines on one checkpoint, in single precision."""
+    work = tmp_path_factory.mktemp("parity")
+    checkpoint = FOLDER / "demo"
+    if request.param == "random weights":  # nothing to hear: one wrong digit changes the text
+        checkpoint = write_openai(work / "random.pt")
+    for engine in ("ctranslate2", "openai"):
+        (work / engine).mkdir()
+        convert(checkpoint, str(checkpoint), work / engine, "float32", engine)
+    return Pair(Recognizer(work / "ctranslate2"), Reference(work / "openai"))
+
+
+def recording(kind: str) -> np.ndarray:
+    sounds = [decode(path) for path in SAMPLES]
+    if kind == "one sentence":
+        return sounds[0]
+    joined = [part for sound in sounds for part in (sound, PAUSE)]
+    return np.concatenate(joined * (1 if kind == "one window" else 4))
+
+
+@pytest.mark.parametrize(
+    ("kind", "beam_size", "timestamps", "vad"),
+    [
+        ("one sentence", 1, True, False),
+        ("one sentence", 5, False, True),
+        ("one window", 1, False, False),
+        ("one window", 5, True, True),
+        ("long", 5, True, False),
+        ("long", 1, True, True),
+    ],
+)
+def test_the_text_is_openai_whispers(
+    pair: Pair, kind: str, beam_size: int, timestamps: bool, vad: bool
+) -> None:
+    options = Options(
+        beam_size=beam_size, timestamps=timestamps, vad=vad, temperatures=(0.0,), script="as_is"
+    )
+    (ours,), (theirs,) = (
+        engine([recording(kind)], options) for engine in (pair.ours, pair.reference)
+    )
+    assert not isinstance(ours, Exception)
+    assert not isinstance(theirs, Exception)
+    assert ours.text == theirs.text
+    assert len(ours.segments) == len(theirs.segments)
+    for mine, its in zip(ours.segments, theirs.segments, strict=True):
+        assert mine.start == pytest.approx(its.start, abs=0.011)
+        assert mine.end == pytest.approx(its.end, abs=0.011)
+        assert mine.scores["avg_logprob"] == pytest.approx(its.scores["avg_logprob"], abs=1e-3)
+
+
+def test_words_have_openai_whispers_times(pair: Pair) -> None:
+    options = Options(word_timestamps=True, temperatures=(0.0,), vad=False, beam_size=1)
+    (ours,), (theirs,) = (
+        engine([recording("one sentence")], options) for engine in (pair.ours, pair.reference)
+    )
+    assert not isinstance(ours, Exception)
+    assert not isinstance(theirs, Exception)
+    mine = [word for one in ours.segments for word in one.words or []]
+    its = [word for one in theirs.segments for word in one.words or []]
+    assert [word.text for word in mine] == [word.text for word in its]
+    assert [word.start for word in mine] == pytest.approx([word.start for word in its], abs=0.05)
+
+
+def test_the_language_is_heard_alike(pair: Pair) -> None:
+    for path in SAMPLES:
+        sound = decode(path)
+        assert pair.ours.hear_language(sound) == pair.reference.hear_language(sound)

@@ -1,0 +1,87 @@
+"""Finding speech and packing it: real sentences between silence and noise."""
+
+import numpy as np
+import pytest
+
+from whisper_asr.windows import WINDOW, Window, find_speech, speech_windows
+from zoo.audio import SAMPLE_RATE, decode
+from zoo.packaging import ROOT
+from zoo.transcript import Segment, Word
+
+SAMPLES = sorted((ROOT / "mlflow_models/whisper_asr/samples").glob("*.flac"))
+SENTENCES = [decode(path) for path in SAMPLES]
+
+
+def pause(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+
+
+def noise(seconds: float, level: float) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    return (level * rng.standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
+
+
+def test_nothing_is_found_where_nobody_speaks() -> None:
+    for sound in (pause(40), noise(20, 0.01), noise(20, 0.3)):
+        assert list(speech_windows([sound])) == []
+    hum = (0.3 * np.sin(2 * np.pi * 50 * np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE)).astype("f4")
+    assert list(speech_windows([hum])) == []
+
+
+def test_pauses_are_cut_out_and_times_come_back() -> None:
+    sound = np.concatenate([pause(20), SENTENCES[0], pause(30), SENTENCES[1], pause(5)])
+    (window,) = speech_windows([sound])
+    assert window.seconds < (len(SENTENCES[0]) + len(SENTENCES[1])) / SAMPLE_RATE + 2
+    (first, second) = window.spans[0], window.spans[-1]
+    assert abs(first[0] / SAMPLE_RATE - 20) < 1
+    assert abs(second[0] / SAMPLE_RATE - 50 - len(SENTENCES[0]) / SAMPLE_RATE) < 1
+    for start, end in window.spans:
+        assert np.array_equal(sound[start:end], window.sound[: end - start]) or start != first[0]
+    assert window.original(0.0) == first[0] / SAMPLE_RATE
+    assert window.original(window.seconds, is_end=True) == second[1] / SAMPLE_RATE
+    assert window.original(99.0, is_end=True) == second[1] / SAMPLE_RATE
+
+
+def test_a_time_between_two_spans_belongs_to_the_side_it_is_asked_for() -> None:
+    second = SAMPLE_RATE
+    window = Window(
+        np.zeros(2 * second, np.float32), [(second, 2 * second), (5 * second, 6 * second)]
+    )
+    assert window.original(1.0) == 5.0
+    assert window.original(1.0, is_end=True) == 2.0
+    spoken = Segment(0.5, 1.0, "话", [Word("话", 0.5, 1.0, 1.0)])
+    placed = window.place(spoken)
+    assert (placed.start, placed.end) == (1.5, 2.0)
+    assert [(word.start, word.end) for word in placed.words or []] == [(1.5, 2.0)]
+
+
+@pytest.mark.parametrize("block", [7.0, 60.0])
+def test_blocks_find_the_speech_that_the_whole_has(block: float) -> None:
+    gaps = [1.0, 3.0, 0.5, 6.0, 2.0, 0.3] * 4
+    sound = np.concatenate(
+        [part for place, gap in enumerate(gaps) for part in (SENTENCES[place % 3], pause(gap))]
+    )
+    size = round(block * SAMPLE_RATE)
+    blocks = [sound[start : start + size] for start in range(0, len(sound), size)]
+    spoken = np.zeros(len(sound), bool)
+    last = 0
+    for window in speech_windows(blocks):
+        assert len(window.sound) <= WINDOW
+        assert len(window.sound) == sum(end - start for start, end in window.spans)
+        for start, end in window.spans:
+            assert last <= start < end <= len(sound)
+            spoken[start:end], last = True, end
+    whole = np.zeros(len(sound), bool)
+    for start, end in find_speech(sound):
+        whole[start:end] = True
+    assert (spoken != whole).mean() < 0.05
+    loud = np.abs(sound) > 0.1
+    assert spoken[loud].mean() > 0.99
+
+
+def test_speech_without_a_pause_is_still_cut_to_windows() -> None:
+    sound = np.concatenate(SENTENCES * 12)  # about a minute and a half
+    windows = list(speech_windows([sound]))
+    assert len(windows) >= 3
+    assert all(len(window.sound) <= WINDOW for window in windows)
+    assert sum(len(window.sound) for window in windows) > 0.9 * len(sound)
