@@ -6,6 +6,7 @@ CTranslate2 runs as many batches at once as there are cores, one thread each, on
 weights.
 """
 
+import ctypes
 import json
 import os
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from whisper_asr.transcriber import Transcriber, segment
 from whisper_asr.windows import WINDOW, Window
 from zoo.transcript import Segment
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+GIB = 1 << 30
 UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
 FIRST_TIMESTAMP = 1.0  # seconds: the latest at which a window's first segment may begin
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
@@ -54,6 +57,8 @@ class Recognizer(Transcriber):
         self.device = "cuda" if get_cuda_device_count() else "cpu"
         each = int(os.environ.get("OMP_NUM_THREADS", "1"))
         cores = len(os.sched_getaffinity(0))
+        if self.device == "cpu":
+            keep_memory()
         super().__init__(threads or (1 if self.device == "cuda" else max(1, cores // each)))
         self.model = WhisperModel(
             str(directory),
@@ -113,6 +118,20 @@ class Decoded:
     def silent(self) -> bool:
         """Whether nobody speaks."""
         return self.no_speech_prob > SILENT and self.avg_logprob < UNLIKELY
+
+
+def keep_memory() -> None:
+    """Tells glibc to keep what it has of the system, for the next batch.
+
+    CTranslate2 allocates large buffers at every layer. By default they are mapped and unmapped each
+    time, and the kernel's page faults are a fifth of the encoder's time.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, GIB), (M_TRIM_THRESHOLD, GIB)):
+        mallopt(option, value)
 
 
 class Decoder:
