@@ -20,35 +20,41 @@ Row = dict[str, Any]
 
 
 def compare(
-    contenders: Mapping[str, Callable[[], Any]],
+    contenders: Mapping[str, Any],
     check: Callable[[Any, Any], None],
     turns: int,
     items: int,
+    warm: bool = True,
 ) -> dict[str, Row]:
     """Runs every contender once per turn, after one turn of warming up.
 
     Args:
-        contenders: What to call, by name; the first is the reference.
+        contenders: What to call, by name; the first is the reference. One that has a method `timed`
+            measures itself, in a process of its own.
         check: Raises AssertionError where a contender's output (second) isn't the reference's.
         turns: How often each one runs.
         items: How many items one call works on.
+        warm: Whether to warm up; what takes minutes anyway is checked in its turn.
 
     Returns:
-        By name: items per second of CPU and of wall time, and `speedup`, the median over the turns
-        of the reference's CPU time over its own, between the quartiles `low` and `high`.
+        By name: items per second of CPU and of wall time, `seconds` of CPU time per call, and
+        `speedup`, the median over the turns of the reference's CPU time over its own, between the
+        quartiles `low` and `high`.
     """
-    outputs = {name: run() for name, run in contenders.items()}
     reference = next(iter(contenders))
-    for output in outputs.values():
-        check(outputs[reference], output)
+    if warm:
+        outputs = {name: timed(run)[0] for name, run in contenders.items()}
+        for output in outputs.values():
+            check(outputs[reference], output)
     cpu: dict[str, list[float]] = {name: [] for name in contenders}
     wall: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in trange(turns, desc=", ".join(contenders), leave=False):
+        outputs = {}
         for name, run in contenders.items():
-            cpu_start, wall_start = time.process_time(), time.perf_counter()
-            run()
-            cpu[name].append(time.process_time() - cpu_start)
-            wall[name].append(time.perf_counter() - wall_start)
+            outputs[name], cpu_seconds, wall_seconds = timed(run)
+            check(outputs[reference], outputs[name])
+            cpu[name].append(cpu_seconds)
+            wall[name].append(wall_seconds)
     rows = {}
     for name in contenders:
         ratios = [one / own for one, own in zip(cpu[reference], cpu[name], strict=True)]
@@ -56,11 +62,22 @@ def compare(
         rows[name] = {
             "per_cpu_second": items / statistics.median(cpu[name]),
             "per_second": items / statistics.median(wall[name]),
+            "seconds": statistics.median(cpu[name]),
             "speedup": median,
             "low": low,
             "high": high,
         }
     return rows
+
+
+def timed(run: Any) -> tuple[Any, float, float]:
+    """What a contender gives, and its seconds of CPU and wall time."""
+    if hasattr(run, "timed"):
+        measured: tuple[Any, float, float] = run.timed()
+        return measured
+    cpu, wall = time.process_time(), time.perf_counter()
+    output = run()
+    return output, time.process_time() - cpu, time.perf_counter() - wall
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:

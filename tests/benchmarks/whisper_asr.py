@@ -1,0 +1,240 @@
+"""whisper_asr against openai-whisper and plain faster-whisper, on the same weights."""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.harness import compare, machine
+from tests.benchmarks.whisper_contender import ENGINES
+from zoo.audio import SAMPLE_RATE, decode
+from zoo.packaging import ROOT
+
+TITLE = "whisper_asr against openai-whisper and faster-whisper"
+FOLDER = ROOT / "mlflow_models" / "whisper_asr"
+TOKENS = 100  # of text in every window
+WHISPER_SMALL = {"state": 768, "head": 12, "layer": 12}
+TINY = {"state": 64, "head": 2, "layer": 2}  # to see that the benchmark works
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+class Engine:
+    """A contender in its process; called, it transcribes what it was given."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        command = [sys.executable, "-m", "tests.benchmarks.whisper_contender", name, str(directory)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=ONE_THREAD,
+            cwd=ROOT,
+            text=True,
+        )
+        self.request: dict[str, Any] = {}
+        self.peak = 0.0
+
+    def timed(self) -> tuple[Any, float, float]:
+        """The texts, and the seconds of CPU and wall time that they took."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(self.request), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline())
+        self.peak = answer["peak"]
+        return answer["texts"], answer["cpu"], answer["wall"]
+
+    def stop(self) -> None:
+        """Ends the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def write_model(path: Path, state: int, head: int, layer: int) -> None:
+    """A checkpoint of OpenAI's format whose every window is the same `TOKENS` tokens long.
+
+    The weights are random and cost what trained ones do; but each of the decoder's positions is so
+    near to one token's embedding that this token follows, in any engine and any precision.
+    """
+    import torch
+    from whisper.model import ModelDimensions, Whisper
+    from whisper.tokenizer import get_tokenizer
+
+    torch.manual_seed(1)
+    dims = ModelDimensions(80, 1500, state, head, layer, 51865, 448, state, head, layer)
+    model = Whisper(dims)
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.02)
+    known = get_tokenizer(multilingual=True)
+    characters = [
+        token
+        for token in range(known.eot)
+        if len(text := known.decode([token])) == 1 and "\u4e00" <= text <= "\u9fff"
+    ]
+    chosen = np.random.default_rng(1).choice(characters, TOKENS, replace=False).tolist()
+    begin = known.timestamp_begin
+    start = [known.sot + 20, known.transcribe, begin]
+    follows = [*start, *chosen, begin + 1000]  # 20 s
+    follows += [known.eot] * (448 - len(follows))
+    with torch.no_grad():
+        embedding = model.decoder.token_embedding.weight
+        embedding *= 30 / state / 0.02  # a logit of 30 for what follows, far above all others
+        model.decoder.positional_embedding.copy_(60 * embedding[follows])
+    torch.save({"dims": vars(dims), "model_state_dict": model.half().state_dict()}, path)
+
+
+def write_sounds(work: Path, minutes: float) -> dict[str, list[str]]:
+    """Recordings by name, as files of samples: speech of the samples, and pauses."""
+    rng = np.random.default_rng(1)
+    sentences = [decode(path) for path in sorted((FOLDER / "samples").glob("*.flac"))]
+
+    def talk(seconds: float, pause: float) -> np.ndarray:
+        """Sentences with pauses between them of `pause` seconds on average."""
+        parts: list[np.ndarray] = []
+        while sum(map(len, parts)) < seconds * SAMPLE_RATE:
+            gap = rng.exponential(pause) if pause else 0.1
+            parts.append(sentences[int(rng.integers(len(sentences)))])
+            parts.append(np.zeros(round(gap * SAMPLE_RATE), np.float32))
+        return np.concatenate(parts)[: round(seconds * SAMPLE_RATE)]
+
+    sounds = {
+        "one window": [talk(24, 0)],
+        "four windows": [talk(24, 0) for _ in range(4)],
+        "a file without pauses": [talk(60 * minutes, 0)],
+        "a file with pauses": [talk(60 * minutes, 2.0)],
+        "the demo's samples": sentences,
+    }
+    paths: dict[str, list[str]] = {}
+    for name, items in sounds.items():
+        paths[name] = []
+        for number, item in enumerate(items):
+            path = work / f"{name} {number}.npy"
+            np.save(path, item.astype(np.float32))
+            paths[name].append(str(path))
+    return paths
+
+
+def same_text(expected: list[str], texts: list[str]) -> None:
+    """Every engine says the same; of a long file, as often as it found windows."""
+    for one, other in zip(expected, texts, strict=True):
+        assert set(one.split(one[:TOKENS])) == {""}, one
+        assert set(other.split(one[:TOKENS])) == {""}, other
+
+
+def equal(expected: list[str], texts: list[str]) -> None:
+    """Every engine says exactly the same."""
+    assert texts == expected
+
+
+def anything(_: list[str], texts: list[str]) -> None:
+    """int8 may differ from fp32 here; the tests compare the two engines in fp32."""
+    assert all(texts)
+
+
+def convert_for_all(checkpoint: Path, directory: Path) -> Path:
+    """What each contender loads."""
+    from whisper_asr.convert import convert
+
+    for engine in ("openai", "ctranslate2"):
+        (directory / engine).mkdir(parents=True)
+        convert(checkpoint, str(checkpoint), directory / engine, "auto", engine)
+    return directory
+
+
+def first_answer(name: str, directory: Path, sound: str) -> tuple[float, float]:
+    """Seconds of CPU and wall time from the start of a process to its first answer."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    engine = Engine(name, directory)
+    engine.request = {"sounds": [sound], "options": {"beam_size": 1}}
+    engine.timed()
+    wall = time.perf_counter() - start
+    engine.stop()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, wall
+
+
+def measure(_: Path | None, quick: bool) -> dict[str, Any]:
+    """Runs everything, about 25 minutes."""
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as work_:
+        work = Path(work_)
+        sounds = write_sounds(work, 1 if quick else 10)
+        shape = TINY if quick else WHISPER_SMALL
+        write_model(work / "small.pt", **shape)
+        small = convert_for_all(work / "small.pt", work / "small")
+        demo = convert_for_all(FOLDER / "demo", work / "demo")
+        plans: list[tuple[str, Path, int, int, Any]] = [
+            ("one window", small, 1, 3, equal),
+            ("one window", small, 5, 3, equal),
+            ("four windows", small, 1, 2, equal),
+            ("four windows", small, 5, 1, equal),
+            ("a file without pauses", small, 1, 1, same_text),
+            ("a file with pauses", small, 1, 1, same_text),
+            ("the demo's samples", demo, 1, 5, anything),
+            ("the demo's samples", demo, 5, 5, anything),
+        ]
+        for directory in (small, demo):
+            engines = {name: Engine(name, directory) for name in ENGINES}
+            for what, where, beams, turns, check in plans:
+                if where != directory:
+                    continue
+                for engine in engines.values():
+                    engine.request = {"sounds": sounds[what], "options": {"beam_size": beams}}
+                taking_part = dict(engines)
+                if what.startswith("a file"):
+                    del taking_part["faster-whisper fp32"]
+                found = compare(taking_part, check, turns, len(sounds[what]), warm=turns > 1)
+                peaks = {name: engine.peak for name, engine in taking_part.items()}
+                rows.append({"what": what, "beams": beams, "rows": found, "peaks": peaks})
+            for engine in engines.values():
+                engine.stop()
+        starts: dict[str, list[tuple[float, float]]] = {}
+        for _turn in range(1 if quick else 3):
+            for name in ENGINES:
+                made = first_answer(name, demo, sounds["the demo's samples"][0])
+                starts.setdefault(name, []).append(made)
+    return {
+        "machine": machine(("openai-whisper", "faster-whisper", "ctranslate2", "torch")),
+        "rows": rows,
+        "first": {
+            name: [statistics.median(values) for values in zip(*pairs, strict=True)]
+            for name, pairs in starts.items()
+        },
+    }
+
+
+def render(result: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = [
+        "Random weights of whisper-small's size that give 100 tokens per window, and the demo. "
+        "Seconds of CPU time on one thread; no text before a window, no second temperature.",
+        "",
+        "| what | engine | CPU seconds | against openai-whisper | peak memory |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for row in result["rows"]:
+        search = "greedy" if row["beams"] == 1 else f"beam {row['beams']}"
+        for name, one in row["rows"].items():
+            speed = f"{one['speedup']:.2f}×"
+            if one["low"] != one["high"]:
+                speed += f" ({one['low']:.2f} to {one['high']:.2f})"
+            lines.append(
+                f"| {row['what']}, {search} | {name} | {one['seconds']:.2f} | {speed} "
+                f"| {row['peaks'][name]:.2f} GB |"
+            )
+    lines += ["", "| process start to first answer, demo | CPU seconds | wall seconds |"]
+    lines.append("| --- | ---: | ---: |")
+    for name, (cpu, wall) in result["first"].items():
+        lines.append(f"| {name} | {cpu:.2f} | {wall:.2f} |")
+    return "\n".join(lines)
