@@ -20,19 +20,26 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
 
 
-@pytest.fixture(scope="session")
-def ner_build(
-    tmp_path_factory: pytest.TempPathFactory, registry: str
+def built(
+    name: str, registry: str, factory: pytest.TempPathFactory
 ) -> subprocess.CompletedProcess[str]:
-    """The finished `build.py` of the demo checkpoint; `args[-1]` is the saved model."""
-    output = tmp_path_factory.mktemp("models") / "hanlp_ner"
-    script = ROOT / "mlflow_models" / "hanlp_ner" / "build.py"
+    """A finished `build.py` of a demo checkpoint; `args[-1]` is the saved model."""
+    output = factory.mktemp("models") / name
+    script = ROOT / "mlflow_models" / name / "build.py"
     return subprocess.run(
         [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)],
         capture_output=True,
         text=True,
         check=True,
     )
+
+
+@pytest.fixture(scope="session")
+def ner_build(
+    tmp_path_factory: pytest.TempPathFactory, registry: str
+) -> subprocess.CompletedProcess[str]:
+    """The builder of hanlp_ner."""
+    return built("hanlp_ner", registry, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -58,4 +65,24 @@ def zoo_url(ner_model: Path) -> Iterator[str]:
         "THERESA_BODY_SECONDS": "2",
     }
     with serve(ner_model, limits) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def whisper_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
+    """The saved model whisper_asr."""
+    return Path(built("whisper_asr", registry, tmp_path_factory).args[-1])
+
+
+@pytest.fixture(scope="session")
+def whisper_stock_url(whisper_model: Path) -> Iterator[str]:
+    """The address of a real `mlflow models serve` of whisper_asr."""
+    with serve(whisper_model, {"MLFLOW_MODELS_WORKERS": "1"}, stock=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def whisper_url(whisper_model: Path) -> Iterator[str]:
+    """The address of the zoo's own server of whisper_asr."""
+    with serve(whisper_model) as url:
         yield url

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -180,7 +181,11 @@ class _Recording:
         if self.failure is not None:
             return self.failure
         language = self.language or ""
-        in_order = [one for place in sorted(self.segments) for one in self.segments[place]]
+        in_order = [
+            replace(one, start=min(one.start, self.seconds), end=min(one.end, self.seconds))
+            for place in sorted(self.segments)
+            for one in self.segments[place]
+        ]
         return Transcript(language, self.seconds, polished(in_order, language, options))
 
 

@@ -37,7 +37,11 @@ def main() -> None:
     answers = response.json()["predictions"]
     inputs = [row[0] for row in sample["dataframe_split"]["data"]]
     for number, (value, answer) in enumerate(zip(inputs, answers, strict=True)):
-        console.print(f"\nRow {number}: {str(value)[:200]}", highlight=False)
+        sent = str(value) if len(str(value)) <= 200 else f"a file, {len(value):,} bytes of base64"
+        console.print(f"\nRow {number}: {sent}", highlight=False)
+        for name, one in answer.items():
+            if not isinstance(one, list):
+                console.print(f"[bold]{name}[/bold]: {one}", highlight=False)
         console.print(table(answer))
     if args.json:
         print(json.dumps(response.json(), ensure_ascii=False, indent=2))
@@ -48,9 +52,8 @@ def main() -> None:
 
 
 def table(record: dict[str, Any]) -> Table:
-    """A record as a table: a line per element of its list of objects, such as its entities."""
-    lists = [value for value in record.values() if isinstance(value, list)]
-    rows = lists[0] if lists else [record]
+    """A record's list of objects, such as its entities or segments, with a line for each."""
+    rows = next((value for value in record.values() if isinstance(value, list)), [])
     view = Table()
     for column in rows[0] if rows else ["(nothing found)"]:
         view.add_column(column)
