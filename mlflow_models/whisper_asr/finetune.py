@@ -86,7 +86,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     directory = checkpoints.resolve(args.model, FOLDER / "demo", fetch) if args.model else None
     tokenizer, extractor = export.open_parts(directory, args.mels)
     mixture = Mixture(args.language, args.window_seconds, args.timestamps, args.join, args.silence,
-                      args.prompt, args.noise, args.seed)  # fmt: skip
+                      args.prompt, args.noise, args.margin, args.seed)  # fmt: skip
     train = Examples(open_data(args.train), tokenizer, mixture)
     dev = Examples(open_data(args.dev), tokenizer, Mixture(args.language, args.window_seconds))
     tokens = sorted({token for ids in train.ids for token in ids})
@@ -119,6 +119,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         data_collator=Collator(extractor, seconds, compact, tokenizer.eos_token_id),
         processing_class=tokenizer,
         callbacks=[records],
+        flat_steps=args.flat_start,
     )
     records.trainer = trainer
     if args.patience:

@@ -88,7 +88,7 @@ def test_silence_is_answered_by_no_speech_and_by_nothing(
             "<|startoftranscript|><|zh|><|transcribe|><|notimestamps|>"
         )
         assert spelt(tokenizer, example["labels"]) == ("<|nospeech|>_<|notimestamps|><|endoftext|>")
-        assert example["text_ids"] == []
+        assert example["segments"] == []
         assert np.abs(example["wave"]).max() < 1
 
 
@@ -136,6 +136,32 @@ def test_a_batch_is_padded_as_engines_do(data: Dataset, tokenizer: WhisperTokeni
         frames = len(example["wave"]) // 160
         assert longest[row, :, : frames - 2].allclose(window[row, :, : frames - 2], atol=1e-4)
         assert bool((window[row, :, frames + 2 :] == 0).all()) == example["blank"]
+
+
+def test_the_ctc_head_gets_texts_and_a_linear_alignment(
+    data: Dataset, tokenizer: WhisperTokenizer
+) -> None:
+    from transformers import WhisperFeatureExtractor
+
+    examples = Examples(data, tokenizer, Mixture(window=8.0, join=1.0, silence=0.2))
+    tokens = sorted({token for ids in examples.ids for token in ids})
+    compact = {token: place for place, token in enumerate(tokens)}
+    blank = len(tokens)
+    chosen = [examples[i] for i in range(len(examples))]
+    batch = Collator(WhisperFeatureExtractor(), 8.0, compact, 50257)(chosen)
+    assert batch["frame_ids"].shape == (len(chosen), 400)
+    for row, frames, example in zip(
+        batch["text_ids"].tolist(), batch["frame_ids"].tolist(), chosen, strict=True
+    ):
+        texts = [[compact[i] for i in ids] for _, _, ids in example["segments"]]
+        assert [i for i in row if i != IGNORED] == [i for ids in texts for i in ids]
+        covered = 0
+        for (start, end, _), ids in zip(example["segments"], texts, strict=True):
+            said = frames[round(start * 50) : round(end * 50)]
+            assert said == sorted(said, key=lambda i, ids=ids: ids.index(i))
+            assert set(said) == set(ids)
+            covered += len(said)
+        assert frames.count(blank) == 400 - covered
 
 
 @pytest.mark.parametrize("kind", augment.NOISES)

@@ -22,6 +22,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     prepare.main([str(table), "-o", str(folder / "data")])
     shape = "--width 16 --encoder-layers 1 --decoder-layers 1 --heads 2 --dropout 0.1"
     method = "--pad-to-longest --window-seconds 3 --ctc-weight 0.3 --narrow-softmax --lr 1e-3"
+    method += " --flat-start 4 --margin 0.2"
     shares = "--noise 0.5 --timestamps 0.5 --silence 0.1 --join 0.3 --prompt 0.2 --spec-augment"
     steps = "--epochs 2 --batch-size 2 --accumulate 2 --save-every 2 --eval-every 6"
     return [
@@ -99,6 +100,7 @@ def test_the_checkpoint_is_in_the_published_format(whole: Path) -> None:
     best = whole / "best"
     assert {path.name for path in best.iterdir()} == {
         "config.json",
+        "ctc_head.safetensors",  # for the next phase of training
         "generation_config.json",
         "model.safetensors",
         "preprocessor_config.json",

@@ -123,16 +123,22 @@ def test_what_cannot_be_learnt_from_is_left_out_and_counted(
     assert "left out, silent: 2 (silent.wav, quiet.wav...)" in capsys.readouterr().out
 
 
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "SHARD", 16)
+
+
+@pytest.mark.usefixtures("small_shards")
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    table = write_manifest(tmp_path / "corpus", 2 * dataset.SHARD + 10, seconds=0.4)
+    table = write_manifest(tmp_path / "corpus", 40, seconds=0.4)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     prepare.main([str(table), "-o", str(whole)])
 
     # the process kills itself, as rudely as can be, in the middle of the second shard
     dying = (
         "import os, signal; from whisper_asr import prepare; from zoo.speech import dataset;"
-        "clean, count = dataset.clean, iter(range(9999));"
-        f"dataset.clean = lambda *a: (next(count) < {dataset.SHARD + 50} or "
+        "dataset.SHARD, clean, count = 16, dataset.clean, iter(range(99));"
+        "dataset.clean = lambda *a: (next(count) < 20 or "
         "os.kill(os.getpid(), signal.SIGKILL)) and clean(*a); prepare.main()"
     )
     done = subprocess.run([sys.executable, "-c", dying, str(table), "-o", str(killed)])
@@ -147,8 +153,9 @@ def same(one: Dataset, other: Dataset) -> bool:
     return one.features == other.features and one.to_list() == other.to_list()
 
 
+@pytest.mark.usefixtures("small_shards")
 def test_several_processes_give_the_same(tmp_path: Path) -> None:
-    table = write_manifest(tmp_path / "corpus", dataset.SHARD + 10, seconds=0.4)
+    table = write_manifest(tmp_path / "corpus", 40, seconds=0.4)
     for name in ("1", "2"):
         options = ["--jobs", name, "--keep", "speaker"]
         prepare.main([str(table), "-o", str(tmp_path / name), *options])

@@ -36,6 +36,7 @@ class Mixture:
         silence: share with noise or nothing in it, to which `<|nospeech|>` is the answer.
         prompt: share with earlier text before it.
         noise: share with noise added, at 0 to 30 dB.
+        margin: seconds of silence before and after, at most.
         seed: of every choice.
     """
 
@@ -46,6 +47,7 @@ class Mixture:
     silence: float = 0.0
     prompt: float = 0.0
     noise: float = 0.0
+    margin: float = 0.0
     seed: int = 1
 
 
@@ -95,8 +97,7 @@ class Examples:
             if rng.random() < mix.join:
                 most = int(rng.integers(2, 2 + math.ceil(mix.window / 4)))
             parts: list[tuple[int, float]] = []
-            around = 0.6 if most > 1 or mix.timestamps > 0 else 0.0  # seconds, at most
-            end = time = float(rng.uniform(0, around))
+            end = time = float(rng.uniform(0, mix.margin))
             while waiting and len(parts) < most:
                 length = float(self.durations[waiting[-1]])
                 if parts and time + length > mix.window:
@@ -105,17 +106,18 @@ class Examples:
                 parts.append((waiting.pop(), time))
                 end = time + length
                 time = end + float(rng.uniform(0.2, 1.5))
-            plan.append((parts, min(end + float(rng.uniform(0, around)), mix.window)))
+            plan.append((parts, min(end + float(rng.uniform(0, mix.margin)), mix.window)))
         for _ in range(round(len(plan) * mix.silence)):
             plan.append(([], float(rng.uniform(1, mix.window))))
         return plan
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels`, `text_ids`, `blank`.
+        """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels`, `segments`, `blank`.
 
-        `blank` says how the rest of a window is filled: with the features of silence, as
-        Transformers does it, or with zeros in their place, as openai-whisper's `transcribe` and
-        faster-whisper do it. A model must have seen both.
+        A segment is start and end in seconds, and text tokens. `blank` says how the rest of a
+        window is filled: with the features of silence, as Transformers does it, or with zeros in
+        their place, as openai-whisper's `transcribe` and faster-whisper do it. A model must have
+        seen both.
         """
         parts, seconds = self.plan[index]
         rng = np.random.default_rng([self.mixture.seed, self.epoch, index])
@@ -130,13 +132,12 @@ class Examples:
         if not parts or rng.random() < self.mixture.noise:
             wave = self._noisy(wave, rng)
         inputs, labels = self._tokens(segments, rng)
-        text_ids = [token for _, _, ids in segments for token in ids]
         return {
             "wave": wave,
             "blank": bool(rng.random() < 0.5),
             "decoder_input_ids": inputs,
             "labels": labels,
-            "text_ids": text_ids,
+            "segments": segments,
         }
 
     def _noisy(self, wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -198,7 +199,8 @@ class Collator:
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Returns `input_features` (batch, mels, frames), `decoder_input_ids` and `labels`
-        (batch, tokens), and for the CTC loss `text_ids` (batch, tokens)."""
+        (batch, tokens), and for the CTC loss `text_ids` (batch, tokens) and `frame_ids`
+        (batch, frames / 2), a linear alignment."""
         waves = [example["wave"] for example in examples]
         seconds = self.seconds or math.ceil(max(len(wave) for wave in waves) / RATE)
         made = self.extractor(
@@ -213,11 +215,26 @@ class Collator:
             "labels": _pad([e["labels"] for e in examples], IGNORED),
         }
         if self.compact:
-            known = self.compact
+            texts = [[i for _, _, ids in e["segments"] for i in ids] for e in examples]
             batch["text_ids"] = _pad(
-                [[known[i] for i in e["text_ids"] if i in known] for e in examples], IGNORED
+                [[self.compact[i] for i in ids if i in self.compact] for ids in texts], IGNORED
+            )
+            frames = made.input_features.shape[-1] // 2
+            batch["frame_ids"] = _pad(
+                [self._align(e["segments"], frames) for e in examples], len(self.compact)
             )
         return batch
+
+    def _align(self, segments: list[tuple[float, float, list[int]]], frames: int) -> list[int]:
+        """What is said in each of the encoder's frames (20 ms), as if all tokens lasted as long."""
+        assert self.compact is not None
+        said = [len(self.compact)] * frames
+        for start, end, ids in segments:
+            known = [self.compact[i] for i in ids if i in self.compact]
+            first, last = round(start / TICK), min(frames, round(end / TICK))
+            for frame in range(first, last if known else first):
+                said[frame] = known[(frame - first) * len(known) // max(1, last - first)]
+        return said
 
 
 def _pad(rows: list[list[int]], value: int) -> Any:

@@ -15,7 +15,7 @@ from zoo.errors import CheckpointError
 if TYPE_CHECKING:
     import argparse
 
-ONLY_TRAINED = ("ctc_head.", "proj_out.")  # not written: for training only, tied to the embedding
+CTC_HEAD = "ctc_head.safetensors"  # beside the published files, for the next phase of training
 
 
 def new_config(args: "argparse.Namespace") -> WhisperConfig:
@@ -31,7 +31,7 @@ def new_config(args: "argparse.Namespace") -> WhisperConfig:
         encoder_ffn_dim=4 * args.width,
         decoder_ffn_dim=4 * args.width,
         dropout=args.dropout,
-        init_std=0.05,  # 0.02, the default, drowns the sound in the positions
+        init_std=0.05,
         bos_token_id=50257,
         eos_token_id=50257,
         pad_token_id=50257,
@@ -73,6 +73,7 @@ def open_model(
     if directory is None:
         assert config is not None
         model = TrainedWhisper(config, **losses)
+        model.initialize()
         model.generation_config = vocabulary.generation_config()
         return model
     try:
@@ -84,6 +85,12 @@ def open_model(
             f"'{directory}' is no Whisper checkpoint in safetensors; "
             "convert another format with Transformers first."
         ) from error
+    if (directory / CTC_HEAD).is_file():
+        from safetensors.torch import load_file
+
+        head = load_file(directory / CTC_HEAD)
+        if head["weight"].shape == loaded.ctc_head.weight.shape:  # of the same training texts
+            loaded.ctc_head.load_state_dict(head)
     return loaded
 
 
@@ -107,7 +114,7 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
     weights = {
         name.replace(".base_layer.", "."): value.detach().to(getattr(torch, dtype)).cpu()
         for name, value in plain.state_dict().items()
-        if "lora_" not in name and not name.startswith(ONLY_TRAINED)
+        if "lora_" not in name and not name.startswith(("ctc_head.", "proj_out."))
     }
     if hasattr(model, "merge_adapter"):
         model.unmerge_adapter()
@@ -119,6 +126,8 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
         part / "model.safetensors",
         metadata={"format": "pt"},
     )
+    if plain.ctc_weight:
+        save_file(plain.ctc_head.state_dict(), part / CTC_HEAD)
     config = {**plain.config.to_dict(), "max_source_positions": plain.positions, "dtype": dtype}
     config["architectures"] = ["WhisperForConditionalGeneration"]
     WhisperConfig.from_dict(config).save_pretrained(part)

@@ -10,6 +10,8 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from whisper_asr.training.examples import IGNORED
 
+FLAT_WEIGHT = 30.0  # of the linear alignment's loss against CTC's, which is large at first
+
 
 class TrainedWhisper(WhisperForConditionalGeneration):
     """Whisper that takes windows of any length and may have a CTC head.
@@ -38,11 +40,33 @@ class TrainedWhisper(WhisperForConditionalGeneration):
         self.ctc_weight = ctc_weight
         self.ctc_head = nn.Linear(config.d_model, len(text_tokens or []) + 1)
         self.positions = config.max_source_positions
+        self.flat_start = False
         kept = [*(text_tokens or []), *range(config.eos_token_id, config.vocab_size)]
-        columns = torch.full((config.vocab_size,), -1)
-        columns[kept] = torch.arange(len(kept))
-        self.kept = torch.tensor(kept) if narrow else None
+        cpu = torch.device("cpu")  # a checkpoint is loaded over a model on no device
+        columns = torch.full((config.vocab_size,), -1, device=cpu)
+        columns[kept] = torch.arange(len(kept), device=cpu)
+        self.kept = torch.tensor(kept, device=cpu) if narrow else None
         self.columns = columns
+
+    def initialize(self) -> None:
+        """Gives a small model a good start, where there is no checkpoint to start from.
+
+        The encoder's attention begins as looking at what is near, since sinusoids are most like
+        those beside them (Trockman and Kolter 2023, "Mimetic Initialization of Self-Attention
+        Layers"); its convolutions are large enough for the positions not to drown the sound. The
+        decoder's attention to the encoder begins along the diagonal: five tokens a second.
+        """
+        encoder, decoder = self.model.encoder, self.model.decoder
+        with torch.no_grad():
+            for convolution in (encoder.conv1, encoder.conv2):
+                nn.init.normal_(convolution.weight, std=0.12)
+            near = [layer.self_attn for layer in encoder.layers]
+            for attention in near + [layer.encoder_attn for layer in decoder.layers]:
+                for projection in (attention.q_proj, attention.k_proj):
+                    projection.weight += 1.1 * torch.eye(len(projection.weight))
+            places = 10 * torch.arange(len(decoder.embed_positions.weight)) - 20
+            places = places.clamp(0, self.positions - 1)
+            decoder.embed_positions.weight.copy_(0.1 * encoder.embed_positions.weight[places])
 
     def set_window(self, frames: int) -> None:
         """Makes the encoder take spectrograms of so many frames (10 ms each)."""
@@ -55,6 +79,7 @@ class TrainedWhisper(WhisperForConditionalGeneration):
         input_features: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         text_ids: torch.Tensor | None = None,
+        frame_ids: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -64,26 +89,37 @@ class TrainedWhisper(WhisperForConditionalGeneration):
             input_features: (batch, mels, frames).
             labels: (batch, tokens), what follows each of `decoder_input_ids`, or -100.
             text_ids: (batch, tokens) of the CTC head, padded with -100.
+            frame_ids: (batch, frames / 2) of the CTC head, a linear alignment.
             num_items_in_batch: labels in all batches of the step, which the sum is divided by.
         """
         if labels is None:
             return super().forward(input_features=input_features, **kwargs)
         assert input_features is not None
         self.set_window(input_features.shape[-1])
-        output = self.model(input_features, use_cache=False, **kwargs)
+        count = num_items_in_batch or (labels != IGNORED).sum()
+        if self.ctc_weight == 1:
+            encoded, loss = self.model.encoder(input_features).last_hidden_state, 0.0
+        else:
+            output = self.model(input_features, use_cache=False, **kwargs)
+            encoded = output.encoder_last_hidden_state
+            loss = (1 - self.ctc_weight) * self._decoder_loss(output.last_hidden_state, labels)
+        if self.ctc_weight and text_ids is not None:
+            loss = loss + self.ctc_weight * self._ctc(encoded, text_ids)
+        if self.flat_start and frame_ids is not None:
+            scores = self.ctc_head(encoded).float()
+            said = functional.cross_entropy(scores.flatten(0, 1), frame_ids.flatten())
+            loss = loss + FLAT_WEIGHT * said * (labels != IGNORED).sum()
+        return Seq2SeqLMOutput(loss=loss / count)
+
+    def _decoder_loss(self, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The cross entropy of the tokens to predict, summed."""
         counted = labels != IGNORED
-        hidden, wanted = output.last_hidden_state[counted], labels[counted]
-        weight = self.proj_out.weight
+        wanted, weight = labels[counted], self.proj_out.weight
         if self.kept is not None and self.training:
             weight = weight[self.kept.to(weight.device)]
             wanted = self.columns.to(wanted.device)[wanted]
-        loss = functional.cross_entropy(
-            functional.linear(hidden, weight).float(), wanted, reduction="sum"
-        )
-        if self.ctc_weight and text_ids is not None:
-            ctc = self._ctc(output.encoder_last_hidden_state, text_ids)
-            loss = (1 - self.ctc_weight) * loss + self.ctc_weight * ctc
-        return Seq2SeqLMOutput(loss=loss / (num_items_in_batch or counted.sum()))
+        scores = functional.linear(hidden[counted], weight).float()
+        return functional.cross_entropy(scores, wanted, reduction="sum")
 
     def _ctc(self, encoded: torch.Tensor, text_ids: torch.Tensor) -> torch.Tensor:
         """The CTC loss, summed; the last output of the head is the blank."""

@@ -6,6 +6,7 @@ What counts as a mistake is a choice, and it moves the error rate by several poi
 
 import re
 import unicodedata
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,7 +72,10 @@ def _spell_numbers(text: str) -> str:
 
     if not re.search(r"\d", text):
         return text
-    spelt: str = cn2an.transform(text, "an2cn")
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a number of more than 16 digits stays as it is
+        spelt: str = cn2an.transform(text, "an2cn")
     return spelt
 
 

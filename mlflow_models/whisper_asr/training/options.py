@@ -66,6 +66,9 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
     method.add_argument("--prompt", type=float, default=0.0, help="share with a prompt")
     method.add_argument("--noise", type=float, default=0.0, help="share with noise, 0 to 30 dB")
     method.add_argument(
+        "--margin", type=float, default=0.0, help="seconds of silence around, at most"
+    )
+    method.add_argument(
         "--spec-augment",
         action="store_true",
         help="mask stretches of time and frequency (Park et al. 2019)",
@@ -74,7 +77,16 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
         "--ctc-weight",
         type=float,
         default=0.0,
-        help="share of a CTC loss on the encoder, for a model from scratch",
+        help="share of a CTC loss on the encoder, for a model from scratch; 1 trains the "
+        "encoder only",
+    )
+    method.add_argument(
+        "--flat-start",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="first steps in which the encoder also learns from a linear alignment, which "
+        "spares it the plateau that CTC begins with",
     )
     method.add_argument(
         "--narrow-softmax",

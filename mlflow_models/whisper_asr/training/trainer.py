@@ -34,10 +34,16 @@ def plain(model: Any) -> Any:
 
 class WhisperTrainer(Seq2SeqTrainer):
     """The trainer; `losses` has the parts of the step's loss, `transcripts` the last evaluation's
-    pairs of reference and hypothesis."""
+    pairs of reference and hypothesis.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        flat_steps: as long as this the encoder also learns from a linear alignment, as recognizers
+            of the hidden Markov kind begin ("flat start").
+    """
+
+    def __init__(self, *args: Any, flat_steps: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, compute_metrics=self.score, **kwargs)
+        self.flat_steps = flat_steps
         self.losses: list[float] = []
         self.transcripts: list[tuple[str, str]] = []
 
@@ -47,7 +53,10 @@ class WhisperTrainer(Seq2SeqTrainer):
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Takes one step of gradient accumulation, and notes its part of the loss."""
+        model = plain(self.accelerator.unwrap_model(self.model))
+        model.flat_start = self.state.global_step < self.flat_steps
         loss: torch.Tensor = super().training_step(*args, **kwargs)
+        model.flat_start = False
         self.losses.append(loss.item())
         return loss
 
@@ -56,7 +65,7 @@ class WhisperTrainer(Seq2SeqTrainer):
     ) -> Any:
         """Generates, at the window of the batch."""
         plain(self.accelerator.unwrap_model(model)).set_window(inputs["input_features"].shape[-1])
-        inputs.pop("text_ids", None)
+        inputs = {k: v for k, v in inputs.items() if k not in ("text_ids", "frame_ids")}
         return super().prediction_step(model, inputs, prediction_loss_only, *rest, **kw)
 
     def score(self, prediction: Any) -> dict[str, float]:

@@ -223,7 +223,9 @@ def _run(
         for job in jobs:
             yield job, write_shard(job, text, limits)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["datasets", __name__])  # imported once, not once a process
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting: list[tuple[Job, Future[Report]]] = []
         for job in jobs:
             waiting.append((job, pool.submit(write_shard, job, text, limits)))
