@@ -87,6 +87,7 @@ class Transcriber(ABC):
             if len(waiting) == self.threads:  # the next one waits its turn among other requests'
                 waiting.popleft().result()
             runner.stop_if_cancelled()
+            runner.queued(1)
             waiting.append(self._pool.submit(self._decode, batch, options))
         for future in waiting:
             future.result()
@@ -103,6 +104,7 @@ class Transcriber(ABC):
                 yield recording, window
 
     def _decode(self, batch: "list[tuple[_Recording, Window]]", options: Options) -> None:
+        runner.queued(-1)
         start = time.perf_counter()
         windows = [window for _, window in batch]
         found = self.decode(windows, str(batch[0][0].language), options)
@@ -110,7 +112,7 @@ class Transcriber(ABC):
             recording.segments[window.spans[0]] = segments
             if len(recording.segments) > 1:
                 log.info("Transcribed up to %.0f s.", window.spans[-1][1] / SAMPLE_RATE)
-        runner.observe(len(batch), time.perf_counter() - start)
+        runner.computed(len(batch), time.perf_counter() - start)
 
     def _in_sequence(self, recording: "_Recording", options: Options) -> None:
         pieces = []
@@ -128,7 +130,7 @@ class Transcriber(ABC):
             recording.segments[place, place] = [one]
             log.info("Transcribed up to %.0f s of %.0f s.", one.end, recording.seconds)
             runner.stop_if_cancelled()
-        runner.observe(1, time.perf_counter() - start)
+        runner.computed(1, time.perf_counter() - start)
 
 
 def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:

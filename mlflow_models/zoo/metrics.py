@@ -17,15 +17,25 @@ engine_seconds = Counter("theresa_engine_seconds", "Seconds that the engine work
 in_flight = Gauge(
     "theresa_requests_in_flight", "Predictions queued or running.", multiprocess_mode="livesum"
 )
+queue_depth = Gauge(
+    "theresa_queue_depth", "Batches that wait for the engine.", multiprocess_mode="livesum"
+)
 model_info = Gauge(
     "theresa_model", "The model that is served.", ["name", "version"], multiprocess_mode="max"
 )
 
 
-def observe_batch(items: int, seconds: float) -> None:
-    """Counts one batch of the engine; `zoo.runner` calls it."""
-    batch_size.observe(items)
-    engine_seconds.inc(seconds)
+class EngineMetrics:
+    """Counts what the engine does, for `zoo.runner`."""
+
+    def queued(self, change: int) -> None:
+        """So many batches more, or less, wait for the engine."""
+        queue_depth.inc(change)
+
+    def computed(self, items: int, seconds: float) -> None:
+        """A batch is done."""
+        batch_size.observe(items)
+        engine_seconds.inc(seconds)
 
 
 def render() -> bytes:

@@ -44,9 +44,7 @@ def read_files(table: Any, column: str) -> list[bytes | BadRow]:
 
     A file is given as bytes, or as text in base64.
     """
-    return [
-        _read_file(row, column, value) for row, value in enumerate(read_column(table, column))
-    ]
+    return [_read_file(row, column, value) for row, value in enumerate(read_column(table, column))]
 
 
 def _read_file(row: int, column: str, value: Any) -> bytes | BadRow:

@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from zoo.errors import Cancelled
 
@@ -23,8 +23,18 @@ Result = TypeVar("Result")
 # Set where nobody waits for the answer any more: what is left of the request isn't computed.
 cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
 
-# Called after every batch with its number of items and its seconds; the server counts them.
-observers: list[Callable[[int, float], None]] = []
+
+class Observer(Protocol):
+    """Is told what an engine does; the server's metrics are one."""
+
+    def queued(self, change: int) -> None:
+        """So many batches more, or less, wait for the engine."""
+
+    def computed(self, items: int, seconds: float) -> None:
+        """A batch is done."""
+
+
+observers: list[Observer] = []
 
 
 def stop_if_cancelled() -> None:
@@ -34,10 +44,16 @@ def stop_if_cancelled() -> None:
         raise Cancelled("The request was cancelled.")
 
 
-def observe(items: int, seconds: float) -> None:
-    """Tells the observers of a batch."""
+def queued(change: int) -> None:
+    """Tells the observers that batches wait for the engine, or no longer do."""
     for observer in observers:
-        observer(items, seconds)
+        observer.queued(change)
+
+
+def computed(items: int, seconds: float) -> None:
+    """Tells the observers of a batch that is done."""
+    for observer in observers:
+        observer.computed(items, seconds)
 
 
 class _Request(Generic[Item, Result]):
@@ -55,6 +71,7 @@ class _Request(Generic[Item, Result]):
         if self.cancellation is not None and self.cancellation.is_set():
             for index in (index for batch in self.batches for index in batch):
                 self.results[index] = Cancelled("The request was cancelled.")
+            queued(-len(self.batches))
             self.batches.clear()
 
 
@@ -90,6 +107,7 @@ class Runner(Generic[Item, Result]):
         if not items:
             return []
         request: _Request[Item, Result] = _Request(items, self._batches(items))
+        queued(len(request.batches))
         with self._wake:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -119,6 +137,7 @@ class Runner(Generic[Item, Result]):
                 request = self._queue.popleft()
             request.cancel_if_asked()
             if request.batches:
+                queued(-1)
                 self._step(request, request.batches.popleft())
             if request.batches:
                 with self._wake:
@@ -142,7 +161,7 @@ class Runner(Generic[Item, Result]):
         else:
             for index, result in answers:
                 request.results[index] = result
-            observe(len(batch), time.perf_counter() - start)
+            computed(len(batch), time.perf_counter() - start)
 
 
 _runners: "weakref.WeakSet[Runner[Any, Any]]" = weakref.WeakSet()

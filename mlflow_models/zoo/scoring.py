@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server  # type: ignore[attr-defined]
 from mlflow.types import ColSpec, DataType, ParamSpec, Schema
 
-from zoo import metrics
+from zoo import metrics, runner
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
 
 FORMS = "'dataframe_split', 'dataframe_records', 'instances' or 'inputs'"
@@ -99,6 +99,7 @@ class Scorer:
             raise BadInput("A column's name occurs twice.")
         for name, value in (params or {}).items():
             self._check(name, value)
+        runner.stop_if_cancelled()
         metrics.rows.observe(len(table))
         try:
             return self._model.predict(table, params=params)

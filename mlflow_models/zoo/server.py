@@ -64,8 +64,7 @@ class Server:
     async def start(self) -> None:
         """Answers the sample; runs in the worker, after any fork. Until then it isn't ready."""
         self._pool = ThreadPoolExecutor(self.settings.max_requests, "request")
-        if metrics.observe_batch not in runner.observers:
-            runner.observers.append(metrics.observe_batch)
+        runner.observers[:] = [metrics.EngineMetrics()]
         metrics.model_info.labels(*self._about).set(1)
         await self._run(self.sample, "application/json", {}, threading.Event())
         self._ready = True

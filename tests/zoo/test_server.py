@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import shutil
 import signal
@@ -19,9 +20,10 @@ import pytest
 import requests
 
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
-from zoo.launch import gunicorn_arguments
+from zoo.launch import command, gunicorn_arguments
 from zoo.packaging import ROOT
 from zoo.serving import serve
+from zoo.settings import Settings
 
 CITY = [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
 
@@ -154,6 +156,18 @@ def test_metrics_count_over_all_workers(zoo_url: str) -> None:
     assert 'theresa_requests_total{path="/invocations",status="200"}' in text
     assert 'theresa_model{name="hanlp_ner"' in text
     assert metric(zoo_url, "theresa_requests_in_flight") == 0
+    assert metric(zoo_url, "theresa_queue_depth") == 0
+
+
+def test_workers_share_a_model_only_where_its_engine_survives_a_fork(
+    ner_model: Path, whisper_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_MODELS_WORKERS", raising=False)
+    shared, alone = (command(Settings(), model) for model in (ner_model, whisper_model))
+    assert "--preload" in shared
+    assert shared[shared.index("--workers") + 1] == str(os.cpu_count())
+    assert "--preload" not in alone
+    assert alone[alone.index("--workers") + 1] == "1"
 
 
 def test_what_takes_too_long_or_comes_too_often_is_told_so(ner_model: Path) -> None:
