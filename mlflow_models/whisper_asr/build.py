@@ -96,7 +96,12 @@ def main() -> None:
         default="ctranslate2",
         help="ctranslate2 (default), or openai: openai-whisper itself, the slow reference",
     )
+    parser.add_argument(
+        "--gpu", action="store_true", help="pack cuBLAS as well (0.6 GB), for GPU hosts"
+    )
     args = parser.parse_args()
+    if args.gpu and args.engine == "openai":
+        parser.error("--engine openai brings torch, which has CUDA with it; leave out --gpu")
 
     from whisper_asr.convert import convert, fetch
 
@@ -105,7 +110,7 @@ def main() -> None:
         print(f"Converting {args.checkpoint} ...", flush=True)
         convert(checkpoint, args.checkpoint, Path(work), args.precision, args.engine)
         about = {key: getattr(args, key) for key in ("checkpoint", "precision", "engine")}
-        openai = args.engine == "openai"
+        kind = "-openai" if args.engine == "openai" else "-gpu" if args.gpu else ""
         packaging.publish(
             FOLDER,
             CODE,
@@ -114,7 +119,7 @@ def main() -> None:
             about,
             checkpoints.fingerprint(checkpoint),
             args,
-            FOLDER / ("requirements-openai.txt" if openai else "requirements.txt"),
+            FOLDER / f"requirements{kind}.txt",
             fork_safe=False,
         )
 

@@ -7,6 +7,7 @@ weights.
 """
 
 import ctypes
+import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ class Recognizer(Transcriber):
         cores = len(os.sched_getaffinity(0))
         if self.device == "cpu":
             keep_memory()
+        else:
+            load_cublas()
         super().__init__(threads or (1 if self.device == "cuda" else max(1, cores // each)))
         self.model = WhisperModel(
             str(directory),
@@ -132,6 +135,16 @@ def keep_memory() -> None:
         return
     for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, GIB), (M_TRIM_THRESHOLD, GIB)):
         mallopt(option, value)
+
+
+def load_cublas() -> None:
+    """Loads cuBLAS from its Python package, where CTranslate2 wouldn't look for it."""
+    found = importlib.util.find_spec("nvidia")
+    for place in found.submodule_search_locations or () if found else ():
+        for name in ("libcublasLt.so.12", "libcublas.so.12"):  # the second needs the first
+            library = Path(place) / "cublas" / "lib" / name
+            if library.is_file():
+                ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
 
 
 class Decoder:

@@ -5,21 +5,25 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow.pyfunc import load_model
+from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
 from zoo.packaging import ROOT
 
 ASK = """
-import json, urllib.request
-body = json.dumps({"dataframe_split": {"columns": ["text"], "data": [["我爱中国"]]}}).encode()
+import urllib.request
+body = open("/opt/ml/model/serving_input_example.json", "rb").read()
 request = urllib.request.Request(
     "http://127.0.0.1:8080/invocations", body, {"Content-Type": "application/json"}
 )
 print(urllib.request.urlopen(request, timeout=30).read().decode())
 """
-CITY = {"text": "中国", "type": "LOCATION", "start": 2, "end": 4}
+MODELS = {"hanlp_ner": "ner_model", "whisper_asr": "whisper_model"}  # and their fixtures
 
 
 def docker(*arguments: str) -> str:
@@ -38,25 +42,40 @@ def has_engine() -> bool:
 pytestmark = pytest.mark.skipif(not has_engine(), reason="no Docker engine is running")
 
 
-@pytest.fixture(scope="module")
-def images(ner_model: Path) -> Iterator[str]:
-    """Builds MLflow's stock image (`:stock`) and ours (`:test`) by the Makefile's commands."""
-    make = ["make", "image", f"SAVED={ner_model}", "MODEL=test_ner", "VERSION=test"]
+@dataclass
+class Images:
+    """A saved model, its images `:stock` (MLflow's) and `:test` (ours), and what it answers."""
+
+    model: Path
+    name: str
+    answer: Any
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def images(request: pytest.FixtureRequest) -> Iterator[Images]:
+    """Builds both images by the Makefile's commands."""
+    model: Path = request.getfixturevalue(MODELS[request.param])
+    make = ["make", "image", f"SAVED={model}", f"MODEL=test_{request.param}", "VERSION=test"]
     done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    yield "theresa/test_ner"
-    docker("rmi", "theresa/test_ner:test", "theresa/test_ner:stock")
+    name = f"theresa/test_{request.param}"
+    sent = infer_and_parse_data(
+        json.loads((model / "serving_input_example.json").read_text()),
+        schema=(loaded := load_model(str(model))).metadata.get_input_schema(),
+    )
+    yield Images(model, name, loaded.predict(sent))
+    docker("rmi", f"{name}:test", f"{name}:stock")
 
 
-def answers_within(container: str, seconds: float) -> None:
-    """Asks in the container until it answers as it should."""
+def answers_within(container: str, seconds: float, answer: Any) -> None:
+    """Asks in the container until it answers as the loaded model does."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done = subprocess.run(
             ["docker", "exec", container, "python3", "-c", ASK], capture_output=True, text=True
         )
         if done.returncode == 0:
-            assert json.loads(done.stdout) == {"predictions": [{"entities": [CITY]}]}
+            assert json.loads(done.stdout) == {"predictions": answer}
             return
     raise AssertionError(docker("logs", container))
 
@@ -65,16 +84,16 @@ CAREFUL = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "
 
 
 @pytest.mark.parametrize("kind", ["careful", "as its users run it", "stock"])
-def test_it_answers(images: str, ner_model: Path, kind: str) -> None:
-    users = ["--memory=4000m", "-v", f"{ner_model}:/opt/ml/model"]
+def test_it_answers(images: Images, kind: str) -> None:
+    users = ["--memory=4000m", "-v", f"{images.model}:/opt/ml/model"]
     users += ["-e", f"PYTHONPATH=/opt/ml/model:{os.environ.get('PYTHONPATH', '')}"]
     users += ["-e", "GUNICORN_CMD_ARGS=--timeout 60 -k gevent --workers=1"]
     options = CAREFUL if kind == "careful" else users
-    ner_model.chmod(0o755)
+    images.model.chmod(0o755)
     tag = "stock" if kind == "stock" else "test"
-    container = docker("run", "--detach", *options, f"{images}:{tag}")
+    container = docker("run", "--detach", *options, f"{images.name}:{tag}")
     try:
-        answers_within(container, 120)
+        answers_within(container, 120, images.answer)
         if kind == "careful":
             assert docker("exec", container, "id", "-u") == "65534"
         if kind == "as its users run it":
@@ -85,10 +104,10 @@ def test_it_answers(images: str, ner_model: Path, kind: str) -> None:
         docker("rm", "--force", container)
 
 
-def test_it_stops_by_itself_when_told(images: str) -> None:
-    container = docker("run", "--detach", *CAREFUL, f"{images}:test")
+def test_it_stops_by_itself_when_told(images: Images) -> None:
+    container = docker("run", "--detach", *CAREFUL, f"{images.name}:test")
     try:
-        answers_within(container, 120)
+        answers_within(container, 120, images.answer)
         docker("stop", "--time", "60", container)
         assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
         logs = subprocess.getoutput(f"docker logs {container}")
