@@ -12,8 +12,7 @@ from zoo.server import Observed
 
 # One JSON line per request comes from the app; gunicorn's own log says when workers come and go.
 logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-for name in ("theresa.access", "theresa.server"):
-    logging.getLogger(name).setLevel(logging.INFO)
+logging.getLogger("theresa").setLevel(logging.INFO)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -15,6 +15,7 @@ import requests
 from tests.zoo.sounds import BAD, encoded, muxed, silence, tone, with_header
 from zoo.audio import SAMPLE_RATE, decode
 from zoo.packaging import ROOT
+from zoo.serving import serve
 
 FOLDER = ROOT / "mlflow_models" / "whisper_asr"
 FILES = {path.stem: path.read_bytes() for path in sorted((FOLDER / "samples").glob("*.flac"))}
@@ -239,6 +240,15 @@ def test_a_bad_row_is_reported_beside_the_good_ones(whisper_url: str) -> None:
     assert first["text"] == last["text"]
     assert bad["text"] is None
     assert bad["error"] == "Row 1, column 'audio': is not audio that can be decoded."
+
+
+def test_what_takes_too_long_is_given_up(whisper_model: Path) -> None:
+    limits = {"THERESA_REQUEST_SECONDS": "1", "THERESA_MAX_REQUESTS": "1"}
+    with serve(whisper_model, limits) as url:
+        response = post(url, [silence(hours=6)])
+        assert response.status_code == 504
+        assert "took longer than 1 s" in response.json()["message"]
+        assert transcribe(url, [BANK], beam_size=1)[0]["text"]
 
 
 def test_serving_needs_no_torch(whisper_model: Path) -> None:
