@@ -139,11 +139,11 @@ def train(args: argparse.Namespace, tracked: bool) -> None:
     if checkpoint:
         print(f"resumes from {checkpoint}", flush=True)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    metrics = trainer.evaluate()
+    scores = [logs["eval_cer"] for logs in trainer.state.log_history if "eval_cer" in logs]
     if trainer.is_world_process_zero():
         records.export(args.output / "last")
-        print(f"{args.output / 'last'}: CER {metrics['eval_cer']:.2f}; "
-              f"{args.output / 'best'}: {trainer.state.best_metric:.2f}")  # fmt: skip
+        print(f"{args.output / 'last'}: CER {scores[-1]:.2f}; "
+              f"{args.output / 'best'}: {min(scores):.2f}")  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -154,6 +154,9 @@ def main(argv: list[str] | None = None) -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}
     earlier = open_run(args.output, settings)
+    if earlier and (args.output / "last").is_dir():
+        print(f"'{args.output}' is finished; choose a new --output for another run.")
+        return
     if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
         save_run(args.output, settings, earlier.get("run_id", ""))
         train(args, tracked=False)

@@ -158,7 +158,7 @@ def test_the_ctc_head_gets_texts_and_a_linear_alignment(
         covered = 0
         for (start, end, _), ids in zip(example["segments"], texts, strict=True):
             said = frames[round(start * 50) : round(end * 50)]
-            assert said == sorted(said, key=lambda i, ids=ids: ids.index(i))
+            assert said == sorted(said, key=ids.index)
             assert set(said) == set(ids)
             covered += len(said)
         assert frames.count(blank) == 400 - covered

@@ -94,6 +94,15 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     assert files == {"predictions.tsv", "steps.csv"}
 
 
+def test_a_finished_run_is_left_alone(
+    tiny: list[str], whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = losses(whole)
+    finetune.main([*tiny, "--output", str(whole), "--tracking-uri", ""])
+    assert "is finished" in capsys.readouterr().out
+    assert losses(whole) == before
+
+
 def test_the_checkpoint_is_in_the_published_format(whole: Path) -> None:
     from transformers import AutoProcessor, WhisperForConditionalGeneration
 

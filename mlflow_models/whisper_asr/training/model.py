@@ -98,7 +98,8 @@ class TrainedWhisper(WhisperForConditionalGeneration):
         self.set_window(input_features.shape[-1])
         count = num_items_in_batch or (labels != IGNORED).sum()
         if self.ctc_weight == 1:
-            encoded, loss = self.model.encoder(input_features).last_hidden_state, 0.0
+            encoded = self.model.encoder(input_features).last_hidden_state
+            loss = encoded.new_zeros(())
         else:
             output = self.model(input_features, use_cache=False, **kwargs)
             encoded = output.encoder_last_hidden_state
