@@ -32,6 +32,8 @@ def fetch(name: str) -> Path:
     """
     import whisper
 
+    if name.startswith(("/", "./", "../", "~")) or name.endswith(".pt"):
+        raise CheckpointError(f"There is no file or directory '{name}'.")
     try:
         if name in whisper._MODELS:
             cache = Path.home() / ".cache" / "whisper"
@@ -70,6 +72,9 @@ def convert(checkpoint: Path, name: str, output: Path, precision: str, engine: s
     if engine == OPENAI:
         _for_openai(checkpoint, kind, output)
     elif kind == CTRANSLATE2:
+        words = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+        if len(words.get("lang_ids") or ()) < min(vocabulary.LANGUAGES.values()):
+            raise CheckpointError(f"'{checkpoint}' knows English only; take the multilingual one.")
         names = ["model.bin", "config.json", TOKENIZER]
         names += [path.name for path in checkpoint.glob("vocabulary.*")]
         names += [path.name for path in checkpoint.glob(PREPROCESSOR)]
@@ -159,5 +164,6 @@ def _to_ctranslate2(ready: Path, output: Path, quantization: str) -> None:
         converter.convert(str(output), quantization=quantization, force=True)
     except Exception as error:
         raise CheckpointError(
-            f"The checkpoint can't be converted by CTranslate2: {error}"
+            f"The checkpoint can't be converted ({type(error).__name__}): its weights are "
+            "incomplete, or not safe to load."
         ) from error

@@ -9,6 +9,7 @@ weights.
 import ctypes
 import importlib.util
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,11 +26,15 @@ from whisper_asr.options import Options
 from whisper_asr.text import REPETITIVE, compression_ratio
 from whisper_asr.transcriber import Transcriber, segment
 from whisper_asr.windows import WINDOW, Window
+from zoo import runner
 from zoo.transcript import Segment
 
+log = logging.getLogger("theresa.whisper_asr")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 GIB = 1 << 30
 UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
+SAMPLES = 5  # drawn at a temperature above 0; the likeliest is taken
+MAX_PASSES = 30  # over one window; a trained model needs one or two
 FIRST_TIMESTAMP = 1.0  # seconds: the latest at which a window's first segment may begin
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 COMPUTE = {  # by precision and device
@@ -55,22 +60,24 @@ class Recognizer(Transcriber):
         from ctranslate2 import get_cuda_device_count
 
         about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
-        self.device = "cuda" if get_cuda_device_count() else "cpu"
-        each = int(os.environ.get("OMP_NUM_THREADS", "1"))
-        cores = len(os.sched_getaffinity(0))
+        self.device = "cuda" if get_cuda_device_count() and has_cublas() else "cpu"
+        given = os.environ.get("OMP_NUM_THREADS", "")
+        each = max(1, int(given)) if given.isdigit() else 1
         if self.device == "cpu":
             keep_memory()
-        else:
-            load_cublas()
-        super().__init__(threads or (1 if self.device == "cuda" else max(1, cores // each)))
-        self.model = WhisperModel(
+        usual = 1 if self.device == "cuda" else max(1, runner.cores() // each)
+        super().__init__(threads or usual)
+        self.model = _Model(
             str(directory),
             device=self.device,
             compute_type=COMPUTE[about["precision"], self.device],
             cpu_threads=each,
             num_workers=self.threads,
         )
-        self.languages = tuple(self.model.supported_languages)
+        known = self.model.hf_tokenizer.token_to_id
+        self.languages = tuple(
+            code for code in self.model.supported_languages if known(f"<|{code}|>") is not None
+        )
 
     def count_tokens(self, text: str) -> int:
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
@@ -137,14 +144,37 @@ def keep_memory() -> None:
         mallopt(option, value)
 
 
-def load_cublas() -> None:
-    """Loads cuBLAS from its Python package, where CTranslate2 wouldn't look for it."""
+def has_cublas() -> bool:
+    """Loads cuBLAS from its Python package, where CTranslate2 wouldn't look, or the system's."""
     found = importlib.util.find_spec("nvidia")
-    for place in found.submodule_search_locations or () if found else ():
+    places = [Path(place) for place in found.submodule_search_locations or ()] if found else []
+    packaged = [place / "cublas" / "lib" for place in places if (place / "cublas").is_dir()]
+    try:
         for name in ("libcublasLt.so.12", "libcublas.so.12"):  # the second needs the first
-            library = Path(place) / "cublas" / "lib" / name
-            if library.is_file():
-                ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+            path = next((str(place / name) for place in packaged), name)
+            ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        log.warning("There is a GPU, but no cuBLAS 12 (build.py --gpu packs it): using the CPU.")
+        return False
+    return True
+
+
+class _Model(WhisperModel):
+    """faster-whisper's model, which stops for cancelled requests and never outgrows its context."""
+
+    def encode(self, features: np.ndarray) -> Any:
+        runner.stop_if_cancelled()
+        return super().encode(features)
+
+    def get_prompt(
+        self, tokenizer: Tokenizer, previous_tokens: list[int], *arguments: Any, **options: Any
+    ) -> list[int]:
+        hotwords = options.get("hotwords")
+        taken = len(tokenizer.encode(" " + hotwords.strip())) if hotwords else 0
+        room = Recognizer.max_prompt - taken
+        earlier = previous_tokens[-room:] if room > 0 else []
+        prompt: list[int] = super().get_prompt(tokenizer, earlier, *arguments, **options)
+        return prompt
 
 
 class Decoder:
@@ -206,7 +236,8 @@ class Decoder:
             last = max((word["end"] for piece in pieces for word in piece["words"]), default=0.0)
             if not ended and last * self._model.frames_per_second > start:
                 one.seek = round(last * self._model.frames_per_second)
-        if one.seek <= start:
+        one.passes += 1
+        if one.seek <= start or one.passes == MAX_PASSES:
             one.seek = one.mel.shape[-1]
         for piece in pieces:
             text = self.tokenizer.decode(piece["tokens"])
@@ -221,6 +252,7 @@ class Decoder:
             encoded,
             [self._prompt] * count,
             beam_size=1 if hot else self._options.beam_size,
+            num_hypotheses=SAMPLES if hot else 1,
             sampling_topk=0 if hot else 1,
             sampling_temperature=self._settings.temperatures[0],
             max_length=self._model.max_length,
@@ -268,6 +300,7 @@ class _Progress:
     window: Window
     mel: np.ndarray
     seek: int = 0
+    passes: int = 0
     segments: list[Segment] = field(default_factory=list)
 
     @property
@@ -295,7 +328,7 @@ def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
     """The options in faster-whisper's form, with openai-whisper's values for the rest."""
     return TranscriptionOptions(
         beam_size=options.beam_size,
-        best_of=5,
+        best_of=SAMPLES,
         patience=1,
         length_penalty=1,
         repetition_penalty=1,

@@ -13,7 +13,7 @@ from zoo.errors import BadParameter, BadRow
 from zoo.model import ZooModel
 from zoo.rows import read_files
 
-MAX_BEAMS, MAX_BATCH = 20, 64
+MAX_BEAMS, MAX_BATCH = 20, 16
 PUNCTUATION = {"keep": True, "strip": False}
 
 
@@ -36,6 +36,7 @@ class WhisperModel(ZooModel):
         language = str(params.get("language", "zh")).lower()
         if language != "auto" and language not in self.engine.languages:
             raise BadParameter("language", "is neither 'auto' nor a language code that Whisper has")
+        prompts = self._read_prompts(params)
         return Options(
             language=None if language == "auto" else language,
             task=choice(params, "task", TASKS),
@@ -47,15 +48,23 @@ class WhisperModel(ZooModel):
             script=choice(params, "script", SCRIPTS),
             punctuation=PUNCTUATION[choice(params, "punctuation", tuple(PUNCTUATION))],
             batch_size=count(params, "batch_size", 8, MAX_BATCH),
-            initial_prompt=self._prompt(params, "initial_prompt"),
-            hotwords=self._prompt(params, "hotwords"),
+            initial_prompt=prompts["initial_prompt"],
+            hotwords=prompts["hotwords"],
         )
 
-    def _prompt(self, params: dict[str, Any], name: str) -> str:
-        text = str(params.get(name, "")).strip()
-        if self.engine.count_tokens(text) > self.engine.max_prompt:
-            raise BadParameter(name, f"has more than {self.engine.max_prompt} tokens")
-        return text
+    def _read_prompts(self, params: dict[str, Any]) -> dict[str, str]:
+        """What goes before a window's text; both together must leave room for that."""
+        most, taken, prompts = self.engine.max_prompt, 0, {}
+        for name in ("initial_prompt", "hotwords"):
+            text = prompts[name] = str(params.get(name, "")).strip()
+            if "<|" in text:
+                raise BadParameter(name, "has a special token ('<|') in it")
+            if name == "hotwords" and text and not self.engine.takes_hotwords:
+                raise BadParameter(name, "isn't known to openai-whisper; use 'initial_prompt'")
+            taken += self.engine.count_tokens(text) if text else 0
+            if taken > most:
+                raise BadParameter(name, f"has too much: prompt and hotwords have {most} tokens")
+        return prompts
 
     def read_rows(self, table: pd.DataFrame) -> list[bytes | BadRow]:
         return read_files(table, self.column)

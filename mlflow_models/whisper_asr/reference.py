@@ -1,5 +1,6 @@
 """openai-whisper itself behind the engine's interface: the reference, at the reference's pace."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,6 @@ import numpy as np
 from whisper_asr.options import Options
 from whisper_asr.transcriber import Transcriber, segment
 from whisper_asr.windows import WINDOW, Window
-from zoo.errors import BadParameter
 from zoo.transcript import Segment
 
 
@@ -20,12 +20,15 @@ class Reference(Transcriber):
         directory: What `convert` wrote for this engine.
     """
 
+    takes_hotwords = False
+
     def __init__(self, directory: Path) -> None:
         import torch
         import whisper
         from whisper.tokenizer import LANGUAGES, get_tokenizer
 
         super().__init__(threads=1)
+        self._lock = threading.Lock()  # the model keeps a request's state in itself
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = whisper.load_model(str(directory / "model.pt"), device)
         count = self.model.num_languages
@@ -39,7 +42,8 @@ class Reference(Transcriber):
         from whisper import detect_language, log_mel_spectrogram, pad_or_trim
 
         mel = log_mel_spectrogram(pad_or_trim(sound[:WINDOW]), self.model.dims.n_mels)
-        _, chances = detect_language(self.model, mel.to(self.model.device))
+        with self._lock:
+            _, chances = detect_language(self.model, mel.to(self.model.device))
         return max(chances, key=chances.get)
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
@@ -54,22 +58,21 @@ class Reference(Transcriber):
     def _transcribe(
         self, sound: np.ndarray, language: str, options: Options, prompted: bool
     ) -> Iterator[Segment]:
-        if options.hotwords:
-            raise BadParameter("hotwords", "isn't known to openai-whisper; use 'initial_prompt'")
-        answer = self.model.transcribe(
-            sound,
-            language=language,
-            task=options.task,
-            beam_size=options.beam_size if options.beam_size > 1 else None,
-            best_of=5,
-            temperature=options.temperatures,
-            condition_on_previous_text=prompted,
-            carry_initial_prompt=not prompted,
-            initial_prompt=options.initial_prompt or None,
-            without_timestamps=not options.timestamps,
-            word_timestamps=options.word_timestamps,
-            fp16=self.model.device.type == "cuda",
-        )
+        with self._lock:
+            answer = self.model.transcribe(
+                sound,
+                language=language,
+                task=options.task,
+                beam_size=options.beam_size if options.beam_size > 1 else None,
+                best_of=5,
+                temperature=options.temperatures,
+                condition_on_previous_text=prompted,
+                carry_initial_prompt=not prompted,
+                initial_prompt=options.initial_prompt or None,
+                without_timestamps=not options.timestamps,
+                word_timestamps=options.word_timestamps,
+                fp16=self.model.device.type == "cuda",
+            )
         for one in answer["segments"]:
             scored = SimpleNamespace(**one)
             yield segment(one["start"], one["end"], one["text"], scored, one.get("words"))

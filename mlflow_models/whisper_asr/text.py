@@ -1,6 +1,7 @@
 """What becomes of Whisper's text: its script, its punctuation, and what it made up."""
 
 import functools
+import itertools
 import re
 import unicodedata
 import zlib
@@ -16,8 +17,8 @@ CHINESE = ("zh", "yue")
 # Subtitles' credits that Whisper learnt with the subtitles and says where it hears nothing; nobody
 # speaks them. See the discussions of openai-whisper on hallucination.
 CREDITS = re.compile(
-    r"(中文)?字幕(由|制作由|志愿者).*|.*amara\s?org.*|请不吝点赞.*|.*明镜与点点栏目.*|"
-    r"优优独播剧场.*|(中文)?字幕(by|[bB]y)?索兰娅",
+    r"(中文)?字幕(制作)?由.{0,20}(提供|制作)|(中文)?字幕志愿者.{0,10}|.{0,20}amara\s?org.{0,20}|"
+    r"请不吝点赞.{0,30}|.{0,20}明镜与点点栏目.{0,10}|优优独播剧场.{0,30}Exclusive|字幕by索兰娅",
     re.IGNORECASE,
 )
 # What people do say, and Whisper too where it hears nothing: dropped where it is unsure.
@@ -55,25 +56,43 @@ def polished(segments: list[Segment], language: str, options: Options) -> list[S
 
 def shortened(one: Segment) -> Segment:
     """A segment with its loops taken out; of its words, those that are left."""
-    text = without_loops(one.text)
-    words, length = [], 0
-    for word in one.words or []:
-        length += len(word.text)
-        if length <= len(text):
-            words.append(word)
-    return replace(one, text=text, words=None if one.words is None else words)
+    kept = [True] * len(one.text)
+    for loop in LOOP.finditer(one.text):
+        first = loop.start() + len(loop[1])
+        kept[first : loop.end()] = [False] * (loop.end() - first)
+    return _masked(one, one.text, kept)
 
 
 def _written(one: Segment, language: str, options: Options) -> Segment:
-    def write(text: str) -> str:
-        text = in_script(text, options.script, language)
-        return text if options.punctuation else strip_punctuation(text)
+    text = in_script(one.text, options.script, language)
+    if len(text) != len(one.text):  # a phrase has more characters in the other script
+        words = [
+            replace(w, text=in_script(w.text, options.script, language)) for w in one.words or []
+        ]
+        one = replace(one, text=text, words=None if one.words is None else words)
+    kept = [True] * len(text) if options.punctuation else not_punctuation(text)
+    return _masked(one, text, kept)
 
-    words = one.words
-    if words is not None:
-        written = [replace(word, text=write(word.text)) for word in words]
-        words = [word for word in written if word.text.strip()]
-    return replace(one, text=write(one.text), words=words)
+
+def _masked(one: Segment, text: str, kept: list[bool]) -> Segment:
+    """A segment with another text, and of it what is kept; its words follow.
+
+    Args:
+        one: Whose words, joined, have as many characters as `text`.
+        text: What to write.
+        kept: By character of `text`.
+    """
+    words = None
+    if one.words is not None:
+        words, place = [], len(text) - sum(len(word.text) for word in one.words)
+        for word in one.words:
+            end = place + len(word.text)
+            left = "".join(text[n] for n in range(max(place, 0), min(end, len(text))) if kept[n])
+            if left.strip():
+                words.append(replace(word, text=left))
+            place = end
+    left = "".join(character for character, keep in zip(text, kept, strict=True) if keep)
+    return replace(one, text=left, words=words)
 
 
 def in_script(text: str, script: str, language: str) -> str:
@@ -96,16 +115,19 @@ def _converter(name: str) -> Any:
     return OpenCC(name)
 
 
-def strip_punctuation(text: str) -> str:
-    """Text without punctuation; a number keeps what it is written with (3.14, 10:30, 50%)."""
-    kept = [
-        character
+def not_punctuation(text: str) -> list[bool]:
+    """By character, whether it is to be spoken; a number keeps what it is written with."""
+    return [
+        not unicodedata.category(character).startswith("P")
+        or character in "%％"  # 3.14, 10:30, 50%
+        or (text[max(place - 1, 0)].isdigit() and text[place + 1 : place + 2].isdigit())
         for place, character in enumerate(text)
-        if not unicodedata.category(character).startswith("P")
-        or character in "%％"
-        or (text[place - 1 : place].isdigit() and text[place + 1 : place + 2].isdigit())
     ]
-    return re.sub(r"\s+", " ", "".join(kept))
+
+
+def strip_punctuation(text: str) -> str:
+    """Text without punctuation."""
+    return "".join(itertools.compress(text, not_punctuation(text)))
 
 
 def is_made_up(text: str, avg_logprob: float, no_speech_prob: float) -> bool:
@@ -121,8 +143,3 @@ def compression_ratio(text: str) -> float:
     """How much smaller zlib makes a text (see `REPETITIVE`)."""
     raw = text.encode()
     return len(raw) / len(zlib.compress(raw))
-
-
-def without_loops(text: str) -> str:
-    """Text in which what came six times or more in a row comes once."""
-    return LOOP.sub(r"\1", text)

@@ -4,6 +4,7 @@ Speech is found first and packed into 30-second windows, which are decoded in ba
 long recording, or of all the recordings of a request.
 """
 
+import contextvars
 import itertools
 import logging
 import time
@@ -22,11 +23,12 @@ from whisper_asr.text import polished
 from whisper_asr.windows import Span, Window, speech_windows
 from zoo import runner
 from zoo.audio import SAMPLE_RATE, decode_blocks
-from zoo.errors import BadInput
+from zoo.errors import BadInput, Cancelled
 from zoo.transcript import Segment, Transcript, Word
 
 BLOCK = 600.0  # seconds of a recording that are in memory at a time
-LONGEST_UNCUT = 2 * 3600.0  # seconds that are taken whole where the speech isn't found first
+LONGEST_UNCUT = 1200.0  # seconds that are taken whole where the speech isn't found first: a GB
+SHORTEST_NOISY = 1024  # samples, a window of the noise reduction
 Source = bytes | Path | np.ndarray
 Result = TypeVar("Result")
 log = logging.getLogger("theresa.whisper_asr")
@@ -40,6 +42,7 @@ class Transcriber(ABC):
     """
 
     max_prompt = 223  # tokens: half the decoder's context, less the token that opens a prompt
+    takes_hotwords = True
     languages: tuple[str, ...]
 
     def __init__(self, threads: int) -> None:
@@ -77,7 +80,7 @@ class Transcriber(ABC):
             self._in_batches(recordings, options)
         else:
             for recording in recordings:
-                recording.attempt(self._in_sequence, recording, options)
+                recording.attempt(self._submit(self._in_sequence, recording, options).result)
         return [recording.outcome(options) for recording in recordings]
 
     def _in_batches(self, recordings: "list[_Recording]", options: Options) -> None:
@@ -87,10 +90,20 @@ class Transcriber(ABC):
             if len(waiting) == self.threads:  # the next one waits its turn among other requests'
                 waiting.popleft().result()
             runner.stop_if_cancelled()
-            runner.queued(1)
-            waiting.append(self._pool.submit(self._decode, batch, options))
+            waiting.append(self._submit(self._decode, batch, options))
         for future in waiting:
             future.result()
+
+    def _submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
+        """Has work done on the decoder's threads, unless the request is cancelled before."""
+
+        def begin() -> None:
+            runner.queued(-1)
+            runner.stop_if_cancelled()
+            work(*arguments)
+
+        runner.queued(1)
+        return self._pool.submit(contextvars.copy_context().run, begin)
 
     def _speech(
         self, recordings: "list[_Recording]", options: Options
@@ -104,14 +117,21 @@ class Transcriber(ABC):
                 yield recording, window
 
     def _decode(self, batch: "list[tuple[_Recording, Window]]", options: Options) -> None:
-        runner.queued(-1)
         start = time.perf_counter()
         windows = [window for _, window in batch]
-        found = self.decode(windows, str(batch[0][0].language), options)
+        try:
+            found = self.decode(windows, str(batch[0][0].language), options)
+        except Cancelled:
+            raise
+        except Exception as error:  # of these recordings alone
+            for recording, _ in batch:
+                recording.failure = error
+            return
         for (recording, window), segments in zip(batch, found, strict=True):
             recording.segments[window.spans[0]] = segments
             if len(recording.segments) > 1:
-                log.info("Transcribed up to %.0f s.", window.spans[-1][1] / SAMPLE_RATE)
+                place = window.spans[-1][1] / SAMPLE_RATE
+                log.info("Transcribed up to %.0f s of %.0f s so far.", place, recording.seconds)
         runner.computed(len(batch), time.perf_counter() - start)
 
     def _in_sequence(self, recording: "_Recording", options: Options) -> None:
@@ -120,7 +140,7 @@ class Transcriber(ABC):
             pieces.append(block)
             if recording.seconds > LONGEST_UNCUT:
                 raise BadInput(
-                    f"lasts longer than {LONGEST_UNCUT / 3600:g} h; such a recording takes 'vad'"
+                    f"lasts longer than {LONGEST_UNCUT / 60:g} minutes; so long a one takes 'vad'"
                 )
         sound = np.concatenate(pieces)
         if recording.language is None:
@@ -160,7 +180,7 @@ class _Recording:
         self.source, self.language = source, language
         self.seconds = 0.0
         self.segments: dict[Span, list[Segment]] = {}  # by the place of their window
-        self.failure: BadInput | None = None
+        self.failure: Exception | None = None
 
     def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
         """Its samples, block by block; counts the seconds."""
@@ -184,7 +204,7 @@ class _Recording:
             return self.failure
         language = self.language or ""
         in_order = [
-            replace(one, start=min(one.start, self.seconds), end=min(one.end, self.seconds))
+            _until(self.seconds, one)
             for place in sorted(self.segments)
             for one in self.segments[place]
         ]
@@ -200,9 +220,22 @@ def _batches(
             yield batch
 
 
+def _until(seconds: float, one: Segment) -> Segment:
+    """A segment that doesn't outlast its recording."""
+    words = one.words
+    if words is not None:
+        words = [
+            replace(word, start=min(word.start, seconds), end=min(word.end, seconds))
+            for word in words
+        ]
+    return replace(one, start=min(one.start, seconds), end=min(one.end, seconds), words=words)
+
+
 def _denoised(sound: np.ndarray) -> np.ndarray:
     """Without steady noise: spectral gating (Sainburg et al. 2020), by noisereduce."""
     from noisereduce import reduce_noise
 
+    if len(sound) < SHORTEST_NOISY:
+        return sound
     cleaned = reduce_noise(y=sound, sr=SAMPLE_RATE, stationary=True)
     return np.nan_to_num(cleaned).astype(np.float32)

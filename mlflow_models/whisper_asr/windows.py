@@ -5,6 +5,7 @@ window holds, and invents text where nobody speaks: so pauses are cut out, and s
 """
 
 import bisect
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from zoo.audio import SAMPLE_RATE
 from zoo.transcript import Segment
 
 WINDOW = 30 * SAMPLE_RATE  # samples
+AROUND = round(0.4 * SAMPLE_RATE)  # samples of silence that a span has before and after speech
 UNSURE = SAMPLE_RATE  # samples: speech that ends so near to a block's end may go on in the next
 Span = tuple[int, int]  # from and to, samples of the recording
 
@@ -30,29 +32,52 @@ class Window:
         """How long its sound is."""
         return len(self.sound) / SAMPLE_RATE
 
-    def original(self, seconds: float, is_end: bool = False) -> float:
-        """The recording's time of a time in the window, both in seconds.
-
-        Where one span ends and the next begins, a time is the next one's start, or with `is_end`
-        this one's end. What Whisper puts after the window's end is put at its end.
-        """
-        ends = list(np.cumsum([end - start for start, end in self.spans]))
-        sample = min(round(seconds * SAMPLE_RATE), ends[-1])
-        find = bisect.bisect_left if is_end else bisect.bisect_right
-        number = min(find(ends, sample), len(ends) - 1)
-        into = sample - (ends[number - 1] if number else 0)
-        return float(self.spans[number][0] + into) / SAMPLE_RATE
-
     def place(self, segment: Segment) -> Segment:
         """A segment of the window, at its times in the recording."""
-        words = segment.words
-        if words is not None:
-            words = [
-                replace(word, start=self.original(word.start), end=self.original(word.end, True))
-                for word in words
-            ]
-        start, end = self.original(segment.start), self.original(segment.end, True)
-        return replace(segment, start=start, end=end, words=words)
+        if not segment.words:
+            start, end = self.start_of(segment.start), self.end_of(segment.end)
+            return replace(segment, start=start, end=max(start, end))
+        words = []
+        for word in segment.words:
+            span = self._span((word.start + word.end) / 2)  # a word is said without a pause in it
+            start, end = self._time(word.start, span), self._time(word.end, span)
+            words.append(replace(word, start=start, end=end))
+        return replace(segment, start=words[0].start, end=words[-1].end, words=words)
+
+    def start_of(self, seconds: float) -> float:
+        """When something began, in the recording's seconds.
+
+        Whisper is some tenths of a second off: what begins in the silence at a span's end begins
+        with the next one.
+        """
+        span = self._span(seconds)
+        last = span + 1 == len(self.spans)
+        if not last and self._ends()[span] - round(seconds * SAMPLE_RATE) < AROUND:
+            return self.spans[span + 1][0] / SAMPLE_RATE
+        return self._time(seconds, span)
+
+    def end_of(self, seconds: float) -> float:
+        """When something ended: what ends in the silence at a span's start ended with the last."""
+        span = self._span(seconds)
+        if span and round(seconds * SAMPLE_RATE) - self._ends()[span - 1] < AROUND:
+            return self.spans[span - 1][1] / SAMPLE_RATE
+        return self._time(seconds, span)
+
+    def _ends(self) -> list[int]:
+        """Where the spans end in the window, samples."""
+        return list(itertools.accumulate(end - start for start, end in self.spans))
+
+    def _span(self, seconds: float) -> int:
+        """The number of the span that a time of the window lies in, or of the last."""
+        return min(
+            bisect.bisect_right(self._ends(), round(seconds * SAMPLE_RATE)), len(self.spans) - 1
+        )
+
+    def _time(self, seconds: float, span: int) -> float:
+        """The recording's time of a time of the window, within a span."""
+        start, end = self.spans[span]
+        before = self._ends()[span] - (end - start)
+        return min(max(start + round(seconds * SAMPLE_RATE) - before, start), end) / SAMPLE_RATE
 
 
 def find_speech(sound: np.ndarray) -> list[Span]:
@@ -68,6 +93,7 @@ def find_speech(sound: np.ndarray) -> list[Span]:
     options = VadOptions(
         max_speech_duration_s=WINDOW / SAMPLE_RATE,
         min_silence_duration_ms=160,
+        speech_pad_ms=1000 * AROUND // SAMPLE_RATE,
         min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
     )
     return [(span["start"], span["end"]) for span in get_speech_timestamps(sound, options)]

@@ -16,6 +16,7 @@ from zoo.errors import BadInput
 
 SAMPLE_RATE = 16_000  # Hz
 BLOCK = 60.0  # seconds
+RATES = range(1_000, 1_000_001)  # Hz; outside of them a small file would be gigabytes of samples
 SCALE = np.float32(1 / 32768)  # from 16 bits to [-1, 1)
 
 
@@ -89,14 +90,30 @@ def _resampled(container: Any) -> Iterator[np.ndarray]:
     """int16 samples at 16 kHz, mono; a packet that can't be decoded is skipped, as players do."""
     import av
 
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    resampler, current = None, None
     for packet in container.demux(audio=0):
         try:
             frames = packet.decode()
         except av.InvalidDataError:
             continue
         for frame in frames:
-            for piece in resampler.resample(frame):
-                yield piece.to_ndarray()[0]
-    for piece in resampler.resample(None):
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != current:  # joined recordings may change on the way
+                if frame.sample_rate not in RATES:
+                    raise BadInput("has a sample rate that no recording has")
+                yield from _samples(resampler, None)
+                resampler, current = _resampler(), kind
+            yield from _samples(resampler, frame)
+    yield from _samples(resampler, None)
+
+
+def _resampler() -> Any:
+    import av
+
+    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+
+
+def _samples(resampler: Any, frame: Any) -> Iterator[np.ndarray]:
+    """A frame's samples, or with None what is left in the resampler."""
+    for piece in resampler.resample(frame) if resampler is not None else ():
         yield piece.to_ndarray()[0]

@@ -22,6 +22,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
+from zoo.runner import cores
 from zoo.settings import Settings
 
 GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
@@ -59,7 +60,7 @@ def command(settings: Settings, model: Path) -> list[str]:
             flush=True,
         )
     shared = survives_fork(model)
-    usual = str(os.cpu_count() or 1) if shared else "1"
+    usual = str(cores()) if shared else "1"
     workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
     arguments = {
         "--bind": f"0.0.0.0:{settings.port}",

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
@@ -64,6 +65,9 @@ class ZooModel(PythonModel):
         on_error = params.pop("on_error", "raise")
         if on_error not in ("raise", "report"):
             raise BadParameter("on_error", "is neither 'raise' nor 'report'")
+        for name, value in params.items():
+            if value is None or (isinstance(value, list | tuple | np.ndarray) and None in [*value]):
+                raise BadParameter(name, "is null, or has a null in it")
         options = self.read_params(params)
         outcomes: list[Any] = list(self.read_rows(table))
         good = [row for row, value in enumerate(outcomes) if not isinstance(value, Exception)]

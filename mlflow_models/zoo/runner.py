@@ -5,6 +5,8 @@ engine that computes in all of them fights itself for the cores; here a single t
 batches, taking turns between the requests, so that a small request isn't starved by a large one.
 """
 
+import contextlib
+import math
 import os
 import threading
 import time
@@ -12,6 +14,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from zoo.errors import Cancelled
@@ -22,6 +25,15 @@ Result = TypeVar("Result")
 
 # Set where nobody waits for the answer any more: what is left of the request isn't computed.
 cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
+
+
+def cores() -> int:
+    """The cores that this process may use, by its affinity and its container's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        allowed = min(allowed, math.ceil(int(quota) / int(period)))  # quota may be "max"
+    return max(1, allowed)
 
 
 class Observer(Protocol):

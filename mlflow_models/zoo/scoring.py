@@ -85,7 +85,7 @@ class Scorer:
             return value.split(",") if spec is not None and spec.shape else value
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadParameter(name, f"is no {spec.dtype.name}") from None
 
     def predict(self, table: pd.DataFrame, params: dict[str, Any] | None) -> Any:

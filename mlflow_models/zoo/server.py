@@ -133,7 +133,7 @@ class Server:
             if gone.done():
                 raise Cancelled("The client went away.")
             seconds = self.settings.request_seconds
-            raise TimedOut(f"The request took longer than {seconds:g} s; send fewer rows at once.")
+            raise TimedOut(f"The request took longer than {seconds:g} s; send less at once.")
         finally:
             cancelled.set()
             gone.cancel()

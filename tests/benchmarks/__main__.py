@@ -16,8 +16,8 @@ MODULES = {"hanlp_ner": hanlp_ner, "whisper_asr": whisper_asr, "server": server,
 HEAD = """# Benchmarks
 
 Written by `make bench`; no figure here was typed by hand. Each contender ran in turn with its
-reference, on the same weights, in the same process and with one thread, and its outputs were
-checked against the reference's. Figures are medians; ranges are the middle half of the turns.
+reference, on the same weights and with one thread, and its outputs were checked against the
+reference's. Figures are medians; ranges are the middle half of the turns.
 """
 
 

@@ -125,10 +125,13 @@ def write_sounds(work: Path, minutes: float) -> dict[str, list[str]]:
 
 
 def same_text(expected: list[str], texts: list[str]) -> None:
-    """Every engine says the same; of a long file, as often as it found windows."""
+    """Every engine says the same in every window, of which it may find more or fewer."""
     for one, other in zip(expected, texts, strict=True):
-        assert set(one.split(one[:TOKENS])) == {""}, one
-        assert set(other.split(one[:TOKENS])) == {""}, other
+        unit = one[:TOKENS]
+        assert set(one.split(unit)) == {""}, one
+        assert set(other.split(unit)) == {""}, other
+        # Speech of the file with pauses fills half of the windows that the reference hears.
+        assert other.count(unit) >= 0.4 * one.count(unit)
 
 
 def equal(expected: list[str], texts: list[str]) -> None:

@@ -177,7 +177,7 @@ def test_the_published_attention_heads_are_used() -> None:
 
 class Bomb:
     def __reduce__(self) -> Any:
-        return (Path("/tmp/bomb").touch, ())
+        return (Path("exploded").touch, ())
 
 
 def refused(path: Path) -> str:
@@ -188,14 +188,21 @@ def refused(path: Path) -> str:
     return message
 
 
-def test_what_would_run_code_is_refused(tmp_path: Path) -> None:
+def test_what_would_run_code_is_refused(
+    hugging_face: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     content = {"dims": {"n_vocab": 51865}, "model_state_dict": {"a": Bomb()}}
     (tmp_path / "model.pt").write_bytes(pickle.dumps(content))
     assert "nothing that runs code" in refused(tmp_path / "model.pt")
     torch.save(content, tmp_path / "zipped.pt")
     shutil.rmtree(tmp_path / "converted")
     assert "nothing that runs code" in refused(tmp_path / "zipped.pt")
-    assert not Path("/tmp/bomb").exists()
+    old = as_it_was_published_in_2022(hugging_face, tmp_path / "old")
+    torch.save({"a": Bomb()}, old / "pytorch_model.bin")
+    shutil.rmtree(tmp_path / "converted")
+    assert "not safe to load" in refused(old)
+    assert not Path("exploded").exists()
 
 
 def test_other_checkpoints_are_told_apart(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The same text and times as openai-whisper's on the same weights."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest

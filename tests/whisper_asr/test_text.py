@@ -3,7 +3,7 @@
 import pytest
 
 from whisper_asr.options import Options
-from whisper_asr.text import in_script, is_made_up, polished, strip_punctuation, without_loops
+from whisper_asr.text import in_script, is_made_up, polished, shortened, strip_punctuation
 from zoo.transcript import Segment, Word
 
 SURE, UNSURE = (-0.2, 0.01), (-0.9, 0.5)
@@ -58,9 +58,20 @@ def test_what_people_say_is_kept(text: str) -> None:
 
 
 def test_a_loop_is_said_once() -> None:
-    assert without_loops("我们走吧" * 30) == "我们走吧"
-    assert without_loops("今天" + "很好," * 20 + "再见") == "今天很好,再见"
-    assert without_loops("哈哈哈,好的好的") == "哈哈哈,好的好的"
+    for said, left in (
+        ("我们走吧" * 30, "我们走吧"),
+        ("今天" + "很好," * 20 + "再见", "今天很好,再见"),
+        ("哈哈哈,好的好的", "哈哈哈,好的好的"),
+    ):
+        assert shortened(heard(said)).text == left
+    words = [Word(word, n, n + 1, 0.9) for n, word in enumerate(["今天", *["很好"] * 8, "再见"])]
+    one = shortened(Segment(0, 10, "".join(word.text for word in words), words))
+    assert one.text == "今天很好再见"
+    assert [(word.text, word.start) for word in one.words or []] == [
+        ("今天", 0),
+        ("很好", 1),
+        ("再见", 9),
+    ]
 
 
 def test_only_repetitive_segments_are_shortened() -> None:

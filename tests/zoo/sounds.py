@@ -87,6 +87,7 @@ BAD = {
     "a header and no samples": encoded(tone(2), subtype="PCM_16")[:44],
     "0 Hz": with_header(24, "<I", 0),
     "4 GHz": with_header(24, "<I", 0xFFFFFFFF),
+    "1 Hz": encoded(tone(0.25), rate=1, subtype="PCM_U8"),
     "no channels": with_header(22, "<H", 0),
     "65,535 channels": with_header(22, "<H", 65_535),
     "100 channels": encoded(np.repeat(tone(0.5)[:, None], 100, axis=1)),

@@ -68,6 +68,14 @@ def test_what_there_is_of_a_broken_recording_is_decoded() -> None:
     assert abs(len(decode(claims_4_gb)) / RATE - 2) < 0.01
 
 
+def test_a_recording_that_changes_on_the_way_is_decoded_whole() -> None:
+    parts = [
+        encoded(tone(2), kind="MP3"),
+        encoded(np.stack([tone(3, rate=44_100)] * 2, axis=1), 44_100, "MP3"),
+    ]
+    assert abs(len(decode(b"".join(parts))) / RATE - 5) < 0.2
+
+
 def test_samples_that_are_no_numbers_do_no_harm() -> None:
     sound = tone(2)
     sound[100:200], sound[300] = np.nan, np.inf

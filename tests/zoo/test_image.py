@@ -16,14 +16,18 @@ from mlflow.pyfunc.scoring_server import infer_and_parse_data
 from zoo.packaging import ROOT
 
 ASK = """
-import urllib.request
-body = open("/opt/ml/model/serving_input_example.json", "rb").read()
+import json, sys, urllib.request
+sample = json.load(open("/opt/ml/model/serving_input_example.json"))
+body = json.dumps({**sample, "params": json.loads(sys.argv[1])}).encode()
 request = urllib.request.Request(
     "http://127.0.0.1:8080/invocations", body, {"Content-Type": "application/json"}
 )
 print(urllib.request.urlopen(request, timeout=30).read().decode())
 """
-MODELS = {"hanlp_ner": "ner_model", "whisper_asr": "whisper_model"}  # and their fixtures
+MODELS = {  # their fixtures, and parameters for an answer that is always the same
+    "hanlp_ner": ("ner_model", {}),
+    "whisper_asr": ("whisper_model", {"temperature": [0.0]}),
+}
 
 
 def docker(*arguments: str) -> str:
@@ -48,13 +52,15 @@ class Images:
 
     model: Path
     name: str
+    params: dict[str, Any]
     answer: Any
 
 
 @pytest.fixture(scope="module", params=MODELS)
 def images(request: pytest.FixtureRequest) -> Iterator[Images]:
     """Builds both images by the Makefile's commands."""
-    model: Path = request.getfixturevalue(MODELS[request.param])
+    fixture, params = MODELS[request.param]
+    model: Path = request.getfixturevalue(fixture)
     make = ["make", "image", f"SAVED={model}", f"MODEL=test_{request.param}", "VERSION=test"]
     done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -63,19 +69,18 @@ def images(request: pytest.FixtureRequest) -> Iterator[Images]:
         json.loads((model / "serving_input_example.json").read_text()),
         schema=(loaded := load_model(str(model))).metadata.get_input_schema(),
     )
-    yield Images(model, name, loaded.predict(sent))
+    yield Images(model, name, params, loaded.predict(sent, params=params))
     docker("rmi", f"{name}:test", f"{name}:stock")
 
 
-def answers_within(container: str, seconds: float, answer: Any) -> None:
+def answers_within(container: str, seconds: float, images: Images) -> None:
     """Asks in the container until it answers as the loaded model does."""
+    ask = ["docker", "exec", container, "python3", "-c", ASK, json.dumps(images.params)]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        done = subprocess.run(
-            ["docker", "exec", container, "python3", "-c", ASK], capture_output=True, text=True
-        )
+        done = subprocess.run(ask, capture_output=True, text=True)
         if done.returncode == 0:
-            assert json.loads(done.stdout) == {"predictions": answer}
+            assert json.loads(done.stdout) == {"predictions": images.answer}
             return
     raise AssertionError(docker("logs", container))
 
@@ -93,7 +98,7 @@ def test_it_answers(images: Images, kind: str) -> None:
     tag = "stock" if kind == "stock" else "test"
     container = docker("run", "--detach", *options, f"{images.name}:{tag}")
     try:
-        answers_within(container, 120, images.answer)
+        answers_within(container, 120, images)
         if kind == "careful":
             assert docker("exec", container, "id", "-u") == "65534"
         if kind == "as its users run it":
@@ -107,7 +112,7 @@ def test_it_answers(images: Images, kind: str) -> None:
 def test_it_stops_by_itself_when_told(images: Images) -> None:
     container = docker("run", "--detach", *CAREFUL, f"{images.name}:test")
     try:
-        answers_within(container, 120, images.answer)
+        answers_within(container, 120, images)
         docker("stop", "--time", "60", container)
         assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
         logs = subprocess.getoutput(f"docker logs {container}")

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import requests
 
+from tests.zoo.helpers import metric
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
 from zoo.launch import command, gunicorn_arguments
 from zoo.packaging import ROOT
@@ -133,12 +134,6 @@ def test_the_operators_endpoints(zoo_url: str, path: str) -> None:
 def test_other_paths_and_methods_are_refused_in_the_same_form(zoo_url: str) -> None:
     assert_refused(requests.get(f"{zoo_url}/nothing", timeout=30), 404, "Not Found")
     assert_refused(requests.get(f"{zoo_url}/invocations", timeout=30), 405, "Method Not Allowed")
-
-
-def metric(url: str, name: str) -> float:
-    """A metric's value, summed over its labels."""
-    lines = requests.get(f"{url}/metrics", timeout=30).text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}(\{{| )", line))
 
 
 def test_metrics_count_over_all_workers(zoo_url: str) -> None:
