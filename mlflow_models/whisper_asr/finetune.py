@@ -130,11 +130,13 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     return trainer, records
 
 
-def train(args: argparse.Namespace, tracked: bool) -> None:
+def train(args: argparse.Namespace, settings: dict[str, str], run_id: str, tracked: bool) -> None:
     """Trains to the end, from where an earlier start was stopped."""
-    from whisper_asr.training.records import last_checkpoint
+    from whisper_asr.training.records import last_checkpoint, save_run
 
     trainer, records = build_trainer(args, tracked)
+    if trainer.is_world_process_zero():
+        save_run(args.output, settings, run_id)
     checkpoint = last_checkpoint(args.output)
     if checkpoint:
         print(f"resumes from {checkpoint}", flush=True)
@@ -148,7 +150,7 @@ def train(args: argparse.Namespace, tracked: bool) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from whisper_asr.training.records import open_run, save_run
+    from whisper_asr.training.records import open_run
 
     args = parser().parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -158,8 +160,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"'{args.output}' is finished; choose a new --output for another run.")
         return
     if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
-        save_run(args.output, settings, earlier.get("run_id", ""))
-        train(args, tracked=False)
+        train(args, settings, earlier.get("run_id", ""), tracked=False)
         return
     import mlflow
 
@@ -167,8 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     with mlflow.start_run(run_id=earlier.get("run_id") or None) as run:
         if not earlier:
             mlflow.log_params(settings)
-            save_run(args.output, settings, run.info.run_id)
-        train(args, tracked=True)
+        train(args, settings, run.info.run_id, tracked=True)
 
 
 if __name__ == "__main__":

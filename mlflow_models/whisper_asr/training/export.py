@@ -116,8 +116,6 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
         for name, value in plain.state_dict().items()
         if "lora_" not in name and not name.startswith(("ctc_head.", "proj_out."))
     }
-    if hasattr(model, "merge_adapter"):
-        model.unmerge_adapter()
     part = directory.with_name(directory.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -126,6 +124,8 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
         part / "model.safetensors",
         metadata={"format": "pt"},
     )
+    if hasattr(model, "merge_adapter"):
+        model.unmerge_adapter()  # `weights` may share its memory
     if plain.ctc_weight:
         save_file(plain.ctc_head.state_dict(), part / CTC_HEAD)
     config = {**plain.config.to_dict(), "max_source_positions": plain.positions, "dtype": dtype}

@@ -157,6 +157,7 @@ def training_arguments(args: argparse.Namespace, longest: int) -> Any:
         metric_for_best_model="cer",
         greater_is_better=False,
         logging_steps=20,
+        logging_first_step=True,
         remove_unused_columns=False,
         label_names=["labels"],
         dataloader_num_workers=args.workers,

@@ -46,10 +46,12 @@ def transcribe(
         The text of each, in the order of the indices.
     """
     import torch
+    import transformers
     from tqdm import tqdm
 
     from whisper_asr.training.export import open_model, open_parts
 
+    transformers.logging.set_verbosity_error()  # it warns of what Whisper always does
     tokenizer, extractor = open_parts(directory, mels=80)
     model = open_model(directory, None, 0.0).eval().to(decoding.device)
     order = sorted(range(len(durations)), key=lambda index: -durations[index])
