@@ -142,7 +142,7 @@ BAD_PARAMS: dict[str, tuple[dict[str, Any], str]] = {
     "no object": ({"dictionary": "[]"}, "Parameter 'dictionary': is not a JSON object"),
     "no type": ({"dictionary": '{"米哈游": 1}'}, "Parameter 'dictionary': has an empty word, or"),
     "no word": ({"dictionary": '{"": "X"}'}, "Parameter 'dictionary': has an empty word, or"),
-    "null": ({"dictionary": None}, "Parameter 'dictionary': is not valid JSON"),
+    "null": ({"dictionary": None}, "Parameter 'dictionary': is null"),
     "nested deeply": ({"dictionary": "[" * 100_000}, "Parameter 'dictionary': is not valid JSON"),
     "a long word": (
         {"dictionary": json.dumps({"a" * 65: "X"})},

@@ -18,16 +18,17 @@ from zoo.errors import CheckpointError, ZooError
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Arguments of a training run of a few seconds, but for its output."""
     folder = tmp_path_factory.mktemp("tiny")
-    table = write_manifest(folder / "corpus", 16)
-    prepare.main([str(table), "-o", str(folder / "data")])
+    for name, count in (("train", 16), ("dev", 4)):
+        table = write_manifest(folder / name, count)
+        prepare.main([str(table), "-o", str(folder / "data" / name)])
     shape = "--width 16 --encoder-layers 1 --decoder-layers 1 --heads 2 --dropout 0.1"
     method = "--pad-to-longest --window-seconds 3 --ctc-weight 0.3 --narrow-softmax --lr 1e-3"
     method += " --flat-start 4 --margin 0.2"
     shares = "--noise 0.5 --timestamps 0.5 --silence 0.1 --join 0.3 --prompt 0.2 --spec-augment"
     steps = "--epochs 2 --batch-size 2 --accumulate 2 --save-every 2 --eval-every 6"
     return [
-        *("--train", str(folder / "data"), "--dev", str(folder / "data"), "--from-scratch"),
-        *(*shape.split(), *method.split(), *shares.split(), *steps.split()),
+        *("--train", str(folder / "data" / "train"), "--dev", str(folder / "data" / "dev")),
+        *("--from-scratch", *shape.split(), *method.split(), *shares.split(), *steps.split()),
     ]
 
 
@@ -62,7 +63,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     monkeypatch.chdir(tmp_path)
     assert len(losses(whole)) == 8
     killed = tmp_path / "killed"
-    arguments = [*tiny, "--output", str(killed), "--experiment", "killed", "--tracking-uri"]
+    arguments = [*tiny, "--output", str(killed), "--experiment", "whisper killed", "--tracking-uri"]
     # the process kills itself, as rudely as can be, after the third step
     dying = (
         "import os, signal; from whisper_asr import finetune; "
@@ -86,7 +87,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(
         weights = [(run / name / "model.safetensors").read_bytes() for run in (whole, killed)]
         assert weights[0] == weights[1]
     client = MlflowClient(registry)
-    place = client.get_experiment_by_name("killed")
+    place = client.get_experiment_by_name("whisper killed")
     (run,) = client.search_runs([place.experiment_id])
     assert run.data.params["width"] == "16"
     assert {"loss", "eval_cer", "learning_rate"} <= set(run.data.metrics)

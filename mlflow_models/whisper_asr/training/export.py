@@ -85,7 +85,7 @@ def open_model(
             f"'{directory}' is no Whisper checkpoint in safetensors; "
             "convert another format with Transformers first."
         ) from error
-    if (directory / CTC_HEAD).is_file():
+    if loaded.ctc_head is not None and (directory / CTC_HEAD).is_file():
         from safetensors.torch import load_file
 
         head = load_file(directory / CTC_HEAD)
@@ -126,7 +126,7 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
     )
     if hasattr(model, "merge_adapter"):
         model.unmerge_adapter()  # `weights` may share its memory
-    if plain.ctc_weight:
+    if plain.ctc_head is not None:
         save_file(plain.ctc_head.state_dict(), part / CTC_HEAD)
     config = {**plain.config.to_dict(), "max_source_positions": plain.positions, "dtype": dtype}
     config["architectures"] = ["WhisperForConditionalGeneration"]

@@ -38,10 +38,11 @@ class TrainedWhisper(WhisperForConditionalGeneration):
     ) -> None:
         super().__init__(config)
         self.ctc_weight = ctc_weight
-        self.ctc_head = nn.Linear(config.d_model, len(text_tokens or []) + 1)
+        text_tokens = text_tokens or []
+        self.ctc_head = nn.Linear(config.d_model, len(text_tokens) + 1) if ctc_weight else None
         self.positions = config.max_source_positions
         self.flat_start = False
-        kept = [*(text_tokens or []), *range(config.eos_token_id, config.vocab_size)]
+        kept = [*text_tokens, *range(config.eos_token_id, config.vocab_size)]
         cpu = torch.device("cpu")  # a checkpoint is loaded over a model on no device
         columns = torch.full((config.vocab_size,), -1, device=cpu)
         columns[kept] = torch.arange(len(kept), device=cpu)
@@ -104,12 +105,12 @@ class TrainedWhisper(WhisperForConditionalGeneration):
             output = self.model(input_features, use_cache=False, **kwargs)
             encoded = output.encoder_last_hidden_state
             loss = (1 - self.ctc_weight) * self._decoder_loss(output.last_hidden_state, labels)
-        if self.ctc_weight and text_ids is not None:
-            loss = loss + self.ctc_weight * self._ctc(encoded, text_ids)
-        if self.flat_start and frame_ids is not None:
+        if self.ctc_head is not None and text_ids is not None and frame_ids is not None:
             scores = self.ctc_head(encoded).float()
-            said = functional.cross_entropy(scores.flatten(0, 1), frame_ids.flatten())
-            loss = loss + FLAT_WEIGHT * said * (labels != IGNORED).sum()
+            loss = loss + self.ctc_weight * _ctc_loss(scores, text_ids)
+            if self.flat_start:
+                said = functional.cross_entropy(scores.flatten(0, 1), frame_ids.flatten())
+                loss = loss + FLAT_WEIGHT * said * (labels != IGNORED).sum()
         return Seq2SeqLMOutput(loss=loss / count)
 
     def _decoder_loss(self, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -122,17 +123,16 @@ class TrainedWhisper(WhisperForConditionalGeneration):
         scores = functional.linear(hidden[counted], weight).float()
         return functional.cross_entropy(scores, wanted, reduction="sum")
 
-    def _ctc(self, encoded: torch.Tensor, text_ids: torch.Tensor) -> torch.Tensor:
-        """The CTC loss, summed; the last output of the head is the blank."""
-        scores = functional.log_softmax(self.ctc_head(encoded).float(), dim=-1).transpose(0, 1)
-        lengths = (text_ids != IGNORED).sum(dim=1)
-        frames = torch.full_like(lengths, scores.shape[0])
-        return functional.ctc_loss(
-            scores,
-            text_ids.clamp(min=0),
-            frames,
-            lengths,
-            blank=self.ctc_head.out_features - 1,
-            reduction="sum",
-            zero_infinity=True,
-        )
+
+def _ctc_loss(scores: torch.Tensor, text_ids: torch.Tensor) -> torch.Tensor:
+    """The CTC loss, summed; the last of the scores (batch, frames, tokens + 1) is the blank's."""
+    lengths = (text_ids != IGNORED).sum(dim=1)
+    return functional.ctc_loss(
+        functional.log_softmax(scores, dim=-1).transpose(0, 1),
+        text_ids.clamp(min=0),
+        torch.full_like(lengths, scores.shape[1]),
+        lengths,
+        blank=scores.shape[2] - 1,
+        reduction="sum",
+        zero_infinity=True,
+    )

@@ -1,7 +1,8 @@
 """Tables, a plot and MLflow's records of an evaluation."""
 
 import csv
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from whisper_asr.training.scoring import Errors, character_errors, mixed_errors,
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
 RATIOS = [0, 5, 10, 15, 20, 30]  # dB, upper ends
+
+Band = tuple[int, str]  # its place among the others, and its name
+CLEAN = (len(RATIOS) + 1, "clean")
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,15 @@ class Result:
         """CER by duration and by SNR: how many utterances, and their mistakes."""
         return {
             "duration": self._by(lambda u: _band(u.seconds, DURATIONS, "s")),
-            "SNR": self._by(lambda u: "clean" if u.snr is None else _band(u.snr, RATIOS, "dB")),
+            "SNR": self._by(lambda u: CLEAN if u.snr is None else _band(u.snr, RATIOS, "dB")),
         }
 
-    def _by(self, name: Callable[[Utterance], str]) -> dict[str, tuple[int, Errors]]:
-        bands: dict[str, list[Errors]] = {}
+    def _by(self, band_of: Callable[[Utterance], Band]) -> dict[str, tuple[int, Errors]]:
+        bands: dict[Band, list[Errors]] = {}
         for utterance, errors in zip(self.utterances, self.characters, strict=True):
-            bands.setdefault(name(utterance), []).append(errors)
-        ordered = sorted(bands, key=lambda band: (band == "clean", _first_number(band)))
-        return {band: (len(bands[band]), total(bands[band])) for band in ordered}
+            bands.setdefault(band_of(utterance), []).append(errors)
+        return {name: (len(bands[place, name]), total(bands[place, name]))
+                for place, name in sorted(bands)}  # fmt: skip
 
     def worst(self, count: int) -> list[tuple[Utterance, Errors]]:
         """The utterances with the highest CER first; of equal ones, the longer."""
@@ -85,19 +89,14 @@ class Result:
         return sorted(scored, key=lambda pair: (-pair[1].rate, -pair[1].mistakes))[:count]
 
 
-def _band(value: float, ends: Sequence[int], unit: str) -> str:
-    """Names the band that a value is in: up to 2 s, 2 to 5 s..., over 30 s."""
-    for low, high in zip([None, *ends], ends, strict=False):
-        if value <= high:
-            return f"up to {high} {unit}" if low is None else f"{low} to {high} {unit}"
-    return f"over {ends[-1]} {unit}"
-
-
-def _first_number(band: str) -> float:
-    words = band.split()
-    if words[0] == "up":
-        return float("-inf")
-    return next((float(word) + (words[0] == "over") for word in words if word.isdigit()), 0.0)
+def _band(value: float, ends: list[int], unit: str) -> Band:
+    """The band that a value is in: up to 2 s, 2 to 5 s..., over 30 s."""
+    place = bisect_left(ends, value)
+    if place == 0:
+        return place, f"up to {ends[0]} {unit}"
+    if place == len(ends):
+        return place, f"over {ends[-1]} {unit}"
+    return place, f"{ends[place - 1]} to {ends[place]} {unit}"
 
 
 def markdown(result: Result) -> str:
