@@ -138,8 +138,9 @@ def test_other_paths_and_methods_are_refused_in_the_same_form(zoo_url: str) -> N
 
 def test_metrics_count_over_all_workers(zoo_url: str) -> None:
     names = ["theresa_request_rows_sum", "theresa_batch_items_sum"]
-    while metric(zoo_url, "theresa_requests_in_flight"):
-        pass  # what clients that hung up have left behind
+    for name in ("theresa_requests_in_flight", "theresa_queue_depth"):
+        while metric(zoo_url, name):
+            pass  # what clients that hung up have left behind
     before = [metric(zoo_url, name) for name in names]
     body = split([["我爱中国"]] * 3)
     for _ in range(10):
