@@ -17,6 +17,9 @@ from zoo.transcript import Segment
 WINDOW = 30 * SAMPLE_RATE  # samples
 AROUND = round(0.4 * SAMPLE_RATE)  # samples of silence that a span has before and after speech
 UNSURE = SAMPLE_RATE  # samples: speech that ends so near to a block's end may go on in the next
+FRAME = SAMPLE_RATE // 50  # samples that loudness is measured over
+BREATH = 5  # frames that must be quiet for speech to be cut there: 0.1 s
+QUIET = 0.1  # of the loudness of speech: 20 dB below
 Span = tuple[int, int]  # from and to, samples of the recording
 
 
@@ -108,13 +111,35 @@ def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
     spans: list[Span] = []
     sounds: list[np.ndarray] = []
     for (start, end), sound in _speech(blocks):
-        if spans and end - start + sum(map(len, sounds)) > WINDOW:
+        room = WINDOW - sum(map(len, sounds))
+        if len(sound) > room:
+            if cut := quiet_place(sound[:room]):
+                spans.append((start, start + cut))
+                sounds.append(sound[:cut])
+                start, sound = start + cut, sound[cut:]
             yield Window(np.concatenate(sounds), spans)
             spans, sounds = [], []
         spans.append((start, end))
         sounds.append(sound)
     if spans:
         yield Window(np.concatenate(sounds), spans)
+
+
+def quiet_place(sound: np.ndarray) -> int:
+    """Where speech can be cut to fill a window: the last pause for breath.
+
+    Args:
+        sound: float32 (samples,), as much of a span as there is room for.
+
+    Returns:
+        The sample, or 0 where there is no pause.
+    """
+    frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
+    if len(frames) < BREATH:
+        return 0
+    power = np.convolve(np.square(frames).mean(axis=1), np.full(BREATH, 1 / BREATH), "valid")
+    quiet = np.flatnonzero(power <= QUIET**2 * np.percentile(power, 90))
+    return int(quiet[-1] * FRAME + BREATH * FRAME // 2) if len(quiet) else 0
 
 
 def _speech(blocks: Iterable[np.ndarray]) -> Iterator[tuple[Span, np.ndarray]]:

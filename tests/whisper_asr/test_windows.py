@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whisper_asr.windows import WINDOW, Window, find_speech, speech_windows
+from whisper_asr.windows import WINDOW, Window, find_speech, quiet_place, speech_windows
 from zoo.audio import SAMPLE_RATE, decode
 from zoo.packaging import ROOT
 from zoo.transcript import Segment, Word
@@ -95,3 +95,15 @@ def test_speech_without_a_pause_is_still_cut_to_windows() -> None:
     assert len(windows) >= 3
     assert all(len(window.sound) <= WINDOW for window in windows)
     assert sum(len(window.sound) for window in windows) > 0.9 * len(sound)
+
+
+def test_windows_fill_up_to_the_last_pause_for_breath() -> None:
+    """Silero finds spans of any length up to 30 s; packed whole, they leave windows half empty."""
+    pauses = [part for place in range(90) for part in (SENTENCES[place % 3], pause(0.12))]
+    sound = np.concatenate(pauses)
+    windows = list(speech_windows([sound]))
+    longest = max(map(len, SENTENCES)) + SAMPLE_RATE
+    assert all(WINDOW - longest < len(window.sound) <= WINDOW for window in windows[:-1])
+    ends = [window.spans[-1][1] for window in windows[:-1]]
+    assert all(np.abs(sound[end - 100 : end + 100]).max() < 0.1 * sound.max() for end in ends)
+    assert quiet_place(SENTENCES[0][SAMPLE_RATE // 2 : SAMPLE_RATE]) == 0

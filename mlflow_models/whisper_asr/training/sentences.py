@@ -73,7 +73,17 @@ class Grammar:
 
     def sentence(self, rng: random.Random, kept: bool = False) -> str:
         """Makes one sentence, of the templates kept for testing if `kept`."""
-        template = rng.choice(self.kept if kept else self.templates)
+        return self._fill(rng.choice(self.kept if kept else self.templates), rng)
+
+    def mixture(self, rng: random.Random) -> str:
+        """Makes a row of pieces of different sentences: what it says can only be heard."""
+        pieces = []
+        for _ in range(rng.randint(2, 5)):
+            template = rng.choice(self.templates)
+            pieces.append(rng.choice(re.findall(r"{\w+}|[^{}，。？]+", template)))
+        return self._fill("".join(pieces) + rng.choice("。。？"), rng)
+
+    def _fill(self, template: str, rng: random.Random) -> str:
         return re.sub(r"{(\w+)}", lambda slot: self.slots[slot[1]](rng), template)
 
 

@@ -27,7 +27,7 @@ TRAIN_VOICES = (
 TEST_VOICES = ["m7", "f5", "michel", "anika"]
 
 
-def speak(text: str, voice: str, speed: int, pitch: int) -> np.ndarray:
+def speak(text: str, voice: str, speed: int, pitch: int, size: float = 1.0) -> np.ndarray:
     """Speaks a sentence.
 
     Args:
@@ -35,6 +35,7 @@ def speak(text: str, voice: str, speed: int, pitch: int) -> np.ndarray:
         voice: a variant of espeak-ng (`espeak-ng --voices=variant`).
         speed: words a minute, 80 to 450.
         pitch: 0 to 99.
+        size: of the speaker; it divides pitch and formants, and the words a minute.
 
     Returns:
         float32 (samples,) at 16 kHz, without the silence at its ends.
@@ -55,7 +56,7 @@ def speak(text: str, voice: str, speed: int, pitch: int) -> np.ndarray:
     except subprocess.CalledProcessError as error:
         raise ZooError(f"espeak-ng failed: {error.stderr.decode()}") from error
     wave, rate = soundfile.read(io.BytesIO(done.stdout), dtype="float32")
-    wave = soxr.resample(wave, rate, augment.SAMPLE_RATE)
+    wave = soxr.resample(wave, rate, augment.SAMPLE_RATE * size)
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     return wave[loud[0] : loud[-1] + 1]
 
@@ -64,7 +65,8 @@ def record(text: str, rng: random.Random, args: argparse.Namespace) -> tuple[np.
     """Speaks a sentence in a voice, a room and a noise by chance; returns the voice and SNR too."""
     chance = np.random.default_rng(rng.getrandbits(32))
     voice = rng.choice(args.voices)
-    wave = speak(text, voice, rng.randint(*args.speed), rng.randint(20, 80))
+    size = rng.uniform(1 - args.warp, 1 + args.warp)
+    wave = speak(text, voice, rng.randint(*args.speed), rng.randint(20, 80), size)
     if rng.random() < 0.3:
         wave = augment.reverberate(wave, rng.uniform(0.1, 0.4), chance)
     snr = ""
@@ -86,7 +88,8 @@ def sentences(args: argparse.Namespace) -> list[str]:
     for _ in range(100 * args.count):
         if len(made) == args.count:
             break
-        text = grammar.sentence(rng, args.kept)
+        mixed = rng.random() < args.mixed
+        text = grammar.mixture(rng) if mixed else grammar.sentence(rng, args.kept)
         if text not in seen:
             made[text] = None
     return list(made)
@@ -115,12 +118,15 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--sentences", type=Path, default=FOLDER / "demo" / "sentences.txt")
     cli.add_argument("--count", type=int, default=1000, help="different sentences")
     cli.add_argument("--kept", action="store_true", help="of the templates kept for testing")
+    cli.add_argument("--mixed", type=float, default=0.0, help="share made of sentences' pieces")
     cli.add_argument("--exclude", type=Path, nargs="*", default=[], metavar="MANIFEST",
                      help="manifests whose sentences aren't to be made")  # fmt: skip
     cli.add_argument("--voices", nargs="+", default=TRAIN_VOICES, help="espeak-ng's variants")
     cli.add_argument("--test-voices", action="store_const", dest="voices", const=TEST_VOICES,
                      help="the voices kept for testing: " + " ".join(TEST_VOICES))  # fmt: skip
     cli.add_argument("--speed", type=int, nargs=2, default=[130, 210], help="words a minute")
+    cli.add_argument("--warp", type=float, default=0.0,
+                     help="the speaker's size varies by so much: 0.1 is 10 %% up or down")  # fmt: skip
     cli.add_argument("--noisy", type=float, default=0.0, help="share with noise")
     cli.add_argument("--snr", type=int, nargs="+", default=[20, 10, 5, 0], help="dB, one by chance")
     cli.add_argument("--jobs", type=int, default=1, help="recordings made at a time")
