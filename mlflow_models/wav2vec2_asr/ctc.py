@@ -1,0 +1,88 @@
+"""From a path of labels, one per frame, to characters, words and their times.
+
+Connectionist temporal classification (Graves et al. 2006): labels that repeat in successive frames
+are one, and the blank is none. Greedy search and beam search both end in such a path.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wav2vec2_asr.labels import Labels
+
+Split = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character that was heard.
+
+    Args:
+        text: the character; " " between words.
+        start: the first of its frames.
+        end: the frame after its last.
+        probability: of its label, the mean over its frames.
+    """
+
+    text: str
+    start: int
+    end: int
+    probability: float
+
+
+def greedy(scores: np.ndarray) -> np.ndarray:
+    """The likeliest label of every frame: (frames, labels) to (frames,)."""
+    return scores.argmax(axis=-1)
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities of logits (frames, labels), float32."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    normalised: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normalised.astype(np.float32)
+
+
+def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[Character]:
+    """Collapses a path.
+
+    Args:
+        path: (frames,) labels.
+        log_probs: (frames, labels).
+        labels: what they stand for; the special ones are left out.
+    """
+    if not len(path):
+        return []
+    probabilities = np.exp(log_probs[np.arange(len(path)), path])
+    edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
+    return [
+        Character(labels.spoken(label), start, end, float(probabilities[start:end].mean()))
+        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        if (label := int(path[start])) not in labels.special
+    ]
+
+
+def text_of(heard: Sequence[Character]) -> str:
+    """The text, without space at its ends."""
+    return "".join(one.text for one in heard).strip()
+
+
+def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:
+    """Characters by word.
+
+    Args:
+        heard: in order.
+        split: from text to its words and the spaces between them, nothing left out; Thai has no
+            spaces between words.
+    """
+    found, place = [], 0
+    for piece in split("".join(one.text for one in heard)):
+        end = place
+        length = 0
+        while end < len(heard) and length < len(piece):
+            length += len(heard[end].text)
+            end += 1
+        if piece.strip() and end > place:
+            found.append(list(heard[place:end]))
+        place = end
+    return found
