@@ -4,6 +4,7 @@ Connectionist temporal classification (Graves et al. 2006): labels that repeat i
 are one, and the blank is none. Greedy search and beam search both end in such a path.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     return [
         Character(labels.spoken(label), start, end, float(probabilities[start:end].mean()))
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        for start, end in itertools.pairwise(edges)
         if (label := int(path[start])) not in labels.special
     ]
 
@@ -77,12 +78,8 @@ def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:
     """
     found, place = [], 0
     for piece in split("".join(one.text for one in heard)):
-        end = place
-        length = 0
-        while end < len(heard) and length < len(piece):
-            length += len(heard[end].text)
-            end += 1
-        if piece.strip() and end > place:
+        end = place + len(piece)
+        if piece.strip():
             found.append(list(heard[place:end]))
         place = end
     return found

@@ -28,31 +28,45 @@ class Labels:
     special: frozenset[int]
 
     @classmethod
-    def read(cls, directory: Path) -> "Labels":
-        """Reads `vocab.json`, and what `tokenizer_config.json` says of it.
+    def read(cls, directory: Path, outputs: int | None = None) -> "Labels":
+        """Reads `vocab.json`, and what the tokenizer's other files add to it.
+
+        Args:
+            directory: the checkpoint.
+            outputs: how many the model has; None: as many as there are labels.
 
         Raises:
-            CheckpointError: it is missing, empty or has no blank.
+            CheckpointError: the vocabulary is missing, empty, without a blank, or not the model's.
         """
-        vocabulary = _read_json(directory / "vocab.json")
-        settings: dict[str, Any] = {}
-        if (directory / "tokenizer_config.json").is_file():
-            settings = _read_json(directory / "tokenizer_config.json")
+        path, settings = directory / "vocab.json", _read_json(directory / "tokenizer_config.json")
+        vocabulary = _read_json(path)
         if target := settings.get("target_lang"):  # of several languages, one adapter each
             vocabulary = vocabulary.get(target, vocabulary)
+        for index, token in settings.get("added_tokens_decoder", {}).items():
+            vocabulary.setdefault(_name(token), int(index))
+        for name, index in _read_json(directory / "added_tokens.json").items():
+            vocabulary.setdefault(name, index)
+        named = {_name(settings.get(f"{kind}_token")) for kind in ("pad", "unk", "bos", "eos")}
+        special = (SPECIAL | named) & set(vocabulary)
+        if outputs is not None:  # a tokenizer has often <s> and </s> that no output stands for
+            beyond = {name for name in special if vocabulary[name] >= outputs}
+            vocabulary = {n: i for n, i in vocabulary.items() if n not in beyond}
+            special -= beyond
+            if len(vocabulary) != outputs:
+                raise CheckpointError(
+                    f"'{path}' has {len(vocabulary)} labels, but the model has {outputs} outputs."
+                )
         if not vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
-            raise CheckpointError(f"'{directory / 'vocab.json'}' is no vocabulary: labels "
-                                  "by their indices from 0 on.")  # fmt: skip
+            raise CheckpointError(f"'{path}' is no vocabulary: labels by index, from 0 on.")
         names = [_name(settings.get("pad_token")), *BLANKS]
         blank = next((vocabulary[name] for name in names if name in vocabulary), None)
         if blank is None:
-            raise CheckpointError(f"'{directory / 'vocab.json'}' has no blank ([PAD] or <pad>).")
-        named = {_name(settings.get(f"{kind}_token")) for kind in ("pad", "unk", "bos", "eos")}
+            raise CheckpointError(f"'{path}' has no blank ([PAD] or <pad>).")
         return cls(
             tuple(sorted(vocabulary, key=vocabulary.__getitem__)),
             blank,
             vocabulary.get(settings.get("word_delimiter_token", "|")),
-            frozenset(vocabulary[name] for name in (SPECIAL | named) & set(vocabulary)),
+            frozenset(vocabulary[name] for name in special),
         )
 
     def __len__(self) -> int:
@@ -69,10 +83,13 @@ def _name(token: Any) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file."""
+    if not path.is_file():
+        return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"'{path}' is missing, or isn't JSON.") from error
+        raise CheckpointError(f"'{path}' can't be read as JSON.") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"'{path}' isn't a JSON object.")
     return content
