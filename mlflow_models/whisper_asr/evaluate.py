@@ -15,10 +15,11 @@ import numpy as np
 
 from whisper_asr.finetune import FOLDER, fetch, open_data
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
-from whisper_asr.training.results import Result, Utterance, markdown, plot, write_table
-from whisper_asr.training.scoring import bootstrap
+from whisper_asr.training.results import Result
 from whisper_asr.training.transcribe import Decoding, transcribe
 from zoo import checkpoints, packaging
+from zoo.speech.results import Utterance, markdown, record, worst_lines
+from zoo.speech.scoring import bootstrap
 from zoo.speech.snr import estimate_snr
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def summary(results: dict[str, Result]) -> dict[str, float]:
     first, *rest = results.values()
     figures = {"cer": first.cer, "mer": first.mer}
     for other in rest:
-        interval = bootstrap(first.characters, other.characters)
+        interval = bootstrap(first.errors["CER"], other.errors["CER"])
         figures |= {"other_cer": other.cer, "other_mer": other.mer}
         figures |= {f"cer_{name}": value for name, value in vars(interval).items()}
     return figures
@@ -101,13 +102,7 @@ def describe(results: dict[str, Result], worst: int) -> str:
     parts = []
     for name, result in results.items():
         parts.append(f"## {name}\n\n{markdown(result)}")
-        lines = [
-            f"{errors.rate:6.1f} %  {utterance.name}\n    said:  {utterance.reference}\n"
-            f"    heard: {utterance.hypothesis}"
-            for utterance, errors in result.worst(worst)
-            if errors.mistakes
-        ]
-        parts.append("\n".join(["worst utterances:", *lines]) if lines else "No mistake.")
+        parts.append(worst_lines(result, worst))
     figures = summary(results)
     if "cer_difference" in figures:
         parts.append(
@@ -115,15 +110,6 @@ def describe(results: dict[str, Result], worst: int) -> str:
             "[{cer_low:+.2f}, {cer_high:+.2f}] (paired bootstrap)".format(**figures)
         )
     return "\n\n".join(parts)
-
-
-def record(results: dict[str, Result], directory: Path, text: str) -> None:
-    """Writes the tables and the plot."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
-    plot(results, directory / "cer.png")
-    for number, result in enumerate(results.values(), start=1):
-        write_table(result, directory / f"utterances{number}.tsv")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -9,7 +9,8 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from whisper_asr.training.examples import IGNORED, Examples
 from whisper_asr.training.normalizer import Normalizer
-from whisper_asr.training.scoring import character_errors, total
+from whisper_asr.training.scoring import character_errors
+from zoo.speech.scoring import total
 
 
 class EpochSampler(torch.utils.data.Sampler[int]):
