@@ -5,57 +5,32 @@ is killed. The data set appears under its name when all of it is written. Audio 
 samples: no decoder is needed to read it, and every run sees the same numbers.
 """
 
+import csv
 import hashlib
 import json
 import os
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.speech.cleaning import Limits, Text, clean
+from zoo.speech.cleaning import Cleaned, Limits, Text, clean
 from zoo.speech.corpora import Recording
+from zoo.speech.report import Report, write_report
+from zoo.speech.splits import parts
 
 if TYPE_CHECKING:
-    from datasets import Dataset, Features
+    from datasets import Features
 
 SHARD = 256  # recordings
-SHOWN = 8  # examples in the report, of each kind
-
-
-@dataclass
-class Report:
-    """What became of the recordings.
-
-    Args:
-        kept: how many, and `seconds` their length.
-        dropped: how many by reason, and `names` of a few of them.
-        changed: a few transcripts before and after.
-        durations: seconds of each that was kept.
-    """
-
-    kept: int = 0
-    seconds: float = 0.0
-    dropped: dict[str, int] = field(default_factory=dict)
-    names: dict[str, list[str]] = field(default_factory=dict)
-    changed: list[list[str]] = field(default_factory=list)
-    durations: list[float] = field(default_factory=list)
-
-    def add(self, other: "Report") -> None:
-        """Adds another's figures to these."""
-        self.kept += other.kept
-        self.seconds += other.seconds
-        self.dropped = dict(Counter(self.dropped) + Counter(other.dropped))
-        for reason, names in other.names.items():
-            self.names[reason] = (self.names.get(reason, []) + names)[:SHOWN]
-        self.changed = (self.changed + other.changed)[:SHOWN]
-        self.durations += other.durations
+LEFT_OUT = "dropped.tsv"  # in a shard, and in the data set: name and reason
 
 
 @dataclass(frozen=True)
@@ -92,25 +67,47 @@ def write_shard(job: Job, text: Text, limits: Limits) -> Report:
         stored = json.loads(done.read_text(encoding="utf-8"))
         if stored.pop("key") == job.key:
             return Report(**stored)
-    rows, report = [], Report()
+    rows, report, left_out = [], Report(), []
     for recording in job.recordings:
-        row, reason = clean(recording, text, limits)
-        if reason:
-            report.add(Report(dropped={reason: 1}, names={reason: [recording.name]}))
-            continue
-        rows.append(row)
-        pair = [[recording.text, row["text"]]] if recording.text != row["text"] else []
-        report.add(Report(1, row["duration"], changed=pair, durations=[row["duration"]]))
+        cleaned = clean(recording, text, limits)
+        report.add(describe(recording, cleaned))
+        if cleaned.reason:
+            reason = "no such file" if cleaned.missing else cleaned.reason
+            left_out.append((recording.name, reason))
+        else:
+            rows.append(cleaned.row)
     part = job.directory.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(job.directory, ignore_errors=True)
     columns = features(job.recordings[0].extra)
     table = {name: [row[name] for row in rows] for name in columns}
     Dataset.from_dict(table, features=columns).save_to_disk(part)
+    with (part / LEFT_OUT).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, csv.excel_tab).writerows(left_out)
     (part / "report.json").write_text(
         json.dumps({**vars(report), "key": job.key}, ensure_ascii=False), encoding="utf-8"
     )
     os.replace(part, job.directory)
+    return report
+
+
+def describe(recording: Recording, cleaned: Cleaned) -> Report:
+    """One recording's report."""
+    spelt, row = cleaned.spelt, cleaned.row
+    report = Report(
+        found=dict(Counter(spelt.found)),
+        contexts=dict.fromkeys(spelt.found, recording.text),
+        missing=int(cleaned.missing),
+        foreign=dict.fromkeys(cleaned.foreign, 1),
+    )
+    if cleaned.reason:
+        report.dropped, report.names = {cleaned.reason: 1}, {cleaned.reason: [recording.name]}
+        return report
+    report.kept, report.seconds, report.durations = 1, row["duration"], [row["duration"]]
+    report.changed = [[recording.text, spelt.text]] if recording.text != spelt.text else []
+    report.rules = dict.fromkeys(spelt.steps, 1)
+    report.examples = {rule: [list(pair)] for rule, pair in spelt.steps.items()}
+    report.characters = dict(Counter(spelt.text))
     return report
 
 
@@ -125,6 +122,7 @@ def build(
     settings: dict[str, str] | None = None,
     jobs: int = 1,
     seed: int = 1,
+    shuffle: bool = False,
 ) -> Report:
     """Builds a data set, or one for each split, below `output`.
 
@@ -137,7 +135,9 @@ def build(
         group: a column whose recordings (of a speaker, say) stay in one split.
         settings: what else shards depend on; a restart with others makes them anew.
         jobs: processes.
-        seed: of the split.
+        seed: of the split, and of the shuffling.
+        shuffle: whether rows change places. Then the shares of the splits are exact, too; else a
+            recording is in the split that its name draws, whatever is added to the corpus later.
 
     Raises:
         ZooError: the output exists, or nothing was kept.
@@ -149,59 +149,36 @@ def build(
         raise ZooError(f"'{output}' exists; choose another output, or remove it.")
     disable_progress_bars()
     work = output.with_name(output.name + ".part")
-    report, directories = Report(), []
+    report, directories = Report(rules={rule.name: 0 for rule in text.rules}), []
     with tqdm(desc="prepare", unit="recording") as bar:
         for job, part in _run(_jobs(recordings, work, settings or {}), text, limits, jobs):
             report.add(part)
             directories.append(job.directory)
             bar.update(len(job.recordings))
     if not report.kept:
-        raise ZooError(f"Nothing can be kept: {report.dropped or 'the corpus is empty'}.")
+        raise ZooError(_nothing(report))
     whole = concatenate_datasets([load_from_disk(str(path)) for path in directories])
     ready = work / "ready"
     shutil.rmtree(ready, ignore_errors=True)
-    if shares:
-        for name, rows in split(whole, shares, group, seed).items():
-            rows.save_to_disk(ready / name)
-    else:
-        whole.save_to_disk(ready)
+    for name, rows in parts(whole, shares, group, seed, shuffle).items():
+        rows.save_to_disk(ready / name)
     write_report(report, ready)
+    with (ready / LEFT_OUT).open("w", encoding="utf-8") as file:
+        file.write("name\treason\n")
+        for directory in directories:
+            if (directory / LEFT_OUT).is_file():
+                file.write((directory / LEFT_OUT).read_text(encoding="utf-8"))
     os.replace(ready, output)
     shutil.rmtree(work)
     return report
 
 
-def split(
-    data: "Dataset", shares: dict[str, float], group: str | None, seed: int
-) -> dict[str, "Dataset"]:
-    """Draws splits by the name of a recording, or of its group, whatever else is in the corpus."""
-    chosen: dict[str, list[int]] = {"train": [], **{name: [] for name in shares}}
-    for index, key in enumerate(data[group or "name"]):
-        digest = hashlib.sha256(f"{seed}/{key}".encode()).digest()
-        place, name = int.from_bytes(digest[:8]) / 2**64, "train"
-        for other, share in shares.items():
-            if place < share:
-                name = other
-                break
-            place -= share
-        chosen[name].append(index)
-    return {name: data.select(rows) for name, rows in chosen.items()}
-
-
-def write_report(report: Report, directory: Path) -> None:
-    """Writes `report.json`, and the histogram of durations as `durations.png`."""
-    from matplotlib.figure import Figure
-
-    summary = {name: value for name, value in vars(report).items() if name != "durations"}
-    (directory / "report.json").write_text(
-        json.dumps({**summary, "hours": report.seconds / 3600}, ensure_ascii=False, indent=1),
-        encoding="utf-8",
-    )
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    axes = figure.subplots()
-    axes.hist(report.durations, bins=60)
-    axes.set(xlabel="seconds", ylabel="recordings", title=f"{report.seconds / 3600:.2f} hours")
-    figure.savefig(directory / "durations.png", dpi=120)
+def _nothing(report: Report) -> str:
+    dropped = sum(report.dropped.values())
+    if dropped and report.missing == dropped:
+        name = report.names["unreadable"][0]
+        return f"None of the {dropped} recordings has a file: '{name}' doesn't exist, say."
+    return f"Nothing can be kept: {report.dropped or 'the corpus is empty'}."
 
 
 def _jobs(recordings: Iterable[Recording], work: Path, settings: dict[str, str]) -> Iterator[Job]:
@@ -225,7 +202,7 @@ def _run(
         return
     context = get_context("forkserver")
     context.set_forkserver_preload(["datasets", __name__])  # imported once, not once a process
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_die_with_parent) as pool:
         waiting: list[tuple[Job, Future[Report]]] = []
         for job in jobs:
             waiting.append((job, pool.submit(write_shard, job, text, limits)))
@@ -234,3 +211,15 @@ def _run(
                 yield first, future.result()
         for job, future in waiting:
             yield job, future.result()
+
+
+def _die_with_parent() -> None:
+    """Ends this process when the main one is killed: nobody would tell it to stop."""
+    parent = parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
