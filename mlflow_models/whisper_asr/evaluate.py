@@ -11,16 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from whisper_asr.finetune import FOLDER, fetch, open_data
+from whisper_asr.finetune import FOLDER, fetch
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.results import Result
 from whisper_asr.training.transcribe import Decoding, transcribe
 from zoo import checkpoints, packaging
 from zoo.speech.results import Utterance, markdown, record, worst_lines
 from zoo.speech.scoring import bootstrap
-from zoo.speech.snr import estimate_snr
+from zoo.speech.stored import Waves, names, open_data, ratios
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -62,28 +60,20 @@ def parser() -> argparse.ArgumentParser:
     return cli
 
 
-def ratios(data: "Dataset", column: str) -> list[float | None]:
-    """Each recording's SNR in dB: the column's, or an estimate."""
-    if column in data.column_names:
-        return [float(value) if value not in (None, "") else None for value in data[column]]
-    waves = data.with_format("numpy", columns=["audio"], dtype=np.int16)
-    return [estimate_snr(row["audio"] / 32768) for row in waves]
-
-
 def score(name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer) -> Result:
     """Transcribes the data with a checkpoint, and scores it."""
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
-    waves = data.with_format("numpy", columns=["audio"], dtype=np.int16)
+    waves = Waves(data)
     durations = [float(seconds) for seconds in data["duration"]]
     texts = transcribe(
         directory,
-        lambda index: (waves[index]["audio"] / 32768).astype(np.float32),
+        waves.__getitem__,
         durations,
         Decoding(args.language, args.beam_size, args.batch_size, args.device),
     )
-    names = data["name"] if "name" in data.column_names else range(len(data))
-    columns = zip(names, data["text"], texts, durations, ratios(data, args.snr_column), strict=True)
-    return Result.of([Utterance(str(n), r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
+    noise = ratios(data, args.snr_column)
+    columns = zip(names(data), data["text"], texts, durations, noise, strict=True)
+    return Result.of([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
 
 
 def summary(results: dict[str, Result]) -> dict[str, float]:
@@ -117,8 +107,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     data = open_data(args.data)
     normalizer = Normalizer(args.script, args.width, args.case, args.numerals, args.punctuation)
-    names = [args.model, *([args.compare] if args.compare else [])]
-    results = {name: score(name, data, args, normalizer) for name in names}
+    models = [args.model, *([args.compare] if args.compare else [])]
+    results = {name: score(name, data, args, normalizer) for name in models}
     text = f"{normalizer}\n\n{describe(results, args.worst)}"
     print(json.dumps(summary(results)) if args.json else text)
     if args.output:

@@ -1,0 +1,188 @@
+"""Scores Thai speech recognition: WER and CER of a checkpoint, or of predictions in a table.
+
+What a word is, and what counts as a mistake, is a choice (training/words.py): each is a switch
+here, and is printed and logged with the score. A checkpoint is scored with and without a language
+model and noise reduction, on the same utterances, with an interval of confidence for the
+difference; by duration and by noise, worst utterances first.
+"""
+
+import argparse
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from wav2vec2_asr.training.predictions import read_predictions
+from wav2vec2_asr.training.words import TOKENIZERS, Convention, score
+from zoo import packaging
+from zoo.denoise import GATE
+from zoo.speech.results import Result, Utterance, markdown, record, worst_lines
+from zoo.speech.scoring import bootstrap
+
+RATES = ("WER", "CER")
+USAGE = "evaluate.py MODEL DATA [options]\n       evaluate.py --predictions FILE.csv [options]"
+EPILOG = """The defaults are the convention of airesearch/wav2vec2-large-xlsr-53-th's table (Common
+Voice 7.0): spaces are removed from reference and prediction, both are cut into words by newmm, CER
+is without spaces, mistakes and lengths are summed over the corpus, case is kept. PyThaiNLP's
+dictionary grows: its version is printed, and the table's was 2.3.1. Tokens that were published are
+scored as they are: --words given --columns REFERENCE,PREDICTION."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Builds the command line."""
+    cli = argparse.ArgumentParser(
+        usage=USAGE,
+        description="Score a Wav2Vec2 checkpoint on a data set of prepare.py, or a CSV.",
+        epilog=EPILOG,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    cli.add_argument("model", nargs="?", help="demo, a Hugging Face identifier or a directory")
+    cli.add_argument("data", nargs="?", type=Path, help="a directory that prepare.py wrote")
+    cli.add_argument("--predictions", type=Path, metavar="FILE.csv", help="score this instead of "
+                     "a checkpoint")  # fmt: skip
+    cli.add_argument("--columns", default="reference,prediction", help="of the CSV; further ones "
+                     "are other systems' predictions, compared with the first's")  # fmt: skip
+    _add_convention(cli.add_argument_group("what counts"))
+    _add_running(cli.add_argument_group("how a checkpoint is run"))
+    cli.add_argument("--worst", type=int, default=10, help="utterances to list")
+    cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
+    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
+    cli.add_argument(
+        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
+    )
+    cli.add_argument("--experiment", default="wav2vec2_asr", help="MLflow's")
+    return cli
+
+
+def _add_convention(group: argparse._ArgumentGroup) -> None:
+    tokenizers = "; ".join(f"{name}: {what}" for name, what in TOKENIZERS.items())
+    group.add_argument("--words", choices=list(TOKENIZERS), default="newmm", help=tokenizers)
+    for name, text in (
+        ("spaces", "keep spaces, for the tokenizer and in CER"),
+        ("lower", "upper as lower case"),
+        ("normalize", "PyThaiNLP's normal form: the order of vowels and tones"),
+    ):
+        group.add_argument(
+            f"--{name}", action=argparse.BooleanOptionalAction, default=False, help=text
+        )
+    group.add_argument("--jobs", type=int, default=1, help="processes that cut texts into words")
+
+
+def _add_running(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
+    group.add_argument("--language-model", type=Path, metavar="FILE", help="language_model.json "
+                       "of `ngram.py tune`, or a .arpa: scored with it and without")  # fmt: skip
+    group.add_argument("--weight", type=float, help="of the language model; default: the file's")
+    group.add_argument("--bonus", type=float, help="per character; default: the file's")
+    group.add_argument("--beam-size", type=int, help="default: the file's")
+    group.add_argument("--denoise", nargs="+", choices=["never", "always", "gated"],
+                       default=["never"], help="noise reduction; compared with never")  # fmt: skip
+    group.add_argument("--gate", type=float, default=GATE, help="dB; `gated` cleans what is below")
+    group.add_argument("--snr-column", default="snr", help="dB, empty for clean; if missing, "
+                       "it is estimated from the pauses")  # fmt: skip
+    group.add_argument("--batch-size", type=int, default=8)
+    group.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
+    group.add_argument("--save-logits", type=Path, metavar="FOLDER", help="keep log-probabilities "
+                       "and references, for `ngram.py tune`")  # fmt: skip
+
+
+def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, Result]:
+    """Scores the predictions of a CSV, a result a column."""
+    table = read_predictions(args.predictions, args.columns.split(","))
+    bands = ("duration",) if table.seconds else ()
+    seconds = table.seconds or [0.0] * len(table.names)
+    results = {}
+    for column, texts in table.predictions.items():
+        columns = zip(table.names, table.references, texts, seconds, strict=True)
+        utterances = [Utterance(n, r, h, s, None) for n, r, h, s in columns]
+        results[column] = scored(utterances, convention, args.jobs, bands)
+    return results
+
+
+def scored(
+    utterances: list[Utterance], convention: Convention, jobs: int, bands: tuple[str, ...]
+) -> Result:
+    """Counts the mistakes of utterances."""
+    pairs = [(utterance.reference, utterance.hypothesis) for utterance in utterances]
+    counted = score(pairs, convention, jobs)
+    return Result(utterances, dict(zip(RATES, counted, strict=True)), bands)
+
+
+def summary(results: dict[str, Result]) -> dict[str, float]:
+    """The figures that MLflow and --json get; those of further results under their names."""
+    (_, first), *rest = results.items()
+    figures: dict[str, float] = {"utterances": len(first.utterances)}
+    figures |= {rate.lower(): first.rate(rate) for rate in RATES}
+    for name, other in rest:
+        for rate in RATES:
+            key = f"{re.sub(r'[^0-9A-Za-z]+', '_', name).strip('_')}_{rate.lower()}"
+            interval = bootstrap(first.errors[rate], other.errors[rate])
+            figures[key] = other.rate(rate)
+            figures |= {f"{key}_{part}": value for part, value in vars(interval).items()}
+    return figures
+
+
+def describe(results: dict[str, Result], worst: int) -> str:
+    """All of it as text."""
+    parts = []
+    (_, first), *_ = results.items()
+    if empty := sum(not utterance.reference.strip() for utterance in first.utterances):
+        parts.append(f"{empty} empty references: all that was heard there is a mistake.")
+    for name, result in results.items():
+        parts.append(f"## {name}\n\n{markdown(result, RATES)}")
+        if result is not first:
+            for rate in RATES:
+                found = bootstrap(first.errors[rate], result.errors[rate])
+                parts.append(
+                    f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
+                    f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
+                )
+        parts.append(worst_lines(result, worst))
+    return "\n\n".join(parts)
+
+
+def track(args: argparse.Namespace, results: dict[str, Result], convention: str, text: str) -> None:
+    """Logs settings, figures, tables and the plot to MLflow."""
+    import mlflow
+
+    packaging.set_experiment(args.experiment, args.tracking_uri)
+    name = args.predictions.name if args.predictions else args.model
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mlflow.start_run(run_name=f"evaluate {name}"),
+    ):
+        settings = {name: str(value) for name, value in vars(args).items()}
+        mlflow.log_params(settings | {"convention": convention})
+        mlflow.log_metrics(summary(results))
+        record(results, Path(folder), text)
+        mlflow.log_artifacts(folder)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    cli = parser()
+    args = cli.parse_args(argv)
+    if bool(args.predictions) == bool(args.model and args.data):
+        cli.error("give either MODEL and DATA, or --predictions")
+    convention = Convention(args.words, args.spaces, args.lower, args.normalize)
+    convention.check()
+    if args.predictions:
+        results = from_table(args, convention)
+    else:
+        from wav2vec2_asr.training.variants import from_checkpoints
+
+        results = {
+            name: scored(utterances, convention, args.jobs, ("duration", "SNR"))
+            for name, utterances in from_checkpoints(args).items()
+        }
+    text = f"{convention}\n\n{describe(results, args.worst)}"
+    figures = json.dumps({"convention": str(convention), **summary(results)}) if args.json else ""
+    print(figures or text)
+    if args.output:
+        record(results, args.output, text)
+    if args.tracking_uri:
+        track(args, results, str(convention), text)
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,110 @@
+"""Runs a checkpoint on recordings by PyTorch: the reference that the served model is held to."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wav2vec2_asr import ctc
+from wav2vec2_asr.labels import Labels
+from zoo.errors import CheckpointError
+from zoo.speech.augment import SAMPLE_RATE
+
+Wave = np.ndarray  # (samples,) float32 at 16 kHz
+Search = Callable[
+    [np.ndarray], np.ndarray
+]  # log-probabilities (frames, labels) to a path (frames,)
+SHORTEST = 400  # samples, the convolutions' view of one frame
+UNTRAINED = {"wav2vec2.masked_spec_embed"}  # used in training alone
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that is ready to run.
+
+    Args:
+        name: its directory's.
+        model: a Wav2Vec2ForCTC.
+        extractor: its Wav2Vec2FeatureExtractor.
+        labels: what its outputs stand for.
+    """
+
+    name: str
+    model: Any
+    extractor: Any
+    labels: Labels
+
+
+def open_checkpoint(directory: Path, device: str = "cpu") -> Checkpoint:
+    """Opens a checkpoint in Hugging Face's format.
+
+    Args:
+        directory: where it is.
+        device: as torch names it.
+
+    Raises:
+        CheckpointError: it isn't one, its vocabulary isn't its head's, or its weights lack a part,
+            which chance would fill.
+    """
+    import transformers
+    from safetensors import SafetensorError
+
+    transformers.logging.set_verbosity_error()  # what is missing is an error here, not a warning
+    try:
+        model, found = transformers.Wav2Vec2ForCTC.from_pretrained(
+            directory, attn_implementation="eager", output_loading_info=True
+        )
+        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(directory)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"'{directory}' is no checkpoint of Wav2Vec2ForCTC.") from error
+    if missing := set(found["missing_keys"]) - UNTRAINED:
+        raise CheckpointError(f"'{directory}' lacks the weights '{min(missing)}'.")
+    labels = Labels.read(directory, model.config.vocab_size)
+    return Checkpoint(directory.name, model.eval().to(device), extractor, labels)
+
+
+def log_probabilities(
+    checkpoint: Checkpoint,
+    load: Callable[[int], Wave],
+    durations: Sequence[float],
+    batch_size: int = 8,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Runs a checkpoint, the long recordings first and those of one length together.
+
+    Args:
+        checkpoint: what to run.
+        load: returns the recording of an index.
+        durations: seconds of each.
+        batch_size: recordings at a time; where the checkpoint takes no attention mask (the base
+            kind) it is 1, since padding would change what it hears.
+
+    Yields:
+        Indices and log-probabilities (frames, labels), float32.
+    """
+    import torch
+    from tqdm import tqdm
+
+    model, extractor = checkpoint.model, checkpoint.extractor
+    size = batch_size if extractor.return_attention_mask else 1
+    order = sorted(range(len(durations)), key=lambda index: -durations[index])
+    for first in tqdm(range(0, len(order), size), desc=checkpoint.name):
+        batch = order[first : first + size]
+        waves = [_at_least_a_frame(load(index)) for index in batch]
+        made = extractor(waves, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            logits = model(**made.to(model.device)).logits.float()
+        frames = model._get_feat_extract_output_lengths(torch.tensor([len(w) for w in waves]))
+        scores = logits.log_softmax(dim=-1).cpu().numpy()
+        for index, score, count in zip(batch, scores, frames.tolist(), strict=True):
+            yield index, score[:count]
+
+
+def _at_least_a_frame(wave: Wave) -> Wave:
+    return np.pad(wave, (0, max(0, SHORTEST - len(wave))))
+
+
+def spell(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> str:
+    """The text of a path."""
+    return ctc.text_of(ctc.characters(path, log_probs, labels))

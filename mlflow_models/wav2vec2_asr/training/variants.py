@@ -1,0 +1,123 @@
+"""What an evaluation compares: checkpoints, with and without noise reduction and language model.
+
+Each checkpoint runs once per kind of noise reduction; greedy search and beam search read the same
+log-probabilities.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wav2vec2_asr import ctc
+from wav2vec2_asr.labels import Labels
+from wav2vec2_asr.training.transcribe import (
+    Checkpoint,
+    Search,
+    Wave,
+    log_probabilities,
+    open_checkpoint,
+    spell,
+)
+from zoo import checkpoints, hub
+from zoo.denoise import denoised
+from zoo.errors import ZooError
+from zoo.speech.results import Utterance
+from zoo.speech.stored import Waves, names, open_data, ratios
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+DEMO = Path(__file__).parents[1] / "demo"
+FILES = ("*.json", "*.safetensors", "pytorch_model.bin")  # of a published checkpoint
+WEIGHT, BONUS, BEAM_SIZE = 0.5, 0.0, 50  # where no file says better
+Cleaner = Callable[[Wave], Wave]
+
+
+def from_checkpoints(args: argparse.Namespace) -> dict[str, list[Utterance]]:
+    """Transcribes the data in every way that the options ask for, by the way's name."""
+    data = open_data(args.data)
+    noise = ratios(data, args.snr_column)
+    found: dict[str, list[Utterance]] = {}
+    for model in [args.model, *([args.compare] if args.compare else [])]:
+        directory = checkpoints.resolve(model, DEMO, lambda name: hub.fetch(name, FILES))
+        checkpoint = open_checkpoint(directory, args.device)
+        labels = checkpoint.labels
+        searches: dict[str, Search] = {"": ctc.greedy}
+        if args.language_model:
+            searches[" + language model"] = beam_search(args, labels)
+        for way in dict.fromkeys(["never", *args.denoise]):
+            scores = run(checkpoint, data, cleaner(way, args.gate), args.batch_size)
+            if args.save_logits and not found:
+                scores = saved(scores, data, args.save_logits)
+            texts = {suffix: [""] * len(data) for suffix in searches}
+            for index, log_probs in scores:
+                for suffix, search in searches.items():
+                    texts[suffix][index] = spell(search(log_probs), log_probs, labels)
+            for suffix, heard in texts.items():
+                name = model + (f" + denoise {way}" if way != "never" else "") + suffix
+                columns = zip(
+                    names(data), data["text"], heard, data["duration"], noise, strict=True
+                )
+                found[name] = [Utterance(n, r, h, float(s), snr) for n, r, h, s, snr in columns]
+    return found
+
+
+def cleaner(way: str, gate: float) -> Cleaner:
+    """The noise reduction of a name: never, always, gated."""
+    if way == "never":
+        return lambda wave: wave
+    return lambda wave: denoised(wave, gate if way == "gated" else None)
+
+
+def run(
+    checkpoint: Checkpoint, data: "Dataset", clean: Cleaner, batch_size: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Runs a checkpoint on cleaned recordings: indices and log-probabilities (frames, labels)."""
+    waves, durations = Waves(data), [float(seconds) for seconds in data["duration"]]
+    return log_probabilities(checkpoint, lambda index: clean(waves[index]), durations, batch_size)
+
+
+def saved(
+    scores: Iterator[tuple[int, np.ndarray]], data: "Dataset", folder: Path
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Keeps log-probabilities on their way: logits/00000.npy and, when all are there,
+    references.tsv."""
+    (folder / "logits").mkdir(parents=True, exist_ok=True)
+    for index, log_probs in scores:
+        np.save(folder / "logits" / f"{index:05d}.npy", log_probs)
+        yield index, log_probs
+    with (folder / "references.tsv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t")
+        table.writerow(["name", "reference"])
+        table.writerows(zip(names(data), data["text"], strict=True))
+
+
+def beam_search(args: argparse.Namespace, labels: Labels) -> Search:
+    """The beam search with the language model of the options.
+
+    Raises:
+        ZooError: there is no such file, or it isn't what `ngram.py tune` writes.
+    """
+    from wav2vec2_asr.language_model import BeamSearch
+
+    path: Path = args.language_model
+    settings = {"file": path.name}
+    try:
+        if path.suffix == ".json":
+            settings = json.loads(path.read_text(encoding="utf-8"))
+        arpa = path.parent / settings["file"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZooError(
+            f"'{path}' is no language_model.json as `ngram.py tune` writes it."
+        ) from error
+    chosen = {"weight": WEIGHT, "bonus": BONUS, "beam_size": BEAM_SIZE} | settings
+    chosen |= {n: v for n in ("weight", "bonus", "beam_size") if (v := vars(args)[n]) is not None}
+    return BeamSearch(
+        list(labels.texts), labels.blank, arpa,
+        float(chosen["weight"]), float(chosen["bonus"]), int(chosen["beam_size"]),
+    )  # fmt: skip
