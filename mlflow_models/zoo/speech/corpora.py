@@ -5,11 +5,14 @@
 | `FILE.csv`, `FILE.tsv` | a manifest with a column of paths, relative to it, and one of texts |
 | a Common Voice directory | `clips/`, and `validated.tsv`, `train.tsv`... |
 | an AISHELL directory | `wav/**/ID.wav`, and `transcript/aishell_transcript*.txt` |
+| a TIMIT directory | the LDC's `TRAIN/DR1/FCJF0/SA1.WAV` beside `SA1.TXT`, below `data/` or not |
 | an audio folder | `metadata.csv` (`file_name`, `text`) or `a.wav` beside `a.txt` |
 | `owner/name` | a data set of the Hugging Face hub, if no such directory exists |
+| a copy of such a data set | its Parquet files, or what `save_to_disk` wrote |
 """
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +22,8 @@ from zoo.errors import ZooError
 
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".wma"}
 AISHELL = "transcript/aishell_transcript*.txt"
+SAVED = ("state.json", "dataset_dict.json")
+REGION = re.compile("(?i)dr[1-8]")  # TIMIT's directories of dialects
 
 
 class _Tabbed(csv.excel_tab):
@@ -71,20 +76,36 @@ def read_corpus(source: str, columns: Columns) -> Iterator[Recording]:
     Raises:
         CorpusError: there is none, or it isn't laid out as it should be.
     """
+    try:
+        yield from _read(source, columns)
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"'{source}' has text that isn't UTF-8; iconv converts it (Thai is often cp874)."
+        ) from error
+    except csv.Error as error:
+        raise CorpusError(f"'{source}' has a table that can't be read: {error}.") from error
+
+
+def _read(source: str, columns: Columns) -> Iterator[Recording]:
+    from zoo.speech.hub import read_hub
+
     path = Path(source)
     if path.is_file():
         yield from read_manifest(path, columns)
-    elif path.is_dir():
-        if (path / "clips").is_dir():
-            yield from read_common_voice(path, columns)
-        elif list(path.glob(AISHELL)):
-            yield from read_aishell(path)
-        else:
-            yield from read_folder(path, columns)
-    elif source.count("/") == 1 and not source.startswith((".", "/")):
+    elif not path.is_dir():
+        if source.count("/") != 1 or source.startswith((".", "/")):
+            raise CorpusError(f"'{source}' is neither a file, a directory nor a hub's data set.")
         yield from read_hub(source, columns)
+    elif (path / "clips").is_dir():
+        yield from read_common_voice(path, columns)
+    elif list(path.glob(AISHELL)):
+        yield from read_aishell(path)
+    elif any(child.name in SAVED or child.suffix == ".parquet" for child in _two_levels(path)):
+        yield from read_hub(source, columns)
+    elif timit := _timit(path, columns.split):
+        yield from read_timit(timit, columns)
     else:
-        raise CorpusError(f"'{source}' is neither a file, a directory nor a hub's data set.")
+        yield from read_folder(path, columns)
 
 
 def read_manifest(
@@ -135,6 +156,53 @@ def read_aishell(directory: Path) -> Iterator[Recording]:
                 yield Recording(name, files[name], text)
 
 
+def read_timit(directory: Path, columns: Columns) -> Iterator[Recording]:
+    """Reads a part of TIMIT: `DR1/FCJF0/SA1.WAV` with `SA1.TXT`, "0 46797 She had your dark suit".
+
+    Columns to keep are `speaker`, `dialect` and `sentence`. Case doesn't matter: CDs differ in it.
+    """
+    for path in sorted(directory.glob("*/*/*")):
+        transcript = _beside(path)
+        if path.suffix.lower() != ".wav" or transcript is None:
+            continue
+        dialect, speaker, _ = path.relative_to(directory).parts
+        known = {"speaker": speaker, "dialect": dialect, "sentence": path.stem}
+        for name in columns.keep:
+            if name not in known:
+                raise CorpusError(f"TIMIT in '{directory}' has no column '{name}'.")
+        text = transcript.read_text(encoding="utf-8").strip().split(maxsplit=2)
+        yield Recording(
+            path.relative_to(directory.parent).as_posix(),
+            path,
+            text[2] if len(text) == 3 else "",
+            {name: known[name] for name in columns.keep},
+        )
+
+
+def _timit(directory: Path, split: str) -> Path | None:
+    """The directory of a part of TIMIT, if this is TIMIT."""
+    for part in sorted(_two_levels(directory)):
+        if part.name.lower() == split.lower() and any(map(_is_region, part.glob("*"))):
+            return part
+    return directory if any(map(_is_region, directory.glob("*"))) else None
+
+
+def _is_region(path: Path) -> bool:
+    return path.is_dir() and REGION.fullmatch(path.name) is not None
+
+
+def _two_levels(directory: Path) -> list[Path]:
+    """What is in a directory, and in `data` and `timit` below it."""
+    inner = [child for child in directory.glob("*") if child.name.lower() in ("data", "timit")]
+    return [*directory.glob("*"), *(path for child in inner for path in child.glob("*"))]
+
+
+def _beside(path: Path) -> Path | None:
+    """The text file beside a recording."""
+    found = (path.with_suffix(suffix) for suffix in (".txt", ".TXT"))
+    return next((text for text in found if text.is_file()), None)
+
+
 def read_folder(directory: Path, columns: Columns) -> Iterator[Recording]:
     """Reads recordings with a text file each, or with a `metadata.csv` as `datasets` has it."""
     if (directory / "metadata.csv").is_file():
@@ -143,38 +211,10 @@ def read_folder(directory: Path, columns: Columns) -> Iterator[Recording]:
         return
     empty = True
     for path in sorted(directory.rglob("*")):
-        transcript = path.with_suffix(".txt")
-        if path.suffix.lower() in AUDIO and transcript.is_file():
+        transcript = _beside(path) if path.suffix.lower() in AUDIO else None
+        if transcript is not None:
             empty = False
             name = path.relative_to(directory).as_posix()
             yield Recording(name, path, transcript.read_text(encoding="utf-8"))
     if empty:
         raise CorpusError(f"'{directory}' has no audio file with a transcript (.txt) beside it.")
-
-
-def read_hub(name: str, columns: Columns) -> Iterator[Recording]:
-    """Reads a data set of the Hugging Face hub, without decoding its audio."""
-    from datasets import Audio, load_dataset
-
-    try:
-        data = load_dataset(name, columns.config, split=columns.split)
-    except Exception as error:  # datasets raises whatever its parts do
-        raise CorpusError(
-            f"The data set '{name}' can't be loaded from the hub: {type(error).__name__}; "
-            "check the name, the split and the connection."
-        ) from error
-    where, what = columns.path or "audio", columns.text or _text_column(data.column_names)
-    for column in (where, what, *columns.keep):
-        if column not in data.column_names:
-            raise CorpusError(f"The data set '{name}' has no column '{column}'.")
-    for index, row in enumerate(data.cast_column(where, Audio(decode=False))):
-        sound = row[where]
-        audio = sound["bytes"] if sound["bytes"] is not None else Path(sound["path"])
-        extra = {column: str(row[column]) for column in columns.keep}
-        yield Recording(f"{name}/{index}", audio, row[what] or "", extra)
-
-
-def _text_column(names: list[str]) -> str:
-    """The first of the usual names that there is."""
-    usual = [n for n in ("text", "sentence", "transcription", "transcript") if n in names]
-    return usual[0] if usual else "text"

@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -123,6 +123,7 @@ def build(
     jobs: int = 1,
     seed: int = 1,
     shuffle: bool = False,
+    finish: Callable[[Report, Path], None] | None = None,
 ) -> Report:
     """Builds a data set, or one for each split, below `output`.
 
@@ -138,6 +139,7 @@ def build(
         seed: of the split, and of the shuffling.
         shuffle: whether rows change places. Then the shares of the splits are exact, too; else a
             recording is in the split that its name draws, whatever is added to the corpus later.
+        finish: writes what else belongs into the directory, before it gets its name.
 
     Raises:
         ZooError: the output exists, or nothing was kept.
@@ -168,6 +170,8 @@ def build(
         for directory in directories:
             if (directory / LEFT_OUT).is_file():
                 file.write((directory / LEFT_OUT).read_text(encoding="utf-8"))
+    if finish is not None:
+        finish(report, ready)
     os.replace(ready, output)
     shutil.rmtree(work)
     return report

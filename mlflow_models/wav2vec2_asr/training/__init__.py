@@ -1,0 +1,1 @@
+"""What only training and evaluation need; none of it is packed into the served model."""
