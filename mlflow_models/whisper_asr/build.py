@@ -18,7 +18,6 @@ CODE = (
     "reference.py",
     "text.py",
     "transcriber.py",
-    "windows.py",
 )
 
 

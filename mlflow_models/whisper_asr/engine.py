@@ -25,9 +25,9 @@ from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_token
 from whisper_asr.options import Options
 from whisper_asr.text import REPETITIVE, compression_ratio
 from whisper_asr.transcriber import Transcriber, segment
-from whisper_asr.windows import WINDOW, Window
 from zoo import runner
 from zoo.transcript import Segment
+from zoo.windows import WINDOW, Window
 
 log = logging.getLogger("theresa.whisper_asr")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
@@ -89,7 +89,7 @@ class Recognizer(Transcriber):
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
         return Decoder(self.model, language, options)(windows)
 
-    def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+    def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         found, _ = self.model.transcribe(
             sound,
             language=language,

@@ -87,7 +87,11 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     tokenizer, extractor = export.open_parts(directory, args.mels)
     mixture = Mixture(args.language, args.window_seconds, args.timestamps, args.join, args.silence,
                       args.prompt, args.noise, args.margin, args.seed)  # fmt: skip
-    train = Examples(open_data(args.train), tokenizer, mixture)
+    from datasets import concatenate_datasets
+
+    columns = ["audio", "text", "duration"]
+    corpora = concatenate_datasets([open_data(path).select_columns(columns) for path in args.train])
+    train = Examples(corpora, tokenizer, mixture)
     dev = Examples(open_data(args.dev), tokenizer, Mixture(args.language, args.window_seconds))
     tokens = sorted({token for ids in train.ids for token in ids})
     model = export.open_model(

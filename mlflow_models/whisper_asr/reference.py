@@ -9,8 +9,8 @@ import numpy as np
 
 from whisper_asr.options import Options
 from whisper_asr.transcriber import Transcriber, segment
-from whisper_asr.windows import WINDOW, Window
 from zoo.transcript import Segment
+from zoo.windows import WINDOW, Window
 
 
 class Reference(Transcriber):
@@ -52,7 +52,7 @@ class Reference(Transcriber):
             for window in windows
         ]
 
-    def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+    def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         return self._transcribe(sound, language, options, prompted=True)
 
     def _transcribe(

@@ -1,140 +1,41 @@
-"""What both engines share: recordings of a request to windows, windows to batches, and back.
+"""What both engines of Whisper share, beyond what every recognizer of speech does."""
 
-Speech is found first and packed into 30-second windows, which are decoded in batches: those of one
-long recording, or of all the recordings of a request.
-"""
-
-import contextvars
-import itertools
-import logging
-import time
-from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from whisper_asr.options import Options
 from whisper_asr.text import polished
-from whisper_asr.windows import Span, Window, speech_windows
-from zoo import runner
-from zoo.audio import SAMPLE_RATE, decode_blocks
-from zoo.errors import BadInput, Cancelled
-from zoo.transcript import Segment, Transcript, Word
+from zoo import transcriber
+from zoo.errors import BadInput
+from zoo.transcriber import Recording
+from zoo.transcript import Segment, Word
+from zoo.windows import Window, packed_windows
 
-BLOCK = 600.0  # seconds of a recording that are in memory at a time
 LONGEST_UNCUT = 1200.0  # seconds that are taken whole where the speech isn't found first: a GB
-SHORTEST_NOISY = 1024  # samples, a window of the noise reduction
-Source = bytes | Path | np.ndarray
-Result = TypeVar("Result")
-log = logging.getLogger("theresa.whisper_asr")
 
 
-class Transcriber(ABC):
-    """Transcribes; one object serves any number of threads.
-
-    Args:
-        threads: How many batches are decoded at once.
-    """
+class Transcriber(transcriber.Transcriber[Options]):
+    """Transcribes the windows that Whisper takes, or the whole by openai-whisper's algorithm."""
 
     max_prompt = 223  # tokens: half the decoder's context, less the token that opens a prompt
     takes_hotwords = True
     languages: tuple[str, ...]
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._pool = ThreadPoolExecutor(threads, "decoder")
 
     @abstractmethod
     def count_tokens(self, text: str) -> int:
         """How many tokens a prompt has; at most `max_prompt` are taken."""
 
     @abstractmethod
-    def hear_language(self, sound: np.ndarray) -> str:
-        """The language of up to 30 s of speech."""
-
-    @abstractmethod
-    def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
-        """The segments of each window, with the recording's times."""
-
-    @abstractmethod
-    def decode_whole(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+    def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         """openai-whisper's algorithm: each window is prompted by the text before it."""
 
-    def __call__(self, sources: Sequence[Source], options: Options) -> list[Transcript | Exception]:
-        """Transcribes recordings.
+    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:  # noqa: ARG002
+        return packed_windows(blocks)
 
-        Args:
-            sources: Each a file's content or its path, or samples as `zoo.audio.decode` gives them.
-            options: For all of them.
-
-        Returns:
-            A transcript for each, in order, or what is wrong with it: a `BadInput`.
-        """
-        recordings = [_Recording(source, options.language) for source in sources]
-        if options.vad:
-            self._in_batches(recordings, options)
-        else:
-            for recording in recordings:
-                recording.attempt(self._submit(self._in_sequence, recording, options).result)
-        return [recording.outcome(options) for recording in recordings]
-
-    def _in_batches(self, recordings: "list[_Recording]", options: Options) -> None:
-        """Decodes the speech of all recordings; no more batches ahead than there are threads."""
-        waiting: deque[Future[None]] = deque()
-        for batch in _batches(self._speech(recordings, options), options.batch_size):
-            if len(waiting) == self.threads:  # the next one waits its turn among other requests'
-                waiting.popleft().result()
-            runner.stop_if_cancelled()
-            waiting.append(self._submit(self._decode, batch, options))
-        for future in waiting:
-            future.result()
-
-    def _submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
-        """Has work done on the decoder's threads, unless the request is cancelled before."""
-
-        def begin() -> None:
-            runner.queued(-1)
-            runner.stop_if_cancelled()
-            work(*arguments)
-
-        runner.queued(1)
-        return self._pool.submit(contextvars.copy_context().run, begin)
-
-    def _speech(
-        self, recordings: "list[_Recording]", options: Options
-    ) -> "Iterator[tuple[_Recording, Window]]":
-        """The windows of one recording after the other; a bad one has none, but its failure."""
-        for recording in recordings:
-            windows = speech_windows(recording.blocks(options.denoise))
-            while window := recording.attempt(next, windows, None):
-                if recording.language is None:
-                    recording.language = self.hear_language(window.sound)
-                yield recording, window
-
-    def _decode(self, batch: "list[tuple[_Recording, Window]]", options: Options) -> None:
-        start = time.perf_counter()
-        windows = [window for _, window in batch]
-        try:
-            found = self.decode(windows, str(batch[0][0].language), options)
-        except Cancelled:
-            raise
-        except Exception as error:  # of these recordings alone
-            for recording, _ in batch:
-                recording.failure = error
-            return
-        for (recording, window), segments in zip(batch, found, strict=True):
-            recording.segments[window.spans[0]] = segments
-            if len(recording.segments) > 1:
-                place = window.spans[-1][1] / SAMPLE_RATE
-                log.info("Transcribed up to %.0f s of %.0f s so far.", place, recording.seconds)
-        runner.computed(len(batch), time.perf_counter() - start)
-
-    def _in_sequence(self, recording: "_Recording", options: Options) -> None:
+    def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
         pieces = []
         for block in recording.blocks(options.denoise):
             pieces.append(block)
@@ -145,12 +46,10 @@ class Transcriber(ABC):
         sound = np.concatenate(pieces)
         if recording.language is None:
             recording.language = self.hear_language(sound)
-        start = time.perf_counter()
-        for place, one in enumerate(self.decode_whole(sound, recording.language, options)):
-            recording.segments[place, place] = [one]
-            log.info("Transcribed up to %.0f s of %.0f s.", one.end, recording.seconds)
-            runner.stop_if_cancelled()
-        runner.computed(1, time.perf_counter() - start)
+        yield from self.decode_sound(sound, recording.language, options)
+
+    def polished(self, segments: list[Segment], language: str, options: Options) -> list[Segment]:
+        return polished(segments, language, options)
 
 
 def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:
@@ -171,71 +70,3 @@ def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Seg
         "compression_ratio": float(scored.compression_ratio),
     }
     return Segment(start, end, text, words, scores)
-
-
-class _Recording:
-    """What is known so far of one recording of a request."""
-
-    def __init__(self, source: Source, language: str | None) -> None:
-        self.source, self.language = source, language
-        self.seconds = 0.0
-        self.segments: dict[Span, list[Segment]] = {}  # by the place of their window
-        self.failure: Exception | None = None
-
-    def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
-        """Its samples, block by block; counts the seconds."""
-        source = self.source
-        for block in [source] if isinstance(source, np.ndarray) else decode_blocks(source, BLOCK):
-            runner.stop_if_cancelled()
-            self.seconds += len(block) / SAMPLE_RATE
-            yield _denoised(block) if denoise else block
-
-    def attempt(self, step: Callable[..., Result], *arguments: Any) -> Result | None:
-        """Takes a step that the recording's content may make impossible."""
-        try:
-            return step(*arguments)
-        except BadInput as error:
-            self.failure = error
-            return None
-
-    def outcome(self, options: Options) -> Transcript | Exception:
-        """The transcript, or what is wrong with the recording."""
-        if self.failure is not None:
-            return self.failure
-        language = self.language or ""
-        in_order = [
-            _until(self.seconds, one)
-            for place in sorted(self.segments)
-            for one in self.segments[place]
-        ]
-        return Transcript(language, self.seconds, polished(in_order, language, options))
-
-
-def _batches(
-    windows: Iterator[tuple[_Recording, Window]], size: int
-) -> Iterator[list[tuple[_Recording, Window]]]:
-    """Batches of windows in one language."""
-    for _, group in itertools.groupby(windows, key=lambda pair: pair[0].language):
-        while batch := list(itertools.islice(group, size)):
-            yield batch
-
-
-def _until(seconds: float, one: Segment) -> Segment:
-    """A segment that doesn't outlast its recording."""
-    words = one.words
-    if words is not None:
-        words = [
-            replace(word, start=min(word.start, seconds), end=min(word.end, seconds))
-            for word in words
-        ]
-    return replace(one, start=min(one.start, seconds), end=min(one.end, seconds), words=words)
-
-
-def _denoised(sound: np.ndarray) -> np.ndarray:
-    """Without steady noise: spectral gating (Sainburg et al. 2020), by noisereduce."""
-    from noisereduce import reduce_noise
-
-    if len(sound) < SHORTEST_NOISY:
-        return sound
-    cleaned = reduce_noise(y=sound, sr=SAMPLE_RATE, stationary=True)
-    return np.nan_to_num(cleaned).astype(np.float32)

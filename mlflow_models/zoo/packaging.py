@@ -31,7 +31,9 @@ ZOO_SERVING = (
     "scoring.py",
     "server.py",
     "settings.py",
+    "transcriber.py",
     "transcript.py",
+    "windows.py",
 )
 
 # Loads the saved copy as a server would: from its own code, with no help from this repository.

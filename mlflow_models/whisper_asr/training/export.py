@@ -86,12 +86,24 @@ def open_model(
             "convert another format with Transformers first."
         ) from error
     if loaded.ctc_head is not None and (directory / CTC_HEAD).is_file():
-        from safetensors.torch import load_file
-
-        head = load_file(directory / CTC_HEAD)
-        if head["weight"].shape == loaded.ctc_head.weight.shape:  # of the same training texts
-            loaded.ctc_head.load_state_dict(head)
+        _load_head(loaded, directory / CTC_HEAD)
     return loaded
+
+
+def _load_head(model: TrainedWhisper, path: Path) -> None:
+    """Takes what an earlier phase learnt of the tokens that both have, and of the blank."""
+    from safetensors.torch import load_file
+
+    assert model.ctc_head is not None
+    head = load_file(path)
+    before = {token: row for row, token in enumerate(head["tokens"].tolist())}
+    now = [*model.text_tokens, None]
+    pairs = [(before.get(token, -1), row) for row, token in enumerate(now)
+             if token is None or token in before]  # fmt: skip
+    old, new = (list(rows) for rows in zip(*pairs, strict=True))
+    with torch.no_grad():
+        for name, value in model.ctc_head.named_parameters():
+            value[new] = head[name][old]
 
 
 def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: str) -> None:
@@ -127,7 +139,8 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
     if hasattr(model, "merge_adapter"):
         model.unmerge_adapter()  # `weights` may share its memory
     if plain.ctc_head is not None:
-        save_file(plain.ctc_head.state_dict(), part / CTC_HEAD)
+        tokens = torch.tensor(plain.text_tokens)
+        save_file({**plain.ctc_head.state_dict(), "tokens": tokens}, part / CTC_HEAD)
     config = {**plain.config.to_dict(), "max_source_positions": plain.positions, "dtype": dtype}
     config["architectures"] = ["WhisperForConditionalGeneration"]
     WhisperConfig.from_dict(config).save_pretrained(part)

@@ -38,7 +38,7 @@ class TrainedWhisper(WhisperForConditionalGeneration):
     ) -> None:
         super().__init__(config)
         self.ctc_weight = ctc_weight
-        text_tokens = text_tokens or []
+        self.text_tokens = text_tokens = text_tokens or []
         self.ctc_head = nn.Linear(config.d_model, len(text_tokens) + 1) if ctc_weight else None
         self.positions = config.max_source_positions
         self.flat_start = False

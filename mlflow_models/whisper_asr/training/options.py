@@ -14,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     data = cli.add_argument_group("data: directories that prepare.py wrote")
-    data.add_argument("--train", type=Path, required=True)
+    data.add_argument("--train", type=Path, nargs="+", required=True, help="one or several")
     data.add_argument("--dev", type=Path, required=True, help="chooses the checkpoint, by CER")
     data.add_argument("--output", type=Path, required=True, help="best/, last/ and states go here")
     data.add_argument("--language", default="zh", help="Whisper's code")

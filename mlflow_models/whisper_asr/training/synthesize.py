@@ -126,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
                      help="the voices kept for testing: " + " ".join(TEST_VOICES))  # fmt: skip
     cli.add_argument("--speed", type=int, nargs=2, default=[130, 210], help="words a minute")
     cli.add_argument("--warp", type=float, default=0.0,
-                     help="the speaker's size varies by so much: 0.1 is 10 %% up or down")  # fmt: skip
+                     help="the speaker's size varies by so much: 0.1 is 10 %%")  # fmt: skip
     cli.add_argument("--noisy", type=float, default=0.0, help="share with noise")
     cli.add_argument("--snr", type=int, nargs="+", default=[20, 10, 5, 0], help="dB, one by chance")
     cli.add_argument("--jobs", type=int, default=1, help="recordings made at a time")

@@ -1,7 +1,8 @@
-"""Finds the speech of a recording of any length, and packs it into the windows that Whisper takes.
+"""Finds the speech of a recording of any length, and cuts it into windows that a model takes.
 
-Voice activity is Silero's model, which comes with faster-whisper. Whisper pays for 30 s whatever a
-window holds, and invents text where nobody speaks: so pauses are cut out, and speech at them.
+Voice activity is Silero's model, which comes with faster-whisper. Pauses are cut out, since a model
+pays for them and may invent text where nobody speaks; and speech is cut at them. Whisper pays for
+30 s whatever a window holds, so that for it the windows are packed.
 """
 
 import bisect
@@ -83,18 +84,19 @@ class Window:
         return min(max(start + round(seconds * SAMPLE_RATE) - before, start), end) / SAMPLE_RATE
 
 
-def find_speech(sound: np.ndarray) -> list[Span]:
-    """Where somebody speaks, with a little room around it; a span is at most 30 s long.
+def find_speech(sound: np.ndarray, longest: int = WINDOW) -> list[Span]:
+    """Where somebody speaks, with a little room around it.
 
     Args:
         sound: float32 (samples,), 16 kHz.
+        longest: Samples that a span may last.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     if not sound.any():
         return []
     options = VadOptions(
-        max_speech_duration_s=WINDOW / SAMPLE_RATE,
+        max_speech_duration_s=longest / SAMPLE_RATE,
         min_silence_duration_ms=160,
         speech_pad_ms=1000 * AROUND // SAMPLE_RATE,
         min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
@@ -102,7 +104,18 @@ def find_speech(sound: np.ndarray) -> list[Span]:
     return [(span["start"], span["end"]) for span in get_speech_timestamps(sound, options)]
 
 
-def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
+def speech_windows(blocks: Iterable[np.ndarray], longest: int) -> Iterator[Window]:
+    """The speech of a recording, a window for each of its spans; holds one block at a time.
+
+    Args:
+        blocks: The recording, block by block, each float32 (samples,), 16 kHz.
+        longest: Samples that a window may last.
+    """
+    for span, sound in _speech(blocks, longest):
+        yield Window(sound, [span])
+
+
+def packed_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
     """Packs the speech of a recording into windows; holds one block at a time.
 
     Args:
@@ -110,7 +123,7 @@ def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
     """
     spans: list[Span] = []
     sounds: list[np.ndarray] = []
-    for (start, end), sound in _speech(blocks):
+    for (start, end), sound in _speech(blocks, WINDOW):
         room = WINDOW - sum(map(len, sounds))
         if len(sound) > room:
             if cut := quiet_place(sound[:room]):
@@ -142,7 +155,7 @@ def quiet_place(sound: np.ndarray) -> int:
     return int(quiet[-1] * FRAME + BREATH * FRAME // 2) if len(quiet) else 0
 
 
-def _speech(blocks: Iterable[np.ndarray]) -> Iterator[tuple[Span, np.ndarray]]:
+def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, np.ndarray]]:
     """The spans of speech and their sound; what may go on in the next block waits for it."""
     left, offset = np.empty(0, np.float32), 0  # what is looked at again, and where it begins
     following = iter(blocks)
@@ -150,7 +163,7 @@ def _speech(blocks: Iterable[np.ndarray]) -> Iterator[tuple[Span, np.ndarray]]:
     while block is not None:
         sound = np.concatenate([left, block])
         block = next(following, None)
-        spans = find_speech(sound)
+        spans = find_speech(sound, longest)
         keep = len(sound)
         if block is not None:
             keep = max(0, len(sound) - UNSURE)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from whisper_asr.windows import WINDOW, Window, find_speech, quiet_place, speech_windows
 from zoo.audio import SAMPLE_RATE, decode
 from zoo.packaging import ROOT
 from zoo.transcript import Segment, Word
+from zoo.windows import WINDOW, Window, find_speech, packed_windows, quiet_place
 
 SAMPLES = sorted((ROOT / "mlflow_models/whisper_asr/samples").glob("*.flac"))
 SENTENCES = [decode(path) for path in SAMPLES]
@@ -23,14 +23,14 @@ def noise(seconds: float, level: float) -> np.ndarray:
 
 def test_nothing_is_found_where_nobody_speaks() -> None:
     for sound in (pause(40), noise(20, 0.01), noise(20, 0.3)):
-        assert list(speech_windows([sound])) == []
+        assert list(packed_windows([sound])) == []
     hum = (0.3 * np.sin(2 * np.pi * 50 * np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE)).astype("f4")
-    assert list(speech_windows([hum])) == []
+    assert list(packed_windows([hum])) == []
 
 
 def test_pauses_are_cut_out_and_times_come_back() -> None:
     sound = np.concatenate([pause(20), SENTENCES[0], pause(30), SENTENCES[1], pause(5)])
-    (window,) = speech_windows([sound])
+    (window,) = packed_windows([sound])
     assert window.seconds < (len(SENTENCES[0]) + len(SENTENCES[1])) / SAMPLE_RATE + 2
     (first, second) = window.spans[0], window.spans[-1]
     assert abs(first[0] / SAMPLE_RATE - 20) < 1
@@ -75,7 +75,7 @@ def test_blocks_find_the_speech_that_the_whole_has(block: float) -> None:
     blocks = [sound[start : start + size] for start in range(0, len(sound), size)]
     spoken = np.zeros(len(sound), bool)
     last = 0
-    for window in speech_windows(blocks):
+    for window in packed_windows(blocks):
         assert len(window.sound) <= WINDOW
         assert len(window.sound) == sum(end - start for start, end in window.spans)
         for start, end in window.spans:
@@ -91,7 +91,7 @@ def test_blocks_find_the_speech_that_the_whole_has(block: float) -> None:
 
 def test_speech_without_a_pause_is_still_cut_to_windows() -> None:
     sound = np.concatenate(SENTENCES * 12)  # about a minute and a half
-    windows = list(speech_windows([sound]))
+    windows = list(packed_windows([sound]))
     assert len(windows) >= 3
     assert all(len(window.sound) <= WINDOW for window in windows)
     assert sum(len(window.sound) for window in windows) > 0.9 * len(sound)
@@ -101,7 +101,7 @@ def test_windows_fill_up_to_the_last_pause_for_breath() -> None:
     """Silero finds spans of any length up to 30 s; packed whole, they leave windows half empty."""
     pauses = [part for place in range(90) for part in (SENTENCES[place % 3], pause(0.12))]
     sound = np.concatenate(pauses)
-    windows = list(speech_windows([sound]))
+    windows = list(packed_windows([sound]))
     longest = max(map(len, SENTENCES)) + SAMPLE_RATE
     assert all(WINDOW - longest < len(window.sound) <= WINDOW for window in windows[:-1])
     ends = [window.spans[-1][1] for window in windows[:-1]]
