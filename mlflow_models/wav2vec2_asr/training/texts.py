@@ -1,0 +1,123 @@
+"""Text to learn a language model from, in the one form that its characters and the labels share."""
+
+import csv
+import gzip
+import io
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from wav2vec2_asr.labels import Labels
+from wav2vec2_asr.training.profiles import PROFILES, text_of
+from zoo.errors import ZooError
+from zoo.speech.cleaning import spell
+
+TABLES = {".csv": ",", ".tsv": "\t"}
+
+
+class Spelling:
+    """Brings a text to characters of a model: `|` for the space, what has no label left out.
+
+    Training and tuning must agree on it: a model that never saw the labels' form is of no use.
+
+    Args:
+        language: whose rules of `prepare.py` clean the text; empty: none.
+        labels: of a checkpoint; None: every character stays.
+    """
+
+    def __init__(self, language: str = "th", labels: Labels | None = None) -> None:
+        self._text = text_of(PROFILES[language], frozenset(), {}) if language else None
+        self._known = None
+        self.dropped: Counter[str] = Counter()
+        if labels is not None:
+            spoken = (i for i in range(len(labels)) if i not in labels.special)
+            self._known = {labels.spoken(index) for index in spoken} | {" "}
+
+    def __call__(self, text: str) -> str:
+        """The text as the labels have it."""
+        if self._text is not None:
+            text = spell(text, self._text).text
+        text = unicodedata.normalize("NFC", text).replace("|", " ")
+        # Control characters are no labels, and the counts have two of them for <s> and </s>.
+        text = "".join(c for c in " ".join(text.split()) if unicodedata.category(c)[0] != "C")
+        if self._known is not None:
+            text = " ".join("".join(map(self._fit, text)).split())
+        return text.replace(" ", "|")
+
+    def _fit(self, character: str) -> str:
+        """A character, else in its other case, else nothing."""
+        assert self._known is not None
+        for form in (character, character.lower(), character.upper()):
+            if form in self._known:
+                return form
+        self.dropped[character] += 1
+        return ""
+
+
+def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
+    """Reads sentences: lines of text files, a column of tables, transcripts of data sets.
+
+    Args:
+        paths: text (UTF-8, also .gz), .csv and .tsv where there is a column, and directories that
+            `prepare.py` wrote.
+        column: of the tables.
+
+    Raises:
+        ZooError: a file is missing, isn't UTF-8, or has no such column.
+    """
+    for path in paths:
+        if path.is_dir():
+            yield from _transcripts(path, column or "text")
+            continue
+        try:
+            yield from _file(path, column)
+        except (OSError, EOFError, csv.Error) as error:
+            raise ZooError(f"'{path}' can't be read: {error}.") from error
+        except UnicodeDecodeError as error:
+            raise ZooError(f"'{path}' is not UTF-8 text.") from error
+
+
+def _file(path: Path, column: str) -> Iterator[str]:
+    from tqdm import tqdm
+
+    size, compressed = path.stat().st_size, path.suffix == ".gz"
+    name = path.with_suffix("") if compressed else path
+    with path.open("rb") as raw, tqdm(
+        total=size, desc=path.name, unit="B", unit_scale=True, disable=size < 10_000_000
+    ) as bar:  # fmt: skip
+        file = gzip.GzipFile(fileobj=raw) if compressed else raw
+        text = io.TextIOWrapper(file, "utf-8-sig", newline="\n")
+        rows = iter(text)
+        if column and name.suffix in TABLES:
+            rows = _cells(text, path, TABLES[name.suffix], column)
+        for row in rows:
+            yield row
+            bar.update(raw.tell() - bar.n)
+
+
+def _cells(text: Iterable[str], path: Path, delimiter: str, column: str) -> Iterator[str]:
+    # Common Voice's TSV has quotation marks that quote nothing.
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    table = csv.DictReader(text, delimiter=delimiter, quoting=quoting)
+    if column not in (table.fieldnames or []):
+        raise ZooError(f"'{path}' has no column '{column}'.")
+    yield from (row[column] or "" for row in table)
+
+
+def _transcripts(path: Path, column: str) -> Iterator[str]:
+    from datasets import Dataset, load_from_disk
+
+    try:
+        data = load_from_disk(str(path))
+    except (OSError, ValueError) as error:
+        raise ZooError(f"'{path}' is no data set of prepare.py.") from error
+    if not isinstance(data, Dataset) or column not in data.column_names:
+        raise ZooError(f"'{path}' has no column '{column}' (of OUTPUT, give OUTPUT/train).")
+    yield from data[column]
+
+
+def sentences(texts: Iterable[str], spelling: Spelling) -> Iterator[str]:
+    """Spells texts; leaves out those that nothing is left of."""
+    return filter(None, map(spelling, texts))
