@@ -10,16 +10,18 @@ import argparse
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from wav2vec2_asr.training.predictions import read_predictions
-from wav2vec2_asr.training.words import TOKENIZERS, Convention, score
+from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo import packaging
 from zoo.denoise import GATE
 from zoo.speech.results import Result, Utterance, markdown, record, worst_lines
 from zoo.speech.scoring import bootstrap
 
 RATES = ("WER", "CER")
+APART = 7  # characters between spaces; less are words, since Thai has spaces between clauses
 USAGE = "evaluate.py MODEL DATA [options]\n       evaluate.py --predictions FILE.csv [options]"
 EPILOG = """The defaults are the convention of airesearch/wav2vec2-large-xlsr-53-th's table (Common
 Voice 7.0): spaces are removed from reference and prediction, both are cut into words by newmm, CER
@@ -73,7 +75,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--language-model", type=Path, metavar="FILE", help="language_model.json "
                        "of `ngram.py tune`, or a .arpa: scored with it and without")  # fmt: skip
     group.add_argument("--weight", type=float, help="of the language model; default: the file's")
-    group.add_argument("--bonus", type=float, help="per character; default: the file's")
+    group.add_argument("--bonus", type=float, help="per frame with a label; default: the file's")
     group.add_argument("--beam-size", type=int, help="default: the file's")
     group.add_argument("--denoise", nargs="+", choices=["never", "always", "gated"],
                        default=["never"], help="noise reduction; compared with never")  # fmt: skip
@@ -122,12 +124,27 @@ def summary(results: dict[str, Result]) -> dict[str, float]:
     return figures
 
 
+def remarks(references: Sequence[str], convention: Convention) -> list[str]:
+    """What the reader of the scores should know of the references."""
+    found = []
+    if empty := sum(not reference.strip() for reference in references):
+        found.append(f"{empty} empty references: all that was heard there is a mistake.")
+    spaced = [reference for reference in references if len(reference.split()) > 1]
+    letters = sum(len(piece) for reference in spaced for piece in reference.split())
+    count = sum(len(reference.split()) for reference in spaced)
+    removed = convention.words in PACKAGES and not convention.spaces
+    if removed and 2 * len(spaced) > len(references) and letters < APART * count:
+        found.append(
+            "The references have their words apart by spaces, which are removed: --words given "
+            "would score those words."
+        )
+    return found
+
+
 def describe(results: dict[str, Result], worst: int) -> str:
     """All of it as text."""
     parts = []
     (_, first), *_ = results.items()
-    if empty := sum(not utterance.reference.strip() for utterance in first.utterances):
-        parts.append(f"{empty} empty references: all that was heard there is a mistake.")
     for name, result in results.items():
         parts.append(f"## {name}\n\n{markdown(result, RATES)}")
         if result is not first:
@@ -175,7 +192,9 @@ def main(argv: list[str] | None = None) -> None:
             name: scored(utterances, convention, args.jobs, ("duration", "SNR"))
             for name, utterances in from_checkpoints(args).items()
         }
-    text = f"{convention}\n\n{describe(results, args.worst)}"
+    references = [utterance.reference for utterance in next(iter(results.values())).utterances]
+    notes = remarks(references, convention)
+    text = "\n\n".join([str(convention), *notes, describe(results, args.worst)])
     figures = json.dumps({"convention": str(convention), **summary(results)}) if args.json else ""
     print(figures or text)
     if args.output:

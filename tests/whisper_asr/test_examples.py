@@ -8,8 +8,8 @@ from transformers import WhisperTokenizer
 from tests.whisper_asr.corpora import RATE, TEXTS, tone
 from whisper_asr import vocabulary
 from whisper_asr.training.examples import Collator, Examples, Mixture
+from zoo.snr import estimate_snr
 from zoo.speech import augment
-from zoo.speech.snr import estimate_snr
 
 IGNORED = -100
 

@@ -6,8 +6,8 @@ log-probabilities.
 
 import argparse
 import csv
-import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from wav2vec2_asr.training.transcribe import (
 )
 from zoo import checkpoints, hub
 from zoo.denoise import denoised
-from zoo.errors import ZooError
 from zoo.speech.results import Utterance
 from zoo.speech.stored import Waves, names, open_data, ratios
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 DEMO = Path(__file__).parents[1] / "demo"
 FILES = ("*.json", "*.safetensors", "pytorch_model.bin")  # of a published checkpoint
-WEIGHT, BONUS, BEAM_SIZE = 0.5, 0.0, 50  # where no file says better
 Cleaner = Callable[[Wave], Wave]
 
 
@@ -101,23 +99,19 @@ def beam_search(args: argparse.Namespace, labels: Labels) -> Search:
     """The beam search with the language model of the options.
 
     Raises:
-        ZooError: there is no such file, or it isn't what `ngram.py tune` writes.
+        CheckpointError: there is no such model, or it isn't one of these labels.
     """
-    from wav2vec2_asr.language_model import BeamSearch
+    from wav2vec2_asr.language_model import BeamSearch, Settings
 
-    path: Path = args.language_model
-    settings = {"file": path.name}
-    try:
-        if path.suffix == ".json":
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        arpa = path.parent / settings["file"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ZooError(
-            f"'{path}' is no language_model.json as `ngram.py tune` writes it."
-        ) from error
-    chosen = {"weight": WEIGHT, "bonus": BONUS, "beam_size": BEAM_SIZE} | settings
-    chosen |= {n: v for n in ("weight", "bonus", "beam_size") if (v := vars(args)[n]) is not None}
+    found = Settings.read(args.language_model)
+    options = {name: vars(args)[name] for name in ("weight", "bonus", "beam_size")}
+    chosen = replace(found, **{name: v for name, v in options.items() if v is not None})
     return BeamSearch(
-        list(labels.texts), labels.blank, arpa,
-        float(chosen["weight"]), float(chosen["bonus"]), int(chosen["beam_size"]),
-    )  # fmt: skip
+        labels.texts,
+        labels.blank,
+        chosen.model,
+        chosen.weight,
+        chosen.bonus,
+        chosen.beam_size,
+        labels.special,
+    )

@@ -8,8 +8,10 @@ CER is that of the text without spaces.
 """
 
 import functools
+import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -99,8 +101,12 @@ def cut(name: str) -> Callable[[str], list[str]]:
         return functools.partial(word_tokenize, engine="newmm")
     import deepcut  # type: ignore[import-not-found]
 
-    tokenize: Callable[[str], list[str]] = deepcut.tokenize
-    return tokenize
+    def quietly(text: str) -> list[str]:
+        with redirect_stdout(io.StringIO()):  # Keras draws a bar for each text
+            words: list[str] = deepcut.tokenize(text)
+        return words
+
+    return quietly
 
 
 @functools.lru_cache(REMEMBERED)

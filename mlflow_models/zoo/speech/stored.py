@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.speech.snr import estimate_snr
+from zoo.snr import estimate_snr
 
 if TYPE_CHECKING:
     from datasets import Dataset
