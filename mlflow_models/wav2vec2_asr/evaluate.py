@@ -18,7 +18,7 @@ from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo import packaging
 from zoo.denoise import GATE
 from zoo.speech.results import Result, Utterance, markdown, record, worst_lines
-from zoo.speech.scoring import bootstrap
+from zoo.speech.scoring import Interval, bootstrap
 
 RATES = ("WER", "CER")
 APART = 7  # characters between spaces; less are words, since Thai has spaces between clauses
@@ -110,17 +110,28 @@ def scored(
     return Result(utterances, dict(zip(RATES, counted, strict=True)), bands)
 
 
-def summary(results: dict[str, Result]) -> dict[str, float]:
-    """The figures that MLflow and --json get; those of further results under their names."""
+def compare(results: dict[str, Result]) -> dict[str, dict[str, Interval]]:
+    """How far each further result is from the first, by its name and the rate's."""
     (_, first), *rest = results.items()
+    return {
+        name: {rate: bootstrap(first.errors[rate], other.errors[rate]) for rate in RATES}
+        for name, other in rest
+    }
+
+
+def summary(
+    results: dict[str, Result], differences: dict[str, dict[str, Interval]]
+) -> dict[str, float]:
+    """The figures that MLflow and --json get; those of further results under their names."""
+    (base, first), *rest = results.items()
     figures: dict[str, float] = {"utterances": len(first.utterances)}
     figures |= {rate.lower(): first.rate(rate) for rate in RATES}
     for name, other in rest:
+        words = re.findall("[0-9A-Za-z]+", Path(name.removeprefix(base)).name)
         for rate in RATES:
-            key = f"{re.sub(r'[^0-9A-Za-z]+', '_', name).strip('_')}_{rate.lower()}"
-            interval = bootstrap(first.errors[rate], other.errors[rate])
+            key = "_".join([*words, rate.lower()])
             figures[key] = other.rate(rate)
-            figures |= {f"{key}_{part}": value for part, value in vars(interval).items()}
+            figures |= {f"{key}_{n}": value for n, value in vars(differences[name][rate]).items()}
     return figures
 
 
@@ -141,24 +152,26 @@ def remarks(references: Sequence[str], convention: Convention) -> list[str]:
     return found
 
 
-def describe(results: dict[str, Result], worst: int) -> str:
+def describe(
+    results: dict[str, Result], differences: dict[str, dict[str, Interval]], worst: int
+) -> str:
     """All of it as text."""
     parts = []
-    (_, first), *_ = results.items()
     for name, result in results.items():
         parts.append(f"## {name}\n\n{markdown(result, RATES)}")
-        if result is not first:
-            for rate in RATES:
-                found = bootstrap(first.errors[rate], result.errors[rate])
-                parts.append(
-                    f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
-                    f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
-                )
+        lines = [
+            f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
+            f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
+            for rate, found in differences.get(name, {}).items()
+        ]
+        parts += ["\n".join(lines)] if lines else []
         parts.append(worst_lines(result, worst))
     return "\n\n".join(parts)
 
 
-def track(args: argparse.Namespace, results: dict[str, Result], convention: str, text: str) -> None:
+def track(
+    args: argparse.Namespace, results: dict[str, Result], figures: dict[str, float], text: str
+) -> None:
     """Logs settings, figures, tables and the plot to MLflow."""
     import mlflow
 
@@ -168,9 +181,9 @@ def track(args: argparse.Namespace, results: dict[str, Result], convention: str,
         tempfile.TemporaryDirectory() as folder,
         mlflow.start_run(run_name=f"evaluate {name}"),
     ):
-        settings = {name: str(value) for name, value in vars(args).items()}
-        mlflow.log_params(settings | {"convention": convention})
-        mlflow.log_metrics(summary(results))
+        mlflow.log_params({name: str(value) for name, value in vars(args).items()})
+        mlflow.set_tag("convention", text.partition("\n")[0])
+        mlflow.log_metrics(figures)
         record(results, Path(folder), text)
         mlflow.log_artifacts(folder)
 
@@ -193,14 +206,15 @@ def main(argv: list[str] | None = None) -> None:
             for name, utterances in from_checkpoints(args).items()
         }
     references = [utterance.reference for utterance in next(iter(results.values())).utterances]
+    differences = compare(results)
+    figures = summary(results, differences)
     notes = remarks(references, convention)
-    text = "\n\n".join([str(convention), *notes, describe(results, args.worst)])
-    figures = json.dumps({"convention": str(convention), **summary(results)}) if args.json else ""
-    print(figures or text)
+    text = "\n\n".join([str(convention), *notes, describe(results, differences, args.worst)])
+    print(json.dumps({"convention": str(convention), **figures}) if args.json else text)
     if args.output:
         record(results, args.output, text)
     if args.tracking_uri:
-        track(args, results, str(convention), text)
+        track(args, results, figures, text)
 
 
 if __name__ == "__main__":

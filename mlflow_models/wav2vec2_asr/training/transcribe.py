@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wav2vec2_asr import ctc
+from wav2vec2_asr.checkpoint import open_model
 from wav2vec2_asr.labels import Labels
 from zoo.errors import CheckpointError
 from zoo.speech.augment import SAMPLE_RATE
@@ -17,7 +18,6 @@ Search = Callable[
     [np.ndarray], np.ndarray
 ]  # log-probabilities (frames, labels) to a path (frames,)
 SHORTEST = 400  # samples, the convolutions' view of one frame
-UNTRAINED = {"wav2vec2.masked_spec_embed"}  # used in training alone
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,17 @@ def open_checkpoint(directory: Path, device: str = "cpu") -> Checkpoint:
         device: as torch names it.
 
     Raises:
-        CheckpointError: it isn't one, its vocabulary isn't its head's, or its weights lack a part,
-            which chance would fill.
+        CheckpointError: it isn't one, or its vocabulary isn't its head's.
     """
-    import transformers
-    from safetensors import SafetensorError
+    from transformers import Wav2Vec2FeatureExtractor
 
-    transformers.logging.set_verbosity_error()  # what is missing is an error here, not a warning
+    model = open_model(directory, attn_implementation="eager")
     try:
-        model, found = transformers.Wav2Vec2ForCTC.from_pretrained(
-            directory, attn_implementation="eager", output_loading_info=True
-        )
-        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(directory)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"'{directory}' is no checkpoint of Wav2Vec2ForCTC.") from error
-    if missing := set(found["missing_keys"]) - UNTRAINED:
-        raise CheckpointError(f"'{directory}' lacks the weights '{min(missing)}'.")
+        extractor = Wav2Vec2FeatureExtractor.from_pretrained(directory)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"'{directory}' doesn't say how it hears sound.") from error
     labels = Labels.read(directory, model.config.vocab_size)
-    return Checkpoint(directory.name, model.eval().to(device), extractor, labels)
+    return Checkpoint(directory.name, model.to(device), extractor, labels)
 
 
 def log_probabilities(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wav2vec2_asr import ctc
+from wav2vec2_asr.checkpoint import find
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.transcribe import (
     Checkpoint,
@@ -23,7 +24,6 @@ from wav2vec2_asr.training.transcribe import (
     open_checkpoint,
     spell,
 )
-from zoo import checkpoints, hub
 from zoo.denoise import denoised
 from zoo.speech.results import Utterance
 from zoo.speech.stored import Waves, names, open_data, ratios
@@ -31,8 +31,6 @@ from zoo.speech.stored import Waves, names, open_data, ratios
 if TYPE_CHECKING:
     from datasets import Dataset
 
-DEMO = Path(__file__).parents[1] / "demo"
-FILES = ("*.json", "*.safetensors", "pytorch_model.bin")  # of a published checkpoint
 Cleaner = Callable[[Wave], Wave]
 
 
@@ -42,8 +40,7 @@ def from_checkpoints(args: argparse.Namespace) -> dict[str, list[Utterance]]:
     noise = ratios(data, args.snr_column)
     found: dict[str, list[Utterance]] = {}
     for model in [args.model, *([args.compare] if args.compare else [])]:
-        directory = checkpoints.resolve(model, DEMO, lambda name: hub.fetch(name, FILES))
-        checkpoint = open_checkpoint(directory, args.device)
+        checkpoint = open_checkpoint(find(model), args.device)
         labels = checkpoint.labels
         searches: dict[str, Search] = {"": ctc.greedy}
         if args.language_model:
