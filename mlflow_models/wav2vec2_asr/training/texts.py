@@ -74,7 +74,8 @@ def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
         try:
             yield from _file(path, column)
         except (OSError, EOFError, csv.Error) as error:
-            raise ZooError(f"'{path}' can't be read: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise ZooError(f"'{path}' can't be read: {reason}.") from error
         except UnicodeDecodeError as error:
             raise ZooError(f"'{path}' is not UTF-8 text.") from error
 
