@@ -51,11 +51,12 @@ def spectrogram(wave: np.ndarray) -> np.ndarray:
     from matplotlib.mlab import specgram, window_hanning
 
     wave = np.pad(wave.astype(np.float64), (0, max(0, WINDOW - len(wave))))
-    power, _, _ = specgram(
-        wave, NFFT=WINDOW, pad_to=512, Fs=SAMPLE_RATE, noverlap=WINDOW - 160, window=window_hanning
-    )
-    decibel = 10 * np.log10(np.maximum(power, power.max() * 10 ** (-FLOOR / 10) + 1e-12))
-    return np.asarray(decibel - decibel.max())
+    kept = WINDOW - 160
+    power: Any = specgram(
+        wave, NFFT=WINDOW, pad_to=512, Fs=SAMPLE_RATE, noverlap=kept, window=window_hanning
+    )[0]
+    loudest = float(np.max(power)) + 1e-12
+    return np.asarray(10 * np.log10(np.maximum(power / loudest, 10 ** (-FLOOR / 10))))
 
 
 def draw(wave: np.ndarray) -> bytes:

@@ -17,6 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,7 +207,7 @@ def _run(
         return
     context = get_context("forkserver")
     context.set_forkserver_preload(["datasets", __name__])  # imported once, not once a process
-    with ProcessPoolExecutor(processes, context, initializer=_die_with_parent) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_begin) as pool:
         waiting: list[tuple[Job, Future[Report]]] = []
         for job in jobs:
             waiting.append((job, pool.submit(write_shard, job, text, limits)))
@@ -217,13 +218,16 @@ def _run(
             yield job, future.result()
 
 
-def _die_with_parent() -> None:
-    """Ends this process when the main one is killed: nobody would tell it to stop."""
+def _begin() -> None:
+    """Readies a worker: it shows no bars, and ends when the main process is killed."""
+    from datasets import disable_progress_bars
+
+    disable_progress_bars()
     parent = parent_process()
     if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
 
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
 
-        threading.Thread(target=watch, daemon=True).start()
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

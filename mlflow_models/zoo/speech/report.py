@@ -112,7 +112,7 @@ def draw_characters(characters: Mapping[str, int], path: Path) -> None:
         axes.set_yticks(range(len(shown)), labels, fontsize=8)
         axes.set(xlabel="in the transcripts, times", ylim=(len(shown) - 0.5, -0.5), xscale="log")
         axes.set_title(f"{len(characters)} characters")
-        figure.savefig(path)
+        figure.savefig(path, metadata={"Date": None})
 
 
 # Thai's vowels and tone marks above and below are shown on a dotted circle.
