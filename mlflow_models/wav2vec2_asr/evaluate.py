@@ -164,9 +164,8 @@ def describe(
             f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
             for rate, found in differences.get(name, {}).items()
         ]
-        parts += ["\n".join(lines)] if lines else []
-        parts.append(worst_lines(result, worst))
-    return "\n\n".join(parts)
+        parts += ["\n".join(lines), worst_lines(result, worst)]
+    return "\n\n".join(filter(None, parts))
 
 
 def track(

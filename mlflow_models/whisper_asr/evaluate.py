@@ -99,7 +99,7 @@ def describe(results: dict[str, Result], worst: int) -> str:
             "second less first: {cer_difference:+.2f} % CER, 95 % interval "
             "[{cer_low:+.2f}, {cer_high:+.2f}] (paired bootstrap)".format(**figures)
         )
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def main(argv: list[str] | None = None) -> None:

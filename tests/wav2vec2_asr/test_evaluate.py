@@ -244,6 +244,9 @@ def test_systems_are_compared_and_durations_grouped(
     assert "1 empty references" in out
     assert "| 2 to 5 s |" in out
     assert "SNR" not in out  # nobody heard these recordings
+    assert "No mistake." in out  # of the second
+    evaluate.main([*options, "--worst", "0"])
+    assert "worst" not in capsys.readouterr().out
     evaluate.main([*options, "--json"])
     figures = json.loads(capsys.readouterr().out)
     assert figures["better_one_wer"] == 0
@@ -318,6 +321,8 @@ def test_a_checkpoint_is_scored_with_and_without(
 
     options = ["--denoise", "always", "gated", "--save-logits", str(tmp_path / "kept")]
     options += ["--tracking-uri", registry, "--experiment", "thai", "--output", str(tmp_path / "o")]
+    (tmp_path / "kept" / "logits").mkdir(parents=True)
+    (tmp_path / "kept" / "logits" / "00009.npy").touch()  # of an earlier, larger data set
     evaluate.main([str(checkpoint), str(data), *options])
     out = capsys.readouterr().out
     names = [str(checkpoint) + suffix for suffix in ("", " + denoise always", " + denoise gated")]
@@ -328,6 +333,7 @@ def test_a_checkpoint_is_scored_with_and_without(
     (run,) = client.search_runs([client.get_experiment_by_name("thai").experiment_id])
     assert f"CER {run.data.metrics['cer']:.2f} %" in out
     assert run.data.params["words"] == "newmm"
+    assert run.data.metrics["denoise_gated_cer_high"] >= run.data.metrics["denoise_gated_cer_low"]
     kept = [np.load(file) for file in sorted((tmp_path / "kept" / "logits").iterdir())]
     with (tmp_path / "kept" / "references.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

@@ -83,6 +83,8 @@ def saved(
     """Keeps log-probabilities on their way: logits/00000.npy and, when all are there,
     references.tsv."""
     (folder / "logits").mkdir(parents=True, exist_ok=True)
+    for old in [folder / "references.tsv", *(folder / "logits").glob("*.npy")]:
+        old.unlink(missing_ok=True)
     for index, log_probs in scores:
         np.save(folder / "logits" / f"{index:05d}.npy", log_probs)
         yield index, log_probs

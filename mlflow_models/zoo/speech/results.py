@@ -138,14 +138,16 @@ def plot(results: Mapping[str, Result], path: Path) -> None:
 
 
 def worst_lines(result: Result, count: int) -> str:
-    """The worst utterances as text."""
+    """The worst utterances as text; nothing where none are asked for."""
+    if not any(errors.mistakes for errors in result.errors["CER"]):
+        return "No mistake."
     lines = [
         f"{errors.rate:6.1f} %  {utterance.name}\n    said:  {utterance.reference}\n"
         f"    heard: {utterance.hypothesis}"
         for utterance, errors in result.worst(count)
         if errors.mistakes
     ]
-    return "\n".join(["worst utterances:", *lines]) if lines else "No mistake."
+    return "\n".join(["worst utterances:", *lines]) if lines else ""
 
 
 def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
