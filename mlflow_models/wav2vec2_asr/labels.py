@@ -38,13 +38,16 @@ class Labels:
         Raises:
             CheckpointError: the vocabulary is missing, empty, without a blank, or not the model's.
         """
-        path, settings = directory / "vocab.json", _read_json(directory / "tokenizer_config.json")
-        vocabulary = _read_json(path)
+        path, settings = (
+            directory / "vocab.json",
+            read_json(directory / "tokenizer_config.json", missing={}),
+        )
+        vocabulary = read_json(path)
         if target := settings.get("target_lang"):  # of several languages, one adapter each
             vocabulary = vocabulary.get(target, vocabulary)
         for index, token in settings.get("added_tokens_decoder", {}).items():
             vocabulary.setdefault(_name(token), int(index))
-        for name, index in _read_json(directory / "added_tokens.json").items():
+        for name, index in read_json(directory / "added_tokens.json", missing={}).items():
             vocabulary.setdefault(name, index)
         named = {_name(settings.get(f"{kind}_token")) for kind in ("pad", "unk", "bos", "eos")}
         special = (SPECIAL | named) & set(vocabulary)
@@ -82,14 +85,22 @@ def _name(token: Any) -> str:
     return str(token.get("content", "")) if isinstance(token, dict) else str(token or "")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no such file."""
-    if not path.is_file():
-        return {}
+def read_json(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A JSON object.
+
+    Args:
+        path: the file.
+        missing: what to return where there is no file; None: that is an error.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    if missing is not None and not path.is_file():
+        return missing
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"'{path}' can't be read as JSON.") from error
+        raise CheckpointError(f"'{path}' is missing, or can't be read as JSON.") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"'{path}' isn't a JSON object.")
     return content

@@ -8,20 +8,19 @@ however rudely, goes on when the same command is given again. Several GPUs:
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whisper_asr.training.examples import Collator, Examples, Mixture
 from whisper_asr.training.options import parser, training_arguments
 from zoo import checkpoints, packaging
-from zoo.errors import CheckpointError, ZooError
+from zoo.speech.stored import open_data
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from whisper_asr.training.records import Records
     from whisper_asr.training.trainer import WhisperTrainer
+    from zoo.speech.records import Records
 
 FOLDER = Path(__file__).parent
 FILES = ["*.json", "*.safetensors", "merges.txt"]  # of a published checkpoint, what is needed
@@ -29,39 +28,8 @@ FREE = ("output", "tracking_uri", "experiment", "save_every", "patience", "threa
 
 
 def fetch(name: str) -> Path:
-    """Downloads a checkpoint from the Hugging Face hub, or finds it in the cache.
-
-    Raises:
-        CheckpointError: there is none of that name, or the hub can't be reached.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(
-            f"'{name}' is neither a directory nor a checkpoint that the Hugging Face hub gives."
-        ) from error
-
-
-def open_data(path: Path) -> "Dataset":
-    """Opens what prepare.py wrote.
-
-    Raises:
-        ZooError: it isn't.
-    """
-    from datasets import load_from_disk
-
-    try:
-        data: Dataset = load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
-    if missing := {"audio", "text", "duration"} - set(getattr(data, "column_names", [])):
-        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'; use prepare.py.")
-    if len(data) == 0:
-        raise ZooError(f"'{path}' is empty.")
-    return data
+    """Downloads what is needed of a checkpoint from the Hugging Face hub."""
+    return checkpoints.from_hub(name, FILES)
 
 
 def add_lora(model: Any, rank: int) -> Any:
@@ -78,21 +46,31 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     from transformers import EarlyStoppingCallback, set_seed
 
     from whisper_asr.training import export
-    from whisper_asr.training.records import Records
     from whisper_asr.training.trainer import WhisperTrainer
+    from zoo.speech.records import Records
 
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
     directory = checkpoints.resolve(args.model, FOLDER / "demo", fetch) if args.model else None
     tokenizer, extractor = export.open_parts(directory, args.mels)
-    mixture = Mixture(args.language, args.window_seconds, args.timestamps, args.join, args.silence,
-                      args.prompt, args.noise, args.margin, args.seed)  # fmt: skip
+    mixture = Mixture(
+        window=args.window_seconds,
+        join=args.join,
+        silence=args.silence,
+        noise=args.noise,
+        margin=args.margin,
+        seed=args.seed,
+        language=args.language,
+        timestamps=args.timestamps,
+        prompt=args.prompt,
+    )
     from datasets import concatenate_datasets
 
     columns = ["audio", "text", "duration"]
     corpora = concatenate_datasets([open_data(path).select_columns(columns) for path in args.train])
     train = Examples(corpora, tokenizer, mixture)
-    dev = Examples(open_data(args.dev), tokenizer, Mixture(args.language, args.window_seconds))
+    plain = Mixture(args.window_seconds, language=args.language)
+    dev = Examples(open_data(args.dev), tokenizer, plain)
     tokens = sorted({token for ids in train.ids for token in ids})
     model = export.open_model(
         directory,
@@ -134,45 +112,11 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     return trainer, records
 
 
-def train(args: argparse.Namespace, settings: dict[str, str], run_id: str, tracked: bool) -> None:
-    """Trains to the end, from where an earlier start was stopped."""
-    from whisper_asr.training.records import last_checkpoint, save_run
-
-    trainer, records = build_trainer(args, tracked)
-    if trainer.is_world_process_zero():
-        save_run(args.output, settings, run_id)
-    checkpoint = last_checkpoint(args.output)
-    if checkpoint:
-        print(f"resumes from {checkpoint}", flush=True)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    scores = [logs["eval_cer"] for logs in trainer.state.log_history if "eval_cer" in logs]
-    if trainer.is_world_process_zero():
-        records.export(args.output / "last")
-        print(f"{args.output / 'last'}: CER {scores[-1]:.2f}; "
-              f"{args.output / 'best'}: {min(scores):.2f}")  # fmt: skip
-
-
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from whisper_asr.training.records import open_run
+    from zoo.speech.records import run
 
-    args = parser().parse_args(argv)
-    args.output.mkdir(parents=True, exist_ok=True)
-    settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}
-    earlier = open_run(args.output, settings)
-    if earlier and (args.output / "last").is_dir():
-        print(f"'{args.output}' is finished; choose a new --output for another run.")
-        return
-    if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
-        train(args, settings, earlier.get("run_id", ""), tracked=False)
-        return
-    import mlflow
-
-    packaging.set_experiment(args.experiment, args.tracking_uri)
-    with mlflow.start_run(run_id=earlier.get("run_id") or None) as run:
-        if not earlier:
-            mlflow.log_params(settings)
-        train(args, settings, run.info.run_id, tracked=True)
+    run(parser().parse_args(argv), FREE, build_trainer)
 
 
 if __name__ == "__main__":

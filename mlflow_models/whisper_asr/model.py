@@ -11,6 +11,7 @@ from mlflow.models import set_model
 from whisper_asr.options import SCRIPTS, TASKS, Options
 from zoo.errors import BadParameter, BadRow
 from zoo.model import ZooModel
+from zoo.params import choice, count
 from zoo.rows import read_files
 
 MAX_BEAMS, MAX_BATCH = 20, 16
@@ -74,22 +75,6 @@ class WhisperModel(ZooModel):
             heard if isinstance(heard, Exception) else heard.record()
             for heard in self.engine(rows, params)
         ]
-
-
-def choice(params: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
-    """A parameter that is one of a few words; the first is the default."""
-    value = params.get(name, known[0])
-    if value not in known:
-        raise BadParameter(name, f"is none of {', '.join(known)}")
-    return str(value)
-
-
-def count(params: dict[str, Any], name: str, default: int, most: int) -> int:
-    """A parameter that is a number from 1 on."""
-    value = int(params.get(name, default))
-    if not 1 <= value <= most:
-        raise BadParameter(name, f"is not between 1 and {most}")
-    return value
 
 
 def temperatures(values: Any) -> tuple[float, ...]:

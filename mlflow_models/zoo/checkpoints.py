@@ -36,6 +36,28 @@ def resolve(
     return directory
 
 
+def from_hub(name: str, patterns: list[str] | None = None) -> Path:
+    """Downloads a checkpoint from the Hugging Face hub, or finds it in the cache.
+
+    Args:
+        name: `owner/name`.
+        patterns: of the files that are needed; None: all.
+
+    Raises:
+        CheckpointError: There is none of that name, or the hub can't be reached.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(
+            f"'{name}' is neither a directory nor a checkpoint that the Hugging Face hub gives; "
+            "where there is no network, fetch it elsewhere and give its directory."
+        ) from error
+
+
 def verify(directory: Path) -> None:
     """Compares the files that `SHA256SUMS` lists (in the format of `sha256sum`), if it is there.
 

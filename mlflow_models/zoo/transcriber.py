@@ -20,12 +20,12 @@ import numpy as np
 
 from zoo import runner
 from zoo.audio import SAMPLE_RATE, decode_blocks
+from zoo.denoise import denoised
 from zoo.errors import BadInput, Cancelled
 from zoo.transcript import Segment, Transcript
 from zoo.windows import Span, Window
 
 BLOCK = 600.0  # seconds of a recording that are in memory at a time
-SHORTEST_NOISY = 1024  # samples, a window of the noise reduction
 Source = bytes | Path | np.ndarray
 Result = TypeVar("Result")
 log = logging.getLogger("theresa.transcriber")
@@ -191,7 +191,7 @@ class Recording:
         for block in [source] if isinstance(source, np.ndarray) else decode_blocks(source, BLOCK):
             runner.stop_if_cancelled()
             self.seconds += len(block) / SAMPLE_RATE
-            yield _denoised(block) if denoise else block
+            yield denoised(block) if denoise else block
 
     def attempt(self, step: Callable[..., Result], *arguments: Any) -> Result | None:
         """Takes a step that the recording's content may make impossible."""
@@ -220,13 +220,3 @@ def _until(seconds: float, one: Segment) -> Segment:
             for word in words
         ]
     return replace(one, start=min(one.start, seconds), end=min(one.end, seconds), words=words)
-
-
-def _denoised(sound: np.ndarray) -> np.ndarray:
-    """Without steady noise: spectral gating (Sainburg et al. 2020), by noisereduce."""
-    from noisereduce import reduce_noise
-
-    if len(sound) < SHORTEST_NOISY:
-        return sound
-    cleaned = reduce_noise(y=sound, sr=SAMPLE_RATE, stationary=True)
-    return np.nan_to_num(cleaned).astype(np.float32)

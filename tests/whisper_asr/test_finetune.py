@@ -67,7 +67,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     # the process kills itself, as rudely as can be, after the third step
     dying = (
         "import os, signal; from whisper_asr import finetune; "
-        "from whisper_asr.training import records; on_step_end = records.Records.on_step_end;"
+        "from zoo.speech import records; on_step_end = records.Records.on_step_end;"
         "records.Records.on_step_end = lambda self, args, state, *rest, **kw: ("
         "on_step_end(self, args, state, *rest, **kw),"
         "state.global_step == 3 and os.kill(os.getpid(), signal.SIGKILL)) and None; "

@@ -13,103 +13,52 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whisper_asr.vocabulary import CONTEXT
-from zoo.speech import augment
+from zoo.speech import mixture
+from zoo.speech.mixture import RATE
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import WhisperFeatureExtractor, WhisperTokenizer
 
-RATE = augment.SAMPLE_RATE
 TICK = 0.02  # seconds of a timestamp token
 IGNORED = -100  # a label that the loss skips
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """How utterances become examples. Shares are of the examples, 0 to 1; 0 is off.
+class Mixture(mixture.Mixture):
+    """How utterances become examples for Whisper, to which silence is `<|nospeech|>`.
 
     Args:
         language: Whisper's code.
-        window: seconds that an example may last.
         timestamps: share that predicts timestamps.
-        join: share made of several utterances with pauses between them.
-        silence: share with noise or nothing in it, to which `<|nospeech|>` is the answer.
         prompt: share with earlier text before it.
-        noise: share with noise added, at 0 to 30 dB.
-        margin: seconds of silence before and after, at most.
-        seed: of every choice.
     """
 
     language: str = "zh"
-    window: float = 30.0
     timestamps: float = 0.0
-    join: float = 0.0
-    silence: float = 0.0
     prompt: float = 0.0
-    noise: float = 0.0
-    margin: float = 0.0
-    seed: int = 1
 
 
-class Examples:
+class Examples(mixture.Mixed):
     """A data set of examples, as PyTorch's loaders index it.
-
-    Which utterances make an example, and the pauses, depend on the seed alone, so that its length
-    is known beforehand; noise, timestamps and prompt also depend on the epoch. A run that resumes
-    therefore sees what it would have seen.
 
     Args:
         data: columns `audio` (int16 at 16 kHz), `text` and `duration` (seconds).
         tokenizer: Whisper's multilingual one.
-        mixture: what to make of them; utterances longer than its window are left out.
+        how: what to make of them; utterances longer than its window are left out.
     """
 
-    def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", mixture: Mixture) -> None:
-        self.data = data.with_format("numpy", columns=["audio"], dtype=np.int16)
-        self.mixture, self.tokenizer, self.epoch = mixture, tokenizer, 0
-        self.durations = np.asarray(data.with_format("numpy")["duration"][:], dtype=np.float64)
-        self.texts: list[str] = list(data["text"])
+    mixture: Mixture
+
+    def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", how: Mixture) -> None:
+        super().__init__(data, how)
         ids = tokenizer(self.texts, add_special_tokens=False).input_ids
         self.ids: list[list[int]] = list(ids)
         to_id = tokenizer.convert_tokens_to_ids
-        self.start = [to_id("<|startoftranscript|>"), to_id(f"<|{mixture.language}|>"),
+        self.start = [to_id("<|startoftranscript|>"), to_id(f"<|{how.language}|>"),
                       to_id("<|transcribe|>")]  # fmt: skip
         self.untimed, self.end = to_id("<|notimestamps|>"), to_id("<|endoftext|>")
         self.previous, self.nospeech = to_id("<|startofprev|>"), to_id("<|nospeech|>")
-        self.plan = self._plan()
-        self.lengths = [max(1.0, end) for _, end in self.plan]
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Says which epoch the next examples are of."""
-        self.epoch = epoch
-
-    def _plan(self) -> list[tuple[list[tuple[int, float]], float]]:
-        """Each example's utterances with their starts, and its length (both in seconds)."""
-        mix, rng = self.mixture, np.random.default_rng(self.mixture.seed)
-        fits = np.flatnonzero(self.durations <= mix.window)
-        rng.shuffle(fits)
-        waiting, plan = fits.tolist(), []
-        while waiting:
-            most = 1
-            if rng.random() < mix.join:
-                most = int(rng.integers(2, 2 + math.ceil(mix.window / 4)))
-            parts: list[tuple[int, float]] = []
-            end = time = float(rng.uniform(0, mix.margin))
-            while waiting and len(parts) < most:
-                length = float(self.durations[waiting[-1]])
-                if parts and time + length > mix.window:
-                    break
-                time = min(time, mix.window - length)
-                parts.append((waiting.pop(), time))
-                end = time + length
-                time = end + float(rng.uniform(0.2, 1.5))
-            plan.append((parts, min(end + float(rng.uniform(0, mix.margin)), mix.window)))
-        for _ in range(round(len(plan) * mix.silence)):
-            plan.append(([], float(rng.uniform(1, mix.window))))
-        return plan
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels`, `segments`, `blank`.
@@ -119,18 +68,8 @@ class Examples:
         their place, as openai-whisper's `transcribe` and faster-whisper do it. A model must have
         seen both.
         """
-        parts, seconds = self.plan[index]
-        rng = np.random.default_rng([self.mixture.seed, self.epoch, index])
-        wave = np.zeros(max(1, round(seconds * RATE)), dtype=np.float32)
-        segments = []
-        for utterance, start in parts:
-            sound = self.data[utterance]["audio"].astype(np.float32) / 32768
-            first = round(start * RATE)
-            sound = sound[: len(wave) - first]
-            wave[first : first + len(sound)] = sound
-            segments.append((start, start + len(sound) / RATE, self.ids[utterance]))
-        if not parts or rng.random() < self.mixture.noise:
-            wave = self._noisy(wave, rng)
+        wave, parts, rng = self.sound(index)
+        segments = [(start, end, self.ids[utterance]) for utterance, start, end in parts]
         inputs, labels = self._tokens(segments, rng)
         return {
             "wave": wave,
@@ -139,14 +78,6 @@ class Examples:
             "labels": labels,
             "segments": segments,
         }
-
-    def _noisy(self, wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        added = augment.noise(str(rng.choice(augment.NOISES)), len(wave), rng)
-        if wave.any():
-            noisy = augment.add_noise(wave, added, float(rng.uniform(0, 30)))
-            return noisy / max(1.0, float(np.abs(noisy).max()))
-        level = rng.choice([0.0, 10 ** rng.uniform(-4, -1)], p=[0.2, 0.8])
-        return added * np.float32(level)
 
     def _tokens(
         self, segments: list[tuple[float, float, list[int]]], rng: np.random.Generator

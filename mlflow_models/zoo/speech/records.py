@@ -1,18 +1,21 @@
 """What a training run leaves behind: losses, curves, sample predictions, the best checkpoint."""
 
+import argparse
 import csv
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from zoo.errors import CheckpointError
+from zoo import packaging
+from zoo.errors import CheckpointError, ZooError
 
 if TYPE_CHECKING:
-    from whisper_asr.training.trainer import WhisperTrainer
+    from zoo.speech.trainer import SpeechTrainer
 
 STATE = "trainer_state.json"  # the Trainer writes it last
 
@@ -25,11 +28,18 @@ class Records(TrainerCallback):
         output: the run's directory.
         tracked: whether there is an MLflow run.
         export: writes the checkpoint to a directory.
+        metric: what the best checkpoint has the lowest of.
     """
 
-    def __init__(self, output: Path, tracked: bool, export: Callable[[Path], None]) -> None:
-        self.output, self.tracked, self.export = output, tracked, export
-        self.trainer: WhisperTrainer
+    def __init__(
+        self,
+        output: Path,
+        tracked: bool,
+        export: Callable[[Path], None],
+        metric: str = "eval_cer",
+    ) -> None:
+        self.output, self.tracked, self.export, self.metric = output, tracked, export, metric
+        self.trainer: SpeechTrainer
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         path = self.output / "steps.csv"
@@ -65,13 +75,73 @@ class Records(TrainerCallback):
         with path.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, delimiter="\t")
             table.writerows([("reference", "hypothesis"), *self.trainer.transcripts])
-        if state.best_metric is None or metrics["eval_cer"] < state.best_metric:
+        if state.best_metric is None or metrics[self.metric] < state.best_metric:
             self.export(self.output / "best")
         if self.tracked:
             import mlflow
 
             mlflow.log_artifact(str(path))
             mlflow.log_artifact(str(self.output / "steps.csv"))
+
+
+def run(
+    args: argparse.Namespace,
+    free: Sequence[str],
+    build: "Callable[[argparse.Namespace, bool], tuple[Any, Records]]",
+) -> None:
+    """Trains to the end, from where an earlier start was stopped; in an MLflow run, if asked for.
+
+    Args:
+        args: the command's options; `output`, `tracking_uri` and `experiment` are among them.
+        free: names of options that may differ from one start to the next.
+        build: from the options, and whether there is an MLflow run, to the trainer and its records.
+
+    Raises:
+        ZooError: the earlier start had other options, or memory doesn't suffice.
+    """
+    args.output.mkdir(parents=True, exist_ok=True)
+    settings = {name: str(value) for name, value in vars(args).items() if name not in free}
+    earlier = open_run(args.output, settings)
+    if earlier and (args.output / "last").is_dir():
+        print(f"'{args.output}' is finished; choose a new --output for another run.")
+        return
+    if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
+        _train(args, settings, earlier.get("run_id", ""), *build(args, False))
+        return
+    import mlflow
+
+    packaging.set_experiment(args.experiment, args.tracking_uri)
+    with mlflow.start_run(run_id=earlier.get("run_id") or None) as tracked:
+        if not earlier:
+            mlflow.log_params(settings)
+        _train(args, settings, tracked.info.run_id, *build(args, True))
+
+
+def _train(
+    args: argparse.Namespace, settings: dict[str, str], run_id: str, trainer: Any, records: Records
+) -> None:
+    if trainer.is_world_process_zero():
+        save_run(args.output, settings, run_id)
+    checkpoint = last_checkpoint(args.output)
+    if checkpoint:
+        print(f"resumes from {checkpoint}", flush=True)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except RuntimeError as error:  # of which torch's OutOfMemoryError is one
+        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+            raise
+        raise ZooError(
+            "There isn't enough memory: take a smaller --batch-size with a larger --accumulate, or "
+            "shorter examples, and give the same command with a new --output."
+        ) from error
+    logged = trainer.state.log_history
+    scores = [logs[records.metric] for logs in logged if records.metric in logs]
+    if trainer.is_world_process_zero():
+        records.export(args.output / "last")
+        if scores:
+            name = records.metric.removeprefix("eval_").upper()
+            print(f"{args.output / 'last'}: {name} {scores[-1]:.2f}; "
+                  f"{args.output / 'best'}: {min(scores):.2f}")  # fmt: skip
 
 
 def last_checkpoint(output: Path) -> Path | None:

@@ -1,0 +1,129 @@
+"""Trains Wav2Vec2 with CTC: XLSR-53 on a new language, or a small one from scratch.
+
+Data sets as prepare.py writes them in, checkpoint in the published (Hugging Face) format out:
+OUTPUT/best has the lowest CER on the dev set, OUTPUT/last is the last one. A run that was stopped,
+however rudely, goes on when the same command is given again. Several GPUs:
+
+    torchrun --nproc-per-node 4 mlflow_models/wav2vec2_asr/finetune.py ...
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wav2vec2_asr.checkpoint import find
+from wav2vec2_asr.labels import Labels
+from wav2vec2_asr.training import export
+from wav2vec2_asr.training.examples import Collator, Examples, vocabulary
+from wav2vec2_asr.training.options import parser, training_arguments
+from wav2vec2_asr.training.words import Convention
+from zoo import packaging
+from zoo.errors import ZooError
+from zoo.speech.mixture import Mixture
+from zoo.speech.stored import open_data
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import Wav2Vec2ForCTC
+
+    from zoo.speech.records import Records
+    from zoo.speech.trainer import SpeechTrainer
+
+FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
+        "workers")  # fmt: skip
+
+
+def read_training_data(args: argparse.Namespace) -> "Dataset":
+    """All data sets of `--train` as one."""
+    from datasets import concatenate_datasets
+
+    columns = ["audio", "text", "duration"]
+    return concatenate_datasets([open_data(path).select_columns(columns) for path in args.train])
+
+
+def choose_vocabulary(args: argparse.Namespace, directory: Path | None, texts: list[str]) -> Path:
+    """The directory with the tokenizer's files: the checkpoint's, or OUTPUT/vocabulary.
+
+    Raises:
+        ZooError: the texts have no character to learn.
+    """
+    new = args.new_vocabulary
+    if new is None:
+        new = directory is None or not (directory / "vocab.json").is_file()
+    if not new:
+        assert directory is not None
+        return directory
+    labels = vocabulary(texts)
+    if len(labels) == 3:  # the space, unknown and blank
+        raise ZooError("The training texts have no character to learn.")
+    target: Path = args.output / "vocabulary"
+    export.write_vocabulary(labels, target)
+    return target
+
+
+def freeze(model: "Wav2Vec2ForCTC", args: argparse.Namespace) -> None:
+    """Keeps the convolutions as they are, if they have learnt before or it is asked for."""
+    frozen = args.freeze_features
+    if frozen or (frozen is None and args.model):
+        model.freeze_feature_encoder()
+
+
+def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrainer", "Records"]:
+    """Seeds everything and builds model, examples, trainer and what it writes."""
+    import torch
+    from transformers import EarlyStoppingCallback, set_seed
+
+    from wav2vec2_asr.training.paths import Paths
+    from wav2vec2_asr.training.trainer import CTCTrainer
+    from zoo.speech.records import Records
+
+    torch.set_num_threads(args.threads)
+    set_seed(args.seed)
+    convention = Convention(args.words)
+    convention.check()
+    directory = find(args.model) if args.model else None
+    data, dev_data = read_training_data(args), open_data(args.dev)
+    files = choose_vocabulary(args, directory, data["text"])
+    labels = Labels.read(files)
+    extractor = export.open_extractor(directory)
+    model = export.open_model(args, directory, labels)
+    freeze(model, args)
+    mixture = Mixture(args.max_seconds, args.join, args.silence, args.noise, args.margin, args.seed)
+    train, dev = Examples(data, labels, mixture), Examples(dev_data, labels, Mixture(1e9))
+    hop = model.config.inputs_to_logits_ratio
+
+    def write(path: Path) -> None:
+        export.export(model, files, extractor, path)
+
+    records = Records(args.output, tracked, write)
+    trainer = CTCTrainer(
+        model=model,
+        args=training_arguments(args),
+        train_dataset=train,
+        eval_dataset=dev,
+        data_collator=Collator(extractor, labels.blank, hop, bool(args.flat_start)),
+        callbacks=[records, Paths(args.output, tracked, labels, dev[0], extractor)],
+        flat_steps=args.flat_start,
+        labels=labels,
+        convention=convention,
+    )
+    records.trainer = trainer
+    if args.patience:
+        trainer.add_callback(EarlyStoppingCallback(args.patience))
+    left_out = len(train.texts) - sum(len(parts) for parts, _ in train.plan)
+    print(f"{len(train)} examples of {len(train.texts)} utterances ({left_out} too long); "
+          f"dev: {len(dev)}, {convention}; {len(labels)} labels, "
+          f"{model.num_parameters():,} parameters", flush=True)  # fmt: skip
+    return trainer, records
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    from zoo.speech.records import run
+
+    args: Any = parser().parse_args(argv)
+    run(args, FREE, build_trainer)
+
+
+if __name__ == "__main__":
+    packaging.run(main)

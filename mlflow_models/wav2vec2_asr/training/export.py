@@ -1,0 +1,115 @@
+"""Opens what training starts from, and writes checkpoints in the published format."""
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wav2vec2_asr.checkpoint import RATE, normalizes
+from wav2vec2_asr.convert import LABELS
+from wav2vec2_asr.labels import Labels
+from wav2vec2_asr.training.examples import BLANK, SPACE, UNKNOWN
+from wav2vec2_asr.training.options import network_settings
+from zoo.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+TOKENIZER = (*LABELS, "special_tokens_map.json")
+
+
+def write_vocabulary(labels: dict[str, int], directory: Path) -> None:
+    """Writes the tokenizer's files for a new vocabulary."""
+    from transformers import Wav2Vec2CTCTokenizer
+
+    directory.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(labels, ensure_ascii=False, indent=1) + "\n"
+    (directory / "vocab.json").write_text(text, encoding="utf-8")
+    Wav2Vec2CTCTokenizer(
+        str(directory / "vocab.json"),
+        unk_token=UNKNOWN,
+        pad_token=BLANK,
+        word_delimiter_token=SPACE,
+        bos_token=None,
+        eos_token=None,
+    ).save_pretrained(directory)
+
+
+def open_extractor(directory: Path | None) -> "Wav2Vec2FeatureExtractor":
+    """The feature extractor, which normalises the waves."""
+    from transformers import Wav2Vec2FeatureExtractor
+
+    return Wav2Vec2FeatureExtractor(
+        feature_size=1,
+        sampling_rate=RATE,
+        padding_value=0.0,
+        do_normalize=normalizes(directory) if directory else True,
+        return_attention_mask=True,
+    )
+
+
+def open_model(
+    args: argparse.Namespace, directory: Path | None, labels: Labels
+) -> "Wav2Vec2ForCTC":
+    """The model to train: a checkpoint's, with a new head where the labels are new, or a new one.
+
+    Raises:
+        CheckpointError: the directory holds no Wav2Vec2.
+    """
+    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+    settings: dict[str, Any] = network_settings(args)
+    settings |= {"vocab_size": len(labels), "pad_token_id": labels.blank}
+    if directory is None:
+        return Wav2Vec2ForCTC(
+            Wav2Vec2Config(
+                hidden_size=args.width,
+                num_hidden_layers=args.layers,
+                num_attention_heads=args.heads,
+                intermediate_size=4 * args.width,
+                conv_dim=args.channels,
+                conv_bias=True,
+                feat_extract_norm="layer",
+                do_stable_layer_norm=True,
+                num_conv_pos_embeddings=32,
+                num_conv_pos_embedding_groups=args.heads,
+                **settings,
+            )
+        )
+    try:
+        model: Wav2Vec2ForCTC = Wav2Vec2ForCTC.from_pretrained(
+            directory, ignore_mismatched_sizes=True, dtype="float32", **settings
+        )
+    except Exception as error:  # whatever a damaged or hostile file makes torch raise
+        raise CheckpointError(
+            f"'{directory}' can't be loaded as a Wav2Vec2 ({type(error).__name__})."
+        ) from error
+    return model
+
+
+def export(
+    model: "Wav2Vec2ForCTC", vocabulary: Path, extractor: "Wav2Vec2FeatureExtractor", output: Path
+) -> None:
+    """Writes a checkpoint; it appears when it is complete.
+
+    Args:
+        model: what was trained.
+        vocabulary: where the tokenizer's files are.
+        extractor: what the model hears by.
+        output: replaced, where it exists.
+    """
+    part = output.with_name(output.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    extractor.save_pretrained(part)
+    for name in TOKENIZER:
+        if (vocabulary / name).is_file():
+            shutil.copy(vocabulary / name, part)
+    old = output.with_name(output.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if output.exists():
+        os.replace(output, old)
+    os.replace(part, output)
+    shutil.rmtree(old, ignore_errors=True)
