@@ -111,7 +111,7 @@ class BeamSearch:
         # Columns of the search: the labels that are spoken, and the blank.
         self._columns = np.array([*spoken, blank])
         texts = [SPOKEN.get(labels[index], labels[index]) for index in spoken]
-        self._model = ZeroLM() if model is None else _load(model, texts)
+        self._model = ZeroLM() if model is None else load(model, texts)
         self.weight = 0.0 if model is None else weight
         self.bonus, self.beam_size = bonus, beam_size
 
@@ -177,7 +177,16 @@ class BeamSearch:
         return LexiconFreeDecoder(options, self._model, blank, blank, [])
 
 
-def _load(path: Path, texts: list[str]) -> "KenLM":
+def load(path: Path, texts: Sequence[str]) -> "KenLM":
+    """Loads a model.
+
+    Args:
+        path: ARPA, or KenLM's binary format.
+        texts: what will be scored, by index; beyond the last, <unk>.
+
+    Raises:
+        CheckpointError: it can't be read, isn't of characters, or knows none of the texts.
+    """
     from flashlight.lib.text.decoder.kenlm import KenLM
     from flashlight.lib.text.dictionary import Dictionary
 
@@ -207,8 +216,8 @@ def check_characters(path: Path, texts: Collection[str] = ()) -> None:
     if (head := read_head(path)) is None:
         return
     order, found = head
-    if order > MAX_ORDER:
-        raise CheckpointError(f"'{path}' has order {order}; the highest is {MAX_ORDER}.")
+    if not 2 <= order <= MAX_ORDER:
+        raise CheckpointError(f"'{path}' has order {order}; KenLM reads 2 to {MAX_ORDER}.")
     if words := sum(len(one) > 1 for one in found.difference(MARKERS, texts)):
         raise CheckpointError(
             f"'{path}' is a model of words ({words:,} unigrams are longer than a character), but a "

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.language_model import MARKERS, MAX_ORDER, BeamSearch, check_characters, read_head
+from wav2vec2_asr.language_model import MARKERS, MAX_ORDER, BeamSearch, load, read_head
 from wav2vec2_asr.training import arpa, kneser_ney, tune
 from wav2vec2_asr.training.profiles import PROFILES
 from wav2vec2_asr.training.texts import Spelling, read_texts, sentences
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     build = _add(commands, "build", "Estimate a model (interpolated modified Kneser-Ney).")
     _add_text(build)
     build.add_argument("-o", "--output", type=Path, required=True, help="the ARPA file to write")
-    build.add_argument("--order", type=int, choices=range(1, MAX_ORDER + 1), default=5,
+    build.add_argument("--order", type=int, choices=range(2, MAX_ORDER + 1), default=5,
                        help="the longest n-gram, in characters")  # fmt: skip
     build.add_argument("--estimator", choices=["auto", "lmplz", "own"], default="auto",
                        help="KenLM's lmplz, or this project's; auto: lmplz if it is on the PATH. "
@@ -173,17 +173,13 @@ def score(model: Path, texts: Iterable[str]) -> dict[str, float]:
     Raises:
         ZooError: the model can't be used, or there is no sentence.
     """
-    from flashlight.lib.text.decoder.kenlm import KenLM
-    from flashlight.lib.text.dictionary import Dictionary
-
     head = read_head(model) if model.is_file() else None
     if head is None:
         raise ZooError(f"'{model}' is no ARPA file.")
-    check_characters(model)
     known = sorted(head[1].difference(MARKERS))
     index = {character: place for place, character in enumerate(known)}
     unknown_index, found = len(known), Counter[str]()
-    scorer = KenLM(str(model), Dictionary([*known, "<unk>"]))
+    scorer = load(model, known)
     logs = unknown_logs = 0.0
     for text in texts:
         state = scorer.start(False)

@@ -93,11 +93,13 @@ def test_with_a_model_the_sum_of_both_scores_is_the_highest(
     assert changed  # the model has a say
 
 
-def test_the_path_is_where_the_characters_are() -> None:
+@pytest.mark.parametrize("wrong", [0.01, 1e-6])
+def test_the_path_is_where_the_characters_are(wrong: float) -> None:
     labels = ["ก", "า", "|", BLANK]
-    expected = np.array([3, 0, 0, 3, 3, 1, 3, 0, 3, 0, 1, 1, 3, 2, 3, 3, 0])
-    log_probs = np.full((len(expected), 4), np.log(0.01), dtype=np.float32)
-    log_probs[np.arange(len(expected)), expected] = np.log(0.97)
+    # A letter after itself is two letters with a blank between them, however sure that is.
+    expected = np.array([3, 0, 0, 3, 3, 1, 3, 0, 3, 0, 1, 1, 3, 2, 3, 3, 3, 2, 0, 3, 3])
+    log_probs = np.full((len(expected), 4), np.log(wrong), dtype=np.float32)
+    log_probs[np.arange(len(expected)), expected] = np.log(1 - 3 * wrong)
     assert (BeamSearch(labels, 3)(log_probs) == expected).all()
 
 
@@ -152,10 +154,11 @@ def mistakes(search: BeamSearch | None, texts: list[str]) -> float:
 
 def test_the_model_spells_what_the_ear_cannot_tell_apart(model: Path) -> None:
     search = BeamSearch(LABELS, len(LABELS) - 1, model, weight=0.5)
-    greedy, alone = mistakes(None, SENTENCES), mistakes(search.tuned(0, 0, 64), SENTENCES)
+    texts = SENTENCES[::2]
+    greedy, alone = mistakes(None, texts), mistakes(search.tuned(0, 0, 64), texts)
     assert greedy > 5
     assert alone == pytest.approx(greedy, abs=1)  # it isn't the search that repairs
-    assert mistakes(search, SENTENCES) < 0.1 * greedy
+    assert mistakes(search, texts) < 0.1 * greedy
 
 
 @pytest.mark.skipif(not DEVELOPMENT.is_file(), reason="no Common Voice text here")
@@ -190,7 +193,7 @@ def test_a_space_is_a_space_by_any_label(model: Path) -> None:
 
 def test_threads_share_one_search(model: Path) -> None:
     search = BeamSearch(LABELS, len(LABELS) - 1, model)
-    sounds = [sound_of(text, LABELS, seed) for seed, text in enumerate(SENTENCES)]
+    sounds = [sound_of(text, LABELS, seed) for seed, text in enumerate(SENTENCES[:16])]
     expected = [search(sound).tolist() for sound in sounds]
     with ThreadPoolExecutor(8) as pool:
         assert [path.tolist() for path in pool.map(search, sounds)] == expected
@@ -236,7 +239,7 @@ ngram 2=1
         (ARPA.format(first="ก").replace("1=5", "1=9"), "KenLM can't read"),
         (ARPA.format(first="ק").replace("-0.5\t|\t-0.3\n", "").replace("1=5", "1=4"), "knows none"),
         (ARPA.format(first="ก").replace("2=1", "2=1\n" + "\n".join(
-            f"ngram {n}=0" for n in range(3, 9))), "has order 8; the highest is 6"),
+            f"ngram {n}=0" for n in range(3, 9))), "has order 8; KenLM reads 2 to 6"),
         ("", "KenLM can't read"),
         ("\x1f\x8b\x08 no model", "KenLM can't read"),
     ],
