@@ -50,7 +50,7 @@ def spectrogram(wave: np.ndarray) -> np.ndarray:
     """Power in dB below the loudest, (257 frequencies from 0 to 8 kHz, a frame each 10 ms)."""
     from matplotlib.mlab import specgram, window_hanning
 
-    wave = np.pad(wave.astype(np.float64), (0, max(0, WINDOW - len(wave))))
+    wave = np.pad(wave.astype(np.float64), (0, max(0, WINDOW + 1 - len(wave))))
     kept = WINDOW - 160
     power: Any = specgram(
         wave, NFFT=WINDOW, pad_to=512, Fs=SAMPLE_RATE, noverlap=kept, window=window_hanning

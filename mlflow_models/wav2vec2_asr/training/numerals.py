@@ -40,7 +40,7 @@ TIME_RANGE = re.compile(rf"(?<![\d.:]){CLOCK}(?:{HOUR_MARK})?\s*[-–—]\s*{CLO
 TIME = re.compile(rf"(?<![\d.:]){CLOCK}{HOUR_MARK}")
 COLON_TIME = re.compile(r"(?<![\d.:])(\d{1,2}):(\d{2})(?::(\d{2}))?(?![\d:])")
 FULL_HOUR = re.compile(rf"(?<![\d.,:/-])(\d{{1,2}}){HOUR_MARK}")
-DAY_MONTH = re.compile(rf"(?<=\d)\s*({MONTH})(?![{LETTERS}])\s*")
+DAY_MONTH = re.compile(rf"(?<=\d)\s*({MONTH})(?![{LETTERS}])(?=(\S?))")
 MONTH_YEAR = re.compile(rf"(?<![{LETTERS}])({MONTH})\s*(?=\d)")
 DATE = re.compile(r"(?<![\d/.-])(\d{1,2})([/-])(\d{1,2})\2(\d{4})(?![\d/-])")
 ISO_DATE = re.compile(r"(?<![\d/.-])(\d{4})-(\d{2})-(\d{2})(?![\d-])")
@@ -89,8 +89,8 @@ def speak_dates(text: str) -> str:
     """Writes dates: months that are abbreviated beside a number, 12/1/2564 and 2021-01-12."""
     text = DATE.sub(lambda match: _date(match[1], match[3], match[4], match[0]), text)
     text = ISO_DATE.sub(lambda match: _date(match[3], match[2], match[1], match[0]), text)
-    text = DAY_MONTH.sub(lambda match: f" {_month(match[1])} ", text)
-    return MONTH_YEAR.sub(lambda match: f"{_month(match[1])} ", text).strip()
+    text = DAY_MONTH.sub(lambda match: f" {_month(match[1])}{' ' if match[2] else ''}", text)
+    return MONTH_YEAR.sub(lambda match: f"{_month(match[1])} ", text)
 
 
 def speak_money(text: str) -> str:

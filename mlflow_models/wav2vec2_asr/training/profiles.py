@@ -13,7 +13,8 @@ from zoo.speech.cleaning import Rule, Text
 
 COLUMNS = ("abbreviation", "count", "spoken", "example")
 SYMBOLS = re.compile(
-    r"(?<=[A-Za-z])'(?=[A-Za-z])|(?<=\d)[.,:](?=\d)|(?P<silent>ฯลฯ|ฯ)|(?P<dot>\.)|(?P<other>.)",
+    r"(?<=[A-Za-z])'(?=[A-Za-z])|(?<=\d)[.,:](?=\d)|(?P<initials>\b(?:[A-Za-z]\.){2,})"
+    rf"|(?P<silent>(?<=[{thai.LETTER}])\.(?=[{thai.LETTER}])|ฯลฯ|ฯ)|(?P<other>.)",
     re.S,
 )
 
@@ -99,16 +100,14 @@ def remove_symbols(text: str) -> str:
 
 
 def _symbol(match: re.Match[str]) -> str:
-    character = match[0]
-    if match["silent"]:
+    text = match[0]
+    if match["silent"]:  # พ.ศ. that nobody decided is พศ, not two words
         return ""
-    if match["dot"]:  # พ.ศ. that nobody decided is พศ, not two words
-        start, end = match.span()
-        before, after = match.string[max(start - 1, 0) : start], match.string[end : end + 1]
-        return "" if before.isalpha() and after.isalpha() else " "
-    if match["other"] and unicodedata.category(character)[0] not in "LMN":
+    if match["initials"]:
+        return text.replace(".", "") + " "
+    if match["other"] and unicodedata.category(text)[0] not in "LMN":
         return " "
-    return character
+    return text
 
 
 def join_spaces(text: str) -> str:

@@ -17,7 +17,7 @@ LATIN = re.compile("[\u00c0-\u024f]")
 QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 INVISIBLE = re.compile("[\u00ad\u034f\ufe00-\ufe0f]")  # soft hyphen, joiner, variation selectors
 REPEATED = re.compile(r"\s*ๆ")
-LEFT = re.compile(rf"(?:[{LETTER}]+\.(?:[{LETTER}]{{1,4}}\.)*)|ฯลฯ|ฯพณฯ|[{LETTER}]+ฯ")
+SHORT = re.compile(rf"(?<![{LETTER}])[{LETTER}]++(?:\.(?:[{LETTER}]{{1,4}}\.)*|ฯ)|ฯลฯ|ฯพณฯ")
 ROMAN = re.compile(
     r"\b(?:[A-Za-z]\.){2,}|\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|etc|No|Mt|Co|Inc|Ltd)\.",
 )
@@ -73,7 +73,7 @@ def last_word(text: str) -> str:
 def find_abbreviations(text: str) -> list[str]:
     """The abbreviations of a text, as they are written: พ.ศ., จ., กรุงเทพฯ, U.S., Dr."""
     found = [match[0] for match in ROMAN.finditer(text)]
-    return found + [key for match in LEFT.finditer(text) if (key := abbreviation(match[0]))]
+    return found + [key for match in SHORT.finditer(text) if (key := abbreviation(match[0]))]
 
 
 def replace_abbreviations(text: str, spoken: dict[str, str]) -> str:
@@ -83,7 +83,7 @@ def replace_abbreviations(text: str, spoken: dict[str, str]) -> str:
         key = abbreviation(match[0])
         return match[0][: len(match[0]) - len(key)] + spoken[key] if key in spoken else match[0]
 
-    text = LEFT.sub(thai, text)
+    text = SHORT.sub(thai, text)
     return ROMAN.sub(lambda match: spoken.get(match[0], match[0]), text)
 
 
