@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.wav2vec2_asr.checkpoints import vocabulary
-from tests.wav2vec2_asr.language import BLANK, SENTENCES, Arpa, sound_of
+from tests.wav2vec2_asr.language import BLANK, SENTENCES, Arpa, labels_of, sound_of
 from wav2vec2_asr import ngram
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.language_model import BeamSearch, Settings
