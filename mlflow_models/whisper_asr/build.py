@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from zoo import checkpoints, packaging
+from zoo.signature import of_recognizer
 
 FOLDER = Path(__file__).parent
 CODE = (
@@ -23,59 +24,26 @@ CODE = (
 
 def signature() -> "packaging.ModelSignature":
     """Column `audio`, parameters with their defaults, and the record of one row."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import Array, Object, Property
+    from mlflow.types import ParamSpec
 
     from whisper_asr.options import Options
 
-    word = Object(
+    return of_recognizer(
+        ["avg_logprob", "no_speech_prob", "compression_ratio"],
         [
-            Property("text", "string"),
-            Property("start", "double"),
-            Property("end", "double"),
-            Property("probability", "double"),
-        ]
-    )
-    segment = Object(
-        [
-            Property("id", "long"),
-            Property("start", "double"),
-            Property("end", "double"),
-            Property("text", "string"),
-            Property("words", Array(word), required=False),
-            Property("avg_logprob", "double"),
-            Property("no_speech_prob", "double"),
-            Property("compression_ratio", "double"),
-        ]
-    )
-    return ModelSignature(
-        inputs=Schema([ColSpec("binary", "audio")]),
-        outputs=Schema(
-            [
-                ColSpec("string", "text"),
-                ColSpec("string", "language"),
-                ColSpec("double", "duration"),
-                ColSpec(Array(segment), "segments"),
-            ]
-        ),
-        params=ParamSchema(
-            [
-                ParamSpec("language", "string", "zh"),
-                ParamSpec("task", "string", "transcribe"),
-                ParamSpec("beam_size", "long", Options.beam_size),
-                ParamSpec("temperature", "double", list(Options.temperatures), shape=(-1,)),
-                ParamSpec("initial_prompt", "string", ""),
-                ParamSpec("hotwords", "string", ""),
-                ParamSpec("vad", "boolean", Options.vad),
-                ParamSpec("denoise", "boolean", Options.denoise),
-                ParamSpec("word_timestamps", "boolean", Options.word_timestamps),
-                ParamSpec("script", "string", Options.script),
-                ParamSpec("punctuation", "string", "keep"),
-                ParamSpec("batch_size", "long", Options.batch_size),
-                ParamSpec("on_error", "string", "raise"),
-            ]
-        ),
+            ParamSpec("language", "string", "zh"),
+            ParamSpec("task", "string", "transcribe"),
+            ParamSpec("beam_size", "long", Options.beam_size),
+            ParamSpec("temperature", "double", list(Options.temperatures), shape=(-1,)),
+            ParamSpec("initial_prompt", "string", ""),
+            ParamSpec("hotwords", "string", ""),
+            ParamSpec("vad", "boolean", Options.vad),
+            ParamSpec("denoise", "boolean", Options.denoise),
+            ParamSpec("word_timestamps", "boolean", Options.word_timestamps),
+            ParamSpec("script", "string", Options.script),
+            ParamSpec("punctuation", "string", "keep"),
+            ParamSpec("batch_size", "long", Options.batch_size),
+        ],
     )
 
 

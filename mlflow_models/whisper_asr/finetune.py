@@ -17,8 +17,6 @@ from zoo import checkpoints, packaging
 from zoo.speech.stored import open_data
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from whisper_asr.training.trainer import WhisperTrainer
     from zoo.speech.records import Records
 

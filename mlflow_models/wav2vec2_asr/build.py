@@ -1,0 +1,108 @@
+"""Builds the MLflow model wav2vec2_asr: a checkpoint in, a logged and saved model out.
+
+python mlflow_models/wav2vec2_asr/build.py                                 the demo checkpoint
+python mlflow_models/wav2vec2_asr/build.py --checkpoint airesearch/wav2vec2-large-xlsr-53-th
+python mlflow_models/wav2vec2_asr/build.py --checkpoint DIRECTORY          finetune.py's best/, say
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from zoo import checkpoints, packaging
+from zoo.signature import of_recognizer
+
+FOLDER = Path(__file__).parent
+CODE = (
+    "chunks.py",
+    "ctc.py",
+    "engine.py",
+    "labels.py",
+    "language_model.py",
+    "options.py",
+    "recognizer.py",
+    "words.py",
+)
+
+
+def signature(directory: Path) -> "packaging.ModelSignature":
+    """Column `audio`, parameters with their defaults, and the record of one row."""
+    from mlflow.types import ParamSpec
+
+    from wav2vec2_asr.recognizer import Recognizer
+
+    usual = Recognizer(directory, threads=1).defaults
+    return of_recognizer(
+        ["confidence"],
+        [
+            ParamSpec("vad", "boolean", usual.vad),
+            ParamSpec("denoise", "boolean", usual.denoise),
+            ParamSpec("language_model", "boolean", usual.language_model),
+            ParamSpec("beam_size", "long", usual.beam_size),
+            ParamSpec("word_timestamps", "boolean", usual.word_timestamps),
+            ParamSpec("chunk_length_s", "double", usual.chunk_length_s),
+            ParamSpec("stride_length_s", "double", usual.stride_length_s),
+        ],
+    )
+
+
+def pack_language_model(given: Path, directory: Path) -> None:
+    """Copies a language model and what it is decoded with, beside the network."""
+    from wav2vec2_asr.language_model import Settings
+    from wav2vec2_asr.recognizer import LANGUAGE_MODEL
+
+    found = Settings.read(given)
+    name = f"language_model{found.model.suffix}"
+    shutil.copy(found.model, directory / name)
+    text = json.dumps({**vars(found), "model": None, "file": name})
+    (directory / LANGUAGE_MODEL).write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Reads the command line and builds."""
+    parser = packaging.parser(__doc__, FOLDER.name)
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "int8"),
+        default="fp32",
+        help="fp32 (default): the checkpoint's own answers; int8: about three times as fast on a "
+        "CPU, and nearly the same (evaluate both on your data)",
+    )
+    parser.add_argument(
+        "--language-model",
+        type=Path,
+        metavar="FILE",
+        help="language_model.json of ngram.py tune, or an ARPA file of characters (default: the "
+        "checkpoint's language_model.json, if it has one)",
+    )
+    parser.add_argument("--language", default="th", help="code, for the transcripts (%(default)s)")
+    args = parser.parse_args()
+
+    from wav2vec2_asr.checkpoint import find
+    from wav2vec2_asr.convert import convert
+
+    checkpoint = find(args.checkpoint)
+    model = args.language_model
+    if model is None and (checkpoint / "language_model.json").is_file():
+        model = checkpoint / "language_model.json"
+    with tempfile.TemporaryDirectory() as work:
+        print(f"Converting {args.checkpoint} ...", flush=True)
+        convert(checkpoint, Path(work), args.precision, args.language)
+        if model:
+            pack_language_model(model, Path(work))
+        packaging.publish(
+            FOLDER,
+            CODE,
+            {"wav2vec2": Path(work)},
+            signature(Path(work)),
+            {key: getattr(args, key) for key in ("checkpoint", "precision", "language_model")},
+            checkpoints.fingerprint(checkpoint),
+            args,
+            FOLDER / "requirements.txt",
+            fork_safe=False,
+        )
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,121 @@
+"""The recognizer: recordings of any length in, transcripts out. No MLflow, no pandas."""
+
+import functools
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from wav2vec2_asr import ctc
+from wav2vec2_asr.chunks import frames_of, pieces
+from wav2vec2_asr.ctc import Character
+from wav2vec2_asr.engine import Acoustic
+from wav2vec2_asr.language_model import BeamSearch, Settings
+from wav2vec2_asr.options import Options
+from wav2vec2_asr.words import split
+from zoo import runner, transcriber
+from zoo.audio import SAMPLE_RATE
+from zoo.transcriber import Recording
+from zoo.transcript import Segment, Word
+from zoo.windows import Window, speech_windows
+
+LANGUAGE_MODEL = "language_model.json"
+
+
+class Recognizer(transcriber.Transcriber[Options]):
+    """Transcribes; one object serves any number of threads.
+
+    Args:
+        directory: what `convert` wrote, and a language model where one is packed.
+        threads: recordings, or parts of a long one, that are transcribed at once (default: one per
+            core, over `OMP_NUM_THREADS`, which is how many threads each of them has).
+
+    Attributes:
+        defaults: what a request that says nothing is answered with.
+    """
+
+    def __init__(self, directory: Path, threads: int | None = None) -> None:
+        given = os.environ.get("OMP_NUM_THREADS", "")
+        each = max(1, int(given)) if given.isdigit() else 1
+        self.acoustic = Acoustic(directory, each)
+        usual = 1 if self.acoustic.on_gpu else max(1, runner.cores() // each)
+        super().__init__(threads or usual)
+        labels = self.acoustic.labels
+        search = functools.partial(BeamSearch, labels.texts, labels.blank, special=labels.special)
+        self._searches = {False: search()}
+        self.defaults = Options(language=self.acoustic.language)
+        if (directory / LANGUAGE_MODEL).is_file():
+            found = Settings.read(directory / LANGUAGE_MODEL)
+            self._searches[True] = search(found.model, found.weight, found.bonus, found.beam_size)
+            self.defaults = replace(self.defaults, language_model=True, beam_size=found.beam_size)
+
+    @property
+    def has_language_model(self) -> bool:
+        """Whether one is packed."""
+        return True in self._searches
+
+    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
+        return speech_windows(blocks, round(options.chunk_length_s * SAMPLE_RATE))
+
+    def hear_language(self, _: np.ndarray) -> str:
+        return self.acoustic.language
+
+    def decode(self, windows: list[Window], _: str, options: Options) -> list[list[Segment]]:
+        found = []
+        for window in windows:
+            runner.stop_if_cancelled()
+            (logits,) = self.acoustic([window.sound])
+            one = self._segment(ctc.log_softmax(logits), 0, options)
+            found.append([window.place(one)] if one else [])
+        return found
+
+    def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
+        labels = self.acoustic.labels
+        outputs = frames_of(
+            recording.blocks(options.denoise),
+            lambda sound: ctc.log_softmax(self.acoustic([sound])[0]),
+            self.acoustic.hop,
+            self.acoustic.reach,
+            options.chunk_length_s,
+            options.stride_length_s,
+        )
+        silent = labels.special | ({labels.space} if labels.space is not None else set())
+        for first, log_probs in pieces(outputs, frozenset(silent)):
+            runner.stop_if_cancelled()
+            if one := self._segment(log_probs, first, options):
+                yield one
+
+    def _segment(self, log_probs: np.ndarray, first: int, options: Options) -> Segment | None:
+        """What is said in (frames, labels) that begin at frame `first`; None: nothing."""
+        heard = ctc.characters(self._path(log_probs, options), log_probs, self.acoustic.labels)
+        while heard and not heard[0].text.strip():
+            heard = heard[1:]
+        while heard and not heard[-1].text.strip():
+            heard = heard[:-1]
+        if not heard:
+            return None
+        start, end = self._times(heard, first)
+        words = None
+        if options.word_timestamps:
+            words = [
+                Word("".join(one.text for one in word), *self._times(word, first), _sure(word))
+                for word in ctc.words(heard, split)
+            ]
+        return Segment(start, end, " " + ctc.text_of(heard), words, {"confidence": _sure(heard)})
+
+    def _path(self, log_probs: np.ndarray, options: Options) -> np.ndarray:
+        if options.beam_size == 1:
+            return ctc.greedy(log_probs)
+        return self._searches[options.language_model](log_probs, options.beam_size)
+
+    def _times(self, heard: list[Character], first: int) -> tuple[float, float]:
+        """From where to where characters last, in seconds."""
+        second = SAMPLE_RATE / self.acoustic.hop
+        return (first + heard[0].start) / second, (first + heard[-1].end) / second
+
+
+def _sure(heard: list[Character]) -> float:
+    """The mean probability of characters."""
+    return float(np.mean([one.probability for one in heard if one.text.strip()]))
