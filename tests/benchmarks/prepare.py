@@ -14,10 +14,8 @@ import numpy as np
 import soundfile
 
 from tests.benchmarks.harness import machine, quartiles
-from zoo.packaging import ROOT
 
 TITLE = "wav2vec2_asr/prepare.py: recordings per second"
-SCRIPT = ROOT / "mlflow_models" / "wav2vec2_asr" / "prepare.py"
 SECONDS = 5  # of a recording, as in Common Voice
 FORMATS = {"MP3, 48 kHz": ("mp3", 48_000), "WAV, 16 kHz": ("wav", 16_000)}
 TEXTS = [
