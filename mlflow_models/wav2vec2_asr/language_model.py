@@ -29,11 +29,11 @@ SPOKEN = {"|": "|", " ": "|"}  # a model has words apart by `|`, whatever the ch
 MARKERS = ("<s>", "</s>", "<unk>")
 SEPARATORS = re.compile("[ \t\r\n]")
 
-CANDIDATES = 16  # labels of a frame that are tried: the likeliest
+CANDIDATES = 12  # labels of a frame that are tried: the likeliest
 THRESHOLD = 25.0  # hypotheses this far below the best are dropped; natural logarithm
 SURE = math.log(0.9999)  # of a blank: a run of such frames is as good as one
 STEP = 25  # frames for which other threads wait: the search holds Python's lock
-LOOK_BACK = 500  # frames after which what was heard doesn't change any more; bounds the memory
+LOOK_BACK = 250  # frames after which what was heard is settled; bounds the memory
 FLOOR = -1e4  # instead of minus infinity, whose differences are no numbers
 
 
