@@ -19,7 +19,9 @@ from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from zoo.errors import ZooError
 from zoo.speech.cleaning import Cleaned, Limits, Text, clean
@@ -28,7 +30,7 @@ from zoo.speech.report import Report, write_report
 from zoo.speech.splits import parts
 
 if TYPE_CHECKING:
-    from datasets import Features
+    from datasets import Dataset, Features
 
 SHARD = 256  # recordings
 LEFT_OUT = "dropped.tsv"  # in a shard, and in the data set: name and reason
@@ -59,10 +61,25 @@ def features(extra: Iterable[str]) -> "Features":
     )
 
 
+def _table(rows: list[dict[str, Any]], columns: "Features") -> "Dataset":
+    """A data set of rows; `Dataset.from_dict` would make an object of every sample of sound."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from datasets import Dataset, DatasetInfo
+
+    schema = columns.arrow_schema
+    sounds = [row["audio"] for row in rows]
+    ends = np.cumsum([0, *map(len, sounds)], dtype=np.int32)
+    samples = np.concatenate([*sounds, np.zeros(0, np.int16)])
+    audio = pa.ListArray.from_arrays(pa.array(ends), pa.array(samples))
+    arrays = [
+        audio if name == "audio" else pa.array([row[name] for row in rows]) for name in schema.names
+    ]
+    table = pa.table([a.cast(field.type) for a, field in zip(arrays, schema, strict=True)], schema)
+    return Dataset(table, info=DatasetInfo(features=columns))
+
+
 def write_shard(job: Job, text: Text, limits: Limits) -> Report:
     """Cleans and writes one shard, unless it is there already, and reports on it."""
-    from datasets import Dataset
-
     done = job.directory / "report.json"
     if done.is_file():
         stored = json.loads(done.read_text(encoding="utf-8"))
@@ -80,9 +97,7 @@ def write_shard(job: Job, text: Text, limits: Limits) -> Report:
     part = job.directory.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(job.directory, ignore_errors=True)
-    columns = features(job.recordings[0].extra)
-    table = {name: [row[name] for row in rows] for name in columns}
-    Dataset.from_dict(table, features=columns).save_to_disk(part)
+    _table(rows, features(job.recordings[0].extra)).save_to_disk(part)
     with (part / LEFT_OUT).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, csv.excel_tab).writerows(left_out)
     (part / "report.json").write_text(
