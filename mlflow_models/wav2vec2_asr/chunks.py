@@ -34,6 +34,7 @@ def frames_of(
         stride: seconds of context at both ends; less than half of `chunk`.
     """
     size, edge = (round(seconds * SAMPLE_RATE / hop) for seconds in (chunk, stride))  # frames
+    edge = min(edge, (size - 1) // 2)  # rounded up, two of them may be all of a chunk
     samples = (size - 1) * hop + reach
     sound, first = np.empty(0, np.float32), 0
     for block in blocks:

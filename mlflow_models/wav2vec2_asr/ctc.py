@@ -4,6 +4,7 @@ Connectionist temporal classification (Graves et al. 2006): labels that repeat i
 are one, and the blank is none. Greedy search and beam search both end in such a path.
 """
 
+import bisect
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,10 +77,12 @@ def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:
         split: from text to its words and the spaces between them, nothing left out; Thai has no
             spaces between words.
     """
-    found, place = [], 0
+    ends = list(itertools.accumulate(len(one.text) for one in heard))  # a label may be long
+    found, first, place = [], 0, 0
     for piece in split("".join(one.text for one in heard)):
-        end = place + len(piece)
-        if piece.strip():
-            found.append(list(heard[place:end]))
-        place = end
+        place += len(piece)
+        last = bisect.bisect_left(ends, place) + 1  # a label that a piece ends in belongs to it
+        if piece.strip() and last > first:
+            found.append(list(heard[first:last]))
+        first = max(first, last)
     return found

@@ -38,21 +38,15 @@ class Labels:
         Raises:
             CheckpointError: the vocabulary is missing, empty, without a blank, or not the model's.
         """
-        path, settings = (
-            directory / "vocab.json",
-            read_json(directory / "tokenizer_config.json", missing={}),
-        )
-        vocabulary = read_json(path)
-        if target := settings.get("target_lang"):  # of several languages, one adapter each
-            vocabulary = vocabulary.get(target, vocabulary)
-        for index, token in settings.get("added_tokens_decoder", {}).items():
-            vocabulary.setdefault(_name(token), int(index))
-        for name, index in read_json(directory / "added_tokens.json", missing={}).items():
-            vocabulary.setdefault(name, index)
+        path = directory / "vocab.json"
+        settings = read_json(directory / "tokenizer_config.json", missing={})
+        vocabulary = _vocabulary(directory, settings)
+        names = [_name(settings.get("pad_token")), *BLANKS]
+        blank = next((vocabulary[name] for name in names if name in vocabulary), None)
         named = {_name(settings.get(f"{kind}_token")) for kind in ("pad", "unk", "bos", "eos")}
         special = (SPECIAL | named) & set(vocabulary)
         if outputs is not None:  # a tokenizer has often <s> and </s> that no output stands for
-            beyond = {name for name in special if vocabulary[name] >= outputs}
+            beyond = {name for name in special if blank != vocabulary[name] >= outputs}
             vocabulary = {n: i for n, i in vocabulary.items() if n not in beyond}
             special -= beyond
             if len(vocabulary) != outputs:
@@ -61,12 +55,12 @@ class Labels:
                 )
         if not vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
             raise CheckpointError(f"'{path}' is no vocabulary: labels by index, from 0 on.")
-        names = [_name(settings.get("pad_token")), *BLANKS]
-        blank = next((vocabulary[name] for name in names if name in vocabulary), None)
         if blank is None:
             raise CheckpointError(f"'{path}' has no blank ([PAD] or <pad>).")
+        lower = bool(settings.get("do_lower_case"))  # then the vocabulary has capitals
+        texts = sorted(vocabulary, key=vocabulary.__getitem__)
         return cls(
-            tuple(sorted(vocabulary, key=vocabulary.__getitem__)),
+            tuple(text.lower() if lower and text not in special else text for text in texts),
             blank,
             vocabulary.get(settings.get("word_delimiter_token", "|")),
             frozenset(vocabulary[name] for name in special),
@@ -78,6 +72,24 @@ class Labels:
     def spoken(self, index: int) -> str:
         """What a label adds to the text."""
         return " " if index == self.space else self.texts[index]
+
+
+def _vocabulary(directory: Path, settings: dict[str, Any]) -> dict[str, int]:
+    """The indices of `vocab.json`, and of what the tokenizer's other files add to it."""
+    path = directory / "vocab.json"
+    vocabulary, target = read_json(path), settings.get("target_lang")
+    try:
+        if target:  # of several languages, one adapter each
+            vocabulary = dict(vocabulary.get(target, vocabulary))
+        for index, token in settings.get("added_tokens_decoder", {}).items():
+            vocabulary.setdefault(_name(token), int(index))
+        for name, index in read_json(directory / "added_tokens.json", missing={}).items():
+            vocabulary.setdefault(name, index)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"The tokenizer's files in '{directory}' are damaged.") from error
+    if not all(isinstance(index, int) for index in vocabulary.values()):
+        raise CheckpointError(f"'{path}' is no vocabulary: labels by index, from 0 on.")
+    return vocabulary
 
 
 def _name(token: Any) -> str:

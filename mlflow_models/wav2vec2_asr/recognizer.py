@@ -2,14 +2,14 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from wav2vec2_asr import ctc
-from wav2vec2_asr.chunks import frames_of, pieces
+from wav2vec2_asr.chunks import PAUSE, frames_of, pieces
 from wav2vec2_asr.ctc import Character
 from wav2vec2_asr.engine import Acoustic
 from wav2vec2_asr.language_model import BeamSearch, Settings
@@ -68,28 +68,36 @@ class Recognizer(transcriber.Transcriber[Options]):
             runner.stop_if_cancelled()
             (logits,) = self.acoustic([window.sound])
             one = self._segment(ctc.log_softmax(logits), 0, options)
-            found.append([window.place(one)] if one else [])
+            found.append([window.place(replace(one, text=f" {one.text.strip()}"))] if one else [])
         return found
 
     def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
         labels = self.acoustic.labels
+
+        def run(sound: np.ndarray) -> np.ndarray:
+            runner.stop_if_cancelled()
+            return ctc.log_softmax(self.acoustic([sound])[0])
+
         outputs = frames_of(
             recording.blocks(options.denoise),
-            lambda sound: ctc.log_softmax(self.acoustic([sound])[0]),
+            run,
             self.acoustic.hop,
             self.acoustic.reach,
             options.chunk_length_s,
             options.stride_length_s,
         )
         silent = labels.special | ({labels.space} if labels.space is not None else set())
-        for first, log_probs in pieces(outputs, frozenset(silent)):
-            runner.stop_if_cancelled()
-            if one := self._segment(log_probs, first, options):
-                yield one
+        segments = (
+            self._segment(log_probs, first, options)
+            for first, log_probs in pieces(outputs, frozenset(silent))
+        )
+        yield from _spaced(segments, PAUSE * self.acoustic.hop / SAMPLE_RATE)
 
     def _segment(self, log_probs: np.ndarray, first: int, options: Options) -> Segment | None:
-        """What is said in (frames, labels) that begin at frame `first`; None: nothing."""
+        """What is said in (frames, labels) that begin at frame `first`, with the spaces that are
+        heard around it; None: nothing."""
         heard = ctc.characters(self._path(log_probs, options), log_probs, self.acoustic.labels)
+        text = "".join(one.text for one in heard)
         while heard and not heard[0].text.strip():
             heard = heard[1:]
         while heard and not heard[-1].text.strip():
@@ -103,7 +111,7 @@ class Recognizer(transcriber.Transcriber[Options]):
                 Word("".join(one.text for one in word), *self._times(word, first), _sure(word))
                 for word in ctc.words(heard, split)
             ]
-        return Segment(start, end, " " + ctc.text_of(heard), words, {"confidence": _sure(heard)})
+        return Segment(start, end, text, words, {"confidence": _sure(heard)})
 
     def _path(self, log_probs: np.ndarray, options: Options) -> np.ndarray:
         if options.beam_size == 1:
@@ -114,6 +122,17 @@ class Recognizer(transcriber.Transcriber[Options]):
         """From where to where characters last, in seconds."""
         second = SAMPLE_RATE / self.acoustic.hop
         return (first + heard[0].start) / second, (first + heard[-1].end) / second
+
+
+def _spaced(segments: Iterable[Segment | None], pause: float) -> Iterator[Segment]:
+    """Segments with a space before those that one is heard before, or a pause (seconds): what is
+    cut for its length alone may be cut within a word."""
+    last: Segment | None = None
+    for one in filter(None, segments):
+        apart = last is None or one.start - last.end >= pause
+        apart = apart or (last is not None and " " in (last.text[-1], one.text[0]))
+        yield replace(one, text=" " * apart + one.text.strip())
+        last = one
 
 
 def _sure(heard: list[Character]) -> float:

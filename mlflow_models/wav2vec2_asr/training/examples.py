@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor
 
 IGNORED = -100  # a label that the loss skips
+STEP = RATE // 2  # samples: batches of few different lengths spare compiling kernels for each
 SPACE, UNKNOWN, BLANK = "|", "[UNK]", "[PAD]"
 
 
@@ -84,7 +85,9 @@ class Collator:
         import torch
 
         waves = [example["wave"] for example in examples]
-        made = self.extractor(waves, sampling_rate=RATE, padding=True, return_tensors="pt")
+        made = self.extractor(
+            waves, sampling_rate=RATE, padding=True, pad_to_multiple_of=STEP, return_tensors="pt"
+        )
         batch = dict(made)
         most = max(1, *(len(example["labels"]) for example in examples))
         labels = torch.full((len(examples), most), IGNORED)

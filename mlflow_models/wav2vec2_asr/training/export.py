@@ -37,8 +37,13 @@ def write_vocabulary(labels: dict[str, int], directory: Path) -> None:
     ).save_pretrained(directory)
 
 
-def open_extractor(directory: Path | None) -> "Wav2Vec2FeatureExtractor":
-    """The feature extractor, which normalises the waves."""
+def open_extractor(directory: Path | None, masked: bool) -> "Wav2Vec2FeatureExtractor":
+    """The feature extractor, which normalises the waves.
+
+    Args:
+        directory: of a checkpoint whose normalisation is kept.
+        masked: whether it tells the network what is padding; the base kind learnt without.
+    """
     from transformers import Wav2Vec2FeatureExtractor
 
     return Wav2Vec2FeatureExtractor(
@@ -46,7 +51,7 @@ def open_extractor(directory: Path | None) -> "Wav2Vec2FeatureExtractor":
         sampling_rate=RATE,
         padding_value=0.0,
         do_normalize=normalizes(directory) if directory else True,
-        return_attention_mask=True,
+        return_attention_mask=masked,
     )
 
 
@@ -70,9 +75,11 @@ def open_model(
                 num_attention_heads=args.heads,
                 intermediate_size=4 * args.width,
                 conv_dim=args.channels,
-                conv_bias=True,
-                feat_extract_norm="layer",
-                do_stable_layer_norm=True,
+                conv_bias=args.norm == "layer",
+                feat_extract_norm=args.norm,
+                do_stable_layer_norm=args.norm == "layer",
+                activation_dropout=args.hidden_dropout,
+                final_dropout=args.hidden_dropout,
                 num_conv_pos_embeddings=32,
                 num_conv_pos_embedding_groups=args.heads,
                 **settings,

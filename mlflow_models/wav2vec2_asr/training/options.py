@@ -30,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
     )
     start.add_argument("--from-scratch", action="store_true", help="random weights, shaped below")
     shape = cli.add_argument_group("model from scratch")
+    shape.add_argument(
+        "--norm",
+        choices=["layer", "group"],
+        default="layer",
+        help="of the convolutions: as XLSR-53, or the base model (faster)",
+    )
     shape.add_argument("--width", type=int, default=160, help="feed-forward has four times it")
     shape.add_argument("--layers", type=int, default=6)
     shape.add_argument("--heads", type=int, default=4)
