@@ -8,11 +8,18 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.benchmarks import hanlp_ner, server, soak, whisper_asr
+from tests.benchmarks import hanlp_ner, prepare, server, soak, wav2vec2_asr, whisper_asr
 from zoo.packaging import ROOT
 
 RESULTS = Path(__file__).parent / "results"
-MODULES = {"hanlp_ner": hanlp_ner, "whisper_asr": whisper_asr, "server": server, "soak": soak}
+MODULES = {
+    "hanlp_ner": hanlp_ner,
+    "whisper_asr": whisper_asr,
+    "wav2vec2_asr": wav2vec2_asr,
+    "prepare": prepare,
+    "server": server,
+    "soak": soak,
+}
 HEAD = """# Benchmarks
 
 Written by `make bench`; no figure here was typed by hand. Each contender ran in turn with its

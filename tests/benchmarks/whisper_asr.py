@@ -1,62 +1,24 @@
 """whisper_asr against openai-whisper and plain faster-whisper, on the same weights."""
 
-import json
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.contender import Contender, first_answer, talk
 from tests.benchmarks.harness import compare, machine
 from tests.benchmarks.whisper_contender import ENGINES
-from zoo.audio import SAMPLE_RATE, decode
+from zoo.audio import decode
 from zoo.packaging import ROOT
 
+MODULE = "tests.benchmarks.whisper_contender"
 TITLE = "whisper_asr against openai-whisper and faster-whisper"
 FOLDER = ROOT / "mlflow_models" / "whisper_asr"
 TOKENS = 100  # of text in every window
 WHISPER_SMALL = {"state": 768, "head": 12, "layer": 12}
 TINY = {"state": 64, "head": 2, "layer": 2}  # to see that the benchmark works
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-
-
-class Engine:
-    """A contender in its process; called, it transcribes what it was given."""
-
-    def __init__(self, name: str, directory: Path) -> None:
-        command = [sys.executable, "-m", "tests.benchmarks.whisper_contender", name, str(directory)]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=ONE_THREAD,
-            cwd=ROOT,
-            text=True,
-        )
-        self.request: dict[str, Any] = {}
-        self.peak = 0.0
-
-    def timed(self) -> tuple[Any, float, float]:
-        """The texts, and the seconds of CPU and wall time that they took."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(self.request), file=self._process.stdin, flush=True)
-        answer = json.loads(self._process.stdout.readline())
-        self.peak = answer["peak"]
-        return answer["texts"], answer["cpu"], answer["wall"]
-
-    def stop(self) -> None:
-        """Ends the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
 
 
 def write_model(path: Path, state: int, head: int, layer: int) -> None:
@@ -97,21 +59,11 @@ def write_sounds(work: Path, minutes: float) -> dict[str, list[str]]:
     """Recordings by name, as files of samples: speech of the samples, and pauses."""
     rng = np.random.default_rng(1)
     sentences = [decode(path) for path in sorted((FOLDER / "samples").glob("*.flac"))]
-
-    def talk(seconds: float, pause: float) -> np.ndarray:
-        """Sentences with pauses between them of `pause` seconds on average."""
-        parts: list[np.ndarray] = []
-        while sum(map(len, parts)) < seconds * SAMPLE_RATE:
-            gap = rng.exponential(pause) if pause else 0.1
-            parts.append(sentences[int(rng.integers(len(sentences)))])
-            parts.append(np.zeros(round(gap * SAMPLE_RATE), np.float32))
-        return np.concatenate(parts)[: round(seconds * SAMPLE_RATE)]
-
     sounds = {
-        "one window": [talk(24, 0)],
-        "four windows": [talk(24, 0) for _ in range(4)],
-        "a file without pauses": [talk(60 * minutes, 0)],
-        "a file with pauses": [talk(60 * minutes, 2.0)],
+        "one window": [talk(sentences, 24, 0, rng)],
+        "four windows": [talk(sentences, 24, 0, rng) for _ in range(4)],
+        "a file without pauses": [talk(sentences, 60 * minutes, 0, rng)],
+        "a file with pauses": [talk(sentences, 60 * minutes, 2.0, rng)],
         "the demo's samples": sentences,
     }
     paths: dict[str, list[str]] = {}
@@ -154,19 +106,6 @@ def convert_for_all(checkpoint: Path, directory: Path) -> Path:
     return directory
 
 
-def first_answer(name: str, directory: Path, sound: str) -> tuple[float, float]:
-    """Seconds of CPU and wall time from the start of a process to its first answer."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    engine = Engine(name, directory)
-    engine.request = {"sounds": [sound], "options": {"beam_size": 1}}
-    engine.timed()
-    wall = time.perf_counter() - start
-    engine.stop()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu, wall
-
-
 def measure(_: Path | None, quick: bool) -> dict[str, Any]:
     """Runs everything, about 25 minutes."""
     rows: list[dict[str, Any]] = []
@@ -188,7 +127,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
             ("the demo's samples", demo, 5, 5, anything),
         ]
         for directory in (small, demo):
-            engines = {name: Engine(name, directory) for name in ENGINES}
+            engines = {name: Contender(MODULE, name, directory) for name in ENGINES}
             for what, where, beams, turns, check in plans:
                 if where != directory:
                     continue
@@ -205,7 +144,8 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
         starts: dict[str, list[tuple[float, float]]] = {}
         for _turn in range(1 if quick else 3):
             for name in ENGINES:
-                made = first_answer(name, demo, sounds["the demo's samples"][0])
+                request = {"sounds": sounds["the demo's samples"][:1], "options": {"beam_size": 1}}
+                made = first_answer(MODULE, name, demo, request)
                 starts.setdefault(name, []).append(made)
     return {
         "machine": machine(("openai-whisper", "faster-whisper", "ctranslate2", "torch")),

@@ -1,19 +1,12 @@
-"""One engine in a process of its own, so that its time and its memory are its alone.
+"""What transcribes with Whisper, each in a process of its own."""
 
-Reads requests from standard input and answers on standard output, a line of JSON each:
-{"sounds": [PATH.npy, ...], "options": {...}} gives {"texts", "cpu", "wall", "peak"}.
-"""
-
-import json
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Transcribe = Callable[[list[np.ndarray], dict[str, Any]], list[str]]
+from tests.benchmarks.contender import Transcribe, serve
 
 
 def openai(directory: Path) -> Transcribe:
@@ -90,30 +83,5 @@ ENGINES: dict[str, Callable[[Path], Transcribe]] = {
     "ours int8": ours,
 }
 
-
-def peak_memory() -> float:
-    """GB that the process has had at most; getrusage would count its parent's."""
-    (line,) = [one for one in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in one]
-    return int(line.split()[1]) / 1e6
-
-
-def main() -> None:
-    """Serves requests until standard input ends."""
-    run = ENGINES[sys.argv[1]](Path(sys.argv[2]))
-    answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed isn't an answer
-    for line in sys.stdin:
-        request = json.loads(line)
-        sounds = [np.load(path) for path in request["sounds"]]
-        cpu, wall = time.process_time(), time.perf_counter()
-        texts = run(sounds, request["options"])
-        answer = {
-            "texts": texts,
-            "cpu": time.process_time() - cpu,
-            "wall": time.perf_counter() - wall,
-            "peak": peak_memory(),
-        }
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(ENGINES)

@@ -1,0 +1,157 @@
+"""wav2vec2_asr against Transformers' pipeline, on the same weights."""
+
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.contender import Contender, first_answer, talk
+from tests.benchmarks.harness import compare, machine
+from tests.benchmarks.wav2vec2_contender import ENGINES
+from tests.wav2vec2_asr.checkpoints import write_checkpoint
+from zoo.audio import SAMPLE_RATE, decode
+from zoo.packaging import ROOT
+
+TITLE = "wav2vec2_asr against Transformers' pipeline"
+MODULE = "tests.benchmarks.wav2vec2_contender"
+FOLDER = ROOT / "mlflow_models" / "wav2vec2_asr"
+SHAPES: dict[str, dict[str, Any]] = {
+    "base": {
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "conv_dim": [512] * 7,
+        "num_conv_pos_embeddings": 128,
+        "num_conv_pos_embedding_groups": 16,
+        "feat_extract_norm": "group",
+    },
+    "large XLSR": {
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
+        "conv_dim": [512] * 7,
+        "num_conv_pos_embeddings": 128,
+        "num_conv_pos_embedding_groups": 16,
+    },
+}
+
+
+def write_sounds(work: Path, minutes: float) -> dict[str, tuple[list[str], float]]:
+    """Recordings by name, as files of samples, and their seconds."""
+    rng = np.random.default_rng(1)
+    sentences = [decode(path) for path in sorted((FOLDER / "samples").glob("*.flac"))]
+    sounds = {
+        "10 s": [talk(sentences, 10, 0, rng)],
+        "60 s": [talk(sentences, 60, 0, rng)],
+        "a file with pauses": [talk(sentences, 60 * minutes, 2.0, rng)],
+        "the samples": sentences,
+    }
+    found = {}
+    for name, items in sounds.items():
+        paths = [str(work / f"{name} {number}.npy") for number in range(len(items))]
+        for path, item in zip(paths, items, strict=True):
+            np.save(path, item.astype(np.float32))
+        found[name] = (paths, sum(map(len, items)) / SAMPLE_RATE)
+    return found
+
+
+def convert_for_all(checkpoint: Path, directory: Path) -> Path:
+    """What each contender loads."""
+    from wav2vec2_asr.convert import convert
+
+    directory.mkdir(exist_ok=True)
+    (directory / "checkpoint").symlink_to(checkpoint.resolve())
+    for precision in ("fp32", "int8"):
+        (directory / precision).mkdir()
+        convert(checkpoint, directory / precision, precision)
+    return directory
+
+
+def same_text(expected: list[str], texts: list[str]) -> None:
+    """fp32 says the same as the reference, spaces aside: segments are set apart by one."""
+    for one, other in zip(expected, texts, strict=True):
+        assert one.replace(" ", "") == other.replace(" ", "")
+
+
+def anything(_: list[str], texts: list[str]) -> None:
+    """Chunks hear other surroundings than the speech that is found first."""
+    assert all(texts)
+
+
+def measure(_: Path | None, quick: bool) -> dict[str, Any]:
+    """Runs everything, about 20 minutes."""
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as work_:
+        work = Path(work_)
+        sounds = write_sounds(work, 1 if quick else 10)
+        models = {"demo": convert_for_all(FOLDER / "demo", work / "demo")}
+        for name, shape in {} if quick else SHAPES.items():
+            checkpoint = write_checkpoint(work / f"{name} checkpoint", **shape)
+            models[name] = convert_for_all(checkpoint, work / name)
+        plans: list[tuple[str, str, int, Any]] = [
+            (name, *plan)
+            for name in models
+            for plan in (
+                [("the samples", 5, anything)]
+                if name == "demo"
+                else [("10 s", 5, same_text), ("60 s", 2, same_text)]
+            )
+        ]
+        if not quick:
+            plans += [(name, "a file with pauses", 1, anything) for name in SHAPES]
+        for model, what, turns, check in plans:
+            engines = {name: Contender(MODULE, name, models[model]) for name in ENGINES}
+            paths, seconds = sounds[what]
+            for engine in engines.values():
+                engine.request = {"sounds": paths, "options": {"long": "file" in what}}
+            found = compare(engines, check, turns, 1, warm=turns > 1, inexact=["ours int8"])
+            peaks = {name: engine.peak for name, engine in engines.items()}
+            for engine in engines.values():
+                engine.stop()
+            rows.append({"model": model, "what": what, "audio": seconds, "rows": found,
+                         "peaks": peaks})  # fmt: skip
+        starts: dict[str, list[tuple[float, float]]] = {}
+        request = {"sounds": sounds["the samples"][0][:1], "options": {"long": False}}
+        for _turn in range(1 if quick else 3):
+            for name in ENGINES:
+                made = first_answer(MODULE, name, models["demo"], request)
+                starts.setdefault(name, []).append(made)
+    return {
+        "machine": machine(("transformers", "torch", "onnxruntime")),
+        "rows": rows,
+        "first": {
+            name: [statistics.median(values) for values in zip(*pairs, strict=True)]
+            for name, pairs in starts.items()
+        },
+    }
+
+
+def render(result: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = [
+        "Random weights of two published shapes, and the demo. CPU time on one thread; fp32 gives "
+        "the reference's text, int8 nearly. The file has pauses that are cut out; the reference "
+        "takes it in chunks of 20 s.",
+        "",
+        "| model | audio | engine | CPU seconds | real-time factor | against Transformers "
+        "| peak memory |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in result["rows"]:
+        for name, one in row["rows"].items():
+            speed = f"{one['speedup']:.2f}×"
+            if one["low"] != one["high"]:
+                speed += f" ({one['low']:.2f} to {one['high']:.2f})"
+            lines.append(
+                f"| {row['model']} | {row['what']} | {name} | {one['seconds']:.2f} "
+                f"| {one['seconds'] / row['audio']:.3f} | {speed} | {row['peaks'][name]:.2f} GB |"
+            )
+    lines += ["", "| process start to first answer, demo | CPU seconds | wall seconds |"]
+    lines.append("| --- | ---: | ---: |")
+    for name, (cpu, wall) in result["first"].items():
+        lines.append(f"| {name} | {cpu:.2f} | {wall:.2f} |")
+    return "\n".join(lines)
