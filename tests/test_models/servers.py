@@ -1,0 +1,81 @@
+"""Real HTTP servers that fail on demand."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+from zoo.serving import direct
+
+HANG_UP = 0  # closes the connection instead of answering
+Answer = Callable[[bytes], bytes]
+
+
+class Flaky:
+    """What a server does: the n-th request fails as `failures` has it; None, and later: it answers.
+
+    Attributes:
+        sizes: bytes of each request's body.
+        headers: of the last request.
+    """
+
+    def __init__(self, answer: Answer, failures: Sequence[int | None]) -> None:
+        self.answer, self.failures = answer, failures
+        self.sizes: list[int] = []
+        self.headers: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def next_failure(self, size: int) -> int | None:
+        with self._lock:
+            number = len(self.sizes)
+            self.sizes.append(size)
+        return self.failures[number] if number < len(self.failures) else None
+
+
+@contextmanager
+def serving(flaky: Flaky, port: int = 0) -> Iterator[str]:
+    """Serves on a port of the loopback interface; yields what takes the requests."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            flaky.headers = dict(self.headers)
+            failure = flaky.next_failure(len(body))
+            if failure == HANG_UP:
+                return
+            content = b"<html>Bad gateway</html>" if failure else flaky.answer(body)
+            self.send_response(failure or 200)
+            self.send_header("Content-Length", str(len(content)))
+            if failure == 503:
+                self.send_header("Retry-After", "1")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/invocations"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def forward(url: str) -> Answer:
+    """Answers as another server does."""
+    session = direct()
+
+    def answer(body: bytes) -> bytes:
+        response: requests.Response = session.post(
+            url, body, headers={"Content-Type": "application/json"}, timeout=60
+        )
+        response.raise_for_status()
+        return response.content
+
+    return answer
