@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the exports need into DIRECTORY (6 GB with torch; it is kept for the next time), and
+# Installs what the exports need into DIRECTORY (7 GB with torch; it is kept for the next time), and
 # runs their tests: ExecuTorch's runtime and NVIDIA's server for real.
 #   tests/wav2vec2_asr/exports.sh DIRECTORY
 set -eu
