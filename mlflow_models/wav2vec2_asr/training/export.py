@@ -77,7 +77,8 @@ def open_model(
                 conv_dim=args.channels,
                 conv_bias=args.norm == "layer",
                 feat_extract_norm=args.norm,
-                do_stable_layer_norm=args.norm == "layer",
+                do_stable_layer_norm=True,  # or a model from scratch doesn't begin to learn
+                initializer_range=0.05,
                 activation_dropout=args.hidden_dropout,
                 final_dropout=args.hidden_dropout,
                 num_conv_pos_embeddings=32,
