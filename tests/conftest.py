@@ -21,13 +21,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def built(
-    name: str, registry: str, factory: pytest.TempPathFactory
+    name: str, registry: str, factory: pytest.TempPathFactory, checkpoint: str = "demo"
 ) -> subprocess.CompletedProcess[str]:
-    """A finished `build.py` of a demo checkpoint; `args[-1]` is the saved model."""
+    """A finished `build.py`; `args[-1]` is the saved model."""
     output = factory.mktemp("models") / name
     script = ROOT / "mlflow_models" / name / "build.py"
+    command = [sys.executable, str(script), "--checkpoint", checkpoint]
     return subprocess.run(
-        [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)],
+        [*command, "--tracking-uri", registry, "--output", str(output)],
         capture_output=True,
         text=True,
         check=True,
@@ -85,4 +86,35 @@ def whisper_stock_url(whisper_model: Path) -> Iterator[str]:
 def whisper_url(whisper_model: Path) -> Iterator[str]:
     """The address of the zoo's own server of whisper_asr."""
     with serve(whisper_model) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def wav2vec2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What wav2vec2_asr is built from: random weights of the XLSR kind, which hear no words but
+    say something to every sound, and the same each time."""
+    from tests.wav2vec2_asr.checkpoints import write_checkpoint
+
+    return str(write_checkpoint(tmp_path_factory.mktemp("wav2vec2") / "checkpoint"))
+
+
+@pytest.fixture(scope="session")
+def wav2vec2_model(
+    tmp_path_factory: pytest.TempPathFactory, registry: str, wav2vec2_checkpoint: str
+) -> Path:
+    """The saved model wav2vec2_asr."""
+    return Path(built("wav2vec2_asr", registry, tmp_path_factory, wav2vec2_checkpoint).args[-1])
+
+
+@pytest.fixture(scope="session")
+def wav2vec2_stock_url(wav2vec2_model: Path) -> Iterator[str]:
+    """The address of a real `mlflow models serve` of wav2vec2_asr."""
+    with serve(wav2vec2_model, {"MLFLOW_MODELS_WORKERS": "1"}, stock=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def wav2vec2_url(wav2vec2_model: Path) -> Iterator[str]:
+    """The address of the zoo's own server of wav2vec2_asr."""
+    with serve(wav2vec2_model) as url:
         yield url
