@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from test_models.agreement import SAMPLE_RATE, Agreement, Timing
+from test_models.words import Word, aligned
 from tests.test_models.speller import LATIN, THAI, WIDE, spell, spoken
 
 Recognizer = Callable[[np.ndarray], dict[str, Any]]
@@ -44,6 +45,7 @@ def transcribed(
             agreement.feed(portion)
         while agreement.due:
             piece = agreement.piece()
+            assert piece.end > agreement.partial.heard  # or it would never end
             pieces.append(len(piece.sound) / SAMPLE_RATE)
             agreement.answer(piece, recognizer(piece.sound))
             partial = agreement.partial
@@ -131,6 +133,59 @@ def test_what_was_stable_stays_when_the_recognizer_changes_its_mind(
     text, _ = transcribed(portions(sound, STEP // 2), fickle, Timing(step=0.25))
     assert calls > 10
     assert text == expected
+
+
+def test_a_guess_at_a_word_that_is_cut_off_isnt_taken_for_it() -> None:
+    """A recognizer that knows a language completes a word, and the same way each time."""
+    sound = spoken(["saturday", "evening", "tomorrow"], [0.1, 0.1, 1.0])
+
+    def completing(piece: np.ndarray) -> dict[str, Any]:
+        record = spell(piece)
+        if piece[-1]:
+            word = record["segments"][-1]["words"][-1]
+            word["text"] = "sunday"
+            words = [one["text"] for one in record["segments"][-1]["words"]]
+            record["text"] = record["segments"][-1]["text"] = " ".join(words)
+        return record
+
+    text, _ = transcribed(portions(sound, STEP // 4), completing, Timing(step=0.125))
+    assert text == "saturday evening tomorrow"
+
+
+def test_a_word_that_turns_out_longer_isnt_cut() -> None:
+    sound = spoken(["abcdefghijklmnopqrstuvwxyz"], [1.0])
+
+    def hesitant(piece: np.ndarray) -> dict[str, Any]:
+        record = spell(piece)
+        for segment in record["segments"]:
+            for word in segment["words"]:
+                word["text"] = "long"
+                if len(piece) < 1.6 * SAMPLE_RATE:
+                    word["end"] = min(word["end"], word["start"] + 0.5)
+            segment["text"] = " ".join(word["text"] for word in segment["words"])
+        record["text"] = " ".join(segment["text"] for segment in record["segments"])
+        return record
+
+    text, _ = transcribed(portions(sound, STEP // 2), hesitant, Timing(step=0.25))
+    assert text == "long"
+
+
+@pytest.mark.parametrize(
+    ("known", "heard", "rest"),
+    [
+        ("四点", "四点关门", "关门"),
+        ("四点。", "四点关门", "关门"),  # a stop that was none
+        ("四店", "四点关门", "关门"),  # another character at the same time
+        ("四", "四点关门", "点关门"),
+        ("十四点", "四点关门", "关门"),  # the first one is cut off
+        ("四点关门", "四点", ""),
+        ("四点", "", ""),
+    ],
+)
+def test_where_an_answer_goes_on_after_what_is_known(known: str, heard: str, rest: str) -> None:
+    words = [Word(one, place * 0.2, place * 0.2 + 0.2) for place, one in enumerate(heard)]
+    end = 0.2 * len(known.strip("。十"))
+    assert heard[aligned(known, words, end) :] == rest
 
 
 def test_a_recognizer_without_times_of_words_will_do() -> None:

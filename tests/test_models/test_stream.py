@@ -67,6 +67,13 @@ def test_played_by_the_clock_it_ends_in_what_is_said_at_once(
     assert len(result.partials) > 3
 
 
+def test_thai_is_played_by_the_clock(wav2vec2_url: str, client: httpx2.Client) -> None:
+    url = f"{wav2vec2_url}/invocations"
+    sound = read(ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac")
+    words = {"word_timestamps": True}
+    check(played(sound, Service(url, words, client=client), Stream(url, client=client)))
+
+
 def test_failures_on_the_way_are_survived(whisper_url: str, client: httpx2.Client) -> None:
     direct = f"{whisper_url}/invocations"
     flaky = Flaky(forward(direct), [503, None, HANG_UP])
