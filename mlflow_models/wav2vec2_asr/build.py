@@ -21,6 +21,7 @@ CODE = (
     "labels.py",
     "language_model.py",
     "options.py",
+    "parameters.py",
     "recognizer.py",
     "words.py",
 )
