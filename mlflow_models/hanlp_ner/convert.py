@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from hanlp_ner.component import MULTI_TASK, load
-from hanlp_ner.graphs import Encoder, Head, Tagger, export, quantize
+from hanlp_ner.graphs import Encoder, Head, Tagger, export
 from zoo.errors import CheckpointError
+from zoo.onnx import quantize
 
 
 def convert(

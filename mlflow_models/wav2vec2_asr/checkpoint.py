@@ -24,6 +24,19 @@ def find(name: str) -> Path:
     return checkpoints.resolve(name, DEMO, lambda one: checkpoints.from_hub(one, FILES))
 
 
+def read_config(directory: Path) -> dict[str, Any]:
+    """The fields of `config.json`.
+
+    Raises:
+        CheckpointError: it can't be read, or isn't one of Wav2Vec2.
+    """
+    config = read_json(directory / "config.json")
+    if config.get("model_type") != "wav2vec2":
+        kind = config.get("model_type", "unknown")
+        raise CheckpointError(f"'{directory}' is of the kind '{kind}', not 'wav2vec2'.")
+    return config
+
+
 def open_model(directory: Path, **changes: Any) -> "Wav2Vec2ForCTC":
     """Loads a network with its CTC head, in float32, for inference.
 
@@ -38,10 +51,7 @@ def open_model(directory: Path, **changes: Any) -> "Wav2Vec2ForCTC":
     import torch
     from transformers import Wav2Vec2ForCTC
 
-    config = read_json(directory / "config.json")
-    if config.get("model_type") != "wav2vec2":
-        kind = config.get("model_type", "unknown")
-        raise CheckpointError(f"'{directory}' is of the kind '{kind}', not 'wav2vec2'.")
+    read_config(directory)
     try:
         model, report = Wav2Vec2ForCTC.from_pretrained(
             directory, dtype=torch.float32, output_loading_info=True, **changes

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wav2vec2_asr.checkpoint import normalizes, open_model
 from wav2vec2_asr.labels import Labels
+from zoo.onnx import quantize
 
 LABELS = ("vocab.json", "tokenizer_config.json", "added_tokens.json")
 GRAPH = "model.onnx"
@@ -43,7 +44,7 @@ def convert(checkpoint: Path, output: Path, precision: str = "fp32", language: s
     }
     _export(model, output / GRAPH)
     if precision == "int8":
-        _quantize(output / GRAPH)
+        quantize(output / GRAPH)
     for name in LABELS:
         if (checkpoint / name).is_file():
             shutil.copy(checkpoint / name, output)
@@ -69,18 +70,3 @@ def _export(model: object, path: Path) -> None:
             opset_version=20,
             dynamo=False,
         )
-
-
-def _quantize(path: Path) -> None:
-    """Turns weight matrices into int8, in place; activations are quantized as they come."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    full = path.rename(path.with_suffix(".fp32"))
-    quantize_dynamic(
-        full,
-        path,
-        op_types_to_quantize=["MatMul", "Gemm"],
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-    )
-    full.unlink()

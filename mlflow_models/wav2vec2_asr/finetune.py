@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.checkpoint import find
+from wav2vec2_asr.checkpoint import find, read_config
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
 from wav2vec2_asr.training.examples import Collator, Examples, vocabulary
@@ -45,13 +45,12 @@ def choose_vocabulary(args: argparse.Namespace, directory: Path | None, texts: l
     """The directory with the tokenizer's files: the checkpoint's, or OUTPUT/vocabulary.
 
     Raises:
-        ZooError: the texts have no character to learn.
+        ZooError: the texts have no character to learn, or there is no vocabulary to keep.
     """
     new = args.new_vocabulary
-    if new is None:
-        new = directory is None or not (directory / "vocab.json").is_file()
-    if not new:
-        assert directory is not None
+    if directory is None and new is False:
+        raise ZooError("A model from scratch has no vocabulary: leave out --no-new-vocabulary.")
+    if directory is not None and (new is False or (new is None and export.has_head(directory))):
         return directory
     labels = vocabulary(texts)
     if len(labels) == 3:  # the space, unknown and blank
@@ -84,12 +83,15 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
     directory = find(args.model) if args.model else None
     data, dev_data = read_training_data(args), open_data(args.dev)
     files = choose_vocabulary(args, directory, data["text"])
-    labels = Labels.read(files)
-    model = export.open_model(args, directory, labels)
+    headed = directory == files and export.has_head(files)
+    labels = Labels.read(files, read_config(files).get("vocab_size", 32) if headed else None)
+    model = export.open_model(args, directory, labels, not headed)
     extractor = export.open_extractor(directory, model.config.feat_extract_norm == "layer")
     freeze(model, args)
     mixture = Mixture(args.max_seconds, args.join, args.silence, args.noise, args.margin, args.seed)
     train, dev = Examples(data, labels, mixture), Examples(dev_data, labels, Mixture(1e9))
+    if not len(train):
+        raise ZooError("All training utterances are longer than --max-seconds.")
     hop = model.config.inputs_to_logits_ratio
 
     def write(path: Path) -> None:

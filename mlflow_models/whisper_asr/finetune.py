@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 FILES = ["*.json", "*.safetensors", "merges.txt"]  # of a published checkpoint, what is needed
-FREE = ("output", "tracking_uri", "experiment", "save_every", "patience", "threads")
+FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
+        "workers")  # fmt: skip
 
 
 def fetch(name: str) -> Path:

@@ -5,24 +5,22 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from mlflow.models import set_model
 
 from whisper_asr.options import SCRIPTS, TASKS, Options
-from zoo.errors import BadParameter, BadRow
-from zoo.model import ZooModel
+from whisper_asr.transcriber import Transcriber
+from zoo.errors import BadParameter
 from zoo.params import choice, count
-from zoo.rows import read_files
+from zoo.recognizer import RecognizerModel
 
 MAX_BEAMS, MAX_BATCH = 20, 16
 PUNCTUATION = {"keep": True, "strip": False}
 
 
-class WhisperModel(ZooModel):
+class WhisperModel(RecognizerModel):
     """Column `audio`, any file that FFmpeg reads; parameters as `options.Options` has them."""
 
-    column = "audio"
-    fields = ("text", "language", "duration", "segments")
+    engine: Transcriber
 
     def load_context(self, context: Any) -> None:
         directory = Path(context.artifacts["whisper"])
@@ -66,15 +64,6 @@ class WhisperModel(ZooModel):
             if taken > most:
                 raise BadParameter(name, f"has too much: prompt and hotwords have {most} tokens")
         return prompts
-
-    def read_rows(self, table: pd.DataFrame) -> list[bytes | BadRow]:
-        return read_files(table, self.column)
-
-    def answer(self, rows: list[bytes], params: Options) -> list[dict[str, Any] | Exception]:
-        return [
-            heard if isinstance(heard, Exception) else heard.record()
-            for heard in self.engine(rows, params)
-        ]
 
 
 def temperatures(values: Any) -> tuple[float, ...]:

@@ -28,6 +28,7 @@ ZOO_SERVING = (
     "metrics.py",
     "model.py",
     "params.py",
+    "recognizer.py",
     "rows.py",
     "runner.py",
     "scoring.py",

@@ -57,7 +57,7 @@ class Examples(Mixed):
         wave, parts, _ = self.sound(index)
         labels: list[int] = []
         for utterance, _, _ in parts:
-            if labels and self.space is not None:
+            if labels and self.ids[utterance] and self.space is not None:
                 labels.append(self.space)
             labels += self.ids[utterance]
         spans = [(start, end, self.ids[utterance]) for utterance, start, end in parts]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.checkpoint import RATE, normalizes
+from wav2vec2_asr.checkpoint import RATE, normalizes, read_config
 from wav2vec2_asr.convert import LABELS
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import BLANK, SPACE, UNKNOWN
@@ -55,14 +55,32 @@ def open_extractor(directory: Path | None, masked: bool) -> "Wav2Vec2FeatureExtr
     )
 
 
-def open_model(
-    args: argparse.Namespace, directory: Path | None, labels: Labels
-) -> "Wav2Vec2ForCTC":
-    """The model to train: a checkpoint's, with a new head where the labels are new, or a new one.
+def has_head(directory: Path) -> bool:
+    """Whether a checkpoint has learnt labels. One of pretraining may have a vocabulary all the
+    same, as facebook/wav2vec2-base.
 
     Raises:
-        CheckpointError: the directory holds no Wav2Vec2.
+        CheckpointError: it isn't one of Wav2Vec2.
     """
+    kinds = read_config(directory).get("architectures") or ["Wav2Vec2ForCTC"]
+    return "Wav2Vec2ForCTC" in kinds and (directory / "vocab.json").is_file()
+
+
+def open_model(
+    args: argparse.Namespace, directory: Path | None, labels: Labels, new: bool
+) -> "Wav2Vec2ForCTC":
+    """The model to train.
+
+    Args:
+        args: the options.
+        directory: a checkpoint; None: random weights, shaped by the options.
+        labels: what its outputs are to stand for.
+        new: whether the checkpoint's head, if it has one, stands for others.
+
+    Raises:
+        CheckpointError: the directory holds no Wav2Vec2, or only a part of one.
+    """
+    import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
     settings: dict[str, Any] = network_settings(args)
@@ -86,14 +104,26 @@ def open_model(
                 **settings,
             )
         )
+    read_config(directory)
     try:
-        model: Wav2Vec2ForCTC = Wav2Vec2ForCTC.from_pretrained(
-            directory, ignore_mismatched_sizes=True, dtype="float32", **settings
+        found = Wav2Vec2ForCTC.from_pretrained(
+            directory,
+            ignore_mismatched_sizes=True,
+            dtype="float32",
+            output_loading_info=True,
+            **settings,
         )
     except Exception as error:  # whatever a damaged or hostile file makes torch raise
         raise CheckpointError(
             f"'{directory}' can't be loaded as a Wav2Vec2 ({type(error).__name__})."
         ) from error
+    model: Wav2Vec2ForCTC = found[0]
+    unlike = {*found[1]["missing_keys"], *(key[0] for key in found[1]["mismatched_keys"])}
+    if lost := sorted(n for n in unlike if not n.startswith(("lm_head", "wav2vec2.masked_spec"))):
+        raise CheckpointError(f"'{directory}' lacks the weights '{lost[0]}'.")
+    if new:
+        torch.nn.init.normal_(model.lm_head.weight, std=model.config.initializer_range)
+        torch.nn.init.zeros_(model.lm_head.bias)
     return model
 
 

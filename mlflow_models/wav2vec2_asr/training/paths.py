@@ -10,6 +10,8 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import path
 from zoo.speech.mixture import RATE
 
+FRAME = 400  # samples that a frame hears; less than one can't be computed
+
 
 class Paths(TrainerCallback):
     """Appends to `ctc_path.txt`, draws `ctc_path.svg`, and logs both to MLflow's run, if any.
@@ -34,7 +36,13 @@ class Paths(TrainerCallback):
     ) -> None:
         if not state.is_world_process_zero:
             return
-        made = self.extractor(self.wave, sampling_rate=RATE, return_tensors="pt")
+        made = self.extractor(
+            self.wave,
+            sampling_rate=RATE,
+            padding=True,
+            pad_to_multiple_of=FRAME,
+            return_tensors="pt",
+        )
         with torch.no_grad():
             logits = model.eval()(made.input_values.to(model.device)).logits[0]
         log_probs = logits.float().log_softmax(dim=-1).cpu().numpy()
