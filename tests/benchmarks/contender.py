@@ -7,11 +7,12 @@ It reads requests from standard input and answers on standard output, a line of 
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,36 @@ class Contender:
         self._process.wait()
 
 
-def first_answer(
+def first_answers(
+    module: str, names: Iterable[str], directory: Path, request: dict[str, Any], turns: int
+) -> dict[str, list[float]]:
+    """Seconds of CPU and wall time from the start of a process to its first answer: medians."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(turns):
+        for name in names:
+            found.setdefault(name, []).append(_first_answer(module, name, directory, request))
+    return {
+        name: [statistics.median(values) for values in zip(*pairs, strict=True)]
+        for name, pairs in found.items()
+    }
+
+
+def render_first(first: dict[str, list[float]]) -> list[str]:
+    """What `first_answers` found, as Markdown."""
+    lines = ["", "| process start to first answer, demo | CPU seconds | wall seconds |"]
+    lines.append("| --- | ---: | ---: |")
+    return lines + [f"| {name} | {cpu:.2f} | {wall:.2f} |" for name, (cpu, wall) in first.items()]
+
+
+def render_speed(one: dict[str, float]) -> str:
+    """A ratio to the reference, with the range of the turns where there were several."""
+    speed = f"{one['speedup']:.2f}×"
+    if one["low"] != one["high"]:
+        speed += f" ({one['low']:.2f} to {one['high']:.2f})"
+    return speed
+
+
+def _first_answer(
     module: str, name: str, directory: Path, request: dict[str, Any]
 ) -> tuple[float, float]:
     """Seconds of CPU and wall time from the start of a process to its first answer."""

@@ -1,13 +1,18 @@
 """wav2vec2_asr against Transformers' pipeline, on the same weights."""
 
-import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contender import Contender, first_answer, talk
+from tests.benchmarks.contender import (
+    Contender,
+    first_answers,
+    render_first,
+    render_speed,
+    talk,
+)
 from tests.benchmarks.harness import compare, machine
 from tests.benchmarks.wav2vec2_contender import ENGINES
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
@@ -114,19 +119,12 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
                 engine.stop()
             rows.append({"model": model, "what": what, "audio": seconds, "rows": found,
                          "peaks": peaks})  # fmt: skip
-        starts: dict[str, list[tuple[float, float]]] = {}
         request = {"sounds": sounds["the samples"][0][:1], "options": {"long": False}}
-        for _turn in range(1 if quick else 3):
-            for name in ENGINES:
-                made = first_answer(MODULE, name, models["demo"], request)
-                starts.setdefault(name, []).append(made)
+        first = first_answers(MODULE, ENGINES, models["demo"], request, 1 if quick else 3)
     return {
         "machine": machine(("transformers", "torch", "onnxruntime")),
         "rows": rows,
-        "first": {
-            name: [statistics.median(values) for values in zip(*pairs, strict=True)]
-            for name, pairs in starts.items()
-        },
+        "first": first,
     }
 
 
@@ -143,15 +141,9 @@ def render(result: dict[str, Any]) -> str:
     ]
     for row in result["rows"]:
         for name, one in row["rows"].items():
-            speed = f"{one['speedup']:.2f}×"
-            if one["low"] != one["high"]:
-                speed += f" ({one['low']:.2f} to {one['high']:.2f})"
             lines.append(
                 f"| {row['model']} | {row['what']} | {name} | {one['seconds']:.2f} "
-                f"| {one['seconds'] / row['audio']:.3f} | {speed} | {row['peaks'][name]:.2f} GB |"
+                f"| {one['seconds'] / row['audio']:.3f} | {render_speed(one)} "
+                f"| {row['peaks'][name]:.2f} GB |"
             )
-    lines += ["", "| process start to first answer, demo | CPU seconds | wall seconds |"]
-    lines.append("| --- | ---: | ---: |")
-    for name, (cpu, wall) in result["first"].items():
-        lines.append(f"| {name} | {cpu:.2f} | {wall:.2f} |")
-    return "\n".join(lines)
+    return "\n".join(lines + render_first(result["first"]))

@@ -1,13 +1,18 @@
 """whisper_asr against openai-whisper and plain faster-whisper, on the same weights."""
 
-import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contender import Contender, first_answer, talk
+from tests.benchmarks.contender import (
+    Contender,
+    first_answers,
+    render_first,
+    render_speed,
+    talk,
+)
 from tests.benchmarks.harness import compare, machine
 from tests.benchmarks.whisper_contender import ENGINES
 from zoo.audio import decode
@@ -141,19 +146,12 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
                 rows.append({"what": what, "beams": beams, "rows": found, "peaks": peaks})
             for engine in engines.values():
                 engine.stop()
-        starts: dict[str, list[tuple[float, float]]] = {}
-        for _turn in range(1 if quick else 3):
-            for name in ENGINES:
-                request = {"sounds": sounds["the demo's samples"][:1], "options": {"beam_size": 1}}
-                made = first_answer(MODULE, name, demo, request)
-                starts.setdefault(name, []).append(made)
+        request = {"sounds": sounds["the demo's samples"][:1], "options": {"beam_size": 1}}
+        first = first_answers(MODULE, ENGINES, demo, request, 1 if quick else 3)
     return {
         "machine": machine(("openai-whisper", "faster-whisper", "ctranslate2", "torch")),
         "rows": rows,
-        "first": {
-            name: [statistics.median(values) for values in zip(*pairs, strict=True)]
-            for name, pairs in starts.items()
-        },
+        "first": first,
     }
 
 
@@ -169,15 +167,8 @@ def render(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         search = "greedy" if row["beams"] == 1 else f"beam {row['beams']}"
         for name, one in row["rows"].items():
-            speed = f"{one['speedup']:.2f}×"
-            if one["low"] != one["high"]:
-                speed += f" ({one['low']:.2f} to {one['high']:.2f})"
             lines.append(
-                f"| {row['what']}, {search} | {name} | {one['seconds']:.2f} | {speed} "
+                f"| {row['what']}, {search} | {name} | {one['seconds']:.2f} | {render_speed(one)} "
                 f"| {row['peaks'][name]:.2f} GB |"
             )
-    lines += ["", "| process start to first answer, demo | CPU seconds | wall seconds |"]
-    lines.append("| --- | ---: | ---: |")
-    for name, (cpu, wall) in result["first"].items():
-        lines.append(f"| {name} | {cpu:.2f} | {wall:.2f} |")
-    return "\n".join(lines)
+    return "\n".join(lines + render_first(result["first"]))
