@@ -127,8 +127,9 @@ def _train(
         print(f"resumes from {checkpoint}", flush=True)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except RuntimeError as error:  # of which torch's OutOfMemoryError is one
-        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+    except (RuntimeError, MemoryError) as error:  # torch's OutOfMemoryError is the former
+        said = ("out of memory", "can't allocate memory")
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in said):
             raise
         raise ZooError(
             "There isn't enough memory: take a smaller --batch-size with a larger --accumulate, or "
@@ -142,6 +143,8 @@ def _train(
             name = records.metric.removeprefix("eval_").upper()
             print(f"{args.output / 'last'}: {name} {scores[-1]:.2f}; "
                   f"{args.output / 'best'}: {min(scores):.2f}")  # fmt: skip
+    trainer.accelerator.wait_for_everyone()  # a process that ends before the others aborts
+    trainer.accelerator.end_training()
 
 
 def last_checkpoint(output: Path) -> Path | None:
