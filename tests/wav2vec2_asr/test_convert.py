@@ -25,7 +25,11 @@ from zoo.packaging import ROOT
 
 FOLDER = ROOT / "mlflow_models" / "wav2vec2_asr"
 SAMPLES = [decode(path) for path in sorted((FOLDER / "samples").glob("*.flac"))]
-KINDS = {"xlsr": "layer", "base": "group"}
+KINDS: dict[str, dict[str, Any]] = {
+    "xlsr": {"feat_extract_norm": "layer"},
+    "base": {"feat_extract_norm": "group"},
+    "from scratch": {"feat_extract_norm": "group", "do_stable_layer_norm": True},
+}
 
 
 @dataclass
@@ -56,10 +60,10 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pairs(work: Path) -> dict[str, Pair]:
-    """The engine and PyTorch on the same weights, of both kinds."""
+    """The engine and PyTorch on the same weights, of every kind."""
     found = {}
-    for kind, norm in KINDS.items():
-        checkpoint = write_checkpoint(work / kind, feat_extract_norm=norm)
+    for kind, changes in KINDS.items():
+        checkpoint = write_checkpoint(work / kind, **changes)
         model = Wav2Vec2ForCTC.from_pretrained(checkpoint).eval()
         ours = converted(checkpoint, work / f"{kind} converted")
         processor = AutoProcessor.from_pretrained(checkpoint)
