@@ -274,3 +274,18 @@ def test_silence_of_hours_and_noise_of_hours_take_little_memory() -> None:
         tracemalloc.stop()
         assert total == frames
         assert peak < 2e6, kind  # bytes; all frames are 29 MB
+
+
+def test_a_recording_of_hours_is_never_in_memory_whole() -> None:
+    """Four hours of sound are 900 MB; a block of a minute is 4."""
+
+    def run(part: np.ndarray) -> np.ndarray:
+        return np.zeros((frame_count(len(part)), len(LABELS)), np.float32)
+
+    blocks = (np.zeros(60 * SAMPLE_RATE, np.float32) for _ in range(240))
+    tracemalloc.start()
+    found = sum(len(row) for row in frames_of(blocks, run, HOP, REACH, 20.0, 3.0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == frame_count(240 * 60 * SAMPLE_RATE)
+    assert peak < 25e6  # bytes
