@@ -58,8 +58,15 @@ def table(record: dict[str, Any]) -> Table:
     for column in rows[0] if rows else ["(nothing found)"]:
         view.add_column(column)
     for row in rows:
-        view.add_row(*(str(value) for value in row.values()))
+        view.add_row(*map(_cell, row.values()))
     return view
+
+
+def _cell(value: Any) -> str:
+    """A value, or of a list of objects, such as a segment's words, their texts."""
+    if isinstance(value, list):
+        return " · ".join(str(one.get("text", one)) for one in value)
+    return str(value)
 
 
 if __name__ == "__main__":

@@ -141,6 +141,8 @@ def export(
     part = output.with_name(output.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part)
+    for file in part.glob("*.safetensors"):
+        file.chmod(0o644)  # as all the others are; what reads a checkpoint may be another user
     extractor.save_pretrained(part)
     for name in TOKENIZER:
         if (vocabulary / name).is_file():
