@@ -21,14 +21,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def built(
-    name: str, registry: str, factory: pytest.TempPathFactory, checkpoint: str = "demo"
+    name: str, registry: str, factory: pytest.TempPathFactory
 ) -> subprocess.CompletedProcess[str]:
-    """A finished `build.py`; `args[-1]` is the saved model."""
+    """A finished `build.py` of a demo checkpoint; `args[-1]` is the saved model."""
     output = factory.mktemp("models") / name
     script = ROOT / "mlflow_models" / name / "build.py"
-    command = [sys.executable, str(script), "--checkpoint", checkpoint]
     return subprocess.run(
-        [*command, "--tracking-uri", registry, "--output", str(output)],
+        [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)],
         capture_output=True,
         text=True,
         check=True,
@@ -90,20 +89,9 @@ def whisper_url(whisper_model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def wav2vec2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What wav2vec2_asr is built from: random weights of the XLSR kind, which hear no words but
-    say something to every sound, and the same each time."""
-    from tests.wav2vec2_asr.checkpoints import write_checkpoint
-
-    return str(write_checkpoint(tmp_path_factory.mktemp("wav2vec2") / "checkpoint"))
-
-
-@pytest.fixture(scope="session")
-def wav2vec2_model(
-    tmp_path_factory: pytest.TempPathFactory, registry: str, wav2vec2_checkpoint: str
-) -> Path:
+def wav2vec2_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
     """The saved model wav2vec2_asr."""
-    return Path(built("wav2vec2_asr", registry, tmp_path_factory, wav2vec2_checkpoint).args[-1])
+    return Path(built("wav2vec2_asr", registry, tmp_path_factory).args[-1])
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException
 
+from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from tests.wav2vec2_asr.language import SENTENCES
 from tests.zoo.helpers import metric
 from tests.zoo.sounds import BAD, encoded, muxed, silence, tone, with_header
@@ -328,8 +329,8 @@ def test_what_takes_too_long_is_given_up(wav2vec2_model: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def modelled(wav2vec2_checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Wav2Vec2Model:
-    """The model with a small language model in it, as MLflow loads it."""
+def modelled(tmp_path_factory: pytest.TempPathFactory) -> Wav2Vec2Model:
+    """Random weights, which hear any letter, with a small language model, as MLflow loads it."""
     folder = tmp_path_factory.mktemp("modelled")
     text, arpa = folder / "text.txt", folder / "model.arpa"
     text.write_text("\n".join(SENTENCES), encoding="utf-8")
@@ -337,7 +338,7 @@ def modelled(wav2vec2_checkpoint: str, tmp_path_factory: pytest.TempPathFactory)
     tuned = {"file": arpa.name, "weight": 2.0, "bonus": 1.0, "beam_size": 24}
     (folder / "language_model.json").write_text(json.dumps(tuned), encoding="utf-8")
     (folder / "artifact").mkdir()
-    convert(Path(wav2vec2_checkpoint), folder / "artifact")
+    convert(write_checkpoint(folder / "checkpoint"), folder / "artifact")
     pack_language_model(folder / "language_model.json", folder / "artifact")
     arpa.unlink()  # the packed one is a copy
     model = Wav2Vec2Model()
