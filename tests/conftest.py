@@ -14,6 +14,13 @@ from zoo.serving import serve
 os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
 
 
+@pytest.fixture(autouse=True)
+def _own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is loaded puts its own code first on the path; it shan't stay there, where the
+    processes that a later test starts would find it."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tracking server's database that only this run uses."""
