@@ -21,10 +21,11 @@ from tests.wav2vec2_asr.language import (
 from wav2vec2_asr import language_model, ngram
 from wav2vec2_asr.language_model import BeamSearch, Settings
 from zoo.errors import CheckpointError
+from zoo.packaging import ROOT
 from zoo.speech.scoring import count_errors, total
 
 LABELS = labels_of(SENTENCES)
-DEVELOPMENT = Path("/work/shared/data/text/th_common_voice_dev.tsv")
+DEVELOPMENT = ROOT.parent / "shared" / "data" / "text" / "th_common_voice_dev.tsv"
 
 
 @pytest.fixture(scope="module")

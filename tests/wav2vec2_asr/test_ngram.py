@@ -21,9 +21,10 @@ from wav2vec2_asr.training import arpa, kneser_ney, tune
 from wav2vec2_asr.training.kneser_ney import Counter, estimate
 from wav2vec2_asr.training.texts import Spelling, read_texts
 from zoo.errors import ZooError
+from zoo.packaging import ROOT
 
 TEXT = [sentence.replace(" ", "|") for sentence in SENTENCES]
-DEVELOPMENT = Path("/work/shared/data/text/th_common_voice_dev.tsv")
+DEVELOPMENT = ROOT.parent / "shared" / "data" / "text" / "th_common_voice_dev.tsv"
 
 
 def built(texts: list[str], order: int, path: Path) -> Arpa:
