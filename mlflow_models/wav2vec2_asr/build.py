@@ -67,8 +67,8 @@ def main() -> None:
         "--precision",
         choices=("fp32", "int8"),
         default="fp32",
-        help="fp32 (default): the checkpoint's own answers; int8: about three times as fast on a "
-        "CPU, and nearly the same (evaluate both on your data)",
+        help="fp32 (default): the checkpoint's own answers; int8: faster on a CPU, "
+        "and nearly the same (evaluate both on your data)",
     )
     parser.add_argument(
         "--language-model",

@@ -19,8 +19,8 @@ def convert(checkpoint: Path, output: Path, precision: str = "fp32", language: s
     Args:
         checkpoint: a directory in Hugging Face's format.
         output: an empty directory.
-        precision: `fp32` gives the checkpoint's own answers; `int8` is about three times as fast,
-            and nearly the same.
+        precision: `fp32` gives the checkpoint's own answers; `int8` is faster, and nearly the
+            same.
         language: a code, for the transcripts.
 
     Raises:
