@@ -14,6 +14,7 @@ from zoo.signature import of_recognizer
 
 FOLDER = Path(__file__).parent
 CODE = (
+    "decoder.py",
     "engine.py",
     "options.py",
     "reference.py",

@@ -48,7 +48,7 @@ def read_files(table: Any, column: str) -> list[bytes | BadRow]:
 
 
 def _read_file(row: int, column: str, value: Any) -> bytes | BadRow:
-    if _is_null(value):
+    if is_null(value):
         return BadRow(row, column, "is null; send a file")
     if isinstance(value, str):
         try:
@@ -60,12 +60,13 @@ def _read_file(row: int, column: str, value: Any) -> bytes | BadRow:
     return bytes(value)
 
 
-def _is_null(value: Any) -> bool:
+def is_null(value: Any) -> bool:
+    """Whether a row has no value, as JSON, pandas and Spark say it."""
     return value is None or value is pd.NA or (isinstance(value, float) and bool(pd.isna(value)))
 
 
 def _read_text(row: int, column: str, value: Any, limit: int) -> str | BadRow:
-    if _is_null(value):
+    if is_null(value):
         return BadRow(row, column, "is null; send a text")
     if not isinstance(value, str):
         return BadRow(row, column, f"is of type {type(value).__name__}; send a text")

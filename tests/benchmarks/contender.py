@@ -20,6 +20,7 @@ import numpy as np
 
 from zoo.audio import SAMPLE_RATE
 from zoo.packaging import ROOT
+from zoo.transcript import Transcript
 
 Transcribe = Callable[[list[np.ndarray], dict[str, Any]], list[str]]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -122,6 +123,15 @@ def talk(
         parts.append(sentences[int(rng.integers(len(sentences)))])
         parts.append(np.zeros(round(gap * SAMPLE_RATE), np.float32))
     return np.concatenate(parts)[: round(seconds * SAMPLE_RATE)]
+
+
+def texts_of(answers: Iterable[Transcript | Exception]) -> list[str]:
+    """What our recognizers answer, which must be good."""
+    texts = []
+    for heard in answers:
+        assert not isinstance(heard, Exception), heard
+        texts.append(heard.text)
+    return texts
 
 
 def peak_memory() -> float:

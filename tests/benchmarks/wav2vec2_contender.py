@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contender import Transcribe, serve
+from tests.benchmarks.contender import Transcribe, serve, texts_of
 from zoo.audio import SAMPLE_RATE
 
 
@@ -37,11 +37,7 @@ def ours(directory: Path, precision: str) -> Transcribe:
 
     def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[str]:
         asked = Options() if options["long"] else Options(vad=False, chunk_length_s=60)
-        texts = []
-        for heard in engine(sounds, asked):
-            assert not isinstance(heard, Exception), heard
-            texts.append(heard.text)
-        return texts
+        return texts_of(engine(sounds, asked))
 
     return run
 

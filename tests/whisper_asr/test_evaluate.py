@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import whisper_asr
+from tests.zoo.helpers import logged
 from whisper_asr import evaluate, prepare
 from whisper_asr.training.normalizer import Normalizer
 from whisper_asr.training.results import Result
@@ -112,8 +113,6 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_demo_checkpoint_hears_its_samples(
     samples: Path, tmp_path: Path, registry: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mlflow import MlflowClient
-
     options = ["--tracking-uri", registry, "--experiment", "samples", "--output", str(tmp_path)]
     evaluate.main(["demo", str(samples), *options, "--compare", str(FOLDER / "demo"), "--json"])
     scores = json.loads(capsys.readouterr().out)
@@ -124,9 +123,7 @@ def test_the_demo_checkpoint_hears_its_samples(
     assert {Path(row["name"]).suffix for row in rows} == {".flac"}
     assert (tmp_path / "cer.png").read_bytes().startswith(b"\x89PNG")
     assert "paired bootstrap" in (tmp_path / "scores.md").read_text(encoding="utf-8")
-    client = MlflowClient(registry)
-    (run,) = client.search_runs([client.get_experiment_by_name("samples").experiment_id])
+    run, files = logged(registry, "samples")
     assert run.data.metrics["cer"] == pytest.approx(scores["cer"])
     assert run.data.params["numerals"] == "True"
-    files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert files == {"cer.png", "scores.md", "utterances1.tsv", "utterances2.tsv"}

@@ -5,11 +5,10 @@ import pytest
 from datasets import Dataset
 from transformers import WhisperTokenizer
 
-from tests.whisper_asr.corpora import RATE, TEXTS, tone
+from tests.zoo.corpora import TEXTS, assert_drawn_by_seed_and_epoch, prepared
+from tests.zoo.sounds import RATE
 from whisper_asr import vocabulary
 from whisper_asr.training.examples import Collator, Examples, Mixture
-from zoo.snr import estimate_snr
-from zoo.speech import augment
 
 IGNORED = -100
 
@@ -21,11 +20,7 @@ def tokenizer() -> WhisperTokenizer:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    waves = [(tone(1 + 0.5 * (i % 4)) * 32767).astype(np.int16) for i in range(24)]
-    texts = [TEXTS[i % 4] for i in range(24)]
-    return Dataset.from_dict(
-        {"audio": waves, "text": texts, "duration": [len(wave) / RATE for wave in waves]}
-    )
+    return prepared(TEXTS * 6)
 
 
 def spelt(tokenizer: WhisperTokenizer, ids: list[int]) -> str:
@@ -107,16 +102,10 @@ def test_a_prompt_goes_before_and_is_not_learnt(data: Dataset, tokenizer: Whispe
 def test_examples_depend_on_seed_and_epoch_alone(
     data: Dataset, tokenizer: WhisperTokenizer
 ) -> None:
-    def waves(seed: int, epoch: int) -> list[np.ndarray]:
-        examples = Examples(data, tokenizer, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
-        examples.set_epoch(epoch)
-        return [examples[i]["wave"] for i in range(len(examples))]
+    def make(seed: int) -> Examples:
+        return Examples(data, tokenizer, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
 
-    first = waves(1, 0)
-    assert all(map(np.array_equal, first, waves(1, 0)))
-    assert not any(map(np.array_equal, first, waves(1, 1)))
-    assert [len(wave) for wave in first] == [len(wave) for wave in waves(1, 1)]
-    assert [len(wave) for wave in first] != [len(wave) for wave in waves(2, 0)]
+    assert_drawn_by_seed_and_epoch(make)
 
 
 def test_a_batch_is_padded_as_engines_do(data: Dataset, tokenizer: WhisperTokenizer) -> None:
@@ -162,23 +151,3 @@ def test_the_ctc_head_gets_texts_and_a_linear_alignment(
             assert set(said) == set(ids)
             covered += len(said)
         assert frames.count(blank) == 400 - covered
-
-
-@pytest.mark.parametrize("kind", augment.NOISES)
-@pytest.mark.parametrize("snr", [0.0, 10.0, 20.0])
-def test_noise_is_added_at_the_stated_ratio(kind: str, snr: float) -> None:
-    wave = tone(2.0)
-    rng = np.random.default_rng(1)
-    noisy = augment.add_noise(wave, augment.noise(kind, len(wave), rng), snr)
-    added = np.mean(np.square(noisy - wave))
-    assert 10 * np.log10(np.mean(np.square(wave)) / added) == pytest.approx(snr, abs=0.05)
-
-
-def test_the_estimated_ratio_orders_recordings() -> None:
-    rng = np.random.default_rng(1)
-    wave = np.concatenate([tone(1.0), np.zeros(RATE // 2, dtype=np.float32), tone(1.0)])
-    white = augment.noise("white", len(wave), rng)
-    found = [estimate_snr(augment.add_noise(wave, white, snr)) for snr in (0, 10, 20)]
-    assert found == pytest.approx([0, 10, 20], abs=3)
-    assert estimate_snr(wave) > 40
-    assert estimate_snr(wave[:10]) == 0

@@ -1,15 +1,12 @@
 """Training: it resumes, adapts, exports what every reader takes, and refuses what it can't do."""
 
-import csv
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.whisper_asr.corpora import write_manifest
+from tests.zoo.corpora import write_manifest
+from tests.zoo.training import assert_left_alone, losses, resumed
 from whisper_asr import finetune, prepare
 from zoo.errors import CheckpointError, ZooError
 
@@ -40,13 +37,6 @@ def whole(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def losses(output: Path) -> list[float]:
-    with (output / "steps.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1))
-    return [float(row["loss"]) for row in rows]
-
-
 def from_model(tiny: list[str], model: Path | str, **changed: str) -> list[str]:
     """The arguments of `tiny`, starting from a checkpoint, without its method's options."""
     rest = tiny[: tiny.index("--from-scratch")] + tiny[tiny.index("--epochs") :]
@@ -58,50 +48,18 @@ def from_model(tiny: list[str], model: Path | str, **changed: str) -> list[str]:
 def test_a_killed_run_goes_on_with_the_same_losses(
     tiny: list[str], whole: Path, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlflow import MlflowClient
-
     monkeypatch.chdir(tmp_path)
+    run, files = resumed(finetune, tiny, whole, tmp_path / "killed", registry)
     assert len(losses(whole)) == 8
-    killed = tmp_path / "killed"
-    arguments = [*tiny, "--output", str(killed), "--experiment", "whisper killed", "--tracking-uri"]
-    # the process kills itself, as rudely as can be, after the third step
-    dying = (
-        "import os, signal; from whisper_asr import finetune; "
-        "from zoo.speech import records; on_step_end = records.Records.on_step_end;"
-        "records.Records.on_step_end = lambda self, args, state, *rest, **kw: ("
-        "on_step_end(self, args, state, *rest, **kw),"
-        "state.global_step == 3 and os.kill(os.getpid(), signal.SIGKILL)) and None; "
-        "finetune.main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", dying, *arguments, registry], capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(losses(killed)) == 3
-    assert (killed / "checkpoint-2").is_dir()
-    (killed / "checkpoint-4").mkdir()  # as a kill amid saving leaves it
-    finetune.main([*arguments, registry])
-
-    assert losses(killed) == pytest.approx(losses(whole), abs=1e-6)
-    for name in ("best", "last"):
-        weights = [(run / name / "model.safetensors").read_bytes() for run in (whole, killed)]
-        assert weights[0] == weights[1]
-    client = MlflowClient(registry)
-    place = client.get_experiment_by_name("whisper killed")
-    (run,) = client.search_runs([place.experiment_id])
     assert run.data.params["width"] == "16"
     assert {"loss", "eval_cer", "learning_rate"} <= set(run.data.metrics)
-    files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert files == {"predictions.tsv", "steps.csv"}
 
 
 def test_a_finished_run_is_left_alone(
     tiny: list[str], whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = losses(whole)
-    finetune.main([*tiny, "--output", str(whole), "--tracking-uri", ""])
-    assert "is finished" in capsys.readouterr().out
-    assert losses(whole) == before
+    assert_left_alone(finetune, tiny, whole, capsys)
 
 
 def test_the_checkpoint_is_in_the_published_format(whole: Path) -> None:
@@ -189,8 +147,6 @@ def test_a_short_window_is_the_beginning_of_a_long_one(whole: Path) -> None:
 
 
 def test_what_cannot_be_trained_is_refused(tiny: list[str], whole: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="a run with another seed; choose a new --output"):
-        finetune.main([*tiny, "--output", str(whole), "--tracking-uri", "", "--seed", "9"])
     (tmp_path / "empty").mkdir()
     for model, said in (
         (tmp_path / "empty", "lacks a tokenizer"),

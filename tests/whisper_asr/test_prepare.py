@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from datasets import Dataset, load_from_disk
 
-from tests.whisper_asr.corpora import RATE, save, tone, write_manifest, write_table
+from tests.zoo.corpora import RATE, save, tone, write_manifest, write_table
 from whisper_asr import prepare
 from zoo.errors import ZooError
 from zoo.speech import dataset
@@ -144,7 +144,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", dying, str(table), "-o", str(killed)])
     assert done.returncode == -signal.SIGKILL
     assert not killed.exists()
-    (tmp_path / "corpus" / "0000.wav").unlink()  # the first shard needs it no more
+    (tmp_path / "corpus" / "000.wav").unlink()  # the first shard needs it no more
     prepare.main([str(table), "-o", str(killed)])
     assert same(load_from_disk(str(killed)), load_from_disk(str(whole)))
 

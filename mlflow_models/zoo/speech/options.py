@@ -42,7 +42,14 @@ def add_mixture(cli: argparse.ArgumentParser) -> Any:
 
 
 def add_optimization(
-    cli: argparse.ArgumentParser, epochs: float, lr: float, lr_help: str, warmup: int, every: int
+    cli: argparse.ArgumentParser,
+    epochs: float,
+    lr: float,
+    lr_help: str,
+    warmup: int,
+    every: int,
+    metric: str = "CER",
+    norm_option: str = "--clip",
 ) -> Any:
     """Adds the optimizer's options with a model's defaults; returns the group.
 
@@ -53,6 +60,8 @@ def add_optimization(
         lr_help: what to say of it.
         warmup: steps.
         every: steps from one evaluation to the next.
+        metric: what evaluations compare.
+        norm_option: the name of the option that limits the gradient.
     """
     hyper = cli.add_argument_group("optimization")
     hyper.add_argument("--epochs", type=float, default=epochs)
@@ -65,7 +74,9 @@ def add_optimization(
     )
     hyper.add_argument("--warmup-steps", type=int, default=warmup)
     hyper.add_argument("--weight-decay", type=float, default=0.0)
-    hyper.add_argument("--clip", type=float, default=1.0, help="largest norm of the gradient")
+    hyper.add_argument(
+        norm_option, dest="clip", type=float, default=1.0, help="largest norm of the gradient"
+    )
     hyper.add_argument(
         "--precision", default="fp32", choices=["fp32", "bf16", "fp16"], help="fp16 needs a GPU"
     )
@@ -76,7 +87,7 @@ def add_optimization(
         "--patience",
         type=int,
         default=0,
-        help="stop after so many evaluations without a lower CER; 0: never",
+        help=f"stop after so many evaluations without a lower {metric}; 0: never",
     )
     hyper.add_argument("--seed", type=int, default=1)
     hyper.add_argument("--threads", type=int, default=1, help="CPU threads")

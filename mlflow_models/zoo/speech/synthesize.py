@@ -108,6 +108,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     cli.add_argument("--voices", nargs="+", default=TRAIN_VOICES, help="espeak-ng's variants")
     cli.add_argument("--test-voices", action="store_const", dest="voices", const=TEST_VOICES,
                      help="the voices kept for testing: " + " ".join(TEST_VOICES))  # fmt: skip
+    cli.add_argument("--together", type=int, default=1, help="sentences to a recording")
     cli.add_argument("--speed", type=int, nargs=2, default=[130, 210], help="words a minute")
     cli.add_argument("--warp", type=float, default=0.0,
                      help="the speaker's size varies by so much: 0.1 is 10 %%")  # fmt: skip
@@ -118,17 +119,20 @@ def parser(description: str) -> argparse.ArgumentParser:
     return cli
 
 
-def make(texts: list[str], language: str, args: argparse.Namespace) -> None:
+def make(texts: list[str], language: str, args: argparse.Namespace, space: str = "") -> None:
     """Speaks texts and writes them with their manifest.
 
     Args:
-        texts: one recording each.
+        texts: sentences.
         language: espeak-ng's voice, without a variant.
         args: as `parser` has them.
+        space: what is written between the sentences of one recording.
     """
     from tqdm import tqdm
 
     args.output.mkdir(parents=True, exist_ok=True)
+    starts = range(0, len(texts), args.together)
+    texts = [space.join(texts[start : start + args.together]) for start in starts]
     with ThreadPoolExecutor(args.jobs) as pool:
         made = pool.map(lambda item: write(item, language, args), enumerate(texts))
         rows = list(tqdm(made, total=len(texts), desc="speak"))

@@ -1,0 +1,87 @@
+"""What finetune.py of every recognizer of speech promises: to go on after a kill, and to leave a
+finished run alone."""
+
+import csv
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.zoo.helpers import logged
+from zoo.errors import CheckpointError
+
+# The process kills itself, as rudely as can be, after the third step.
+DYING = """
+import os, signal
+from {package} import finetune
+from zoo.speech.records import Records
+
+def dying(self, args, state, *rest, **others):
+    on_step_end(self, args, state, *rest, **others)
+    if state.global_step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+on_step_end, Records.on_step_end = Records.on_step_end, dying
+finetune.main()
+"""
+
+
+def losses(output: Path) -> list[float]:
+    """Of each step, none of which is missing or there twice."""
+    with (output / "steps.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1))
+    return [float(row["loss"]) for row in rows]
+
+
+def resumed(
+    finetune: ModuleType, arguments: list[str], whole: Path, killed: Path, registry: str
+) -> tuple[Any, set[str]]:
+    """A run that is killed goes on with the losses and to the weights of a whole one.
+
+    Args:
+        finetune: the module; in a folder that is a package.
+        arguments: of the whole run, which saves every second step, but for its output.
+        whole: its output.
+        killed: the output of the one to be killed.
+        registry: where MLflow keeps that one.
+
+    Returns:
+        What MLflow has of it, and its files.
+    """
+    experiment = f"killed {finetune.__name__}"
+    arguments = [*arguments, "--output", str(killed), "--experiment", experiment]
+    arguments += ["--tracking-uri", registry]
+    dying = DYING.format(package=finetune.__package__)
+    done = subprocess.run([sys.executable, "-c", dying, *arguments], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(losses(killed)) == 3 < len(losses(whole))
+    assert (killed / "checkpoint-2").is_dir()
+    (killed / "checkpoint-4").mkdir()  # as a kill amid saving leaves it
+    finetune.main(arguments)
+
+    assert losses(killed) == pytest.approx(losses(whole), abs=1e-6)
+    for name in ("best", "last"):
+        weights = [(run / name / "model.safetensors").read_bytes() for run in (whole, killed)]
+        assert weights[0] == weights[1]
+    return logged(registry, experiment)
+
+
+def assert_left_alone(
+    finetune: ModuleType,
+    arguments: list[str],
+    whole: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That a finished run is neither gone on with, nor mistaken for one with other settings."""
+    before = losses(whole)
+    arguments = [*arguments, "--output", str(whole), "--tracking-uri", ""]
+    finetune.main(arguments)
+    assert "is finished" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="a run with another seed; choose a new --output"):
+        finetune.main([*arguments, "--seed", "9"])
+    assert losses(whole) == before
