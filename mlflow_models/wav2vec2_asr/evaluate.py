@@ -82,6 +82,8 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--gate", type=float, default=GATE, help="dB; `gated` cleans what is below")
     group.add_argument("--snr-column", default="snr", help="dB, empty for clean; if missing, "
                        "it is estimated from the pauses")  # fmt: skip
+    group.add_argument("--served", nargs="+", choices=["fp32", "int8"], default=[],
+                       help="also as build.py packs it, in these precisions")  # fmt: skip
     group.add_argument("--batch-size", type=int, default=8)
     group.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
     group.add_argument("--save-logits", type=Path, metavar="FOLDER", help="keep log-probabilities "

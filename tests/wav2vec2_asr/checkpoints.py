@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wav2vec2_asr.convert import convert
+from wav2vec2_asr.engine import Acoustic
+
 # Consonants, vowels, tone marks and digits, as in airesearch/wav2vec2-large-xlsr-53-th, and a few
 # Latin letters: Thai speech is full of English words.
 THAI = "กขฃคฅฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรฤลวศษสหฬอฮะัาำิีึืุูเแโใไๅ็่้๊๋์abcdefghijklmnopqrstuvwxyz"
@@ -94,3 +97,23 @@ def _write_processor(directory: Path, labels: dict[str, int], attention_mask: bo
     for name, content in files.items():
         text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
         (directory / name).write_text(text, encoding="utf-8")
+
+
+def converted(checkpoint: Path, output: Path, precision: str = "fp32") -> Acoustic:
+    """The engine on a checkpoint."""
+    output.mkdir()
+    convert(checkpoint, output, precision)
+    return Acoustic(output)
+
+
+def changed(directory: Path, name: str, **changes: Any) -> Path:
+    """Changes fields of a JSON file."""
+    content = json.loads((directory / name).read_text(encoding="utf-8"))
+    (directory / name).write_text(json.dumps({**content, **changes}), encoding="utf-8")
+    return directory
+
+
+def cut_weights(directory: Path) -> None:
+    """Leaves half of them."""
+    content = (directory / "model.safetensors").read_bytes()
+    (directory / "model.safetensors").write_bytes(content[: len(content) // 2])

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wav2vec2_asr.training.kneser_ney import Counter, estimate
+
 SENTENCES = """
 กรรมการเดินตรวจถนนธรรมดาทุกสายตามกรรมวิธี
 วันนี้อากาศดีมากเราไปเดินเล่นที่สวนกันเถอะ
@@ -49,6 +51,8 @@ SENTENCES = """
 เขานั่งรอรถเมล์อยู่ที่ป้ายหน้าโรงเรียน
 ห้องสมุดปิดวันอาทิตย์และวันหยุดราชการ
 """.split("\n")[1:-1]
+
+TEXT = [sentence.replace(" ", "|") for sentence in SENTENCES]  # as models read it
 
 # Letters of one sound: the ear can't tell them apart, the spelling of the word can.
 HOMOPHONES = ["สศษซ", "นณ", "ใไ", "ทธฑฒ", "พภผ", "ลฬ", "ยญ", "ดฎ", "ตฏ", "คขฆ", "ถฐ", "ชฌฉ", "รล"]
@@ -121,3 +125,11 @@ class Arpa:
         known = [one if (one,) in self.grams else "<unk>" for one in words]
         logs = (self.log10(known[n], tuple(known[:n])) for n in range(1, len(known)))
         return sum(logs) * math.log(10)
+
+
+def built(texts: list[str], order: int, path: Path) -> Arpa:
+    """A model of sentences, written and read again."""
+    counter = Counter(order)
+    counter.count(texts)
+    estimate(counter).write(path)
+    return Arpa(path)

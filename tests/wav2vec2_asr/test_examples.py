@@ -7,7 +7,8 @@ import pytest
 from datasets import Dataset
 from transformers import Wav2Vec2FeatureExtractor
 
-from tests.whisper_asr.corpora import RATE, tone
+from tests.zoo.corpora import assert_drawn_by_seed_and_epoch, prepared
+from tests.zoo.sounds import RATE
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import IGNORED, Collator, Examples, vocabulary
 from wav2vec2_asr.training.export import write_vocabulary
@@ -26,13 +27,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Labels:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    return data_of([TEXTS[i % 4] for i in range(24)])
-
-
-def data_of(texts: list[str]) -> Dataset:
-    waves = [(tone(1 + 0.5 * (i % 4)) * 32767).astype(np.int16) for i in range(len(texts))]
-    durations = [len(wave) / RATE for wave in waves]
-    return Dataset.from_dict({"audio": waves, "text": texts, "duration": durations})
+    return prepared(TEXTS * 6)
 
 
 def spelt(labels: Labels, ids: list[int]) -> str:
@@ -69,7 +64,7 @@ def test_letters_are_learnt_in_the_case_that_there_is_and_others_as_unknown(
     write_vocabulary(vocabulary(["ABC กข"]), folder)
     labels = Labels.read(folder)
     texts = ["abC  ก\u00a0ขค 字", "[PAD] a"]
-    examples = Examples(data_of(texts), labels, Mixture())
+    examples = Examples(prepared(texts), labels, Mixture())
     found = {spelt(labels, ids) for ids in examples.ids}
     assert found == {"ABC ก ข[UNK] [UNK]", "[UNK][UNK]A[UNK][UNK] A"}
     assert not any(labels.blank in ids for ids in examples.ids)
@@ -77,7 +72,7 @@ def test_letters_are_learnt_in_the_case_that_there_is_and_others_as_unknown(
 
 def test_without_unknown_and_space_such_letters_are_left_out() -> None:
     labels = Labels(("[PAD]", "ก", "ข"), 0, None, frozenset({0}))
-    examples = Examples(data_of(["ก ขค", "ค"]), labels, Mixture(join=1.0))
+    examples = Examples(prepared(["ก ขค", "ค"]), labels, Mixture(join=1.0))
     assert sorted(spelt(labels, ids) for ids in examples.ids) == ["", "กข"]
     (example,) = (examples[i] for i in range(len(examples)))
     assert spelt(labels, example["labels"]) == "กข"
@@ -129,16 +124,10 @@ def test_long_utterances_are_left_out(data: Dataset, labels: Labels) -> None:
 
 
 def test_examples_depend_on_seed_and_epoch_alone(data: Dataset, labels: Labels) -> None:
-    def waves(seed: int, epoch: int) -> list[np.ndarray]:
-        examples = Examples(data, labels, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
-        examples.set_epoch(epoch)
-        return [examples[i]["wave"] for i in range(len(examples))]
+    def make(seed: int) -> Examples:
+        return Examples(data, labels, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
 
-    first = waves(1, 0)
-    assert all(map(np.array_equal, first, waves(1, 0)))
-    assert not any(map(np.array_equal, first, waves(1, 1)))
-    assert [len(wave) for wave in first] == [len(wave) for wave in waves(1, 1)]
-    assert [len(wave) for wave in first] != [len(wave) for wave in waves(2, 0)]
+    assert_drawn_by_seed_and_epoch(make)
 
 
 def extractor(masked: bool = True) -> Wav2Vec2FeatureExtractor:
@@ -168,7 +157,7 @@ def test_a_batch_is_normalised_and_padded(data: Dataset, labels: Labels) -> None
 
 
 def test_a_batch_in_which_nothing_is_said_has_labels_to_ignore(labels: Labels) -> None:
-    examples = Examples(data_of(["", " "]), labels, Mixture())
+    examples = Examples(prepared(["", " "]), labels, Mixture())
     batch = Collator(extractor(), labels.blank, HOP, aligned=True)([examples[0], examples[1]])
     assert batch["labels"].tolist() == [[IGNORED], [IGNORED]]
     assert (batch["frame_ids"] == labels.blank).all()

@@ -1,38 +1,25 @@
-"""Language models of characters: by hand, against KenLM's lmplz, mended, scored and tuned."""
+"""Language models of characters: by hand, against KenLM's lmplz, of any text, and scored."""
 
-import csv
 import gzip
 import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.wav2vec2_asr.checkpoints import vocabulary
-from tests.wav2vec2_asr.language import BLANK, SENTENCES, Arpa, labels_of, sound_of
+from tests.wav2vec2_asr.language import SENTENCES, TEXT, Arpa, built
 from wav2vec2_asr import ngram
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.language_model import BeamSearch, Settings
-from wav2vec2_asr.training import arpa, kneser_ney, tune
+from wav2vec2_asr.training import kneser_ney
 from wav2vec2_asr.training.kneser_ney import Counter, estimate
 from wav2vec2_asr.training.texts import Spelling, read_texts
 from zoo.errors import ZooError
 from zoo.packaging import ROOT
 
-TEXT = [sentence.replace(" ", "|") for sentence in SENTENCES]
 DEVELOPMENT = ROOT.parent / "shared" / "data" / "text" / "th_common_voice_dev.tsv"
-
-
-def built(texts: list[str], order: int, path: Path) -> Arpa:
-    """A model of sentences, written and read again."""
-    counter = Counter(order)
-    counter.count(texts)
-    estimate(counter).write(path)
-    return Arpa(path)
 
 
 def contexts(model: Arpa) -> Iterator[tuple[str, ...]]:
@@ -241,186 +228,3 @@ def test_longer_ngrams_foresee_unseen_thai_better(tmp_path: Path) -> None:
         found.append(ngram.score(tmp_path / "model.arpa", unseen)["perplexity"])
     assert found == sorted(found, reverse=True)
     assert found[-1] < 0.7 * found[0]
-
-
-def test_the_end_of_the_sentence_is_put_back(tmp_path: Path) -> None:
-    good, broken, mended = (tmp_path / f"{name}.arpa" for name in ("good", "broken", "mended"))
-    built(TEXT, 3, good)
-    lines = good.read_text(encoding="utf-8").split("\n")
-    without = [line for line in lines if line.split("\t")[1:2] != ["</s>"]]
-    size = int(lines[1].partition("=")[2])
-    # Deleted with its count, or the count forgotten; with a BOM and an editor's line ends.
-    for text in (
-        "\n".join(without).replace(f"1={size}", f"1={size - 1}"),
-        "\n".join(without),
-        "\ufeff" + "\r\n".join(without),
-    ):
-        broken.write_text(text, encoding="utf-8", newline="")
-        assert arpa.repair(broken, mended)[0] == "</s> added"
-        assert arpa.survey(mended).declared == arpa.survey(good).declared
-        now, before = Arpa(mended).grams, Arpa(good).grams
-        assert now.keys() == before.keys()
-        assert {gram for gram in now if now[gram] != before[gram]} == {("</s>",)}
-        log = now[("</s>",)][0]
-        assert log == pytest.approx(-math.log10(size), abs=1e-5)  # uniform; as <s> has it: 0
-        assert ngram.score(mended, TEXT)["unknown"] == 0  # KenLM reads it
-
-
-def test_the_known_trap_a_line_added_and_not_counted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "model.arpa"
-    size = len(built(TEXT, 3, path).vocabulary)
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace(f"ngram 1={size}", f"ngram 1={size - 1}"), encoding="utf-8")
-    with pytest.raises(ZooError, match="KenLM can't read"):
-        BeamSearch(["ก", BLANK], 1, path)
-    ngram.main(["repair", str(path), "-o", str(path)])  # in place
-    assert f"count of unigrams corrected from {size - 1} to {size}" in capsys.readouterr().out
-    assert path.read_text(encoding="utf-8") == text
-    BeamSearch(["ก", BLANK], 1, path)
-    ngram.main(["repair", str(path), "-o", str(path)])
-    assert "nothing to repair" in capsys.readouterr().out
-    assert path.read_text(encoding="utf-8") == text
-
-
-SMALL = """\\data\\
-ngram 1=4
-ngram 2=2
-
-\\1-grams:
--1\t<unk>\t0
-0\t<s>\t-0.3
--0.7\t</s>\t0
--0.5\tก\t-0.3
-
-\\2-grams:
--0.1\t<s> ก
--0.1\tก ก
-
-\\end\\
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "reason"),
-    [
-        ("ngram 2=2", "ngram 2=3", "line 3: the header says 3 2-grams, but there are 2"),
-        ("ngram 1=4", "ngram 1=9", "line 2: the header says 9 1-grams, but there are 4"),
-        ("ngram 1=4\n", "", "line 2: the count of 1-grams is missing"),
-        ("\\end\\\n", "", "line 14: the file ends without \\end\\"),
-        ("\\2-grams:\n", "", "line 11: a probability or a backoff is no number"),
-        ("\\2-grams:", "\\3-grams:", "line 11: \\2-grams: is missing"),
-        ("\\1-grams:", "1-grams", "line 5: \\1-grams: is missing"),
-        ("-0.1\tก ก", "-0.1\tก", "line 13: not a 2-gram"),
-        ("-0.1\tก ก", "-0.1\tก ก\t-1", "line 13: not a 2-gram"),
-        ("-0.1\tก ก", "-0.x\tก ก", "line 13: a probability or a backoff is no number"),
-        ("-0.1\tก ก", "0.1\tก ก", "line 13: a probability isn't the logarithm"),
-        ("-0.7\t</s>\t0", "-0.7\t</s>\tnan", "line 8: a probability isn't the logarithm"),
-        ("-0.5\tก\t-0.3", "-0.5\t<s>\t-0.3", "line 9: this unigram occurs twice"),
-        (SMALL, "", "line 0: an ARPA file begins with \\data\\"),
-        ("\\data\\", "สวัสดี", "line 1: an ARPA file begins with \\data\\"),
-    ],
-)
-def test_other_damage_is_named_with_its_line(
-    old: str, new: str, reason: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "model.arpa"
-    path.write_text(SMALL, encoding="utf-8")
-    assert arpa.repair(path, path) == []
-    path.write_text(SMALL.replace(old, new), encoding="utf-8")
-    with pytest.raises(ZooError) as refused:
-        arpa.repair(path, tmp_path / "new.arpa")
-    assert f"'{path}', {reason}" in str(refused.value)
-    assert not (tmp_path / "new.arpa").exists()
-
-
-def test_what_is_no_text_is_not_repaired(tmp_path: Path) -> None:
-    path = tmp_path / "model.bin"
-    path.write_bytes(b"\\data\\\nmmap lm \xff\xfe\x00")
-    with pytest.raises(ZooError, match="is not UTF-8"):
-        arpa.repair(path, path)
-    with pytest.raises(ZooError, match="No such file"):
-        arpa.repair(tmp_path / "missing.arpa", path)
-    with pytest.raises(ZooError, match="doesn't exist"):
-        arpa.repair(path, tmp_path / "no" / "such.arpa")
-
-
-@pytest.fixture
-def development(tmp_path: Path) -> Path:
-    """A checkpoint's labels, a model, and log-probabilities as `evaluate.py` keeps them."""
-    labels = labels_of(SENTENCES)
-    indices = {label: index for index, label in enumerate(labels)}
-    (tmp_path / "vocab.json").write_text(json.dumps(indices), encoding="utf-8")
-    (tmp_path / "text.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
-    model = str(tmp_path / "model.arpa")
-    ngram.main(["build", str(tmp_path / "text.txt"), "-o", model, "--checkpoint", str(tmp_path)])
-    (tmp_path / "saved" / "logits").mkdir(parents=True)
-    said = sorted(SENTENCES, key=len)[:8]
-    with (tmp_path / "saved" / "references.tsv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t")
-        table.writerow(["name", "reference"])
-        table.writerows((f"{n}.wav", text) for n, text in enumerate(said))
-    for n, text in enumerate(said):
-        np.save(tmp_path / "saved" / "logits" / f"{n:05d}.npy", sound_of(text, labels, n))
-    return tmp_path
-
-
-def test_tuning_finds_settings_that_make_fewer_mistakes(
-    development: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = ["tune", str(development / "model.arpa"), str(development / "saved")]
-    ngram.main([*options, "--checkpoint", str(development), "--most", "4"])
-    written = development / "language_model.json"
-    content = json.loads(written.read_text(encoding="utf-8"))
-    assert content["file"] == "model.arpa"
-    assert content["order"] == 5
-    assert content["weight"] > 0
-    assert content["tuned"]["utterances"] == 4
-    assert content["tuned"]["rate"] < 0.2 * content["tuned"]["greedy"]
-    assert (development / "language_model.png").read_bytes().startswith(b"\x89PNG")
-    assert f"CER {content['tuned']['rate']:.2f} %" in capsys.readouterr().out
-    # What is written is what decodes so.
-    settings, labels = Settings.read(written), Labels.read(development)
-    data = tune.Development.read(development / "saved", 4)
-    search = BeamSearch(labels.texts, labels.blank, *vars(settings).values())
-    rate = data.rate(search, labels, tune.scorer("cer"))
-    assert rate == pytest.approx(content["tuned"]["rate"], abs=0.001)
-
-
-def test_the_smallest_beam_that_is_good_enough_is_chosen(development: Path) -> None:
-    labels = Labels.read(development)
-    data = tune.Development.read(development / "saved", 2)
-    search = BeamSearch(labels.texts, labels.blank, development / "model.arpa")
-    choice, tried = tune.search_settings(search, data, labels, tune.scorer("wer"))
-    best = min(one.rate for one in tried)
-    assert choice.rate <= best + tune.SLACK
-    same = [one for one in tried if (one.weight, one.bonus) == (choice.weight, choice.bonus)]
-    assert {one.beam_size for one in same} == set(tune.BEAM_SIZES)
-    smaller = [one for one in same if one.beam_size < choice.beam_size]
-    assert all(one.rate > min(s.rate for s in same) + tune.SLACK for one in smaller)
-    for one in [choice, *smaller]:
-        again = search.tuned(one.weight, one.bonus, one.beam_size)
-        found = data.rate(again, labels, tune.scorer("wer"))
-        assert replace(one, rate=found) == one
-
-
-def test_a_development_set_that_is_not_whole_is_refused(development: Path) -> None:
-    def refusal(checkpoint: Path = development) -> str:
-        options = ["tune", str(development / "model.arpa"), str(development / "saved")]
-        with pytest.raises(ZooError) as refused:
-            ngram.main([*options, "--checkpoint", str(checkpoint)])
-        return str(refused.value)
-
-    logits = development / "saved" / "logits"
-    assert "is no directory" in refusal(development / "none")
-    np.save(logits / "00003.npy", np.zeros((5, 3), np.float32))
-    assert "00003.npy' has shape (5, 3)" in refusal()
-    (logits / "00003.npy").write_bytes(b"\x93NUMPY half of")
-    assert "00003.npy' is no NumPy array" in refusal()
-    (logits / "00003.npy").unlink()
-    assert "has 8 references, but 7 logits" in refusal()
-    (development / "saved" / "references.tsv").write_text("name\n", encoding="utf-8")
-    assert "no column 'reference', or no rows" in refusal()
-    (development / "saved" / "references.tsv").unlink()
-    assert "use evaluate.py --save-logits" in refusal()

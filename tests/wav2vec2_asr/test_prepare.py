@@ -1,63 +1,29 @@
-"""prepare.py for Thai and English: layouts, rules, shuffled splits, kills, a page to listen to."""
+"""prepare.py for Thai and English: rules, decisions, shuffled splits, kills, bad corpora."""
 
-import base64
 import csv
-import io
-import json
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from html.parser import HTMLParser
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
-from datasets import Audio, Dataset, DatasetDict, load_from_disk
+from datasets import Dataset, load_from_disk
 
-from tests.whisper_asr.corpora import RATE, save, tone, write_table
+from tests.wav2vec2_asr.corpora import TEXTS, manifest, rows, run
+from tests.zoo.corpora import write_table
 from wav2vec2_asr import prepare
-from wav2vec2_asr.training import listen
 from zoo.errors import ZooError
 from zoo.packaging import ROOT
 from zoo.speech import dataset, splits
 
 FSDD = ROOT.parent / "shared" / "data" / "speech" / "fsdd" / "recordings"
-TEXTS = [
-    "อากาศวันนี้ดีมาก ๆ ครับ",
-    "รถไฟออกเวลา 10.30 น. จาก จ.ตาก",
-    "ราคา 1,250.50 บาท ลด 50%",
-    "สวัสดีครับ ยินดีที่ได้รู้จัก",
-]
 SPOKEN = [
     "อากาศวันนี้ดีมากมาก ครับ",
     "รถไฟออกเวลา สิบนาฬิกาสามสิบนาที จาก จตาก",
     "ราคา หนึ่งพันสองร้อยห้าสิบบาทห้าสิบสตางค์ ลด ห้าสิบเปอร์เซ็นต์",
     "สวัสดีครับ ยินดีที่ได้รู้จัก",
 ]
-
-
-def manifest(directory: Path, count: int, texts: list[str] = TEXTS) -> Path:
-    rows = []
-    for index in range(count):
-        save(directory / f"{index:03}.wav", tone(3.0, 150 + 5 * index))
-        rows.append((f"{index:03}.wav", texts[index % len(texts)], f"s{index % 5}"))
-    return write_table(directory / "list.csv", ("path", "text", "speaker"), rows)
-
-
-def run(corpus: Path, output: Path, *options: str) -> dict[str, Any]:
-    prepare.main([str(corpus), "-o", str(output), *options])
-    report: dict[str, Any] = json.loads((output / "report.json").read_text(encoding="utf-8"))
-    return report
-
-
-def rows(path: Path, column: str = "text") -> list[Any]:
-    values: list[Any] = load_from_disk(str(path))[column][:]
-    return values
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +100,7 @@ def test_splits_are_shuffled_and_exact(corpus: Path, tmp_path: Path) -> None:
     run(corpus, tmp_path / "a", "--group", "speaker", "--test-share", "0.2", "--dev-share", "0.2")
     parts = [rows(tmp_path / "a" / part, "speaker") for part in ("train", "dev", "test")]
     assert [len(set(part)) for part in parts] == [3, 1, 1]
-    assert set.union(*map(set, parts)) == {f"s{index}" for index in range(5)}
+    assert set.union(*map(set, parts)) == {f"speaker{index}" for index in range(5)}
     run(corpus, tmp_path / "b", "--seed", "2")
     train, test = (rows(tmp_path / "b" / part, "name") for part in ("train", "test"))
     assert (len(train), len(test)) == (36, 4)
@@ -237,93 +203,6 @@ def test_transcripts_in_other_scripts_are_left_out_and_said(
         run(table, tmp_path / "english", "--language", "en", "--without", "symbols")
 
 
-def sphere(path: Path, wave: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, wave, RATE, format="NIST", subtype="PCM_16")
-    return path
-
-
-SENTENCES = {
-    "SA1": "0 46797 She had your dark suit in greasy wash water all year.\n",
-    "SI648": "0 31334 A sailboat may have a bone in her teeth one minute, and lie still.\n",
-    "SX37": "0 24372 Critical equipment needs proper maintenance; don't you agree?\r\n",
-}
-LEARNT = [
-    "she had your dark suit in greasy wash water all year",
-    "a sailboat may have a bone in her teeth one minute and lie still",
-    "critical equipment needs proper maintenance don't you agree",
-]
-
-
-def ldc(directory: Path, lower: bool = False) -> Path:
-    """TIMIT as it came on a CD: NIST SPHERE files called .WAV, transcripts with sample numbers."""
-    for part, speaker in (("TRAIN", "FCJF0"), ("TEST", "MDAB0")):
-        home = directory / "data" / part / "DR1" / speaker
-        for index, (name, text) in enumerate(SENTENCES.items()):
-            if part == "TEST" and name == "SX37":
-                continue
-            sphere(home / f"{name}.WAV", tone(5.0, 150 + 10 * index))
-            (home / f"{name}.TXT").write_bytes(text.encode())
-            (home / f"{name}.PHN").write_text("0 46797 h#\n")
-            (home / f"{name}.WAV.wav").write_bytes(b"what some copies have, without transcript")
-    (directory / "README.DOC").write_text("TIMIT")
-    if lower:
-        for path in sorted(directory.rglob("*"), reverse=True):
-            path.rename(path.with_name(path.name.lower()))
-    return directory
-
-
-def test_timit_is_read_as_the_ldc_has_it(tmp_path: Path) -> None:
-    for lower in (False, True):
-        home = ldc(tmp_path / f"timit{lower}", lower)
-        out = tmp_path / f"out{lower}"
-        options = ["--language", "en", "--test-share", "0", "--keep", "speaker", "sentence"]
-        run(home, out, *options)
-        assert sorted(rows(out)) == sorted(LEARNT)
-        assert {speaker.upper() for speaker in rows(out, "speaker")} == {"FCJF0"}
-        (first,) = [row for row in load_from_disk(str(out)) if row["text"] == LEARNT[0]]
-        samples = np.asarray(first["audio"], np.int16)
-        assert np.abs(samples / 32768 - tone(5.0, 150)).max() < 1e-4
-        run(home, tmp_path / f"test{lower}", *options, "--split", "test")
-        assert len(rows(tmp_path / f"test{lower}")) == 2
-
-
-def saved(table: Dataset, directory: Path) -> Path:
-    DatasetDict({"train": table, "test": table.select([0])}).save_to_disk(directory)
-    return directory
-
-
-def parquet(table: Dataset, directory: Path) -> Path:
-    (directory / "data").mkdir(parents=True)
-    table.to_parquet(directory / "data" / "train-00000-of-00001.parquet")
-    table.select([0]).to_parquet(directory / "data" / "test-00000-of-00001.parquet")
-    return directory
-
-
-@pytest.mark.parametrize("copy", [saved, parquet])
-def test_timit_is_read_as_the_hub_has_it(
-    copy: Callable[[Dataset, Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
-    home = ldc(tmp_path / "timit") / "data" / "TRAIN" / "DR1" / "FCJF0"
-    paths = [home / f"{name}.WAV" for name in SENTENCES]
-    texts = [text.split(maxsplit=2)[2].strip() for text in SENTENCES.values()]
-    sounds = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
-    table = Dataset.from_dict(
-        {"file": [str(path) for path in paths], "audio": sounds, "text": texts}
-        | {"speaker_id": ["CJF0"] * 3}
-    ).cast_column("audio", Audio(decode=False))
-    corpus = copy(table, tmp_path / "timit_asr")
-    options = ["--language", "en", "--test-share", "0", "--keep", "speaker_id"]
-    run(corpus, tmp_path / "out", *options)
-    assert sorted(rows(tmp_path / "out")) == sorted(LEARNT)
-    assert rows(tmp_path / "out", "speaker_id") == ["CJF0"] * 3
-    run(corpus, tmp_path / "test", *options, "--split", "test")
-    assert rows(tmp_path / "test") == LEARNT[:1]
-    with pytest.raises(ZooError, match=r"can't be loaded: .*check the name, the split"):
-        run(corpus, tmp_path / "none", "--split", "validation")
-
-
 @pytest.mark.skipif(not FSDD.is_dir(), reason="no FSDD here")
 def test_human_speech_is_prepared(tmp_path: Path) -> None:
     words = "zero one two three four".split()
@@ -350,80 +229,7 @@ def test_what_is_wrong_is_said_in_a_sentence(corpus: Path, tmp_path: Path) -> No
         ([speech, "--decisions", speech], "has no columns 'abbreviation' and 'spoken'"),
         ([speech, "--group", "client_id"], "has no column 'client_id'"),
         ([speech, "--test-share", "1"], "must leave a share for training"),
-        ([str(ldc(tmp_path / "timit")), "--keep", "age"], "TIMIT .* has no column 'age'"),
     ):
         with pytest.raises(ZooError, match=said):
             prepare.main([*arguments, "-o", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
-
-
-class Page(HTMLParser):
-    """What is on a page: transcripts, sources of sound and pictures."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.sources: dict[str, list[str]] = {"audio": [], "img": []}
-        self._within = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._within = tag
-        if tag in self.sources:
-            self.sources[tag].append(dict(attrs)["src"] or "")
-
-    def handle_data(self, data: str) -> None:
-        if self._within == "p" and data.strip():
-            self.texts.append(data)
-
-
-def test_a_page_lets_a_person_listen(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(corpus, tmp_path / "data")
-    page, train = tmp_path / "page.html", tmp_path / "data" / "train"
-    listen.main([str(train), "-o", str(page), "--number", "5"])
-    text = page.read_text(encoding="utf-8")
-    assert not re.search(r"(src|href)=\"(?!data:)|https?://", text)  # nothing from elsewhere
-    shown = Page(text)
-    data = {sample["name"]: sample for sample in load_from_disk(str(train))}
-    names = re.findall(r"<small>(\d+\.wav) ", text)
-    assert len(set(names)) == len(shown.texts) == 5
-    for name, words, sound, picture in zip(
-        names, shown.texts, shown.sources["audio"], shown.sources["img"], strict=True
-    ):
-        assert words == data[name]["text"]
-        wave, rate = soundfile.read(
-            io.BytesIO(base64.b64decode(sound.removeprefix("data:audio/flac;base64,"))),
-            dtype="int16",
-        )
-        assert rate == RATE
-        assert wave.tolist() == data[name]["audio"]
-        assert base64.b64decode(picture.split(",")[1]).startswith(b"\x89PNG")
-    listen.main([str(train), "-o", str(page), "--number", "5", "--seed", "2"])
-    assert re.findall(r"<small>(\d+\.wav) ", page.read_text(encoding="utf-8")) != names
-    assert "page.html: 5 samples" in capsys.readouterr().out
-    with pytest.raises(ZooError, match="is no data set"):
-        listen.main([str(tmp_path), "-o", str(page)])
-
-
-def test_transcripts_cannot_break_the_page(tmp_path: Path) -> None:
-    text = '<script>alert(1)</script> & "ก" {x}'
-    table = manifest(tmp_path / "corpus", 1, [text])
-    run(table, tmp_path / "data", "--test-share", "0", "--without", "symbols", "numbers")
-    listen.main([str(tmp_path / "data"), "-o", str(tmp_path / "page.html")])
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<script>" not in page
-    assert "".join(Page(page).texts) == text
-
-
-def test_the_spectrogram_shows_the_pitch() -> None:
-    wave = (tone(1.0, 1_000.0) * 32767).astype(np.int16)
-    decibel = listen.spectrogram(wave)
-    assert decibel.shape[0] == 257
-    assert decibel.max() == pytest.approx(0, abs=0.1)
-    assert decibel.min() >= -80
-    loudest = decibel.mean(axis=1).argmax() * RATE / 512
-    assert loudest == pytest.approx(1_000, abs=RATE / 512)
-    for length in (0, 1, 100):  # shorter than a frame
-        assert np.isfinite(listen.spectrogram(np.zeros(length, np.int16))).all()

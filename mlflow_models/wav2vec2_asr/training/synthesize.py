@@ -51,15 +51,13 @@ def main(argv: list[str] | None = None) -> None:
     cli.add_argument("--longest", type=int, default=7, help="words in a row")
     args = cli.parse_args(argv)
     spelling, rng = Spelling("th"), random.Random(args.seed)
-    texts = dict.fromkeys(
-        spelling(text).replace("|", " ") for text in read_texts(args.text, args.column)
-    )
-    chosen = sorted(text for text in texts if THAI.search(text))
+    said = {spelling(text).replace("|", " ") for text in read_texts(args.text, args.column)}
+    chosen = sorted(text for text in said if THAI.search(text))
     random.Random(1).shuffle(chosen)  # the same for every corpus: what one skips, another takes
     chosen = chosen[args.first :][: args.count] * args.times
     chosen += rows_of_words(args.rows, args.words, args.longest, rng)
     seen = synthesize.excluded(args)
-    synthesize.make([text for text in chosen if text not in seen], VOICE, args)
+    synthesize.make([text for text in chosen if text not in seen], VOICE, args, " ")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an evaluation compares: checkpoints, with and without noise reduction and language model.
+"""What an evaluation compares: checkpoints, noise reduction, language model, how it is served.
 
 Each checkpoint runs once per kind of noise reduction; greedy search and beam search read the same
 log-probabilities.
@@ -6,6 +6,7 @@ log-probabilities.
 
 import argparse
 import csv
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Cleaner = Callable[[Wave], Wave]
+Scores = Iterator[tuple[int, np.ndarray]]  # indices and log-probabilities (frames, labels)
 
 
 def from_checkpoints(args: argparse.Namespace) -> dict[str, list[Utterance]]:
@@ -41,25 +43,59 @@ def from_checkpoints(args: argparse.Namespace) -> dict[str, list[Utterance]]:
     found: dict[str, list[Utterance]] = {}
     for model in [args.model, *([args.compare] if args.compare else [])]:
         checkpoint = open_checkpoint(find(model), args.device)
-        labels = checkpoint.labels
         searches: dict[str, Search] = {"": ctc.greedy}
         if args.language_model:
-            searches[" + language model"] = beam_search(args, labels)
-        for way in dict.fromkeys(["never", *args.denoise]):
-            scores = run(checkpoint, data, cleaner(way, args.gate), args.batch_size)
-            if args.save_logits and not found:
-                scores = saved(scores, data, args.save_logits)
-            texts = {suffix: [""] * len(data) for suffix in searches}
-            for index, log_probs in scores:
-                for suffix, search in searches.items():
-                    texts[suffix][index] = spell(search(log_probs), log_probs, labels)
-            for suffix, heard in texts.items():
-                name = model + (f" + denoise {way}" if way != "never" else "") + suffix
+            searches[" + language model"] = beam_search(args, checkpoint.labels)
+        for name, scores in runs(model, checkpoint, data, args):
+            kept = (
+                saved(scores, data, args.save_logits) if args.save_logits and not found else scores
+            )
+            for suffix, heard in spelled(kept, len(data), searches, checkpoint.labels).items():
                 columns = zip(
                     names(data), data["text"], heard, data["duration"], noise, strict=True
                 )
-                found[name] = [Utterance(n, r, h, float(s), snr) for n, r, h, s, snr in columns]
+                found[name + suffix] = [
+                    Utterance(n, r, h, float(s), snr) for n, r, h, s, snr in columns
+                ]
     return found
+
+
+def runs(
+    model: str, checkpoint: Checkpoint, data: "Dataset", args: argparse.Namespace
+) -> Iterator[tuple[str, Scores]]:
+    """The ways to run a checkpoint: by PyTorch with every noise reduction, and as it is served."""
+    for way in dict.fromkeys(["never", *args.denoise]):
+        suffix = f" + denoise {way}" if way != "never" else ""
+        yield model + suffix, run(checkpoint, data, cleaner(way, args.gate), args.batch_size)
+    for precision in args.served:
+        yield f"{model} + served {precision}", served(find(model), precision, data)
+
+
+def served(directory: Path, precision: str, data: "Dataset") -> Scores:
+    """Runs a checkpoint as build.py packs it, on ONNX Runtime."""
+    from tqdm import tqdm
+
+    from wav2vec2_asr.convert import convert
+    from wav2vec2_asr.engine import Acoustic
+
+    with tempfile.TemporaryDirectory() as work:
+        convert(directory, Path(work), precision)
+        acoustic = Acoustic(Path(work))
+        waves = Waves(data)
+        for index in tqdm(range(len(data)), desc=precision):
+            logits = acoustic([waves[index]])[0]
+            yield index, logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+
+
+def spelled(
+    scores: Scores, count: int, searches: dict[str, Search], labels: Labels
+) -> dict[str, list[str]]:
+    """What each search makes of the log-probabilities of `count` recordings, by its suffix."""
+    texts = {suffix: [""] * count for suffix in searches}
+    for index, log_probs in scores:
+        for suffix, search in searches.items():
+            texts[suffix][index] = spell(search(log_probs), log_probs, labels)
+    return texts
 
 
 def cleaner(way: str, gate: float) -> Cleaner:
@@ -69,17 +105,13 @@ def cleaner(way: str, gate: float) -> Cleaner:
     return lambda wave: denoised(wave, gate if way == "gated" else None)
 
 
-def run(
-    checkpoint: Checkpoint, data: "Dataset", clean: Cleaner, batch_size: int
-) -> Iterator[tuple[int, np.ndarray]]:
+def run(checkpoint: Checkpoint, data: "Dataset", clean: Cleaner, batch_size: int) -> Scores:
     """Runs a checkpoint on cleaned recordings: indices and log-probabilities (frames, labels)."""
     waves, durations = Waves(data), [float(seconds) for seconds in data["duration"]]
     return log_probabilities(checkpoint, lambda index: clean(waves[index]), durations, batch_size)
 
 
-def saved(
-    scores: Iterator[tuple[int, np.ndarray]], data: "Dataset", folder: Path
-) -> Iterator[tuple[int, np.ndarray]]:
+def saved(scores: Scores, data: "Dataset", folder: Path) -> Scores:
     """Keeps log-probabilities on their way: logits/00000.npy and, when all are there,
     references.tsv."""
     (folder / "logits").mkdir(parents=True, exist_ok=True)
