@@ -1,0 +1,231 @@
+"""What each subcommand of `register.py` does, once its options are read.
+
+Every one reads what is there, makes a plan, shows it (`--dry-run` ends here), and carries it out.
+A run that finds nothing to change writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kong.errors import KongError, NotOurs
+from kong.objects import Consumer
+from kong.plan import (
+    Call,
+    Phase,
+    Step,
+    as_json,
+    before,
+    canary_shares,
+    move,
+    register,
+    take_out,
+    unregister,
+)
+from kong.rollout import Rollout
+from kong.spec import REGISTERED, Spec, objects
+from kong.state import State, own, refuse_foreign_paths
+from kong.transaction import read_journal, transaction, undo
+from kong.trial import Trial, leftovers
+
+
+@dataclass
+class Commands:
+    """The subcommands, on one model.
+
+    Attributes:
+        rollout: carries plans out.
+        dry: whether to show the plan only.
+        take_over: whether to clear away first what a killed run has left.
+    """
+
+    rollout: Rollout
+    dry: bool = False
+    take_over: bool = False
+    _state: State = field(default_factory=State)
+
+    def register(self) -> dict[str, Any]:
+        """Brings the model up at its route, or makes it what is asked for now."""
+        state = self._begin()
+        admin, spec = self.rollout.gateway.admin, self.rollout.spec
+        refuse_foreign_paths(admin, state, spec.path)
+        wanted = objects(spec, REGISTERED)
+        for service, plugins, _ in wanted.services:  # Kong's own eyes on what we are about to send
+            admin.call("POST", "/schemas/services/validate", service.body())
+            for plugin in plugins:
+                admin.call("POST", "/schemas/plugins/validate", plugin.body())
+        return self._run(register(wanted, state), spec.targets)
+
+    def canary(self, target: str, steps: Sequence[int]) -> dict[str, Any]:
+        """Moves the traffic to a new target in steps (percent), looking at it between."""
+        if not steps or list(steps) != sorted(set(steps)) or not 0 < steps[0] <= steps[-1] <= 100:
+            raise KongError("--steps are percentages that rise, such as 5,25,100.")
+        state = self._begin()
+        self._registered(state)
+        if not set(state.live) - {target}:
+            raise KongError(f"{target} has all the traffic already: there is nobody to take over.")
+        self._aim(state, [target])
+        phases = move(
+            objects(self.rollout.spec, REGISTERED), state, canary_shares(state, target, steps)
+        )
+        return self._run(phases, [target])
+
+    def drain(self, target: str) -> dict[str, Any]:
+        """Takes a target's traffic away, waits for its last request, and removes it."""
+        state = self._begin()
+        self._registered(state)
+        if target not in state.targets:
+            raise KongError(f"{self.rollout.spec.name} has no target {target}: see `status`.")
+        if state.live and not set(state.live) - {target}:
+            raise KongError(f"{target} is the last with traffic: use `unregister`, or `canary`.")
+        self._aim(state, [target])
+        phases = take_out(state, self.rollout.spec.upstream, target)
+        return self._run(phases, [])
+
+    def rollback(self) -> dict[str, Any]:
+        """Goes back to the weights before the last change."""
+        state = self._begin()
+        self._registered(state)
+        share = before(state)
+        if not any(share.values()):
+            raise KongError(
+                f"There is nothing to go back to: no other target of {self.rollout.spec.name} had "
+                "traffic before. `unregister` takes the model off the gateway."
+            )
+        live = [target for target, weight in share.items() if weight]
+        self._aim(state, live)
+        return self._run(move(objects(self.rollout.spec, REGISTERED), state, [share]), live)
+
+    def unregister(self) -> dict[str, Any]:
+        """Closes the routes, then removes all of the model's objects."""
+        state = self._begin()
+        if state.others:
+            raise NotOurs(
+                f"{', '.join(state.others)} would go too, and isn't ours: remove it first."
+            )
+        if state.targets:
+            self._aim(state, list(state.targets))
+        return self._run(unregister(state), [])
+
+    def restore(self, journal: Path) -> dict[str, Any]:
+        """Puts back what was there before a run that was killed."""
+        admin = self.rollout.gateway.admin
+        url, calls = read_journal(journal)
+        if url != admin.url:
+            raise KongError(f"'{journal}' is of the gateway {url}, not of {admin.url}.")
+        if self.dry:
+            for call in reversed(calls):
+                self.rollout.report.show(f"  {call.method} {call.path}")
+            return {"changed": False}
+        undo(admin, calls, self.rollout.timing.patience, self.rollout.report)
+        journal.unlink()
+        return {"changed": bool(calls)}
+
+    def client(self, key: str | None) -> dict[str, Any]:
+        """Gives a client its key, in place of any other; None takes them all away."""
+        admin, name, report = (
+            self.rollout.gateway.admin,
+            self.rollout.spec.name,
+            self.rollout.report,
+        )
+        admin.check()
+        path = f"/consumers/{name}"
+        there = admin.get(path)
+        if there:
+            own(there, f"the consumer {name}")
+        steps: list[Step] = []
+        old = list(admin.all(f"{path}/key-auth")) if there else []
+        admin.hide(*(str(one["key"]) for one in old))
+        if key is None:
+            if there:
+                steps.append(
+                    Step(f"remove consumer {name} and its key", Call("DELETE", path), None)
+                )
+        else:
+            admin.hide(key)
+            body = Consumer(username=name, tags=[REGISTERED]).body()
+            if not there:
+                steps.append(
+                    Step(f"new consumer {name}", Call("PUT", path, body), Call("DELETE", path))
+                )
+            if key not in {one["key"] for one in old}:
+                given = Call("POST", f"{path}/key-auth", {"key": key, "tags": [REGISTERED]})
+                steps.append(Step(f"a key of {name}", given, None))
+            for one in old:
+                if one["key"] != key:
+                    gone = Call("DELETE", f"{path}/key-auth/{one['id']}")
+                    steps.append(Step(f"remove an old key of {name}", gone, None))
+        phases = [Phase("client", tuple(steps))]
+        self._show(phases)
+        if not self.dry and steps:
+            journals = self.rollout.journals
+            journals.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with transaction(admin, journals / f"client-{name}.json", report) as work:
+                for step in steps:
+                    work.do(step)
+        return {"changed": bool(steps) and not self.dry, "plan": as_json(phases)}
+
+    def _begin(self) -> State:
+        """Checks the gateway, clears away what is left, and reads what is there."""
+        admin = self.rollout.gateway.admin
+        admin.check()
+        if self.take_over and not self.dry:
+            for step in leftovers(admin, self.rollout.spec.name):
+                admin.call(step.do.method, step.do.path)
+                self.rollout.report.say(step.says)
+        self._state = self.rollout.state()
+        return self._state
+
+    def _registered(self, state: State) -> None:
+        if not state.upstream or not state.routes:
+            raise KongError(f"{self.rollout.spec.name} isn't registered here: see `status`.")
+
+    def _aim(self, state: State, targets: list[str]) -> None:
+        """Takes the model's path and limits from what is there: they aren't to change."""
+        self.rollout.spec = spec_of(self.rollout.spec.name, state, targets)
+
+    def _run(self, phases: list[Phase], targets: Sequence[str]) -> dict[str, Any]:
+        rollout = self.rollout
+        trial = Trial(rollout.spec.name)
+        whole = rollout.plan(phases, trial)
+        self._show(whole)
+        if not self.dry:
+            rollout.prove(targets)
+            if whole:
+                rollout.carry_out(whole, trial, self._state)
+        return {"changed": bool(whole) and not self.dry, "plan": as_json(whole)}
+
+    def _show(self, phases: Sequence[Phase]) -> None:
+        show = self.rollout.report.show
+        if not any(phase.steps for phase in phases):
+            show("Nothing to change: the gateway has all of it already.")
+            return
+        for phase in phases:
+            show(f"{phase.name}")
+            for step in phase.steps:
+                show(f"  {step.says}")
+                for change in step.changes:
+                    show(f"      {change}")
+            if phase.checks:
+                show(f"  check: {', '.join(phase.checks)}")
+
+
+def spec_of(name: str, state: State, targets: list[str]) -> Spec:
+    """A model as it is registered."""
+    route = state.routes.get(f"{name}.predict")
+    service = state.services.get(name)
+    ready = state.services.get(f"{name}.ready")
+    spec = Spec(name=name, path="/unknown", targets=targets)
+    if not route or not service or not ready:
+        return spec
+    path = str(route["paths"][0]).removeprefix("~").removesuffix("$").replace("\\.", ".")
+    return Spec.model_validate(
+        {
+            **spec.model_dump(),
+            "path": path,
+            "health": ready["path"],
+            "read_seconds": max(1, int(service["read_timeout"]) // 1000),
+            "local": "http" in route["protocols"],
+        }
+    )

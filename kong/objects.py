@@ -1,0 +1,226 @@
+"""The objects of Kong that we write, typed: an unknown field is an error before Kong sees it.
+
+Only what we set is here; where a field has a default, it is what we want, which often isn't Kong's.
+Times are in the units that Kong has: timeouts of services in ms, those of health checks in seconds.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+Body = dict[str, Any]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,99}$")]
+HOST = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9])?"
+Address = Annotated[str, StringConstraints(pattern=rf"^{HOST}:[1-9][0-9]{{0,4}}$")]
+Path = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/-]*$")]
+Milliseconds = Annotated[int, Field(ge=1, le=2_147_483_646)]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+Count = Annotated[int, Field(ge=0, le=255)]
+
+
+class KongObject(BaseModel):
+    """Whatever we write."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def body(self) -> Body:
+        """What to send: what isn't set is left to Kong."""
+        return self.model_dump(exclude_none=True)
+
+
+class Healthy(KongObject):
+    """When a target counts as healthy."""
+
+    interval: Seconds = 2
+    successes: Count = 2
+    http_statuses: list[int] = [200]
+
+
+class Unhealthy(KongObject):
+    """When a target no longer does. A server that drains answers its /ready with 503."""
+
+    interval: Seconds = 2
+    http_failures: Count = 2
+    tcp_failures: Count = 2
+    timeouts: Count = 3
+    http_statuses: list[int] = [404, 429, 500, 501, 502, 503, 504, 505]
+
+
+class Active(KongObject):
+    """Probes, of targets whose weight isn't 0."""
+
+    type: Literal["http"] = "http"
+    http_path: Path = "/ready"
+    timeout: Seconds = 5
+    concurrency: int = 10
+    healthy: Healthy = Healthy()
+    unhealthy: Unhealthy = Unhealthy()
+
+
+class PassiveHealthy(KongObject):
+    """Traffic alone makes no target healthy again: the probes do."""
+
+    successes: Count = 0
+
+
+class PassiveUnhealthy(KongObject):
+    """Connections that fail take a target out before the next probe does."""
+
+    tcp_failures: Count = 2
+    http_failures: Count = 0
+    timeouts: Count = 0
+
+
+class Passive(KongObject):
+    """What the traffic itself says of a target."""
+
+    type: Literal["http"] = "http"
+    healthy: PassiveHealthy = PassiveHealthy()
+    unhealthy: PassiveUnhealthy = PassiveUnhealthy()
+
+
+class Healthchecks(KongObject):
+    """How Kong knows whom to ask."""
+
+    active: Active = Active()
+    passive: Passive = Passive()
+
+
+class Upstream(KongObject):
+    """A name for a set of targets."""
+
+    name: Name
+    algorithm: Literal["round-robin", "least-connections"] = "round-robin"
+    healthchecks: Healthchecks | None = None
+    tags: list[str]
+
+
+class Target(KongObject):
+    """One model server; at weight 0 it gets no traffic, and no probes."""
+
+    target: Address
+    weight: Annotated[int, Field(ge=0, le=1000)]
+    tags: list[str]
+
+
+class Service(KongObject):
+    """What a route leads to: a path of the servers behind an upstream."""
+
+    name: Name
+    host: Name
+    path: Path
+    protocol: Literal["http"] = "http"
+    port: Literal[80] = 80  # the targets have their own
+    connect_timeout: Milliseconds = 5_000
+    read_timeout: Milliseconds
+    write_timeout: Milliseconds
+    retries: Literal[0] = 0  # a prediction is work: asking again is the client's choice
+    tags: list[str]
+
+
+class Route(KongObject):
+    """Which requests are a service's. `~` makes the path a whole one instead of a prefix."""
+
+    name: Name
+    paths: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^~/[A-Za-z0-9._\\/-]+\$$")]],
+        Field(min_length=1),
+    ]
+    methods: Annotated[list[Literal["GET", "POST"]], Field(min_length=1)]
+    protocols: Annotated[list[Literal["http", "https"]], Field(min_length=1)] = ["https"]
+    headers: dict[str, list[str]] | None = None
+    strip_path: Literal[True] = True
+    preserve_host: Literal[False] = False
+    tags: list[str]
+
+
+class KeyAuthConfig(KongObject):
+    """A key in the header `apikey`, never in the address, where logs would keep it."""
+
+    key_names: list[str] = ["apikey"]
+    key_in_header: Literal[True] = True
+    key_in_query: Literal[False] = False
+    key_in_body: Literal[False] = False
+    hide_credentials: Literal[True] = True
+
+
+class RateLimitingConfig(KongObject):
+    """Requests of one consumer, counted by each node of Kong for itself."""
+
+    minute: Annotated[int, Field(ge=1)]
+    policy: Literal["local"] = "local"
+    limit_by: Literal["consumer"] = "consumer"
+    fault_tolerant: bool = True
+
+
+class RequestSizeConfig(KongObject):
+    """The largest body."""
+
+    allowed_payload_size: Annotated[int, Field(ge=1, le=2048)]
+    size_unit: Literal["megabytes"] = "megabytes"
+    require_content_length: bool = False
+
+
+class CorrelationIdConfig(KongObject):
+    """One id per request, in the gateway's log, the model's log and the answer."""
+
+    header_name: str = "X-Request-ID"
+    generator: Literal["uuid"] = "uuid"
+    echo_downstream: Literal[True] = True
+
+
+class PrometheusConfig(KongObject):
+    """What the dashboard shows."""
+
+    per_consumer: bool = False
+    status_code_metrics: bool = True
+    latency_metrics: bool = True
+    bandwidth_metrics: bool = True
+    upstream_health_metrics: bool = True
+
+
+CONFIGS: dict[str, type[KongObject]] = {
+    "key-auth": KeyAuthConfig,
+    "rate-limiting": RateLimitingConfig,
+    "request-size-limiting": RequestSizeConfig,
+    "correlation-id": CorrelationIdConfig,
+    "prometheus": PrometheusConfig,
+}
+
+
+class Plugin(KongObject):
+    """What Kong does with a service's requests."""
+
+    name: str
+    config: SerializeAsAny[KongObject]
+    enabled: bool = True
+    tags: list[str]
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in CONFIGS:
+            raise ValueError(f"we write no such plugin; ours are {', '.join(CONFIGS)}")
+        return name
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _typed(cls, config: Any, info: ValidationInfo) -> Any:
+        """A plugin's name says what its configuration has to look like."""
+        kind = CONFIGS.get(info.data.get("name", ""))
+        return kind.model_validate(config) if kind else config
+
+
+class Consumer(KongObject):
+    """Somebody who has a key."""
+
+    username: Name
+    tags: list[str]

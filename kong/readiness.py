@@ -1,0 +1,239 @@
+"""Whether a model can be relied on: ready several times in a row, and its sample answered well.
+
+The same sample goes to the target itself, through the gateway to that target alone, and through
+the public route, so that a failure tells which part of the way is at fault.
+"""
+
+import json
+import re
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from kong.admin import https, say_why
+from kong.errors import GatewayError, KongError, NotReady
+from kong.report import Report
+from kong.spec import Spec
+
+JSON = {"Content-Type": "application/json"}
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain HTTP: spares loading them
+IN_FLIGHT = re.compile(r"^theresa_requests_in_flight ([0-9.e+]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long to wait for what, in seconds."""
+
+    deadline: float = 1200.0  # for a target to be ready: a GPU host may still be loading
+    in_a_row: int = 3  # answers of /ready, and of the trial, before they are believed
+    poll: float = 2.0  # between two looks at a target
+    propagation: float = 30.0  # for Kong to see a change; it takes up to 10
+    watch: float = 15.0  # how long the public route must be without a failure
+    every: float = 1.0  # between two predictions meanwhile
+    drain: float = 310.0  # for requests in flight to finish, at most
+    patience: float = 60.0  # for putting back, against a gateway that doesn't answer
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A request that works, and how many rows its answer must have."""
+
+    body: bytes = field(repr=False)
+    rows: int
+
+    @classmethod
+    def read(cls, path: Path) -> "Sample":
+        """Reads a model's `sample.json`.
+
+        Raises:
+            KongError: it isn't one.
+        """
+        try:
+            body = path.read_bytes()
+            return cls(body, len(json.loads(body)["dataframe_split"]["data"]))
+        except OSError as error:
+            said = f"The sample '{path}' can't be read ({error.strerror})"
+            raise KongError(f"{said}: give --sample, the sample.json of the model.") from None
+        except (ValueError, LookupError, TypeError):
+            raise KongError(f"'{path}' is no request in the form dataframe_split.") from None
+
+    def check(self, response: httpx2.Response, whose: str) -> list[Any]:
+        """The predictions of an answer.
+
+        Raises:
+            NotReady: they aren't what this sample's have to be.
+        """
+        if response.status_code != 200:
+            raise NotReady(f"{whose} answers its sample with {response.status_code}.")
+        try:
+            predictions = response.json()["predictions"]
+        except (ValueError, LookupError, TypeError):
+            raise NotReady(f"{whose} answers its sample, but not with predictions.") from None
+        if not isinstance(predictions, list) or len(predictions) != self.rows:
+            raise NotReady(f"{whose} answers its sample of {self.rows} rows with another number.")
+        for number, record in enumerate(predictions):
+            if not record or (isinstance(record, dict) and record.get("error")):
+                raise NotReady(f"{whose} has no prediction for row {number} of its sample.")
+        return predictions
+
+
+class Model:
+    """A model server, asked directly."""
+
+    def __init__(self, address: str, spec: Spec) -> None:
+        self.address, self._health = address, spec.health
+        self._client = httpx2.Client(
+            base_url=f"http://{address}",
+            verify=NO_AUTHORITIES,
+            timeout=httpx2.Timeout(spec.read_seconds, connect=10.0),
+            trust_env=False,
+        )
+
+    def wait(self, timing: Timing, report: Report) -> None:
+        """Returns when it has been ready several times in a row.
+
+        Raises:
+            NotReady: it hasn't within the deadline, or never will be.
+        """
+        end, good, lacking, last = time.monotonic() + timing.deadline, 0, 0, "no answer yet"
+        with report.waiting(f"waiting for {self.address}{self._health}") as waiting:
+            while time.monotonic() < end:
+                try:
+                    status = self._client.get(self._health, timeout=5.0).status_code
+                    last, good = f"status {status}", good + 1 if status == 200 else 0
+                    lacking = lacking + 1 if status == 404 else 0
+                except httpx2.TransportError as error:
+                    last, good, lacking = str(error) or type(error).__name__, 0, 0
+                if good == timing.in_a_row:
+                    report.say(f"{self.address} is ready, {good} times in a row")
+                    return
+                if lacking == timing.in_a_row:
+                    raise NotReady(
+                        f"{self.address} has no {self._health}: MLflow's own server wants "
+                        "--health /ping."
+                    )
+                waiting.seen(last)
+                time.sleep(timing.poll)
+        raise NotReady(
+            f"{self.address}{self._health} wasn't ready within {timing.deadline:g} s ({last})."
+        )
+
+    def predict(self, sample: Sample) -> list[Any]:
+        """The predictions for the sample."""
+        response = say_why(
+            lambda: self._client.post("/invocations", content=sample.body, headers=JSON),
+            self.address,
+            "the model",
+        )
+        return sample.check(response, f"The model at {self.address}")
+
+    def in_flight(self) -> int | None:
+        """How many predictions it works on; None where it doesn't tell."""
+        try:
+            found = IN_FLIGHT.search(self._client.get("/metrics", timeout=5.0).text)
+        except httpx2.TransportError:
+            return 0  # gone, with all it had
+        return int(float(found[1])) if found else None
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._client.close()
+
+
+class Proxy:
+    """The gateway as its clients see it.
+
+    Args:
+        url: such as `https://kong.internal:8443`.
+        context: what verifies it.
+        headers: the key.
+        timeout: seconds a prediction may take.
+    """
+
+    def __init__(
+        self, url: str, context: ssl.SSLContext, headers: Mapping[str, str], timeout: float
+    ) -> None:
+        self.url = https(url, "The proxy")
+        self._headers = {**JSON, **headers}
+        self._client = httpx2.Client(
+            base_url=self.url,
+            verify=context,
+            timeout=httpx2.Timeout(timeout, connect=10.0),
+            trust_env=False,
+        )
+
+    def predict(self, path: str, sample: Sample, **more: str) -> list[Any]:
+        """The predictions for the sample by a route.
+
+        Raises:
+            NotReady: they aren't right.
+            GatewayError: there were none.
+        """
+        response = say_why(
+            lambda: self._client.post(path, content=sample.body, headers={**self._headers, **more}),
+            self.url,
+            "the gateway",
+        )
+        return sample.check(response, f"The gateway, at {path},")
+
+    def is_gone(self, path: str, sample: Sample) -> bool:
+        """Whether no route answers any more."""
+        response = say_why(
+            lambda: self._client.post(path, content=sample.body, headers=self._headers),
+            self.url,
+            "the gateway",
+        )
+        return response.status_code == 404
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._client.close()
+
+
+def until(
+    good: Callable[[], object], times: int, patience: float, every: float, report: Report, what: str
+) -> None:
+    """Returns when a call has succeeded several times in a row.
+
+    Raises:
+        KongError: what it raised last, when patience is at an end.
+    """
+    end, row = time.monotonic() + patience, 0
+    with report.waiting(what) as waiting:
+        while True:
+            try:
+                good()
+                row += 1
+                if row >= times:
+                    report.say(what)
+                    return
+            except (NotReady, GatewayError) as error:
+                row = 0
+                waiting.seen(str(error))
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(every)
+
+
+def steady(
+    good: Callable[[], object], seconds: float, every: float, report: Report, what: str
+) -> None:
+    """Returns when a call has succeeded for so long, without one failure.
+
+    Raises:
+        KongError: the first failure.
+    """
+    end = time.monotonic() + seconds
+    with report.waiting(what) as waiting:
+        while True:
+            good()
+            if time.monotonic() >= end:
+                break
+            waiting.seen("no failure")
+            time.sleep(every)
+    report.say(what)

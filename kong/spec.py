@@ -1,0 +1,162 @@
+"""What a person says of a model at the gateway, and the objects of Kong that follow from it.
+
+`register.py` writes these objects one by one; `declare.py` puts the same ones into a file.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from kong.objects import (
+    CONFIGS,
+    Active,
+    Address,
+    CorrelationIdConfig,
+    Healthchecks,
+    KeyAuthConfig,
+    KongObject,
+    Plugin,
+    PrometheusConfig,
+    RateLimitingConfig,
+    RequestSizeConfig,
+    Route,
+    Service,
+    Target,
+    Upstream,
+)
+
+FULL = 100  # the weight of a target that takes its whole share
+REGISTERED = "theresa.registered"  # by register.py, object by object
+DECLARED = "theresa.declared"  # by a file; a sync deletes what has this tag and isn't in the file
+BEFORE = "theresa.before."  # a target's weight before the last change, for `rollback`
+READY_TIMEOUT = 5_000  # ms
+NAMESPACE = uuid.UUID("6f1d6f8e-55b0-4b3f-9a52-2f3b1f6f3a10")  # of our plugins' ids
+
+
+class Spec(BaseModel):
+    """One model at the gateway."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = Field(
+        description="The service's name, by habit the model's folder."
+    )
+    path: Annotated[
+        str, StringConstraints(pattern=r"^(/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)+$", max_length=200)
+    ] = Field(description="POST here predicts; GET PATH/ready says whether the model is ready.")
+    targets: Annotated[list[Address], Field(min_length=1)] = Field(
+        description="The model servers, HOST:PORT."
+    )
+    health: Literal["/ready", "/ping"] = Field(
+        "/ready", description="What says that a server is ready; MLflow's own has only /ping."
+    )
+    read_seconds: int = Field(
+        300, ge=1, le=3600, description="The longest prediction: more than the server's own limit."
+    )
+    body_megabytes: int = Field(100, ge=1, le=2048, description="The largest request.")
+    per_minute: int = Field(600, ge=1, description="Requests per minute of one consumer.")
+    local: bool = Field(
+        False, description="Also plain HTTP, for a gateway that only this machine can reach."
+    )
+
+    @property
+    def upstream(self) -> str:
+        """The name of its upstream."""
+        return f"{self.name}.upstream"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What Kong has to have for a model. Routes and plugins go with their service."""
+
+    upstream: Upstream
+    targets: tuple[Target, ...]
+    services: tuple[tuple[Service, tuple[Plugin, ...], tuple[Route, ...]], ...]
+
+
+def objects(spec: Spec, tag: str) -> Objects:
+    """All the objects of a model, each with the tag that says who looks after it.
+
+    The path that tells whether the model is ready is a service of its own, since a service has one
+    path: a route can't rewrite it.
+    """
+    tags, milliseconds = [tag], spec.read_seconds * 1000
+    protocols: list[Literal["http", "https"]] = ["http", "https"] if spec.local else ["https"]
+    predict = Service(
+        name=spec.name,
+        host=spec.upstream,
+        path="/invocations",
+        read_timeout=milliseconds,
+        write_timeout=milliseconds,
+        tags=tags,
+    )
+    ready = Service(
+        name=f"{spec.name}.ready",
+        host=spec.upstream,
+        path=spec.health,
+        read_timeout=READY_TIMEOUT,
+        write_timeout=READY_TIMEOUT,
+        tags=tags,
+    )
+    usual: list[KongObject] = [
+        KeyAuthConfig(),
+        RateLimitingConfig(minute=spec.per_minute),
+        CorrelationIdConfig(),
+        PrometheusConfig(),
+    ]
+    limit = RequestSizeConfig(allowed_payload_size=spec.body_megabytes)
+    return Objects(
+        Upstream(
+            name=spec.upstream,
+            healthchecks=Healthchecks(active=Active(http_path=spec.health)),
+            tags=tags,
+        ),
+        tuple(Target(target=target, weight=FULL, tags=tags) for target in spec.targets),
+        (
+            (
+                predict,
+                plugins([*usual, limit], tags),
+                (
+                    Route(
+                        name=f"{spec.name}.predict",
+                        paths=[whole(spec.path)],
+                        methods=["POST"],
+                        protocols=protocols,
+                        tags=tags,
+                    ),
+                ),
+            ),
+            (
+                ready,
+                plugins(usual, tags),
+                (
+                    Route(
+                        name=f"{spec.name}.ready",
+                        paths=[whole(f"{spec.path}/ready")],
+                        methods=["GET"],
+                        protocols=protocols,
+                        tags=tags,
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def plugins(configs: Sequence[KongObject], tags: list[str]) -> tuple[Plugin, ...]:
+    """Plugins with these configurations; authentication first."""
+    names = {kind: name for name, kind in CONFIGS.items()}
+    return tuple(Plugin(name=names[type(config)], config=config, tags=tags) for config in configs)
+
+
+def plugin_id(service: str, plugin: str) -> str:
+    """The id of our plugin on a service: plugins have no names of their own to be found by."""
+    return str(uuid.uuid5(NAMESPACE, f"{service}/{plugin}"))
+
+
+def whole(path: str) -> str:
+    """A route's path that matches this path and nothing below or beside it."""
+    return "~" + path.replace(".", r"\.") + "$"

@@ -1,0 +1,133 @@
+"""A way through the gateway for the tool alone: how a target is tried before anybody depends on it.
+
+For one run there is a consumer with a random key, which also is the run's lock (two runs on one
+model would undo each other's work), and, where a new target is to be tried, an upstream with that
+target, a service, and a route on the public path that only takes requests with a secret header.
+Both secrets are made for the run, and gone with it.
+"""
+
+import secrets
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from kong.admin import Admin
+from kong.objects import (
+    Body,
+    Consumer,
+    KeyAuthConfig,
+    Route,
+    Service,
+    Target,
+    Upstream,
+)
+from kong.plan import Call, Phase, Step, delete, put
+from kong.spec import FULL, REGISTERED, Spec, plugin_id, plugins, whole
+
+HEADER = "x-theresa-probe"
+TAGS = [REGISTERED]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The names and secrets of one run's own way through the gateway."""
+
+    name: str
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    word: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    consumer: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def secrets(self) -> tuple[str, str]:
+        """What nobody may see."""
+        return self.key, self.word
+
+    def lock(self) -> Phase:
+        """Makes the consumer; Kong refuses a second one by its name."""
+        body = Consumer(username=f"{self.name}.probe", tags=TAGS).body()
+        path = f"/consumers/{self.consumer}"
+        return Phase(
+            "lock",
+            (
+                Step(
+                    f"new consumer {self.name}.probe, for this run",
+                    Call("POST", "/consumers", {**body, "id": self.consumer}),
+                    Call("DELETE", path),
+                ),
+                Step(
+                    f"a random key of {self.name}.probe",
+                    Call("POST", f"{path}/key-auth", {"key": self.key, "tags": TAGS}),
+                    None,  # goes with the consumer
+                ),
+            ),
+        )
+
+    def unlock(self) -> Phase:
+        """Removes the consumer, and the key with it."""
+        path = f"/consumers/{self.consumer}"
+        step = Step(f"remove consumer {self.name}.probe", Call("DELETE", path), None)
+        return Phase("unlock", (step,))
+
+    def opening(self, spec: Spec, targets: Sequence[str]) -> tuple[Step, ...]:
+        """Makes the way to these targets; the health checks of the real upstream come later."""
+        name, upstream = f"{self.name}.probe", f"{self.name}.probe.upstream"
+        milliseconds = spec.read_seconds * 1000
+        service = Service(
+            name=name,
+            host=upstream,
+            path="/invocations",
+            read_timeout=milliseconds,
+            write_timeout=milliseconds,
+            tags=TAGS,
+        )
+        route = Route(
+            name=name,
+            paths=[whole(spec.path)],
+            methods=["POST"],
+            protocols=["http", "https"] if spec.local else ["https"],
+            headers={HEADER: [self.word]},
+            tags=TAGS,
+        )
+        (auth,) = plugins([KeyAuthConfig()], TAGS)
+        objects: list[tuple[str, Body]] = [
+            (f"/upstreams/{upstream}", Upstream(name=upstream, tags=TAGS).body()),
+            (f"/services/{name}", service.body()),
+            (f"/services/{name}/plugins/{plugin_id(name, auth.name)}", auth.body()),
+            (f"/services/{name}/routes/{name}", route.body()),
+        ]
+        steps = [step for path, body in objects for step in put(path, body, None)]
+        for address in targets:
+            target = Target(target=address, weight=FULL, tags=TAGS)
+            path = f"/upstreams/{upstream}/targets"
+            steps.insert(
+                1,
+                Step(
+                    f"target {address} of {upstream}",
+                    Call("POST", path, target.body()),
+                    Call("DELETE", f"{path}/{address}"),
+                ),
+            )
+        return tuple(steps)
+
+    def closing(self, opened: Sequence[Step]) -> Phase:
+        """Takes the way back, last made first."""
+        steps = tuple(
+            Step(
+                f"remove what was for the trial: {step.says.removeprefix('new ')}", step.undo, None
+            )
+            for step in reversed(opened)
+            if step.undo
+        )
+        return Phase("clear up", steps)
+
+
+def leftovers(admin: Admin, name: str) -> Iterator[Step]:
+    """Removes what a run that was killed has left, its lock last."""
+    service, upstream = f"{name}.probe", f"{name}.probe.upstream"
+    if admin.get(f"/services/{service}"):
+        for kind in ("routes", "plugins"):
+            for one in admin.all(f"/services/{service}/{kind}"):
+                yield delete(f"/services/{service}/{kind}/{one['id']}", one)
+    for path in (f"/services/{service}", f"/upstreams/{upstream}", f"/consumers/{service}"):
+        if found := admin.get(path):
+            yield delete(path, found)

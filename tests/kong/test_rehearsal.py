@@ -1,0 +1,189 @@
+"""From a built model to a route that works, and back: the whole way, with real model servers.
+
+Everything is real but Kong itself: the servers are processes of `zoo.launch`, the gateway listens
+over HTTPS with client certificates, the tool is run as a person would run it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.kong.conftest import SAMPLE, Client, Tool, arguments
+from tests.kong.gateway import Gateway
+from zoo.packaging import ROOT
+from zoo.serving import free_port, serve
+
+ONE = {"MLFLOW_MODELS_WORKERS": "1"}
+
+
+@pytest.fixture(scope="module")
+def first(ner_model: Path) -> Iterator[str]:
+    """HOST:PORT of a server of hanlp_ner."""
+    with serve(ner_model, ONE) as url:
+        yield url.removeprefix("http://")
+
+
+@contextmanager
+def version(model: Path, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Another server, that a test may kill: its HOST:PORT, and its process group's leader."""
+    port = free_port()
+    variables = {**os.environ, **ONE, "THERESA_PORT": str(port), "THERESA_DRAIN_SECONDS": "0"}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zoo.launch", str(model)],
+            env=variables,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield f"127.0.0.1:{port}", process
+        finally:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class Traffic(threading.Thread):
+    """A client that asks again when the gateway finds no server, as clients of a gateway should.
+
+    Attributes:
+        answered: requests that got their predictions, sooner or later.
+        lost: requests that never did.
+        servers: who answered.
+        failures: the statuses of attempts that failed.
+    """
+
+    def __init__(self, fake: Gateway, key: str) -> None:
+        super().__init__(daemon=True)
+        self._fake, self._key = fake, key
+        self._over = threading.Event()
+        self.answered = self.lost = 0
+        self.failures: set[int] = set()
+        self.servers: set[str] = set()
+
+    def run(self) -> None:
+        with Client(self._fake, self._key) as client:
+            while not self._over.is_set():
+                self._ask(client)
+
+    def _ask(self, client: Client) -> None:
+        for _ in range(200):  # a window of retries
+            response = client.ask()
+            if response.status_code == 200:
+                self.answered += len(response.json()["predictions"]) == 2
+                self.servers.add(response.headers["x-served-by"])
+                return
+            self.failures.add(response.status_code)
+            time.sleep(0.01)  # what a client does between two attempts
+        self.lost += 1
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def test_from_a_built_model_to_a_route_and_back(
+    fake: Gateway, tool: Tool, first: str, ner_model: Path, tmp_path: Path
+) -> None:
+    model = {"service": "hanlp_ner"}
+    done = tool("register", **model, route="/ner", target=first, per_minute=1_000_000)
+    assert done, done.err
+    os.environ["THERESA_API_KEY"] = "the-key-of-alice"
+    try:
+        assert tool("client", "alice")
+    finally:
+        del os.environ["THERESA_API_KEY"]
+    with Client(fake) as anybody, Client(fake, "the-key-of-alice") as alice:
+        wait_for_key(alice)
+        assert anybody.ask().status_code == 401
+        assert anybody.get("/ner/ready").status_code == 401
+        answer = alice.ask()
+        entities = answer.json()["predictions"][0]["entities"]
+        assert entities == [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
+        assert alice.get("/ner/ready").json() == {"ready": True}
+        for path in ("/nerx", "/ner/invocations", "/ner/ping", "/ner/metrics", "/"):
+            assert alice.ask(path).status_code == 404
+            assert alice.get(path).status_code == 404
+    before = fake.store.config()
+    traffic = Traffic(fake, "the-key-of-alice")
+    traffic.start()
+    with version(ner_model, tmp_path / "log") as (new, process):
+        command = [sys.executable, str(ROOT / "kong" / "register.py"), "canary", "--json"]
+        options = arguments(
+            fake, tmp_path, **model, target=new, steps="50,100", watch=3600, sample=SAMPLE
+        )
+        running = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        while new not in traffic.servers and running.poll() is None:
+            time.sleep(0.01)  # until the new version has answered some of the traffic
+        assert running.poll() is None, running.communicate()
+        kill(process)
+        out, err = running.communicate()
+    assert running.returncode == 1, err
+    assert "as it was before" in " ".join(json.loads(out)["events"])
+    assert fake.store.config() == before
+    traffic.servers.clear()
+    was_answered = traffic.answered
+    while traffic.answered < was_answered + 20:
+        time.sleep(0.01)
+    traffic.stop()
+    assert traffic.failures <= {502, 503}
+    assert traffic.lost == 0
+    assert traffic.servers <= {first}
+    status = tool("status", api_key_file=key_file(tmp_path))
+    (shown,) = status.result["models"]
+    assert shown["targets"] == [{"target": first, "weight": 100, "health": "HEALTHY"}]
+    assert 0 < shown["probe"]["p50_ms"] <= shown["probe"]["p99_ms"]
+
+
+def test_a_canary_that_is_well_takes_over_and_can_be_taken_back(
+    fake: Gateway, tool: Tool, first: str, ner_model: Path, tmp_path: Path
+) -> None:
+    model = {"service": "hanlp_ner"}
+    assert tool("register", **model, route="/ner", target=first)
+    with version(ner_model, tmp_path / "log") as (new, process):
+        assert tool("canary", **model, target=new, steps="30,100")
+        assert weights(fake) == {first: 0, new: 100}
+        assert tool("rollback", **model)
+        assert weights(fake) == {first: 100, new: 0}
+        assert tool("rollback", **model)
+        assert weights(fake) == {first: 0, new: 100}
+        kill(process)
+        assert tool("rollback", **model), "back from a version that is dead"
+        assert weights(fake) == {first: 100, new: 0}
+        assert tool("drain", **model, target=new)
+        assert weights(fake) == {first: 100}
+    refused = tool("drain", **model, target=first)
+    assert "the last with traffic" in refused.err
+    assert tool("unregister", **model)
+    assert not any(fake.store.config().values())
+
+
+def weights(fake: Gateway) -> dict[str, int]:
+    return {one["target"]: one["weight"] for one in fake.store.config()["targets"].values()}
+
+
+def wait_for_key(client: Client) -> None:
+    while client.get("/ner/ready").status_code == 401:
+        time.sleep(0.01)
+
+
+def key_file(folder: Path) -> Path:
+    path = folder / "key"
+    path.write_text("the-key-of-alice\n")
+    return path
