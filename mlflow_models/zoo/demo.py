@@ -1,9 +1,11 @@
 """Builds a model from its demo checkpoint, serves it, sends its sample and shows the answer."""
 
 import argparse
+import base64
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -36,9 +38,10 @@ def main() -> None:
         raise ZooError(f"the server answered {response.status_code}: {response.text[:500]}")
     answers = response.json()["predictions"]
     inputs = [row[0] for row in sample["dataframe_split"]["data"]]
+    files = samples(folder)
     for number, (value, answer) in enumerate(zip(inputs, answers, strict=True)):
         sent = str(value) if len(str(value)) <= 200 else f"a file, {len(value):,} bytes of base64"
-        console.print(f"\nRow {number}: {sent}", highlight=False)
+        console.print(f"\nRow {number}: {files.get(value, sent)}", highlight=False)
         for name, one in answer.items():
             if not isinstance(one, list):
                 console.print(f"[bold]{name}[/bold]: {one}", highlight=False)
@@ -49,6 +52,14 @@ def main() -> None:
         f"\nThe server has been stopped. Next: [bold]make serve MODEL={args.model}[/bold] keeps "
         f"one running on port 8080, and mlflow_models/{args.model}/README.md says what it can do."
     )
+
+
+def samples(folder: Path) -> dict[str, str]:
+    """The names of the files that a sample may hold, by their base64."""
+    return {
+        base64.b64encode(path.read_bytes()).decode(): str(path.relative_to(folder))
+        for path in folder.glob("samples/*")
+    }
 
 
 def table(record: dict[str, Any]) -> Table:

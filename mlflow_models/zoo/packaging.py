@@ -21,9 +21,12 @@ MODELS = ROOT / "mlflow_models" / "models"
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
 ZOO_SERVING = (
     "audio.py",
+    "connections.py",
     "denoise.py",
     "errors.py",
+    "fetch.py",
     "gunicorn_conf.py",
+    "images.py",
     "launch.py",
     "metrics.py",
     "model.py",

@@ -1,0 +1,1 @@
+"""Captions for images, batches at once: CLIP prefix captioning (ClipCap)."""

@@ -1,0 +1,143 @@
+"""Builds the MLflow model clip_caption: a ClipCap checkpoint in, a logged and saved model out.
+
+python mlflow_models/clip_caption/build.py                                 the demo checkpoint
+python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --clip ViT-B-32.pt
+python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
+python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
+"""
+
+import importlib.metadata
+import shutil
+import tempfile
+from pathlib import Path
+
+from zoo import checkpoints, packaging
+
+FOLDER = Path(__file__).parent
+CODE = (
+    "decode.py",
+    "decoder.py",
+    "engine.py",
+    "index.py",
+    "parameters.py",
+    "pixels.py",
+    "reader.py",
+    "vocabulary.py",
+)
+
+
+def signature(directory: Path) -> "packaging.ModelSignature":
+    """Columns `image` or `image_url`, parameters with their defaults, the record of one row."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, Object, Property
+
+    from clip_caption import parameters
+    from clip_caption.engine import Captioner
+    from clip_caption.index import Index
+
+    index = Index.read(directory / "index") if (directory / "index").is_dir() else None
+    usual = parameters.read({}, Captioner(directory).max_tokens, index.k if index else 0)
+    options = usual.options
+    caption = Object([Property("text", "string"), Property("score", "double")])
+    neighbour = Object(
+        [Property("id", "string"), Property("category", "string"), Property("similarity", "double")]
+    )
+    return ModelSignature(
+        inputs=Schema(
+            [
+                ColSpec("binary", "image", required=False),
+                ColSpec("string", "image_url", required=False),
+            ]
+        ),
+        outputs=Schema(
+            [
+                ColSpec(Array(caption), "captions", required=False),
+                ColSpec(Array("double"), "embedding", required=False),
+                ColSpec("double", "match", required=False),
+                ColSpec("string", "category", required=False),
+                ColSpec(Array(neighbour), "neighbours", required=False),
+            ]
+        ),
+        params=ParamSchema(
+            [
+                ParamSpec("mode", "string", options.mode),
+                ParamSpec("beam_size", "long", options.beam_size),
+                ParamSpec("max_tokens", "long", options.max_tokens),
+                ParamSpec("num_captions", "long", usual.captions),
+                ParamSpec("top_p", "double", options.top_p),
+                ParamSpec("temperature", "double", options.temperature),
+                ParamSpec("seed", "long", options.seed),
+                ParamSpec("embedding", "string", usual.embedding),
+                ParamSpec("neighbours", "long", usual.neighbours),
+                ParamSpec("match_text", "string", usual.match_text),
+                ParamSpec("on_error", "string", "raise"),
+            ]
+        ),
+    )
+
+
+def pack_index(given: Path, directory: Path) -> list[str]:
+    """Copies a labelled collection beside the network, once it is seen to fit.
+
+    Returns:
+        The packages that searching it needs, pinned.
+    """
+    from clip_caption.engine import Captioner
+    from clip_caption.index import Index
+
+    Index.read(given).check(Captioner(directory).embed_texts)
+    shutil.copytree(given, directory / "index")
+    if (given / "hnsw.faiss").is_file():
+        return [f"faiss-cpu=={importlib.metadata.version('faiss-cpu')}"]
+    return []
+
+
+def main() -> None:
+    """Reads the command line and builds."""
+    parser = packaging.parser(__doc__, FOLDER.name)
+    parser.add_argument(
+        "--clip",
+        help="the CLIP of a .pt checkpoint: an open_clip hub name, OpenAI's .pt file, or a local "
+        "directory (default: by the checkpoint's width, ViT-B-32-quickgelu or RN50x4-quickgelu)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "int8"),
+        default="fp32",
+        help="fp32 (default): the reference's own captions; int8: faster on a CPU, and nearly the "
+        "same (evaluate both on your data)",
+    )
+    parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="DIRECTORY",
+        help="a labelled collection, as explore.py index writes it: answers get a category",
+    )
+    args = parser.parse_args()
+
+    from clip_caption.checkpoint import find
+    from clip_caption.convert import convert
+
+    checkpoint = find(args.checkpoint)
+    with tempfile.TemporaryDirectory() as work:
+        print(f"Converting {args.checkpoint} ...", flush=True)
+        directory, requirements = Path(work) / "model", Path(work) / "requirements.txt"
+        convert(checkpoint, directory, args.clip, args.precision)
+        pins = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pins += pack_index(args.index, directory) if args.index else []
+        requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
+        packaging.publish(
+            FOLDER,
+            CODE,
+            {"clip_caption": directory},
+            signature(directory),
+            {key: getattr(args, key) for key in ("checkpoint", "clip", "precision", "index")},
+            checkpoints.fingerprint(checkpoint),
+            args,
+            requirements,
+        )
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,238 @@
+"""Scores captions: BLEU-1 to 4, ROUGE-L, METEOR and CIDEr, of checkpoints or of given predictions.
+
+What counts depends on where words are (evaluating/words.py): that is printed and logged with the
+scores. References in another language are translated first. Where the test set says what is to be
+seen (its type and place, say), captions are counted that name it. Two checkpoints are compared on
+the same images, with an interval of confidence for the difference.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from clip_caption.evaluating import naming, words
+from clip_caption.evaluating.examples import (
+    Columns,
+    Example,
+    TestSet,
+    read_coco,
+    read_table,
+    read_test_set,
+)
+from clip_caption.evaluating.metrics import score
+from clip_caption.evaluating.results import (
+    Result,
+    compare,
+    markdown,
+    record,
+    summary,
+    worst_lines,
+)
+from zoo import packaging
+from zoo.errors import ZooError
+
+USAGE = """evaluate.py MODEL DATA [options]
+       evaluate.py --predictions FILE.csv [options]
+       evaluate.py --annotations CAPTIONS.json --results RESULTS.json [options]"""
+EPILOG = """DATA is a directory that prepare.py wrote, a CSV of images and references, or COCO's
+captions (.json). In a CSV, several references are in several rows or columns, or in one column
+`captions` with | between them. The scores are those of pycocoevalcap (COCO's own code), times 100;
+its CIDEr is CIDEr-D."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Builds the command line."""
+    cli = argparse.ArgumentParser(
+        usage=USAGE,
+        description="Score captions of a checkpoint, or predictions.",
+        epilog=EPILOG,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    cli.add_argument("model", nargs="?", help="demo, a directory, or a .pt file")
+    cli.add_argument("data", nargs="?", type=Path)
+    cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
+    _add_data(cli.add_argument_group("the test set"))
+    _add_counting(cli.add_argument_group("what counts"))
+    _add_running(cli.add_argument_group("how a checkpoint is run"))
+    cli.add_argument("--worst", type=int, default=5, help="captions to list")
+    cli.add_argument("--output", type=Path, help="keep the tables and pictures here, too")
+    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
+    cli.add_argument(
+        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
+    )
+    cli.add_argument("--experiment", default="clip_caption", help="MLflow's")
+    return cli
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    for name, form, text in (
+        ("predictions", "FILE.csv", "score this; no model is needed"),
+        ("annotations", "FILE.json", "COCO's captions"),
+        ("results", "FILE.json", "predictions for them, in COCO's format"),
+        ("images", "FOLDER", "COCO's images; without, beside the annotations"),
+    ):
+        group.add_argument(f"--{name}", type=Path, metavar=form, help=text)
+    group.add_argument("--image-column", metavar="COLUMN", help="of the CSV (usual: image, file)")
+    group.add_argument("--references", nargs="+", default=[], metavar="COLUMN", help="of captions "
+                       "by people (usual: captions, reference, comment)")  # fmt: skip
+    group.add_argument("--separator", help="between several references in one cell")
+    group.add_argument("--columns", nargs="+", default=["prediction"], metavar="COLUMN",
+                       help="of predictions; further ones are compared with the first")  # fmt: skip
+    group.add_argument("--limit", type=int, help="take the first so many images")
+
+
+def _add_counting(group: argparse._ArgumentGroup) -> None:
+    tokenizers = "; ".join(f"{name}: {what}" for name, what in words.TOKENIZERS.items())
+    group.add_argument("--words", choices=list(words.TOKENIZERS), default="auto", help=tokenizers)
+    group.add_argument("--meteor", action=argparse.BooleanOptionalAction, default=True,
+                       help="needs Java, and some ten seconds to start")  # fmt: skip
+    group.add_argument("--expect", nargs="+", default=[], metavar="COLUMN", help="of what each "
+                       "caption should name, such as type place")  # fmt: skip
+    group.add_argument("--translate", metavar="MODEL", help="translate the references first: a "
+                       "directory or hub's identifier of Marian or NLLB")  # fmt: skip
+    group.add_argument("--from-language", help="of the references, for NLLB: tha_Thai")
+    group.add_argument("--to-language", help="of the captions, for NLLB: eng_Latn")
+    group.add_argument("--translated", metavar="COLUMN", help="has the references' translation")
+
+
+def _add_running(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--clip", help="CLIP of a .pt checkpoint (default: by its width)")
+    group.add_argument("--mode", choices=["beam", "greedy", "nucleus"], default="beam")
+    group.add_argument("--beam-size", type=int, default=5)
+    group.add_argument("--max-tokens", type=int, default=67)
+    group.add_argument("--seed", type=int, default=0, help="of nucleus sampling")
+    group.add_argument("--batch-size", type=int, default=16, help="images at a time")
+    group.add_argument("--threads", type=int, default=1)
+
+
+def read(args: argparse.Namespace) -> TestSet:
+    """Reads the test set, and the predictions where they are given."""
+    expect = tuple(args.expect)
+    columns = Columns(
+        args.image_column, tuple(args.references), args.separator, args.translated, (), expect
+    )
+    if args.predictions:
+        found = read_table(args.predictions, replace(columns, predictions=tuple(args.columns)))
+    elif args.results:
+        found = read_coco(args.annotations, args.results, args.images)
+    else:
+        found = read_test_set(args.data, columns, args.images)
+    if expect and not found.examples[0].values:
+        raise ZooError("--expect needs a table with these columns; COCO's JSON has none.")
+    few = slice(args.limit)
+    predictions = {name: texts[few] for name, texts in found.predictions.items()}
+    return TestSet(found.examples[few], predictions, found.notes)
+
+
+def translated(examples: Sequence[Example], args: argparse.Namespace) -> list[Example]:
+    """The examples with their references translated."""
+    from clip_caption.evaluating.translate import translate
+
+    texts = [text for example in examples for text in example.references]
+    found = iter(translate(texts, args.translate, args.from_language, args.to_language))
+    return [replace(e, references=tuple(next(found) for _ in e.references)) for e in examples]
+
+
+def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
+    """Captions the test set with the checkpoints; less what can't be read."""
+    from clip_caption.engine import Options
+    from clip_caption.evaluating.captioning import caption_all
+
+    options = Options(args.mode, args.beam_size, args.max_tokens, seed=args.seed)
+    predictions: dict[str, list[str | None]] = {}
+    failed: dict[str, str] = {}
+    for model in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):
+        predictions[model], failed = caption_all(
+            model, args.clip, found.examples, options, args.batch_size, args.threads
+        )
+    notes = list(found.notes)
+    if failed:
+        name, reason = next(iter(failed.items()))
+        notes.append(f"{len(failed)} images can't be read and aren't scored: '{name}' {reason}.")
+    if len(failed) == len(found.examples):
+        raise ZooError(f"None of the images can be read: '{name}' {reason}.")
+    keep = [i for i, text in enumerate(next(iter(predictions.values()))) if text is not None]
+    return TestSet(
+        [found.examples[i] for i in keep],
+        {name: [texts[i] or "" for i in keep] for name, texts in predictions.items()},
+        notes,
+    )
+
+
+def scored(found: TestSet, args: argparse.Namespace) -> tuple[dict[str, Result], str, list[str]]:
+    """Scores each system's captions; also returns how words were cut, and notes."""
+    said = [text for texts in found.predictions.values() for text in texts]
+    everything = [text for example in found.examples for text in example.references] + said
+    tokenizer = words.choose(args.words, everything)
+    cut = dict(zip(everything, words.tokenize(everything, tokenizer), strict=True))
+    references = [[cut[t] for t in e.references if cut[t]] for e in found.examples]
+    keep = [index for index, texts in enumerate(references) if texts]
+    notes = list(found.notes)
+    if len(keep) < len(references):
+        notes.append(f"{len(references) - len(keep)} images have references without a word; "
+                     "they aren't scored.")  # fmt: skip
+    examples, results = [found.examples[i] for i in keep], {}
+    for name, texts in found.predictions.items():
+        chosen = [texts[i] for i in keep]
+        scores = score(
+            [references[i] for i in keep], [cut[t] for t in chosen], tokenizer, args.meteor
+        )
+        named = naming.shares(chosen, [e.values for e in examples], args.expect)
+        results[name] = Result(examples, chosen, scores, *named)
+        notes += scores.notes
+        if empty := sum(not cut[text] for text in chosen):
+            notes.append(f"{empty} captions of {name} are empty, and are scored 0.")
+    return results, words.describe(tokenizer), list(dict.fromkeys(notes))
+
+
+def track(
+    args: argparse.Namespace, results: dict[str, Result], figures: dict[str, float], text: str
+) -> None:
+    """Logs settings, figures, tables and pictures to MLflow."""
+    import mlflow
+
+    packaging.set_experiment(args.experiment, args.tracking_uri)
+    name = args.model or (args.predictions or args.results).name
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mlflow.start_run(run_name=f"evaluate {name}"),
+    ):
+        mlflow.log_params({name: str(value)[:500] for name, value in vars(args).items()})
+        mlflow.set_tag("words", text.partition("\n")[0])
+        mlflow.log_metrics(figures)
+        record(results, Path(folder), text)
+        mlflow.log_artifacts(folder)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    cli = parser()
+    args = cli.parse_args(argv)
+    given = bool(args.model and args.data), bool(args.predictions), bool(args.results)
+    if sum(given) != 1 or bool(args.results) != bool(args.annotations):
+        cli.error("give MODEL and DATA, or --predictions, or --annotations and --results")
+    found = read(args)
+    if args.translate:
+        found = replace(found, examples=translated(found.examples, args))
+        found.notes.append(f"The references were translated by {args.translate}.")
+    if args.model:
+        found = captioned(found, args)
+    results, convention, notes = scored(found, args)
+    first, *rest = results.items()
+    differences = {name: compare(first[1], other) for name, other in rest}
+    parts = [convention, *notes, markdown(results, differences)]
+    parts += [f"## {name}\n\n{lines}" for name, result in results.items()
+              if (lines := worst_lines(result, args.worst))]  # fmt: skip
+    text, figures = "\n\n".join(parts), summary(results, differences)
+    print(json.dumps({"words": convention, **figures}) if args.json else text)
+    if args.output:
+        record(results, args.output, text)
+    if args.tracking_uri:
+        track(args, results, figures, text)
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,1 @@
+"""Scores captions: metrics, tables of references and predictions, translation, reports."""

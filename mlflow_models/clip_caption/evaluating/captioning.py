@@ -1,0 +1,113 @@
+"""Captions a test set with a checkpoint: the one place where evaluation meets the engine."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clip_caption.evaluating.examples import Example
+from zoo.errors import BadInput
+from zoo.images import decode
+
+if TYPE_CHECKING:
+    from clip_caption.engine import Captioner, Options
+
+DECODERS = 2  # threads; a photo is decoded while others are captioned
+
+
+def caption_all(
+    checkpoint: str,
+    clip: str | None,
+    examples: Sequence[Example],
+    options: "Options",
+    batch_size: int,
+    threads: int,
+) -> tuple[list[str | None], dict[str, str]]:
+    """Captions images, by the engine that is served.
+
+    Args:
+        checkpoint: `demo`, a directory or a file.
+        clip: its CLIP, where the checkpoint doesn't carry it.
+        examples: the images.
+        options: how to decode.
+        batch_size: images at a time.
+        threads: of the engine.
+
+    Returns:
+        Each image's best caption, None where it can't be read; and why not, by its name.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+    """
+    from tqdm import tqdm
+
+    texts: list[str | None] = [None] * len(examples)
+    failed: dict[str, str] = {}
+    with (
+        opened(checkpoint, clip, threads) as captioner,
+        tqdm(total=len(examples), desc=f"caption by {checkpoint}", unit="image") as bar,
+    ):
+        for rows in batches(captioner, examples, batch_size, failed):
+            if rows:
+                features = captioner.embed([pixels for _, pixels in rows])
+                found = captioner.caption(features, options)
+                for (index, _), captions in zip(rows, found, strict=True):
+                    texts[index] = captions[0].text
+            bar.update(min(batch_size, len(examples) - bar.n))
+    return texts, failed
+
+
+@contextlib.contextmanager
+def opened(checkpoint: str, clip: str | None, threads: int) -> Iterator["Captioner"]:
+    """Converts a checkpoint as build.py does, for as long as it is used.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+    """
+    from clip_caption.checkpoint import find
+    from clip_caption.convert import convert
+    from clip_caption.engine import Captioner
+
+    with tempfile.TemporaryDirectory() as work:
+        convert(find(checkpoint), Path(work) / "model", clip)
+        yield Captioner(Path(work) / "model", threads)
+
+
+def batches(
+    captioner: "Captioner", examples: Sequence[Example], size: int, failed: dict[str, str]
+) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """Reads images in batches, the next while one is captioned.
+
+    Args:
+        captioner: prepares the pixels.
+        examples: the images.
+        size: of a batch, with what can't be read.
+        failed: gets why an image can't be read, by its name.
+
+    Yields:
+        The indices and the pixels, (3, side, side), of those that can be read.
+    """
+
+    side = captioner.pixels_of.size  # decoded at a reduced scale, as it is when served
+
+    def load(index: int) -> np.ndarray | None:
+        try:
+            return captioner.pixels(decode(examples[index].read(), side))
+        except BadInput as error:
+            failed[examples[index].name] = str(error)
+        except OSError as error:
+            failed[examples[index].name] = f"can't be read: {error.strerror}"
+        return None
+
+    with ThreadPoolExecutor(DECODERS) as pool:
+        starts = range(0, len(examples), size)
+        ahead = [pool.submit(load, index) for index in range(min(size, len(examples)))]
+        for start in starts:
+            now, following = ahead, range(start + size, min(start + 2 * size, len(examples)))
+            ahead = [pool.submit(load, index) for index in following]
+            pixels = [future.result() for future in now]
+            yield [(start + n, one) for n, one in enumerate(pixels) if one is not None]

@@ -1,0 +1,119 @@
+"""Translates references, when they are in another language than the captions.
+
+By a published checkpoint of Marian (one pair of languages: Helsinki-NLP/opus-mt-th-en) or NLLB
+(200 languages, named as in FLORES: tha_Thai, eng_Latn). A translation isn't what a person would
+have written: scores against it compare checkpoints with each other, not with published scores.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import checkpoints
+from zoo.errors import CheckpointError, ZooError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+LONGEST = 256  # tokens of a caption; what is longer is cut off
+BEAMS = 4
+NAMES = ("--from-language", "--to-language")
+
+
+def translate(
+    texts: Sequence[str],
+    name: str,
+    source: str | None = None,
+    target: str | None = None,
+    batch_size: int = 16,
+    device: str = "cpu",
+) -> list[str]:
+    """Translates texts, each different one once.
+
+    Args:
+        texts: in the source's language.
+        name: of the checkpoint: a local directory, or an identifier of the Hugging Face hub.
+        source: the language of the texts, for checkpoints of many languages.
+        target: the language to translate to, likewise.
+        batch_size: texts at a time; those of a length go together.
+        device: as torch names it.
+
+    Returns:
+        The translations; an empty text's is empty.
+
+    Raises:
+        ZooError: there is no such checkpoint, it doesn't translate, or has no such language.
+    """
+    import torch
+    from tqdm import tqdm
+
+    model, tokenizer = open_translator(name)
+    model = model.eval().to(device)
+    options = languages(tokenizer, name, source, target)
+    pending = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
+    done: dict[str, str] = {}
+    for first in tqdm(range(0, len(pending), batch_size), desc="translate"):
+        batch = pending[first : first + batch_size]
+        inputs = tokenizer(
+            batch, return_tensors="pt", padding=True, truncation=True, max_length=LONGEST
+        ).to(device)
+        with torch.inference_mode():
+            ids = model.generate(**inputs, **options, num_beams=BEAMS, max_new_tokens=LONGEST)
+        done |= zip(batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True)
+    return [done[text].strip() if text.strip() else "" for text in texts]
+
+
+def open_translator(name: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """The model and the tokenizer of a checkpoint.
+
+    Raises:
+        CheckpointError: there is none, or it is of another kind.
+    """
+    import transformers
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    transformers.logging.set_verbosity_error()
+    path = Path(name) if Path(name).is_dir() else checkpoints.from_hub(name)
+    try:
+        # remote code and pickles stay closed: Transformers opens a .bin with weights_only
+        model = AutoModelForSeq2SeqLM.from_pretrained(path, local_files_only=True)
+        return model, AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise CheckpointError(
+            f"'{name}' is no checkpoint that translates (Marian or NLLB, as published): "
+            f"{type(error).__name__} while it was opened."
+        ) from error
+
+
+def languages(
+    tokenizer: "PreTrainedTokenizerBase", name: str, source: str | None, target: str | None
+) -> dict[str, Any]:
+    """Sets the source's language; returns what `generate` needs to know of the target's.
+
+    Raises:
+        ZooError: the checkpoint needs languages, has no such one, or knows no choice.
+    """
+    known = {token for token in tokenizer.get_vocab() if token in codes(tokenizer)}
+    if not known:
+        if source or target:
+            raise ZooError(f"'{name}' translates one pair of languages; leave {NAMES[0]} out.")
+        return {}
+    for option, language in zip(NAMES, (source, target), strict=True):
+        if language is None:
+            raise ZooError(f"'{name}' has many languages: name them with {' and '.join(NAMES)}.")
+        if language not in known:
+            raise ZooError(
+                f"'{name}' has no language '{language}' ({option}); it has such as "
+                f"{', '.join(sorted(known)[:5])}."
+            )
+    tokenizer.src_lang = source
+    return {"forced_bos_token_id": tokenizer.convert_tokens_to_ids(target)}
+
+
+def codes(tokenizer: "PreTrainedTokenizerBase") -> frozenset[str]:
+    """The names of languages that a tokenizer has among its special tokens."""
+    if not hasattr(tokenizer, "src_lang"):
+        return frozenset()
+    special = set(tokenizer.all_special_tokens)
+    special |= {str(token) for token in tokenizer.added_tokens_encoder}
+    return frozenset(token for token in special if "_" in token.strip("_") and token[0] != "<")

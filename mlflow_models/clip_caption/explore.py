@@ -1,0 +1,240 @@
+"""Explores a collection of photos by what a model sees in them.
+
+  explore.py embed PHOTOS -o EMBEDDINGS --captions beam     images to Parquet; the others read it
+  explore.py find EMBEDDINGS --words "a fallen tree"        images by words, or --image like one
+  explore.py match EMBEDDINGS --text comment -o match.csv   does the comment fit its photo?
+  explore.py map EMBEDDINGS -o MAP                          a map of them, with named groups
+  explore.py atlas EMBEDDINGS --map MAP                     the map in a browser, to walk in
+  explore.py classify EMBEDDINGS --category type            by neighbours whose type is known
+  explore.py index EMBEDDINGS --category type -o INDEX      for build.py --index
+
+explore.py COMMAND --help says more.
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clip_caption.exploring import opening, search
+from clip_caption.exploring.options import parser
+from clip_caption.exploring.store import FAILURES, Embeddings, Settings, check_output, write_whole
+from clip_caption.index import PROBE, normalised
+from zoo import packaging
+
+
+def run_embed(args: argparse.Namespace) -> None:
+    """Embeds a collection."""
+    from clip_caption.engine import Options
+    from clip_caption.exploring.collection import read_collection
+    from clip_caption.exploring.embedding import Embedder, embed
+
+    collection = read_collection(args.images, args.image_column)
+    check_output(args.output)
+    opening.keep(args.checkpoint, args.clip, args.output)
+    captioner = opening.captioner(args.output, args.threads)
+    longest = min(Options.max_tokens, captioner.max_tokens)
+    options = Options(mode=args.captions, max_tokens=longest) if args.captions else None
+    embedder = Embedder(captioner, args.embedding, options, args.thumbnail, args.batch_size,
+                        args.decoders)  # fmt: skip
+    settings = Settings(
+        checkpoint=args.checkpoint,
+        clip=args.clip,
+        kind=args.embedding,
+        width=embedder.width(),
+        captions=args.captions,
+        thumbnail=args.thumbnail,
+        collection=collection.fingerprint,
+        images=len(collection),
+        probe=normalised(captioner.embed_texts([PROBE]))[0].round(6).tolist(),
+        part=args.part,
+    )
+    failed = embed(collection, embedder, settings, args.output)
+    print(f"{args.output}: {len(collection) - len(failed):,} of {len(collection):,} images")
+    if failed:
+        report = "".join(f"{name}\t{reason}\n" for name, reason in failed.items())
+        write_whole(args.output / FAILURES, report.encode())
+        for name, reason in list(failed.items())[:5]:
+            print(f"  left out: {name}: {reason}")
+        print(f"  all {len(failed):,} that were left out are in {args.output / FAILURES}")
+
+
+def run_find(args: argparse.Namespace) -> None:
+    """Prints the photos that were found, and draws them."""
+    embeddings = Embeddings(args.embeddings)
+    rankings, depth = [], max(args.k, 100) if args.by == "both" else args.k
+    if args.image or args.by != "captions":
+        vectors = embeddings.clip_vectors()
+        captioner = opening.captioner(args.embeddings, args.threads)
+        query = (opening.features(captioner, args.image) if args.image
+                 else captioner.embed_texts([args.words])[0])  # fmt: skip
+        rankings.append(search.by_vector(vectors, query, depth))
+    if args.words and args.by != "clip":
+        rankings.append(search.by_captions(embeddings.texts(args.text), args.words, depth))
+    hits = rankings[0] if len(rankings) == 1 else search.fused(rankings, args.k)
+    captions = embeddings.texts(args.text) if args.text in embeddings.columns else []
+    found: list[dict[str, Any]] = [
+        {"id": embeddings.ids[hit.row], "score": round(hit.score, 4)} for hit in hits
+    ]
+    for one, hit in zip(found, hits, strict=True):
+        one |= {"caption": captions[hit.row]} if captions else {}
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        lines = [f"{one['score']:.4f}  {one['id']}  {one.get('caption', '')}" for one in found]
+        print("\n".join(lines) or "Nothing was found.")
+    if args.output and found:
+        draw_sheet(embeddings, [(hit.row, hit.score) for hit in hits], args.output)
+
+
+def draw_sheet(embeddings: Embeddings, scored: Sequence[tuple[int, float]], path: Path) -> None:
+    """Draws photos with their scores."""
+    from clip_caption.exploring import plots
+
+    pictures = embeddings.thumbnails([row for row, _ in scored])
+    plots.sheet(pictures, [f"{score:.3f}" for _, score in scored], path)
+    print(f"Drawn: {path}")
+
+
+def run_match(args: argparse.Namespace) -> None:
+    """Scores comments, the least fitting first."""
+    embeddings = Embeddings(args.embeddings)
+    vectors, comments = embeddings.clip_vectors(), embeddings.texts(args.text)
+    texts = opening.text_features(opening.captioner(args.embeddings, args.threads), comments)
+    given = np.array([bool(comment.strip()) for comment in comments])
+    cosines, shares = search.match(vectors, texts, given, args.seed)
+    order = [row for row in np.lexsort((cosines, shares)).tolist() if given[row]]
+    with args.output.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "match", "better_than", args.text])
+        for row in order:
+            scores = [f"{cosines[row]:.4f}", f"{shares[row]:.4f}"]
+            table.writerow([embeddings.ids[row], *scores, comments[row]])
+    print(f"{args.output}: {len(order):,} comments; mean match {np.nanmean(cosines):.3f}; a photo "
+          f"fits its comment better than {np.nanmean(shares):.1%} of the others do")  # fmt: skip
+    for row in order[: args.worst]:
+        print(f"  {cosines[row]:.3f}  better than {shares[row]:.0%}  {embeddings.ids[row]}: "
+              f"{comments[row][:80]}")  # fmt: skip
+    if args.sheet and order:
+        draw_sheet(embeddings, [(row, cosines[row]) for row in order[: args.worst]], args.sheet)
+
+
+def run_map(args: argparse.Namespace) -> None:
+    """Makes a map, or puts images on one."""
+    from clip_caption.exploring import mapping, projector
+    from clip_caption.exploring.projection import Parameters, Projection
+
+    embeddings = Embeddings(args.embeddings)
+    text = mapping.text_of(embeddings, args.text)
+    if args.reuse:
+        projection = Projection.load(args.reuse / mapping.PROJECTION)
+        made = mapping.place(embeddings, mapping.Map.read(args.reuse), projection)
+    else:
+        parameters = Parameters(args.pca, args.neighbours, args.min_dist, args.metric, args.seed)
+        made, projection = mapping.make(embeddings, parameters, args.smallest, args.groups, text)
+    args.output.mkdir(parents=True, exist_ok=True)
+    made.write(args.output)
+    if not args.reuse:
+        projection.save(args.output / mapping.PROJECTION)
+    mapping.draw(made, embeddings, args.colour, args.output / "map.png", args.thumbnails,
+                 args.palette)  # fmt: skip
+    print(f"{args.output}: {len(embeddings):,} images\n{mapping.summary(made)}")
+    if args.tensorboard:
+        columns = {"id": embeddings.ids, "group": made.groups, "text": text}
+        if args.colour:
+            columns[args.colour] = embeddings.texts(args.colour)
+        thumbnails = embeddings.thumbnails(range(len(embeddings)))
+        projector.write(args.tensorboard, embeddings.vectors(), columns, thumbnails)
+        print(f"{args.tensorboard}: tensorboard --logdir {args.tensorboard}")
+    if args.wandb:
+        from clip_caption.exploring.weights_biases import log_table
+
+        where = log_table(args.wandb, embeddings, made.places, made.groups, text, args.seed)
+        print(f"Weights & Biases: {where}")
+
+
+def run_atlas(args: argparse.Namespace) -> None:
+    """Writes Embedding Atlas's table; serves or exports it."""
+    from clip_caption.exploring import atlas, mapping
+
+    embeddings = Embeddings(args.embeddings)
+    made = mapping.Map.read(args.map).of(embeddings)
+    output = args.output or args.map
+    output.mkdir(parents=True, exist_ok=True)
+    table = output / "atlas.parquet"
+    text = mapping.text_of(embeddings, args.text)
+    atlas.write(table, embeddings, made.places, made.groups, text, args.neighbours)
+    print(f"{table}: {len(embeddings):,} images", flush=True)
+    if args.table_only:
+        return
+    command = atlas.command(table, args.neighbours, args.program)
+    if args.export:
+        atlas.export(command, output, args.export)
+        print(f"{args.export}: python -m http.server --directory {args.export}")
+    else:
+        atlas.serve(command, output, args.port)
+
+
+def run_classify(args: argparse.Namespace) -> None:
+    """Classifies photos by their neighbours, and scores that."""
+    from clip_caption.exploring import classification as classes
+    from clip_caption.exploring import indexing, results
+
+    embeddings = Embeddings(args.embeddings)
+    data = classes.Labelled.read(embeddings, args.category)
+    with tempfile.TemporaryDirectory() as work:
+        searcher = indexing.searcher_of(data.vectors, Path(work), args.exact)
+        outcome = classes.leave_one_out(searcher, data, args.k, args.seed)
+        threshold = classes.threshold_for(outcome, args.reject, args.accuracy)
+        ids = [data.ids[row] for row in outcome.rows]
+        if args.test:
+            other = Embeddings(args.test)
+            named = args.category in other.columns
+            names = other.texts(args.category) if named else [""] * len(other)
+            outcome = classes.classify(
+                searcher, data, other.clip_vectors(), data.places(names), args.k
+            )
+            ids = other.ids
+    text = results.describe(outcome, threshold, data.categories)
+    print(results.figures(outcome, threshold) if args.json else text)
+    if args.output:
+        results.write(args.output, outcome, threshold, data.categories, ids, text)
+
+
+def run_index(args: argparse.Namespace) -> None:
+    """Writes an index."""
+    from clip_caption.exploring import classification as classes
+    from clip_caption.exploring import indexing, results
+
+    data = classes.Labelled.read(Embeddings(args.embeddings), args.category)
+    outcome, threshold, recall = indexing.write_index(
+        args.output, data, args.k, args.exact, args.reject, args.accuracy, args.seed
+    )
+    print(f"{args.output}: {len(data.ids):,} images, {len(data.categories)} categories")
+    if recall is not None:
+        print(f"the graph finds {recall:.1%} of the true neighbours")
+    print(results.describe(outcome, threshold, data.categories))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    args = parser(__doc__).parse_args(argv)
+    commands = {
+        "embed": run_embed,
+        "find": run_find,
+        "match": run_match,
+        "map": run_map,
+        "atlas": run_atlas,
+        "classify": run_classify,
+        "index": run_index,
+    }
+    commands[args.command](args)
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,1 @@
+"""Exploring a collection of photos by its embeddings; what `explore.py` runs."""

@@ -1,0 +1,168 @@
+"""A collection of images to embed: a folder, a table of paths, or what prepare.py wrote."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SUFFIXES = frozenset(".jpg .jpeg .jfif .png .webp .gif .heic .heif".split())
+IMAGE_COLUMNS = ("image", "file", "path", "photo", "filename")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One image before it is read.
+
+    Args:
+        id: its name, unlike any other's in the collection.
+        path: where its file is; empty where it has none.
+        fields: what else the collection knows about it.
+        read: returns the bytes of the file.
+    """
+
+    id: str
+    path: str
+    fields: dict[str, Any]
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The images, in an order that stays.
+
+    Args:
+        ids: of all of them.
+        photo: the image of a number.
+        schema: the types of `Photo.fields`: numbers, strings, dates, lists of strings.
+    """
+
+    ids: Sequence[str]
+    photo: Callable[[int], Photo]
+    schema: "pa.Schema"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Photo]:
+        return map(self.photo, range(len(self)))
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells a collection from one with other images, or in another order."""
+        return hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
+
+
+def read_collection(source: Path, image_column: str | None = None) -> Collection:
+    """Finds the images of a source; reads none of them yet.
+
+    Args:
+        source: a folder of images (with those in its folders), a CSV or TSV with a column of paths
+            (from its own folder), or a data set of prepare.py.
+        image_column: the table's; by default the first of `IMAGE_COLUMNS` that it has.
+
+    Raises:
+        ZooError: there is nothing of the kind, or no image in it.
+    """
+    if source.is_file():
+        found = _from_table(source, image_column)
+    elif (source / "dataset_info.json").is_file():
+        found = _from_data_set(source)
+    elif (source / "dataset_dict.json").is_file() or (source / "train").is_dir():
+        raise ZooError(f"'{source}' has several parts; give one of them, say {source / 'train'}.")
+    elif source.is_dir():
+        found = _from_folder(source)
+    else:
+        raise ZooError(f"'{source}' is neither a folder of images, a table nor a data set.")
+    if not len(found):
+        raise ZooError(f"'{source}' has no image in it.")
+    return found
+
+
+def _from_folder(folder: Path) -> Collection:
+    import pyarrow as pa
+
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+    def photo(number: int) -> Photo:
+        file = files[number]
+        return Photo(file.relative_to(folder).as_posix(), str(file.resolve()), {}, file.read_bytes)
+
+    ids = [file.relative_to(folder).as_posix() for file in files]
+    return Collection(ids, photo, pa.schema([]))
+
+
+def _from_table(path: Path, image_column: str | None) -> Collection:
+    import pandas as pd
+    import pyarrow as pa
+
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        raise ZooError(f"'{path}' is no .csv or .tsv.")
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        table = pd.read_csv(path, sep=separator, keep_default_na=False, encoding="utf-8-sig")
+    except ValueError as error:  # pandas' own and UnicodeDecodeError
+        raise ZooError(f"'{path}' can't be read as a table: {error}.") from error
+    wanted = [image_column] if image_column else list(IMAGE_COLUMNS)
+    column = next((name for name in wanted if name in table.columns), None)
+    if column is None:
+        raise ZooError(f"'{path}' has no column {' or '.join(wanted)}; name it: --image-column.")
+    names = [str(name) for name in table[column]]
+    ids, others = _unique(names), table.drop(columns=column)
+    every = pa.Table.from_pandas(others, preserve_index=False)
+    fields = every.select(_simple(every.schema).names)  # takes less memory than 100,000 dicts
+
+    def photo(number: int) -> Photo:
+        file = path.parent / names[number]
+        row = fields.slice(number, 1).to_pylist()[0]
+        return Photo(ids[number], str(file.resolve()), row, file.read_bytes)
+
+    return Collection(ids, photo, fields.schema.remove_metadata())
+
+
+def _from_data_set(folder: Path) -> Collection:
+    from datasets import load_from_disk
+
+    data = load_from_disk(str(folder))
+    if "image" not in data.column_names:
+        raise ZooError(f"'{folder}' has no column image; it is no data set of prepare.py.")
+    schema = _simple(data.features.arrow_schema)
+    names = data["name"] if "name" in schema.names else range(len(data))
+    ids = _unique([str(name) for name in names])
+    plain, images = data.select_columns(schema.names), data.select_columns(["image"])
+
+    def photo(number: int) -> Photo:
+        return Photo(ids[number], "", plain[number], lambda: bytes(images[number]["image"]))
+
+    return Collection(ids, photo, schema)
+
+
+def _simple(schema: "pa.Schema") -> "pa.Schema":
+    """The columns that a table of embeddings keeps."""
+    import pyarrow as pa
+
+    own = {"id", "path", "thumbnail", "embedding", "caption"}  # what the table itself has
+
+    def simple(kind: "pa.DataType") -> bool:
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            return simple(kind.value_type)
+        texts = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        return texts or pa.types.is_primitive(kind)  # numbers, booleans, dates
+
+    fields = [field for field in schema if field.name not in own and simple(field.type)]
+    return pa.schema(fields).remove_metadata()
+
+
+def _unique(names: list[str]) -> list[str]:
+    """The names, a number behind those that were there before."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return unique

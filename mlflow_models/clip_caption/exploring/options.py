@@ -1,0 +1,168 @@
+"""The command line of explore.py."""
+
+import argparse
+from pathlib import Path
+
+from clip_caption.exploring.clusters import SELECTIONS
+from clip_caption.exploring.embedding import KINDS
+from clip_caption.exploring.projection import Parameters
+from clip_caption.exploring.store import PART
+
+MODES = ("greedy", "beam")
+BY = ("clip", "captions", "both")
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Builds it."""
+    cli = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = cli.add_subparsers(dest="command", required=True)
+    _add_embed(commands)
+    _add_find(commands)
+    _add_match(commands)
+    _add_map(commands)
+    _add_atlas(commands)
+    _add_classify(commands)
+    _add_index(commands)
+    return cli
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+
+
+def _add_embeddings(cli: argparse.ArgumentParser) -> None:
+    cli.add_argument("embeddings", type=Path, metavar="EMBEDDINGS", help="of explore.py embed")
+
+
+def _add_threads(cli: argparse.ArgumentParser) -> None:
+    cli.add_argument("--threads", type=int, default=1, help="that compute")
+
+
+def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "embed", "Embed images into Parquet; stopped, it goes on when it is "
+               "given again.")  # fmt: skip
+    cli.add_argument("images", type=Path, metavar="IMAGES", help="a folder, a CSV or TSV with a "
+                     "column of paths, or a data set of prepare.py (DATA/train)")  # fmt: skip
+    cli.add_argument("-o", "--output", type=Path, required=True, help="a directory of Parquet")
+    cli.add_argument("--checkpoint", default="demo", help="demo, a directory, a .pt file; or other "
+                     "EMBEDDINGS, whose model is taken")  # fmt: skip
+    cli.add_argument("--clip", help="the CLIP of a .pt file, as build.py takes it")
+    _add_threads(cli)
+    cli.add_argument("--embedding", choices=KINDS, default="clip", help="clip: to search, compare "
+                     "and classify; prefix: what the captions are made of")  # fmt: skip
+    cli.add_argument("--captions", choices=MODES, help="caption each image, too")
+    cli.add_argument("--thumbnail", type=int, default=128, help="longer side, pixels; 0: none")
+    cli.add_argument("--batch-size", type=int, default=32, help="images at a time")
+    cli.add_argument(
+        "--part", type=int, default=PART, help="images a file; a kill loses one at most"
+    )
+    cli.add_argument("--decoders", type=int, default=1, help="threads that decode images")
+    cli.add_argument("--image-column", help="of the table (default: image, file, path, photo...)")
+
+
+def _add_find(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "find", "Find images by words or by an image.")
+    _add_embeddings(cli)
+    query = cli.add_mutually_exclusive_group(required=True)
+    query.add_argument("--words", help="in the language that CLIP was trained on")
+    query.add_argument("--image", type=Path, help="a file; finds those like it")
+    cli.add_argument("--by", choices=BY, default="clip", help="what words are compared with: the "
+                     "image by CLIP, the captions, or both rankings")  # fmt: skip
+    cli.add_argument("--text", default="caption", metavar="COLUMN", help="of the captions")
+    cli.add_argument("-k", type=int, default=10, help="how many")
+    cli.add_argument("-o", "--output", type=Path, help="a picture of them: .jpg or .png")
+    cli.add_argument("--json", action="store_true", help="print JSON")
+    _add_threads(cli)
+
+
+def _add_match(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "match", "Score how well each comment fits its photo.")
+    _add_embeddings(cli)
+    cli.add_argument("--text", required=True, metavar="COLUMN", help="of the comments")
+    cli.add_argument("-o", "--output", type=Path, required=True, help="a CSV, the least fitting "
+                     "first")  # fmt: skip
+    cli.add_argument("--sheet", type=Path, help="a picture of the least fitting: .jpg or .png")
+    cli.add_argument("--worst", type=int, default=10, help="to print and to draw")
+    cli.add_argument("--seed", type=int, default=1, help="which photos others are compared with")
+    _add_threads(cli)
+
+
+def _add_map(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "map", "Draw a map: StandardScaler, PCA, UMAP; name its groups.")
+    _add_embeddings(cli)
+    cli.add_argument("-o", "--output", type=Path, required=True, help="a directory")
+    cli.add_argument("--reuse", type=Path, metavar="MAP", help="put the images on this map, of an "
+                     "earlier run, in the place of making one")  # fmt: skip
+    usual = Parameters()
+    making = cli.add_argument_group("how a map is made")
+    making.add_argument("--pca", type=int, default=usual.pca, help="components; 0: no PCA")
+    making.add_argument("--neighbours", type=int, default=usual.neighbours, help="UMAP's")
+    making.add_argument("--min-dist", type=float, default=usual.min_dist, help="UMAP's")
+    making.add_argument("--metric", default=usual.metric, help="UMAP's, of the scaled values")
+    making.add_argument("--seed", type=int, default=usual.seed)
+    making.add_argument("--groups", choices=SELECTIONS, default="leaf", help="HDBSCAN's: leaf, the "
+                        "smallest; eom, those that hold longest")  # fmt: skip
+    making.add_argument("--smallest", type=int, help="images that make a group; default: one in "
+                        "50, but 5 at least")  # fmt: skip
+    cli.add_argument("--text", metavar="COLUMN", help="whose words name groups (default: caption, "
+                     "captions or comment)")  # fmt: skip
+    cli.add_argument("--colour", metavar="COLUMN", help="of the picture; default: the groups")
+    cli.add_argument("--thumbnails", action=argparse.BooleanOptionalAction, default=True)
+    cli.add_argument("--palette", type=int, help="colours of map.png: less, smaller")
+    views = cli.add_argument_group("further views")
+    views.add_argument("--tensorboard", type=Path, metavar="DIRECTORY", help="write the files of "
+                       "TensorBoard's projector")  # fmt: skip
+    views.add_argument("--wandb", metavar="PROJECT", help="send a table to Weights & Biases")
+
+
+def _add_atlas(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "atlas", "Walk the map in a browser, in Embedding Atlas.")
+    _add_embeddings(cli)
+    cli.add_argument("--map", type=Path, required=True, help="of explore.py map")
+    cli.add_argument("--text", metavar="COLUMN", help="shown with a photo (default: caption, "
+                     "captions or comment)")  # fmt: skip
+    cli.add_argument("-o", "--output", type=Path, help="where to keep the table (default: "
+                     "in the map's directory)")  # fmt: skip
+    cli.add_argument("--export", type=Path, metavar="FOLDER", help="write a page to share, in the "
+                     "place of serving it; any web server shows it, with no network")  # fmt: skip
+    cli.add_argument("--neighbours", action=argparse.BooleanOptionalAction, default=True,
+                     help="the most similar photos of each")  # fmt: skip
+    cli.add_argument("--port", type=int, default=5055)
+    cli.add_argument("--program", help="Embedding Atlas's (default: on the PATH)")
+    cli.add_argument("--table-only", action="store_true", help="write the table, run nothing")
+
+
+def _add_labelled(cli: argparse.ArgumentParser) -> None:
+    _add_embeddings(cli)
+    cli.add_argument("--category", default="type", metavar="COLUMN", help="of the categories")
+    cli.add_argument("-k", type=int, default=10, help="neighbours that vote")
+    cli.add_argument("--reject", type=float, default=0.01, help="share of the labelled images that "
+                     "may be lost to the threshold, below which a photo is too unlike all of them "
+                     "to be classified; 0: none")  # fmt: skip
+    cli.add_argument("--accuracy", type=float, help="raise the threshold until those that are "
+                     "kept reach this, 0 to 1")  # fmt: skip
+    cli.add_argument("--exact", action=argparse.BooleanOptionalAction, help="compare with every "
+                     "photo, or search an HNSW graph (default: exact up to 100,000)")  # fmt: skip
+    cli.add_argument("--seed", type=int, default=1)
+
+
+def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "classify", "Classify images by their nearest neighbours in CLIP space.")
+    _add_labelled(cli)
+    cli.add_argument("--test", type=Path, metavar="EMBEDDINGS", help="classify these (and score "
+                     "them, if they have the column); default: each labelled image by all the "
+                     "others")  # fmt: skip
+    cli.add_argument("-o", "--output", type=Path, help="a directory for the table and the plot")
+    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
+
+
+def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "index", "Write an index for build.py --index.")
+    _add_labelled(cli)
+    cli.add_argument("-o", "--output", type=Path, required=True, help="the index's directory")

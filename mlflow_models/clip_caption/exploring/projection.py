@@ -1,0 +1,163 @@
+"""A map of embeddings: StandardScaler, PCA, UMAP; saved without pickle and used for new images.
+
+umap-learn saves itself by pickle, which runs what a stranger put into it. Here the file holds
+arrays and parameters only (NumPy's .npz, JSON); UMAP's graph of neighbours is computed again from
+the saved points, in a fraction of the time, and the points get their saved places.
+
+The map is for looking at only. Distances in it are no similarities: neighbours are searched, and
+photos classified, in the space of the embeddings (`index`).
+"""
+
+import json
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+LEAST = 10  # photos; UMAP makes nothing of less
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a map is made.
+
+    Args:
+        pca: components that are kept; 0: no PCA.
+        neighbours: UMAP's n_neighbors: few show small groups, more keep categories together.
+        min_dist: UMAP's: how dense a group may be drawn.
+        metric: of the scaled values.
+        seed: the same one, the same map.
+    """
+
+    pca: int = 50
+    neighbours: int = 30
+    min_dist: float = 0.1
+    metric: str = "euclidean"
+    seed: int = 1
+
+
+class Projection:
+    """A fitted map.
+
+    Args:
+        parameters: how it was made.
+        mean: of the embeddings, (d,).
+        scale: their standard deviations, (d,).
+        components: PCA's, (pca, d); or (0, d).
+        points: the embeddings as UMAP saw them, (n, pca or d).
+        places: the map, (n, 2).
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        components: np.ndarray,
+        points: np.ndarray,
+        places: np.ndarray,
+    ) -> None:
+        self.parameters = parameters
+        self.mean, self.scale, self.components = mean, scale, components
+        self.points, self.places = points, places
+        self._umap: Any = None
+
+    @classmethod
+    def fit(cls, vectors: np.ndarray, parameters: Parameters) -> "Projection":
+        """Makes a map of embeddings (n, d).
+
+        Raises:
+            ZooError: there are too few of them.
+        """
+        from sklearn.decomposition import PCA
+        from sklearn.preprocessing import StandardScaler
+
+        if len(vectors) < LEAST:
+            raise ZooError(f"A map needs {LEAST} images at least; there are {len(vectors)}.")
+        scaler = StandardScaler().fit(vectors)
+        points = scaler.transform(vectors).astype(np.float32)
+        components = np.empty((0, vectors.shape[1]), np.float32)
+        if 0 < parameters.pca < min(vectors.shape):
+            solver = PCA(parameters.pca, svd_solver="covariance_eigh").fit(points)
+            components = solver.components_.astype(np.float32)
+            points = points @ components.T  # the scaled points' mean is 0
+        fitted = _umap(parameters, len(points), verbose=len(points) > 5000).fit(points)
+        projection = cls(
+            parameters, scaler.mean_, scaler.scale_, components, points, fitted.embedding_
+        )
+        projection._umap = fitted
+        return projection
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        """Places new embeddings (m, d) on the map, (m, 2).
+
+        UMAP places a batch together: an image alone may land elsewhere.
+
+        Raises:
+            ZooError: they aren't of the kind that the map was made of.
+        """
+        if vectors.shape[1] != len(self.mean):
+            raise ZooError(
+                f"The map is of embeddings of {len(self.mean)} numbers; these have "
+                f"{vectors.shape[1]}."
+            )
+        points = ((vectors - self.mean) / self.scale).astype(np.float32)
+        if len(self.components):
+            points = points @ self.components.T
+        if self._umap is None:
+            self._umap = self._rebuilt()
+        return np.asarray(self._umap.transform(points), np.float32)
+
+    def _rebuilt(self) -> Any:
+        """UMAP with the saved points and places: fitted with no epoch of optimisation."""
+        umap = _umap(self.parameters, len(self.points), n_epochs=0, init=self.places.copy())
+        umap.fit(self.points)
+        umap.embedding_, umap.n_epochs = self.places, None
+        return umap
+
+    def save(self, path: Path) -> None:
+        """Writes the map as .npz."""
+        names = ("mean", "scale", "components", "points", "places")
+        with path.open("wb") as file:
+            np.savez_compressed(
+                file,
+                allow_pickle=False,
+                parameters=np.array(json.dumps(asdict(self.parameters))),
+                **{name: getattr(self, name) for name in names},
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Projection":
+        """Reads a saved map; nothing in it is executed.
+
+        Raises:
+            ZooError: it is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                arrays = dict(saved)
+            parameters = Parameters(**json.loads(str(arrays.pop("parameters"))))
+            return cls(parameters, **arrays)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ZooError(f"'{path}' is no map that explore.py map wrote.") from error
+
+
+def _umap(parameters: Parameters, count: int, **options: Any) -> Any:
+    """UMAP with the parameters, as far as so many points allow."""
+    from umap import UMAP
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a seed means one thread
+        return UMAP(
+            n_neighbors=min(parameters.neighbours, count - 1),
+            min_dist=parameters.min_dist,
+            metric=parameters.metric,
+            random_state=parameters.seed,
+            transform_seed=parameters.seed,
+            n_jobs=1,
+            **options,
+        )

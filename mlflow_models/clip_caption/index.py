@@ -1,0 +1,238 @@
+"""Nearest neighbours in CLIP space: which photos of a labelled collection a new one is like.
+
+`explore.py index` writes a directory, `build.py --index` packs it, the served model reads it:
+
+    index.json    categories, how many neighbours vote, below which similarity a photo is rejected
+    ids.json      the name of each photo
+    labels.npy    int32 (n,), places in the list of categories
+    probe.npy     float32 (d,), what the checkpoint makes of `PROBE`
+    vectors.npy   float32 (n, d), L2-normalised: searched exactly, shared between processes
+    hnsw.faiss    instead of vectors.npy in a large collection: a graph, searched approximately
+
+Only the graph needs a package besides NumPy (faiss-cpu).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from zoo.errors import CheckpointError
+
+PROBE = "a photo of a street."  # any text: its features tell one CLIP from another
+SAME = 0.98  # cosine of the probe's features in fp32 and in int8; another CLIP's is far below
+BLOCK = 64  # queries at a time: with 100,000 photos their similarities are 25 MB
+
+
+class Neighbour(NamedTuple):
+    """A photo of the collection that is like the one asked for."""
+
+    id: str
+    category: str
+    similarity: float  # cosine
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the neighbours of a photo say; `category` is None where they are too unlike it."""
+
+    category: str | None
+    neighbours: list[dict[str, Any]]  # id, category, similarity; nearest first
+
+
+class Searcher(Protocol):
+    """Finds the rows that are nearest by cosine."""
+
+    def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Takes normalised (m, d); returns similarities and rows, both (m, k), nearest first."""
+
+
+class Exact:
+    """Compares with every photo.
+
+    Args:
+        vectors: L2-normalised, float32 (n, d).
+    """
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+
+    def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Searcher`."""
+        k = min(k, len(self.vectors))
+        similarities = np.empty((len(features), k), np.float32)
+        rows = np.empty((len(features), k), np.int64)
+        for start in range(0, len(features), BLOCK):
+            block = slice(start, start + BLOCK)
+            cosines = features[block] @ self.vectors.T
+            nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+            nearest.sort(axis=1)
+            found = np.take_along_axis(cosines, nearest, axis=1)
+            order = np.argsort(-found, axis=1, kind="stable")
+            similarities[block] = np.take_along_axis(found, order, axis=1)
+            rows[block] = np.take_along_axis(nearest, order, axis=1)
+        return similarities, rows
+
+
+class Graph:
+    """Walks a graph of neighbours (HNSW, arXiv 1603.09320) that faiss built.
+
+    Args:
+        path: of what `faiss.write_index` wrote.
+
+    Raises:
+        CheckpointError: faiss isn't installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import faiss
+        except ImportError as error:
+            raise CheckpointError(
+                "The packed index is an HNSW graph, which needs the package faiss-cpu."
+            ) from error
+        self.graph = faiss.read_index(str(path))
+
+    def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Searcher`."""
+        similarities, rows = self.graph.search(
+            np.ascontiguousarray(features), min(k, self.graph.ntotal)
+        )
+        return similarities, rows
+
+
+class Index:
+    """A labelled collection to search.
+
+    Args:
+        searcher: of the photos' CLIP features.
+        ids: the photos' names.
+        labels: each photo's place in `categories`, (n,).
+        categories: their names.
+        k: how many neighbours vote.
+        threshold: a photo whose nearest neighbour is less similar gets no category.
+        probe: what the checkpoint makes of `PROBE`, (d,).
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        ids: Sequence[str],
+        labels: np.ndarray,
+        categories: Sequence[str],
+        k: int,
+        threshold: float,
+        probe: np.ndarray,
+    ) -> None:
+        self.searcher, self.ids, self.labels = searcher, ids, labels
+        self.categories, self.k, self.threshold, self.probe = categories, k, threshold, probe
+
+    @classmethod
+    def read(cls, directory: Path) -> "Index":
+        """Reads what `explore.py index` wrote.
+
+        Raises:
+            CheckpointError: the directory holds no index, or an incomplete one.
+        """
+        try:
+            settings = json.loads((directory / "index.json").read_text(encoding="utf-8"))
+            ids = json.loads((directory / "ids.json").read_text(encoding="utf-8"))
+            labels, probe = (_load(directory / f"{name}.npy") for name in ("labels", "probe"))
+            graph = directory / "hnsw.faiss"
+            searcher: Searcher = (
+                Graph(graph) if graph.is_file() else Exact(_load(directory / "vectors.npy"))
+            )
+            categories, k = settings["categories"], settings["k"]
+            return cls(searcher, ids, labels, categories, k, settings["threshold"], probe)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"'{directory}' is no complete index; write one with explore.py index."
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def check(self, embed_texts: Callable[[Sequence[str]], np.ndarray]) -> None:
+        """Makes sure that the index was made with the CLIP that is to ask it.
+
+        Args:
+            embed_texts: the checkpoint's, as `engine.Captioner` has it.
+
+        Raises:
+            CheckpointError: it was made with another one.
+        """
+        found = embed_texts([PROBE])
+        if found.shape[1] != len(self.probe) or (normalised(found) @ self.probe)[0] < SAME:
+            raise CheckpointError(
+                "The index was made with another CLIP than this checkpoint's; embed the collection "
+                "with this checkpoint and run explore.py index again."
+            )
+
+    def search(
+        self, features: np.ndarray, k: int | None = None
+    ) -> tuple[list[list[str]], np.ndarray, np.ndarray]:
+        """The photos that are most like each query.
+
+        Args:
+            features: CLIP's, normalised or not, (m, d).
+            k: how many; as many as vote by default.
+
+        Returns:
+            Their ids; their labels, (m, k), places in `categories`; cosine similarities, (m, k).
+        """
+        similarities, rows = self.searcher(normalised(features), k or self.k)
+        return [[self.ids[row] for row in found] for found in rows], self.labels[rows], similarities
+
+    def classify(self, features: np.ndarray, k: int | None = None) -> list[Answer]:
+        """The category of each query by vote of its neighbours, and these neighbours.
+
+        Args:
+            features: CLIP's, normalised or not, (m, d).
+            k: how many neighbours to report; how many vote is the index's own.
+        """
+        if not len(features):
+            return []
+        shown = k or self.k
+        ids, labels, similarities = self.search(features, max(shown, self.k))
+        voted = vote(labels[:, : self.k], similarities[:, : self.k], len(self.categories))
+        answers = []
+        for row, (winner, nearest) in enumerate(zip(voted, similarities[:, 0], strict=True)):
+            found = zip(ids[row], labels[row], similarities[row], strict=True)
+            neighbours = [
+                Neighbour(name, self.categories[label], round(float(similarity), 4))._asdict()
+                for name, label, similarity in list(found)[:shown]
+            ]
+            category = self.categories[winner] if nearest >= self.threshold else None
+            answers.append(Answer(category, neighbours))
+        return answers
+
+
+def vote(labels: np.ndarray, similarities: np.ndarray, categories: int) -> np.ndarray:
+    """The label that most neighbours have; of a tie, the one with more similarity.
+
+    Args:
+        labels: of the neighbours, (m, k).
+        similarities: theirs, (m, k).
+        categories: how many there are.
+
+    Returns:
+        (m,)
+    """
+    counts = np.zeros((len(labels), categories))
+    rows = np.arange(len(labels))[:, None]
+    # A cosine is at most 1: less than a vote, summed over all of them, when divided by so much.
+    np.add.at(counts, (rows, labels), 1 + similarities / (4 * labels.shape[1]))
+    return np.asarray(counts.argmax(axis=1))
+
+
+def normalised(features: np.ndarray) -> np.ndarray:
+    """L2-normalised float32 rows; a row of zeros stays one."""
+    features = np.asarray(features, np.float32)
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _load(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)

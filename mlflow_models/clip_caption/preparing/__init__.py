@@ -1,0 +1,1 @@
+"""Makes data sets of photos and captions: sources, polite downloads, reports."""

@@ -1,0 +1,125 @@
+"""Writes photos and captions as an Arrow data set, in parts for training and tests.
+
+A row has the file as it was (`image`), the `captions`, a `name` and what else was kept. Photos that
+look the same are in the same part, or a test would ask for what was learnt by heart.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clip_caption.preparing.photos import Look
+from clip_caption.preparing.sources import COORDINATES, Entry
+from zoo.speech.splits import shuffled
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+BATCH = 32  # rows; so many photos are in memory
+
+
+def features(extra: Sequence[str]) -> "Features":
+    """The columns of the data set; 64-bit offsets, since photos of gigabytes are in one column."""
+    from datasets import Features, Sequence, Value
+
+    kept = {name: Value("float64" if name in COORDINATES else "string") for name in extra}
+    return Features(
+        {
+            "image": Value("large_binary"),
+            "captions": Sequence(Value("string")),
+            "name": Value("string"),
+            **kept,
+        }
+    )
+
+
+def split(
+    looks: Sequence[Look],
+    shares: dict[str, float],
+    seed: int,
+    groups: Sequence[str] | None = None,
+) -> dict[str, list[int]]:
+    """Draws the parts: their photos' indices, shuffled, by the part's name.
+
+    Args:
+        looks: of all photos.
+        shares: of each part beside `train`, say `{"test": 0.1}`.
+        seed: of the drawing.
+        groups: of each photo, what is to stay together; default: what looks the same.
+    """
+    from datasets import Dataset
+
+    group = list(groups or [look.look for look in looks])
+    table = Dataset.from_dict({"row": list(range(len(looks))), "group": group})
+    return {
+        name: list(part["row"]) for name, part in shuffled(table, shares, "group", seed).items()
+    }
+
+
+def write(
+    parts: dict[str, list[int]],
+    entries: Sequence[Entry],
+    read: Callable[[Entry], bytes],
+    output: Path,
+    finish: Callable[[Path], None],
+) -> None:
+    """Writes the parts to `output`, which appears when all of it is there.
+
+    Args:
+        parts: indices of entries, by the part's name; an empty one isn't written.
+        entries: the photos.
+        read: returns a photo's file.
+        output: a directory that doesn't exist.
+        finish: writes what else belongs into the directory, before it gets its name.
+    """
+    from datasets import Dataset, disable_progress_bars
+
+    disable_progress_bars()
+    columns = features(list(dict.fromkeys(name for entry in entries for name in entry.extra)))
+    work = output.with_name(output.name + ".part")
+    shutil.rmtree(work, ignore_errors=True)
+    for name, rows in parts.items():
+        if rows:
+            data = Dataset.from_generator(
+                _rows,
+                features=columns,
+                cache_dir=str(work / "cache" / name),
+                gen_kwargs={"rows": Rows(rows, entries, read, list(columns)[3:])},
+                writer_batch_size=BATCH,
+                fingerprint=name,  # else all that is to be written is hashed
+            )
+            data.save_to_disk(work / "ready" / name)
+    finish(work / "ready")
+    os.replace(work / "ready", output)
+    shutil.rmtree(work)
+
+
+class Rows:
+    """The rows of a part, read as they are written."""
+
+    def __init__(
+        self,
+        rows: Sequence[int],
+        entries: Sequence[Entry],
+        read: Callable[[Entry], bytes],
+        extra: Sequence[str],
+    ) -> None:
+        self.rows, self.entries, self.read, self.extra = rows, entries, read, extra
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        from tqdm import tqdm
+
+        for row in tqdm(self.rows, desc="write", unit="photo"):
+            entry = self.entries[row]
+            yield {
+                "image": self.read(entry),
+                "captions": entry.captions,
+                "name": entry.name,
+                **{name: entry.extra.get(name) for name in self.extra},
+            }
+
+
+def _rows(rows: Rows) -> Iterator[dict[str, Any]]:
+    yield from rows

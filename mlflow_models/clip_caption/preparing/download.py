@@ -1,0 +1,180 @@
+"""Downloads photos once: in parallel, politely, restartable, into a folder by their addresses.
+
+A file has its name only when it is complete, so that a run that was killed goes on where it was,
+and leaves no half photo. What is gone for good (404, a page instead of a photo) is remembered, too;
+what may be gone by the next run (a server that is busy, a connection that breaks) is not.
+"""
+
+import hashlib
+import os
+import random
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from zoo.errors import BadInput
+from zoo.fetch import Fetcher, FetchSettings
+
+PART = ".part-"
+GONE = re.compile(r"answered 4(?!08|29)\d\d|leads to a page|doesn't exist|is not an http")
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How much is asked of a server.
+
+    Args:
+        connections: downloads at a time.
+        per_host: downloads at a time from one host. One that asks to wait (Retry-After) keeps its
+            place meanwhile, so that the host gets its rest.
+        pause: seconds between the starts of two downloads from one host.
+        attempts: for one photo, with pauses that double, or last as long as the server asks.
+        seconds: for one photo, all attempts together.
+        max_bytes: a larger photo is refused.
+    """
+
+    connections: int = 16
+    per_host: int = 4
+    pause: float = 0.1
+    attempts: int = 5
+    seconds: float = 120.0
+    max_bytes: int = 50_000_000
+
+
+class Host:
+    """A host's turn: so many downloads at a time, each started a while after the one before."""
+
+    def __init__(self, manners: Manners) -> None:
+        self._places = threading.Semaphore(manners.per_host)
+        self._pause, self._lock, self._next = manners.pause, threading.Lock(), 0.0
+
+    def __enter__(self) -> None:
+        self._places.acquire()
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next)
+            self._next = start + self._pause * random.uniform(0.8, 1.2)
+        time.sleep(start - now)
+
+    def __exit__(self, *_: object) -> None:
+        self._places.release()
+
+
+class Cache:
+    """A folder of photos by the hashes of their addresses. One run at a time may use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"*/{PART}*"):  # of a run that was killed
+            left.unlink()
+
+    def path(self, url: str) -> Path:
+        """Where the photo of an address is, or will be."""
+        name = hashlib.sha256(url.encode()).hexdigest()
+        return self.folder / name[:2] / name
+
+    def failure(self, url: str) -> str:
+        """Why an address has no photo, as an earlier run found; empty where it isn't known."""
+        path = self.path(url).with_suffix(".failed")
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def keep(self, url: str, content: bytes) -> None:
+        """Keeps a photo."""
+        self._write(self.path(url), content)
+
+    def give_up(self, url: str, reason: str) -> None:
+        """Remembers that there is no photo."""
+        self._write(self.path(url).with_suffix(".failed"), reason.encode())
+
+    def forget_failures(self) -> None:
+        """Lets all that failed be tried again."""
+        for path in self.folder.glob("*/*.failed"):
+            path.unlink()
+
+    def _write(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=PART, dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(part, path)
+
+
+def download_all(
+    urls: Iterable[str], cache: Cache, manners: Manners, private: bool = False
+) -> dict[str, str]:
+    """Downloads what the cache lacks.
+
+    Args:
+        urls: the addresses; each is fetched once, however often it is there.
+        cache: where to.
+        manners: how much is asked of the servers.
+        private: whether addresses within this machine and its network are allowed.
+
+    Returns:
+        Why there is no photo, by its address; nothing of those that there are.
+    """
+    from tqdm import tqdm
+
+    wanted = list(dict.fromkeys(urls))
+    failed = {url: reason for url in wanted if (reason := cache.failure(url))}
+    missing = [url for url in wanted if url not in failed and not cache.path(url).is_file()]
+    if not missing:
+        return failed
+    places = {place for url in missing if (place := place_of(url))}
+    hosts = {place: Host(manners) for place in {*places, ""}}
+    settings = FetchSettings(
+        hosts=",".join(["*", *sorted(place for place in places if ":" in place)]),
+        max_bytes=manners.max_bytes,
+        seconds=manners.seconds,
+        attempts=manners.attempts,
+        redirects=5,
+    )
+    fetch = Fetcher(settings, private)
+
+    def download(url: str) -> str:
+        with hosts[place_of(url)]:
+            try:
+                content = fetch(url)
+            except BadInput as error:
+                if GONE.search(str(error)):
+                    cache.give_up(url, str(error))
+                return str(error)
+        cache.keep(url, content)
+        return ""
+
+    pool = ThreadPoolExecutor(manners.connections)
+    try:
+        started = {pool.submit(download, url): url for url in in_turn(missing)}
+        done = tqdm(as_completed(started), total=len(started), desc="download", unit="photo")
+        for future in done:
+            if reason := future.result():
+                failed[started[future]] = reason
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return failed
+
+
+def place_of(url: str) -> str:
+    """Host and, where the address has one, port, in lower case; empty for what is no address."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        return f"{host}:{parts.port}" if parts.port else host
+    except ValueError:
+        return ""
+
+
+def in_turn(urls: Iterable[str]) -> list[str]:
+    """The addresses host by host in turn, so that a slow host doesn't hold up the others."""
+    hosts: dict[str, list[str]] = {}
+    for url in urls:
+        hosts.setdefault(place_of(url), []).append(url)
+    return [url for url in chain.from_iterable(zip_longest(*hosts.values())) if url]

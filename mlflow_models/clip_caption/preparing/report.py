@@ -1,0 +1,122 @@
+"""What became of the photos of a collection, written down: Markdown, a table, and plots."""
+
+import csv
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clip_caption.preparing.photos import Look
+from clip_caption.preparing.sources import Entry
+
+DROPPED = "dropped.csv"
+DRAWN = 40  # types in the plot
+SHOWN = 20  # reasons in the report
+
+
+@dataclass
+class Report:
+    """What became of the photos.
+
+    Args:
+        dropped: those that were left out, with the reasons.
+        kept: the others, and `looks` what was seen of them.
+        repeated: how many of these repeat another's bytes, or its look.
+        personal: telephone numbers and the like in their captions, and `masked` whether they were
+            replaced.
+        parts: photos by part.
+    """
+
+    dropped: list[tuple[Entry, str]] = field(default_factory=list)
+    kept: list[Entry] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    repeated: dict[str, int] = field(default_factory=dict)
+    personal: int = 0
+    masked: bool = False
+    parts: dict[str, int] = field(default_factory=dict)
+
+    def reasons(self) -> Counter[str]:
+        """How many were left out, by reason, of "unreadable: is empty" the first word."""
+        return Counter(reason.partition(":")[0] for _, reason in self.dropped)
+
+
+def markdown(report: Report) -> str:
+    """The report as text."""
+    parts = ", ".join(f"{count:,} in {name}" for name, count in report.parts.items())
+    captions = sum(len(entry.captions) for entry in report.kept)
+    size = sum(look.size for look in report.looks)
+    masked = "masked" if report.masked else "left as they are (--mask replaces them)"
+    lines = [
+        f"{len(report.kept):,} photos ({parts}), {captions:,} captions, {size / 1e9:.2f} GB",
+        "",
+        f"- the same file as another photo: {report.repeated['bytes']:,}",
+        f"- look the same as another photo: {report.repeated['look']:,} (all of one look are in "
+        "one part)",
+        f"- telephone numbers, e-mail addresses and identity numbers in captions: "
+        f"{report.personal:,}, {masked}",
+        "",
+        f"Left out: {len(report.dropped):,}" + (f" (each in {DROPPED})" if report.dropped else ""),
+    ]
+    lines += _table("reason", report.reasons())
+    details = Counter(reason for _, reason in report.dropped if ":" in reason)
+    lines += _table("in detail", details)
+    types = Counter(str(entry.extra["type"]) for entry in report.kept if "type" in entry.extra)
+    return "\n".join([*lines, *_table("type", types)])
+
+
+def _table(title: str, counts: Counter[str]) -> list[str]:
+    if not counts:
+        return []
+    shown = counts.most_common(SHOWN)
+    rows = [f"| {name.replace('|', '/') or '(none)'} | {count:,} |" for name, count in shown]
+    if rest := counts.total() - sum(count for _, count in shown):
+        rows.append(f"| others | {rest:,} |")
+    return ["", f"| {title} | photos |", "|---|---:|", *rows]
+
+
+def write_report(report: Report, directory: Path) -> None:
+    """Writes `report.md`, `dropped.csv`, `sizes.png` and, where there are types, `types.svg`."""
+    (directory / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
+    with (directory / DROPPED).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["name", "source", "reason"])
+        table.writerows([entry.name, entry.source, reason] for entry, reason in report.dropped)
+    draw_sizes(report.looks, directory / "sizes.png")
+    types = Counter(str(entry.extra["type"]) for entry in report.kept if "type" in entry.extra)
+    if types:
+        draw_types(types, directory / "types.svg")
+
+
+def draw_sizes(looks: Sequence[Look], path: Path) -> None:
+    """Draws histograms of the photos' sizes: of the longer side, and of the file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    sides, files = figure.subplots(1, 2)
+    sides.hist([max(look.width, look.height) for look in looks], bins=40)
+    sides.set(xlabel="longer side, pixels", ylabel="photos")
+    files.hist([look.size / 1000 for look in looks], bins=40)
+    files.set(xlabel="file, kB", ylabel="photos")
+    figure.savefig(path, dpi=120)
+
+
+def draw_types(types: Counter[str], path: Path) -> None:
+    """Draws how many photos there are of each type, the most frequent first.
+
+    As SVG with its text left as text: matplotlib's font has no Thai, a browser has.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    shown = types.most_common(DRAWN)
+    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure = Figure(figsize=(6, 1 + 0.25 * len(shown)), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.barh(range(len(shown)), [count for _, count in shown])
+        axes.bar_label(bars, padding=2, fontsize=8)
+        axes.set_yticks(range(len(shown)), [name or "(none)" for name, _ in shown], fontsize=8)
+        axes.set(xlabel="photos", ylim=(len(shown) - 0.5, -0.5), title=f"{len(types)} types")
+        axes.margins(x=0.12)
+        figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,120 @@
+"""Pairs of an image's features and one of its captions, in the order that they are learnt in."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+STOP = 13  # "." in every vocabulary: how a caption ends, and how decoding knows that it does
+IGNORED = -100  # labels that the loss leaves out
+
+
+class Vocabulary(Protocol):
+    """GPT-2's byte-level BPE."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
+
+
+def tokens_of(caption: str, vocabulary: Vocabulary, longest: int) -> list[int]:
+    """A caption's tokens, of which the last is the period.
+
+    The period is added as a token of its own: within the text it might be merged with what stands
+    before it (GPT-2 has a token for `).`), and decoding would never end.
+
+    Args:
+        caption: any text; the white space in it is evened out, and a period that it ends with
+            is taken off first.
+        vocabulary: GPT-2's, or another.
+        longest: what is over so many tokens is cut off, before the period.
+    """
+    text = " ".join(caption.split()).rstrip(". ")
+    return [*vocabulary.encode(text)[: longest - 1], STOP]
+
+
+class Examples(torch.utils.data.Dataset[dict[str, Any]]):
+    """Each caption of each image.
+
+    Args:
+        features: (images, width).
+        captions: of each image, at least one.
+        vocabulary: what the captions become tokens by.
+        longest: tokens of a caption.
+
+    Raises:
+        ZooError: there is no caption at all.
+    """
+
+    def __init__(
+        self,
+        features: np.ndarray,
+        captions: Sequence[Sequence[str]],
+        vocabulary: Vocabulary,
+        longest: int,
+    ) -> None:
+        self.features, self.captions, self.epoch = torch.from_numpy(features), captions, 0
+        self.images: list[int] = []
+        self.tokens: list[list[int]] = []
+        for image, texts in enumerate(captions):
+            for text in texts:
+                if text.strip(". \t\r\n"):
+                    self.images.append(image)
+                    self.tokens.append(tokens_of(text, vocabulary, longest))
+        if not self.tokens:
+            raise ZooError("The data set has no captions to learn from.")
+        self.lengths = [len(tokens) for tokens in self.tokens]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Says which epoch the next examples are of: it decides on their order."""
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"features": self.features[self.images[index]], "tokens": self.tokens[index]}
+
+
+def collate(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Makes a batch: `features` (batch, width), `tokens` and `labels` (batch, length).
+
+    Captions are filled up at their ends, where a causal model never looks from what stands before;
+    `labels` are the tokens, the stop token with them, and -100 in the filling.
+    """
+    longest = max(len(example["tokens"]) for example in examples)
+    tokens = torch.zeros(len(examples), longest, dtype=torch.long)
+    labels = torch.full((len(examples), longest), IGNORED)
+    for row, example in enumerate(examples):
+        own = torch.tensor(example["tokens"])
+        tokens[row, : len(own)] = own
+        labels[row, : len(own)] = own
+    features = torch.stack([example["features"] for example in examples])
+    return {"features": features, "tokens": tokens, "labels": labels}
+
+
+class EpochSampler(torch.utils.data.Sampler[int]):
+    """An order that depends on the seed and the epoch alone, grouped by length."""
+
+    def __init__(self, examples: Examples, batch_size: int, seed: int) -> None:
+        self.examples, self.batch_size, self.seed = examples, batch_size, seed
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(1000 * self.seed + self.examples.epoch)
+        lengths = self.examples.lengths
+        return iter(LengthGroupedSampler(self.batch_size, lengths=lengths, generator=generator))
+
+
+def captions_of(data: "Dataset") -> list[list[str]]:
+    """The captions of each image."""
+    return [list(texts) for texts in data["captions"]]

@@ -1,0 +1,134 @@
+"""Tokens to text and text to tokens, without torch: GPT-2's for captions, CLIP's for search words.
+
+Both are byte-level BPE (Radford et al. 2019), which spells bytes with printable letters. Captions
+are only ever decoded, so of GPT-2's vocabulary no merges are needed here.
+"""
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import CheckpointError
+
+GPT2, CLIP = "vocab.json", "clip_tokenizer.json"
+STOP = 13  # "." in GPT-2's vocabulary and in every one of ours: what a caption ends with
+
+
+def letters() -> dict[str, int]:
+    """The byte that each letter stands for: itself where it is printable, else one beyond them."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1)]
+    printable += range(ord("®"), ord("ÿ") + 1)
+    others = [byte for byte in range(256) if byte not in printable]
+    return {
+        **{chr(byte): byte for byte in printable},
+        **{chr(256 + place): byte for place, byte in enumerate(others)},
+    }
+
+
+def gpt2_ids() -> dict[str, int]:
+    """GPT-2's own vocabulary, from the file of it that openai-whisper ships."""
+    from whisper.tokenizer import get_encoding
+
+    spelling = {byte: letter for letter, byte in letters().items()}
+    encoding = get_encoding("gpt2")
+    ids = {
+        "".join(spelling[byte] for byte in encoding.decode_single_token_bytes(token)): token
+        for token in range(encoding.eot_token)
+    }
+    return {**ids, "<|endoftext|>": encoding.eot_token}
+
+
+class Vocabulary:
+    """GPT-2's tokens as text.
+
+    Args:
+        ids: tokens' ids by their spelling, as `vocab.json` has them.
+    """
+
+    def __init__(self, ids: dict[str, int]) -> None:
+        self.ids = ids
+        bytes_of = letters()
+        self._bytes = {
+            token: bytes(bytes_of[letter] for letter in spelling)
+            if all(letter in bytes_of for letter in spelling)
+            else spelling.encode()  # a special token, which stands for itself
+            for spelling, token in ids.items()
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> "Vocabulary":
+        """Reads `vocab.json`.
+
+        Raises:
+            CheckpointError: it is missing or damaged.
+        """
+        try:
+            ids = {str(name): int(token) for name, token in json.loads(path.read_bytes()).items()}
+            return cls(ids)
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise CheckpointError(f"The vocabulary '{path}' is missing or damaged.") from error
+
+    def check(self, path: Path, words: int) -> None:
+        """Refuses a vocabulary that isn't that of a network of so many words.
+
+        Raises:
+            CheckpointError: it has more tokens, or "." isn't token 13, by which captions end.
+        """
+        if self.ids.get(".") != STOP:
+            raise CheckpointError(f"The vocabulary of '{path}' has another token {STOP} than '.'.")
+        if len(self.ids) > words or sorted(self._bytes) != list(range(len(self.ids))):
+            raise CheckpointError(
+                f"The vocabulary of '{path}' has {len(self.ids)} tokens, its network {words}."
+            )
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens; what isn't whole in UTF-8 becomes U+FFFD."""
+        return b"".join(self._bytes.get(int(one), b"") for one in tokens).decode(errors="replace")
+
+
+def write_clip_tokenizer(path: Path) -> None:
+    """Writes the vocabulary that open_clip ships with its CLIP in the format of `tokenizers`."""
+    from open_clip.tokenizer import SimpleTokenizer
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+    simple = SimpleTokenizer()
+    merges = sorted(simple.bpe_ranks, key=simple.bpe_ranks.get)
+    tokenizer = Tokenizer(models.BPE(simple.encoder, merges, end_of_word_suffix="</w>"))
+    words = r"""'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"""
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(words), "removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.save(str(path), pretty=False)
+
+
+class ClipTokenizer:
+    """Search words as CLIP reads them, as open_clip's `SimpleTokenizer` does.
+
+    Args:
+        path: what `write_clip_tokenizer` wrote.
+        length: tokens that CLIP reads, the two at the ends included.
+    """
+
+    def __init__(self, path: Path, length: int) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer, self._length = Tokenizer.from_file(str(path)), length
+        self._end = self._tokenizer.get_vocab_size() - 1
+        self._start = self._end - 1
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens, int64 (texts, length): what is too long is cut, what is short ends in zeros."""
+        import ftfy
+
+        rows = np.zeros((len(texts), self._length), np.int64)
+        for row, text in zip(rows, texts, strict=True):
+            clean = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
+            ids = self._tokenizer.encode(clean).ids[: self._length - 2]
+            row[: len(ids) + 2] = [self._start, *ids, self._end]
+        return rows

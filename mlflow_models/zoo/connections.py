@@ -1,0 +1,118 @@
+"""Connections to public addresses only, each ending at a deadline.
+
+The name is looked up once, its addresses are checked, and one that was checked is connected to; so
+it doesn't help a name to lead elsewhere a moment later (DNS rebinding).
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Collection
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore2
+
+from zoo.errors import BadInput
+
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+TUNNELS = [ipaddress.ip_network(one) for one in ("2001::/32", "2002::/16")]  # Teredo, 6to4
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+deadline: ContextVar[float] = ContextVar("deadline")  # by time.monotonic
+
+
+def remaining() -> float:
+    """Seconds until the deadline.
+
+    Raises:
+        httpcore2.ReadTimeout: It is over.
+    """
+    left = deadline.get() - time.monotonic()
+    if left <= 0:
+        raise httpcore2.ReadTimeout
+    return left
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the internet: not of this machine, its network or a tunnel."""
+    ip: Any = ipaddress.ip_address(address.partition("%")[0])
+    if ip.version == 6:
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        if ip in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip not in GLOBAL_UNICAST or any(ip in network for network in TUNNELS):
+            return False
+    return bool(ip.is_global and not ip.is_multicast and not ip.is_reserved)
+
+
+class CheckedBackend(httpcore2.NetworkBackend):
+    """Looks a name up, and connects to those of its addresses that are public.
+
+    Args:
+        private: Whether the others are allowed too, or which of them.
+    """
+
+    def __init__(self, private: bool | Collection[str]) -> None:
+        self._private, self._plain = private, httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - the deadline rules
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore2.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_AGAIN:
+                raise httpcore2.ConnectError("no name server answers") from None
+            raise BadInput("names a host that doesn't exist") from None
+        addresses = [str(one[4][0]) for one in found]
+        allowed = [one for one in addresses if self._allows(one)]
+        if not allowed:
+            raise BadInput("names a host whose address isn't public")
+        for address in allowed[:-1]:
+            try:
+                return self._connect(address, port, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return self._connect(allowed[-1], port, local_address, socket_options)
+
+    def _allows(self, address: str) -> bool:
+        if isinstance(self._private, bool):
+            return self._private or is_public(address)
+        return address in self._private or is_public(address)
+
+    def _connect(self, address: str, port: int, *options: Any) -> httpcore2.NetworkStream:
+        return _Timed(self._plain.connect_tcp(address, port, remaining(), *options))
+
+
+class _Timed(httpcore2.NetworkStream):
+    """A stream whose every step ends at the deadline of the photo that it is used for."""
+
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        return self._stream.read(max_bytes, remaining())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._stream.write(buffer, remaining())
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> httpcore2.NetworkStream:
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, remaining()))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

@@ -1,0 +1,152 @@
+"""Decodes photos that people send: JPEG, PNG, WebP, GIF and HEIC to upright RGB, within limits.
+
+Sizes are read from the header, before a pixel is decoded, so that a small file can't become
+gigabytes. A model that looks at a small square needs no more than a reduced decoding: an eighth of
+a JPEG's width is decoded without the rest (Pillow's `draft`), which makes a phone's photo cheap.
+"""
+
+import contextlib
+import functools
+import io
+import threading
+import warnings
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from zoo.errors import BadInput
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
+MAX_PIXELS = 120_000_000  # of a JPEG that is decoded at a reduced scale; phones have up to 108 M
+MAX_DECODED = 51_000_000  # of what must be decoded whole; phones have up to 50.3 M
+MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each may cost a pass over all pixels
+LARGE = 16_000_000  # pixels; images with more are decoded one at a time
+GAP = 3  # how many times the model's side is kept, which Pillow's `reducing_gap` calls sufficient
+LONGEST = 16  # times the shorter side; what a longer image has beyond its middle isn't looked at
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by EXIF's orientation
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+_one_large = threading.Semaphore()
+
+
+def decode(content: bytes, side: int | None = None) -> Image.Image:
+    """Decodes an image, of an animation the first frame.
+
+    Args:
+        content: The file.
+        side: For a model that scales the shorter side to so many pixels and looks at the square in
+            the middle. A larger image is then decoded at a reduced scale, of at least `GAP` times
+            as many; at the model's size the difference is below one level of 255 on average.
+
+    Returns:
+        Mode RGB, upright, transparent parts white.
+
+    Raises:
+        BadInput: It is no image, a damaged or too large one; the message starts with a verb ("is
+            empty"), for a sentence that names the input.
+    """
+    if not content:
+        raise BadInput("is empty")
+    image, extent = _opened(content), None
+    if image.format in ("JPEG", "MPO"):
+        extent = _reduce_jpeg(image, content, side)
+    width, height = image.size
+    if width * height > MAX_DECODED:
+        raise _too_large(width, height)
+    try:
+        with _one_large if width * height > LARGE else contextlib.nullcontext():
+            return _finished(image, side, extent)
+    except Exception:  # decoders raise anything over a damaged file
+        raise BadInput("is cut off or damaged: it can't be decoded") from None
+
+
+def _opened(content: bytes) -> Image.Image:
+    """The image with its header read."""
+    _prepare_pillow()
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise BadInput(f"is larger than {MAX_PIXELS // 10**6} megapixels") from None
+    except Exception:  # as above
+        raise BadInput("is not a JPEG, PNG, WebP, GIF or HEIC image that can be read") from None
+
+
+@functools.cache
+def _prepare_pillow() -> None:
+    """Teaches Pillow HEIC; and to leave it to this module's limits what is too large."""
+    from pillow_heif import register_heif_opener
+
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+
+
+def _reduce_jpeg(image: Image.Image, content: bytes, side: int | None) -> Box | None:
+    """Sets the scale to decode at; refuses what would cost too much before.
+
+    Returns:
+        What part of the reduced pixels is the image: the last ones are whole, though an eighth of
+            them may be beyond its edge. None: all.
+    """
+    width, height = image.size
+    progressive = "progressive" in image.info
+    if width * height > (MAX_DECODED if progressive else MAX_PIXELS):
+        raise _too_large(width, height)
+    if progressive and content.count(b"\xff\xda") > MAX_SCANS:
+        raise BadInput("is a JPEG of more scans than any program writes")
+    if side is None:
+        return None
+    drafted = image.draft(None, (GAP * side, GAP * side))  # type: ignore[arg-type]
+    return drafted[1] if drafted and drafted[1][2:] != image.size else None
+
+
+def _too_large(width: int, height: int) -> BadInput:
+    return BadInput(f"has {width:,} × {height:,} pixels, more than are taken")
+
+
+def _finished(image: Image.Image, side: int | None, extent: Box | None) -> Image.Image:
+    """The image decoded, upright, and in RGB."""
+    orientation = _orientation(image)
+    image.load()
+    if extent is not None:
+        image = image.resize(image.size, Image.Resampling.BICUBIC, extent)
+    if side is not None:
+        image = _middle(image)
+    image = _rgb(image)
+    turn = TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's; a phone writes it, and a broken one counts as upright."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return 1
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """A very long image without its ends, which scaling would blow up beyond memory."""
+    width, height = (min(length, LONGEST * min(image.size)) for length in image.size)
+    if (width, height) == image.size:
+        return image
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut to the lowest 8
+        levels = np.asarray(image).astype(np.uint32)
+        image = Image.fromarray((levels >> 8).clip(0, 255).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white

@@ -1,0 +1,337 @@
+"""evaluate.py: scores against plain statements of the metrics, every test set, languages."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clip_caption import evaluate, prepare
+from clip_caption.checkpoint import DEMO
+from clip_caption.evaluating import words
+from clip_caption.evaluating.metrics import Scores, score
+from clip_caption.evaluating.naming import names, shares
+from clip_caption.evaluating.results import Result, compare
+from clip_caption.training import scenes
+from tests.clip_caption.photos import save
+from tests.clip_caption.plain_metrics import bleu, cider_d, rouge_l
+from tests.clip_caption.translator import PAIRS, write_translator
+from zoo.errors import ZooError
+
+QUICK = ["--no-meteor", "--tracking-uri", ""]
+REFERENCES = [
+    ["a flood on the road near a temple", "a red car in a flood in front of a temple"],
+    ["two broken lamps over the street by a market at night"],
+    ["a heap of black rubbish bags beside a school", "a pile of rubbish", "black bags on a road"],
+    ["a fallen tree across the road near a park"],
+]
+SAID = [
+    "a red car in a flood near a temple",
+    "two broken lamps by a market",
+    "a heap of blue rubbish bags near a school at night",
+    "a fallen tree on the road the road the road",
+]
+
+
+def scores_of(references: list[list[str]], said: list[str], name: str = "spaces") -> Scores:
+    cut = [words.tokenize(texts, name) for texts in references]
+    return score(cut, words.tokenize(said, name), name, with_meteor=False)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, float]:
+    evaluate.main([*options, "--json"])
+    found: dict[str, float] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def write(path: Path, *rows: tuple[str, ...]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_the_scores_are_those_of_the_papers() -> None:
+    found = scores_of(REFERENCES, SAID)
+    references, said = [[r.split() for r in refs] for refs in REFERENCES], [s.split() for s in SAID]
+    for n in range(1, 5):
+        expected = 100 * bleu(references, said, n)
+        assert found.corpus[f"BLEU-{n}"] == pytest.approx(expected, rel=1e-6)
+    lengths = [rouge_l(refs, one) for refs, one in zip(references, said, strict=True)]
+    assert found.each["ROUGE-L"] == pytest.approx([100 * one for one in lengths])
+    assert found.each["CIDEr"] == pytest.approx([100 * one for one in cider_d(references, said)])
+    for name in ("ROUGE-L", "CIDEr"):
+        assert found.corpus[name] == pytest.approx(found.each[name].mean())
+
+
+@pytest.mark.skipif(not words.has_java(), reason="METEOR needs Java")
+def test_meteor_knows_stems_and_synonyms() -> None:
+    said = ["a big car", "a large automobile", "", "two trees have fallen", "|||", "a dog"]
+    refs = ["a large automobile", "a large automobile", "a flood", "a fallen tree", "a | dog", "x"]
+    found = score([[ref] for ref in refs], said, "ptb").each["METEOR"]
+    assert found[1] == pytest.approx(100)
+    assert found[0] > 60
+    assert 0 < found[3] < found[0]
+    assert list(found[[2, 4, 5]]) == [0, 0, 0]
+
+
+def test_a_corpus_of_one_has_no_cider_and_says_so() -> None:
+    found = scores_of([["a flood near a temple"]], ["a flood near a temple"])
+    assert found.corpus["CIDEr"] == 0
+    assert found.corpus["BLEU-4"] == pytest.approx(100)
+    assert any("One image is too few for CIDEr" in note for note in found.notes)
+    with pytest.raises(ZooError, match="no caption to score"):
+        scores_of([], [])
+
+
+def test_an_empty_prediction_is_the_worst() -> None:
+    found = scores_of(REFERENCES, [*SAID[:3], ""])
+    assert all(values[3] == pytest.approx(0, abs=1e-6) for values in found.each.values())
+    whole = scores_of(REFERENCES, SAID)
+    assert found.corpus["CIDEr"] < whole.corpus["CIDEr"]
+    nothing = scores_of(REFERENCES, ["", "", "", ""])
+    assert all(value == pytest.approx(0, abs=1e-6) for value in nothing.corpus.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("ptb", 'A man, riding (fast): "don\'t"!\u2028Second\r line.', "a man riding -lrb- fast"
+         " -rrb- do n't second line"),
+        ("ptb", "Café über 5 Straßen ...", "café über 5 straßen"),
+        ("plain", "A man, riding (fast): don't! Cafe\u0301", "a man riding fast don't café"),
+        ("newmm", "น้ำท่วมถนนหน้าตลาด near the Big C, soi 5!",
+         "น้ำท่วม ถนน หน้า ตลาด near the big c soi 5"),
+        ("newmm", "ขยะ🗑️เต็มถนน \t", "ขยะ เต็ม ถนน"),
+        ("spaces", "As it  is .", "As it is ."),
+    ],
+)  # fmt: skip
+def test_words_are_where_they_are_said_to_be(name: str, text: str, expected: str) -> None:
+    if name == "ptb" and not words.has_java():
+        pytest.skip("needs Java")
+    assert words.tokenize(["", text, "..." if name != "spaces" else "", "a"], name) == [
+        "", expected, "", "a"]  # fmt: skip
+
+
+def test_the_tokenizer_follows_the_language() -> None:
+    assert words.choose("auto", ["a flood", "ขยะ"]) == "newmm"
+    assert words.choose("auto", ["a flood"]) == ("ptb" if words.has_java() else "plain")
+    assert words.choose("plain", ["ขยะ"]) == "plain"
+
+
+def test_without_java_it_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    table = write(tmp_path / "t.csv", ("image", "caption", "prediction"), ("a", "A flood.", "A."))
+    evaluate.main(["--predictions", str(table), "--tracking-uri", ""])
+    text = capsys.readouterr().out
+    assert "runs of letters and digits" in text
+    assert "METEOR is left out: it needs Java" in text
+    with pytest.raises(ZooError, match="--words ptb needs Java"):
+        evaluate.main(["--predictions", str(table), "--words", "ptb"])
+
+
+def test_captions_are_asked_for_the_facts() -> None:
+    assert names("Two broken lamps near a School.", "broken_lamp")
+    assert names("Three boxes", "box")
+    assert not names("A lamp, broken", "broken lamp")
+    assert not names("A flooded street", "flood")
+    assert not names("", "flood")
+    assert not names("A flood", "")
+    values = [{"type": "flood", "place": "temple"}, {"type": "pothole", "place": "shop"}]
+    found, right = shares(["A flood by a temple.", "A pothole."], values, ["type", "place"])
+    assert found == {"type": 100, "place": 50, "all": 50}
+    assert right == [True, False]
+
+
+def test_a_table_is_scored_and_logged(
+    tmp_path: Path, registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    header = ("image", "captions", "prediction", "other", "type", "place")
+    table = write(
+        tmp_path / "t.csv",
+        header,
+        ("a.jpg", "A flood near a temple.|Water by a temple.", "A flood near a temple.",
+         "A flood near a school.", "flood", "temple"),
+        ("missing.jpg", "A pothole by a shop.", "A pothole by a canal.", "", "pothole", "shop"),
+        ("a.jpg", "A road under water.", "A flood near a temple.", "A flood near a school.",
+         "flood", "temple"),
+        ("c.jpg", "...", "A tree.", "A tree.", "tree", "park"),
+        ("d.jpg", "น้ำท่วมวัด", "น้ำท่วมวัด", "ถนน", "น้ำท่วม", "วัด"),
+    )  # fmt: skip
+    save(tmp_path / "a.jpg", 1)
+    options = ["--predictions", str(table), "--columns", "prediction", "other", "--expect", "type",
+               "place", "--no-meteor", "--tracking-uri", registry, "--experiment", "captions",
+               "--output", str(tmp_path / "out")]  # fmt: skip
+    found = printed(capsys, *options)
+    assert found["images"] == 3
+    assert "newmm" in str(found["words"])
+    assert found["names_all"] == pytest.approx(100 / 3)
+    assert found["names_type"] == pytest.approx(100 * 2 / 3)
+    assert found["cider"] > found["other_cider"]
+    assert found["other_cider_high"] >= found["other_cider_difference"] >= found["other_cider_low"]
+    text = (tmp_path / "out" / "scores.md").read_text(encoding="utf-8")
+    assert "1 captions of other are empty, and are scored 0." in text
+    assert "1 images have references without a word" in text
+    with (tmp_path / "out" / "captions1.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[-1]["image"] == "a.jpg"
+    assert rows[-1]["references"].count("|") == 2
+    drawn = (tmp_path / "out" / "examples1.svg").read_text(encoding="utf-8")
+    assert "A flood near a temple." in drawn
+    assert drawn.count("<image") == 2  # of three images the best and the worst
+    client = MlflowClient(registry)
+    (run,) = client.search_runs([client.get_experiment_by_name("captions").experiment_id])
+    assert run.data.metrics["bleu_4"] == pytest.approx(found["bleu_4"])
+    assert "PyThaiNLP" in run.data.tags["words"]
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} == {
+        "scores.md", "captions1.csv", "captions2.csv", "examples1.svg", "examples2.svg"
+    }  # fmt: skip
+
+
+def coco(directory: Path) -> tuple[str, str]:
+    content = {
+        "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(1, 6)],
+        "annotations": [
+            {"image_id": n, "caption": text}
+            for n, texts in enumerate(REFERENCES, start=1)
+            for text in texts
+        ],
+    }
+    (directory / "captions.json").write_text(json.dumps(content), encoding="utf-8")
+    said = [{"image_id": n, "caption": SAID[n - 1]} for n in (3, 1, 2)]
+    (directory / "results.json").write_text(json.dumps(said), encoding="utf-8")
+    return str(directory / "captions.json"), str(directory / "results.json")
+
+
+def test_cocos_files_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    annotations, results = coco(tmp_path)
+    options = ["--annotations", annotations, "--results", results, "--words", "spaces", *QUICK]
+    found = printed(capsys, *options)
+    expected = scores_of(REFERENCES[:3], SAID[:3]).corpus
+    assert found["images"] == 3
+    assert found["cider"] == pytest.approx(expected["CIDEr"])
+    assert found["rouge_l"] == pytest.approx(expected["ROUGE-L"])
+    evaluate.main(options)
+    assert "2 of 5 images have no result" in capsys.readouterr().out
+    for said, message in (
+        ([{"image_id": 9, "caption": "a"}], "result for image 9, not in"),
+        ([{"image_id": 1, "caption": "a"}] * 2, "two results for image 1"),
+        ([{"image_id": 1}], "no JSON of COCO's captions"),
+        ([{"image_id": 5, "caption": "a"}], "no image with a reference"),
+    ):
+        Path(results).write_text(json.dumps(said), encoding="utf-8")
+        with pytest.raises(ZooError, match=message):
+            evaluate.main(options)
+
+
+def test_the_interval_of_a_difference_is_paired() -> None:
+    chance = np.random.default_rng(1)
+    values = chance.uniform(0, 100, 200)
+
+    def result(each: np.ndarray) -> Result:
+        scores = Scores({}, {"CIDEr": each, "ROUGE-L": each, "BLEU-1": each})
+        return Result([], [], scores)
+
+    same = compare(result(values), result(values))
+    assert set(same) == {"CIDEr", "ROUGE-L"}
+    assert vars(same["CIDEr"]) == {"difference": 0, "low": 0, "high": 0}
+    better = compare(result(values), result(values + chance.uniform(0, 2, 200)))["CIDEr"]
+    # far narrower than the spread of the values, which an unpaired one would have
+    assert 0.8 < better.low < better.difference < better.high < 1.2
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_translator(tmp_path_factory.mktemp("marian") / "opus-mt-th-en")
+
+
+def test_references_are_translated_first(
+    translator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"{n}.jpg", thai, PAIRS[thai], "") for n, thai in enumerate(PAIRS)]
+    rows[1] = (rows[1][0], rows[1][1], rows[0][2], "Rubbish all over the road.")
+    table = write(tmp_path / "t.csv", ("image", "comment", "prediction", "english"), *rows)
+    options = ["--predictions", str(table), "--words", "plain", *QUICK]
+    assert printed(capsys, *options)["bleu_1"] == pytest.approx(0, abs=1e-6)
+    found = printed(capsys, *options, "--translate", str(translator))
+    english = [[text] for text in PAIRS.values()]
+    said = [row[2] for row in rows]
+    assert found["cider"] == pytest.approx(scores_of(english, said, "plain").corpus["CIDEr"])
+    given = printed(capsys, *options, "--translated", "english")
+    assert given["images"] == 1
+    with pytest.raises(ZooError, match="one pair of languages"):
+        evaluate.main([*options, "--translate", str(translator), "--to-language", "eng_Latn"])
+    with pytest.raises(ZooError, match="no checkpoint that translates"):
+        evaluate.main([*options, "--translate", str(tmp_path)])
+
+
+def test_a_checkpoint_captions_what_was_prepared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = tmp_path / "scenes", tmp_path / "data"
+    scenes.main(["-o", str(folder), "--count", "12", "--width", "240", "--seed", "77"])
+    manifest = str(folder / "manifest.csv")
+    prepare.main([manifest, "-o", str(data), "--keep", "place", "--test-share", "0.5"])
+    expect = ["--expect", "type", "place", "--mode", "greedy", "--words", "plain", *QUICK]
+    capsys.readouterr()
+    found = printed(capsys, "demo", str(data / "test"), *expect, "--batch-size", "4")
+    assert found["images"] == 6
+    assert found["names_all"] >= 50
+    with pytest.raises(ZooError, match="has parts; give one of them"):
+        evaluate.main(["demo", str(data), *expect])
+
+    # the same checkpoint by another name, on the table itself, where a photo is damaged
+    (folder / "000" / "000003.jpg").write_bytes(b"\xff\xd8 no photo")
+    (folder / "000" / "000011.jpg").unlink()
+    options = ["--references", "captions", *expect, "--compare", str(DEMO), "--limit", "12"]
+    evaluate.main(["demo", manifest, *options, "--output", str(tmp_path / "out")])
+    text = capsys.readouterr().out
+    assert "2 images can't be read and aren't scored: '000/000003.jpg' is" in text
+    assert "| 10 images | demo |" in text
+    assert "- CIDEr +0.00 [+0.00, +0.00]" in text
+    assert (tmp_path / "out" / "captions2.csv").is_file()
+
+
+def test_the_picture_has_text_of_any_script(tmp_path: Path) -> None:
+    table = [("a.jpg", "ขยะเต็มถนน $x^2", "洪水 & <b>"), ("b.jpg", "A flood.", "A flood.")]
+    rows = write(tmp_path / "t.csv", ("image", "reference", "prediction"), *table)
+    save(tmp_path / "a.jpg", 1)
+    evaluate.main(["--predictions", str(rows), *QUICK, "--output", str(tmp_path / "out")])
+    drawn = (tmp_path / "out" / "examples1.svg").read_text(encoding="utf-8")
+    assert "ขยะเต็มถนน $x^2" in drawn
+    assert "洪水 &amp; &lt;b&gt;" in drawn
+
+
+def test_what_is_wrong_with_a_test_set_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write(
+        tmp_path / "t.csv",
+        ("image", "caption", "prediction"),
+        ("a.jpg", "A flood.", "One."),
+        ("a.jpg", "A road.", "Two."),
+    )
+    short = write(tmp_path / "s.csv", ("image", "caption", "prediction"), ("a.jpg", "A flood."))
+    blank = write(tmp_path / "b.csv", ("image", "caption", "prediction"), ("a.jpg", " ", "A."))
+    (tmp_path / "folder").mkdir()
+    for arguments, said in (
+        (["--predictions", str(table)], "line 3: 'a.jpg' has another prediction above"),
+        (["--predictions", str(table), "--columns", "said"], "has no column 'said'; its columns"),
+        (["--predictions", str(table), "--references", "thai"], "has no column 'thai'"),
+        (["--predictions", str(table), "--expect", "type"], "has no column 'type'"),
+        (["--predictions", str(short)], "line 2: not 3 cells"),
+        (["--predictions", str(blank)], "no image with a reference"),
+        (["--predictions", str(tmp_path / "no.csv")], "can't be read: No such file"),
+        (["demo", str(tmp_path / "folder")], "is no data set that prepare.py wrote"),
+        (["demo", str(tmp_path / "x.parquet")], "is neither a data set of prepare.py"),
+    ):
+        with pytest.raises(ZooError, match=said):
+            evaluate.main([*arguments, *QUICK])
+    for arguments in ([], ["demo"], ["--annotations", "a.json"], ["demo", "x", "--results", "r"]):
+        with pytest.raises(SystemExit):
+            evaluate.main(arguments)
+    assert "give MODEL and DATA" in capsys.readouterr().err

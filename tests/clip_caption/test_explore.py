@@ -1,0 +1,413 @@
+"""Exploring a collection of drawn scenes with the demo, by the commands of explore.py."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from datasets import Dataset
+from PIL import Image
+
+from clip_caption import explore
+from clip_caption.engine import Captioner, Options
+from clip_caption.exploring.projection import Projection
+from clip_caption.exploring.store import Embeddings
+from clip_caption.index import Index, normalised
+from clip_caption.training import scenes
+from zoo.errors import ZooError
+from zoo.images import decode
+from zoo.packaging import ROOT
+
+COUNT = 90
+SCRIPT = ROOT / "mlflow_models" / "clip_caption" / "explore.py"
+TREE = "a fallen tree lies across the road"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of scenes that no training saw, with their manifest; one of them is damaged."""
+    folder = tmp_path_factory.mktemp("photos")
+    scenes.main(
+        ["--output", str(folder), "--count", str(COUNT), "--seed", "7007", "--width", "200"]
+    )
+    with (folder / "manifest.csv").open("a", encoding="utf-8", newline="") as file:
+        columns = pd.read_csv(folder / "manifest.csv").columns
+        csv.writer(file).writerow(["damaged.jpg", *[""] * (len(columns) - 1)])
+        csv.writer(file).writerow(["missing.jpg", *[""] * (len(columns) - 1)])
+    whole = (folder / "000" / "000000.jpg").read_bytes()
+    (folder / "damaged.jpg").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def embedded(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest's photos, embedded and captioned in parts of 25."""
+    output = tmp_path_factory.mktemp("embedded") / "embeddings"
+    options = "--captions greedy --part 25 --batch-size 8 --thumbnail 96".split()
+    explore.main(["embed", str(photos / "manifest.csv"), "-o", str(output), *options])
+    return output
+
+
+@pytest.fixture(scope="module")
+def mapped(embedded: Path) -> Path:
+    """Their map."""
+    output = embedded.parent / "map"
+    views = ["--tensorboard", str(embedded.parent / "tensorboard"), "--colour", "type"]
+    explore.main(["map", str(embedded), "-o", str(output), "--smallest", "5", "--neighbours", "6",
+                  *views])  # fmt: skip
+    return output
+
+
+def types(embedded: Path) -> dict[str, str]:
+    """The problem in each photo."""
+    table = pd.read_parquet(embedded)
+    return dict(zip(table["id"], table["type"], strict=True))
+
+
+def test_embeddings_are_what_the_engine_says(photos: Path, embedded: Path) -> None:
+    table = pd.read_parquet(embedded)  # as anybody reads it
+    assert len(table) == COUNT
+    assert {"id", "path", "embedding", "caption", "thumbnail", "type", "comment"} <= {*table}
+    captioner = Captioner(embedded / "_model")
+    for row in (0, 24, 25, COUNT - 1):  # both sides of a part's end
+        image = decode((photos / table["id"][row]).read_bytes())
+        features = captioner.embed([captioner.pixels(image)])
+        assert table["embedding"][row] == pytest.approx(features[0], abs=2e-2, rel=2e-2)
+        caption = captioner.caption(features, Options(mode="greedy"))[0][0].text
+        assert table["caption"][row] == caption
+        assert Image.open(io.BytesIO(table["thumbnail"][row])).size == (96, 72)
+        assert Path(table["path"][row]) == (photos / table["id"][row]).resolve()
+    failed = dict(line.split("\t") for line in (embedded / "_failed.tsv").read_text().splitlines())
+    assert failed == {
+        "damaged.jpg": "it is cut off or damaged: it can't be decoded",
+        "missing.jpg": "the file is missing",
+    }
+
+
+def test_a_folder_and_a_data_set_give_the_same(
+    photos: Path, embedded: Path, tmp_path: Path
+) -> None:
+    expected = pd.read_parquet(embedded).head(12)
+    rows = [
+        {"image": (photos / name).read_bytes(), "captions": ["one.", "two."], "name": name,
+         "latitude": 13.7, "type": None}
+        for name in expected["id"]
+    ]  # fmt: skip
+    Dataset.from_list(rows).save_to_disk(str(tmp_path / "data"))
+    folder = tmp_path / "folder" / "000"
+    folder.mkdir(parents=True)
+    for name in expected["id"]:
+        (folder / Path(name).name).write_bytes((photos / name).read_bytes())
+    (folder / "notes.txt").write_text("no image")
+    for source in (tmp_path / "data", tmp_path / "folder"):
+        output = tmp_path / f"{source.name}-embeddings"
+        explore.main(["embed", str(source), "-o", str(output), "--checkpoint", str(embedded)])
+        table = pd.read_parquet(output)
+        assert list(table["id"]) == list(expected["id"])
+        assert np.stack(table["embedding"].tolist()) == pytest.approx(
+            np.stack(expected["embedding"].tolist()), abs=1e-3
+        )
+    assert list(pd.read_parquet(tmp_path / "data-embeddings")["captions"][0]) == ["one.", "two."]
+    assert Embeddings(tmp_path / "data-embeddings").texts("captions")[:2] == ["one.", "one."]
+
+
+def test_a_killed_run_goes_on(photos: Path, embedded: Path, tmp_path: Path) -> None:
+    output = tmp_path / "embeddings"
+    command = ["embed", str(photos / "manifest.csv"), "-o", str(output), "--checkpoint",
+               str(embedded), "--part", "10", "--batch-size", "2"]  # fmt: skip
+    running = subprocess.Popen(
+        [sys.executable, str(SCRIPT), *command], stderr=subprocess.DEVNULL, process_group=0
+    )
+    first, deadline = output / "part-00000.parquet", time.monotonic() + 300
+    while not first.is_file() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    done = {path: path.stat().st_mtime_ns for path in output.glob("part-*.parquet")}
+    assert 0 < len(done) < 10
+    with pytest.raises(ZooError, match=r"not complete: \d of 10 parts are missing"):
+        Embeddings(output)
+    with pytest.raises(ZooError, match="begun with another part; give the same"):
+        explore.main([*command, "--part", "11"])
+    explore.main(command)
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert [path.name for path in output.glob("*unfinished*")] == []
+    found, expected = Embeddings(output), Embeddings(embedded)
+    assert found.ids == expected.ids
+    assert found.vectors() == pytest.approx(expected.vectors(), abs=1e-3)
+    assert (output / "_failed.tsv").read_text() == (embedded / "_failed.tsv").read_text()
+
+
+def test_prefix_embeddings_are_for_maps_only(photos: Path, embedded: Path, tmp_path: Path) -> None:
+    (tmp_path / "some").mkdir()
+    for number in range(3):
+        name = f"00000{number}.jpg"
+        (tmp_path / "some" / name).write_bytes((photos / "000" / name).read_bytes())
+    output = tmp_path / "prefixes"
+    explore.main(["embed", str(tmp_path / "some"), "-o", str(output), "--checkpoint", str(embedded),
+                  "--embedding", "prefix", "--thumbnail", "0"])  # fmt: skip
+    captioner = Captioner(embedded / "_model")
+    prefixes = captioner.prefixes(Embeddings(embedded).vectors()[:3])
+    assert Embeddings(output).vectors() == pytest.approx(prefixes.reshape(3, -1), abs=1e-2)
+    with pytest.raises(ZooError, match="holds prefix embeddings; this needs CLIP's"):
+        explore.main(["find", str(output), "--words", TREE])
+    with pytest.raises(ZooError, match="has no thumbnails; embed with --thumbnail"):
+        Embeddings(output).thumbnails([0])
+
+
+@pytest.mark.parametrize("by", ["clip", "captions", "both"])
+def test_words_find_photos(
+    by: str, embedded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explore.main(["find", str(embedded), "--words", TREE, "--by", by, "-k", "6", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    kinds = [types(embedded)[one["id"]] for one in found]
+    assert len(found) == 6
+    assert kinds.count("fallen tree") >= 5, kinds
+    scores = [one["score"] for one in found]
+    assert scores == sorted(scores, reverse=True)
+    sheet = tmp_path / "found.png"
+    explore.main(["find", str(embedded), "--words", TREE, "--by", by, "-k", "6", "-o", str(sheet)])
+    assert found[0]["id"] in capsys.readouterr().out
+    assert Image.open(sheet).size == (5 * 160, 2 * 176)
+
+
+def test_words_that_no_caption_has_find_nothing(
+    embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explore.main(["find", str(embedded), "--words", "zzzzz", "--by", "captions"])
+    assert capsys.readouterr().out == "Nothing was found.\n"
+
+
+def test_a_photo_finds_itself_and_its_like(
+    photos: Path, embedded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explore.main(["find", str(embedded), "--image", str(photos / "000" / "000005.jpg"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found[0]["id"] == "000/000005.jpg"
+    assert found[0]["score"] > 0.999
+    kinds = [types(embedded)[one["id"]] for one in found]
+    assert kinds.count(kinds[0]) >= 6, kinds
+    with pytest.raises(ZooError, match=r"'.*damaged.jpg' is cut off or damaged"):
+        explore.main(["find", str(embedded), "--image", str(photos / "damaged.jpg")])
+    with pytest.raises(ZooError, match=r"'.*nowhere.jpg' can't be read"):
+        explore.main(["find", str(embedded), "--image", str(photos / "nowhere.jpg")])
+
+
+def test_comments_of_other_photos_do_not_match(
+    photos: Path, embedded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(photos / "manifest.csv", keep_default_na=False).head(COUNT)
+    table["comment"] = table["captions"].str.split("|").str[0]
+    swapped = {}
+    for row in range(0, COUNT, 9):  # with the next photo that shows another problem
+        other = next(n for n in range(row + 1, COUNT) if table["type"][n] != table["type"][row])
+        swapped[str(table["file"][row])] = table["comment"][other]
+    table["comment"] = table["file"].map(swapped).fillna(table["comment"])
+    table.loc[4, "comment"] = " "
+    table["file"] = [str(photos / name) for name in table["file"]]
+    table.to_csv(tmp_path / "claims.csv", index=False)
+    claims = tmp_path / "claims"
+    explore.main(["embed", str(tmp_path / "claims.csv"), "-o", str(claims), "--checkpoint",
+                  str(embedded)])  # fmt: skip
+    capsys.readouterr()
+    explore.main(["match", str(claims), "--text", "comment", "-o", str(tmp_path / "match.csv"),
+                  "--worst", "3", "--sheet", str(tmp_path / "worst.jpg")])  # fmt: skip
+    scored = pd.read_csv(tmp_path / "match.csv")
+    assert len(scored) == COUNT - 1  # one has no comment
+    names = scored["id"].str.removeprefix(f"{photos}/")
+    assert names[:15].isin([*swapped]).sum() >= 8
+    assert scored["better_than"].is_monotonic_increasing
+    others = scored[~names.isin([*swapped])]
+    assert others["better_than"].mean() > 0.8
+    assert others["match"].mean() > scored[names.isin([*swapped])]["match"].mean() + 0.05
+    assert "89 comments" in capsys.readouterr().out
+    assert Image.open(tmp_path / "worst.jpg").size == (3 * 160, 176)
+
+
+def test_a_map_has_groups_named_by_what_is_in_them(embedded: Path, mapped: Path) -> None:
+    table = pd.read_parquet(mapped / "map.parquet")
+    assert list(table["id"]) == Embeddings(embedded).ids
+    truth = table["id"].map(types(embedded))
+    groups = table[table["group"] != "in no group"].groupby("group")
+    assert len(groups) >= 3
+    purity = [Counter(truth[rows]).most_common(1)[0] for rows in groups.groups.values()]
+    assert sum(count for _, count in purity) / sum(map(len, groups.groups.values())) > 0.7
+    for (name, rows), (kind, count) in zip(groups.groups.items(), purity, strict=True):
+        if count > 0.9 * len(rows):
+            assert {*kind.split()} & {*str(name).split()}, (name, kind)
+
+
+def test_the_picture_shows_points_and_photos(embedded: Path, mapped: Path, tmp_path: Path) -> None:
+    def colours(path: Path) -> int:
+        return len(np.unique(np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3), axis=0))
+
+    again = ["map", str(embedded), "--reuse", str(mapped), "-o", str(tmp_path), "--colour", "type"]
+    explore.main([*again, "--no-thumbnails"])
+    assert 10 < colours(tmp_path / "map.png") < 2000 < colours(mapped / "map.png")
+    explore.main([*again, "--palette", "64"])
+    assert 10 < colours(tmp_path / "map.png") <= 64
+
+
+def test_a_saved_map_takes_new_photos(embedded: Path, mapped: Path, tmp_path: Path) -> None:
+    """The photos of the map, as if they were new, land among their like."""
+    old = pd.read_parquet(mapped / "map.parquet")
+    explore.main(["map", str(embedded), "--reuse", str(mapped), "-o", str(tmp_path)])
+    new = pd.read_parquet(tmp_path / "map.parquet")
+    places, truth = old[["x", "y"]].to_numpy(), old["id"].map(types(embedded)).to_numpy()
+    distances = np.linalg.norm(new[["x", "y"]].to_numpy()[:, None] - places, axis=2)
+    assert np.median(distances.diagonal()) < 0.15 * np.ptp(places, axis=0).max()
+    assert (truth[distances.argmin(axis=1)] == truth).mean() > 0.8
+    assert (new["group"] == old["group"]).mean() > 0.8
+
+
+def test_a_map_is_the_same_again_and_after_it_was_saved(
+    embedded: Path, mapped: Path, tmp_path: Path
+) -> None:
+    saved = Projection.load(mapped / "projection.npz")
+    vectors = Embeddings(embedded).vectors()
+    again = Projection.fit(vectors, saved.parameters)
+    assert np.array_equal(again.places, saved.places)
+    new = (vectors[::2] + vectors[1::2]) / 2
+    assert again.transform(new) == pytest.approx(saved.transform(new), abs=1e-3)
+    with pytest.raises(ZooError, match="needs 10 images at least; there are 9"):
+        Projection.fit(vectors[:9], saved.parameters)
+    with pytest.raises(ZooError, match="The map is of embeddings of"):
+        saved.transform(vectors[:, 1:])
+    file = tmp_path / "projection.npz"
+    np.savez(file, places=np.array([{"a": print}], object), allow_pickle=True)
+    with pytest.raises(ZooError, match="is no map"):
+        Projection.load(file)
+
+
+def test_tensorboards_files_fit_each_other(embedded: Path, mapped: Path) -> None:
+    folder = mapped.parent / "tensorboard"
+    config = (folder / "projector_config.pbtxt").read_text()
+    count, width = map(int, re.findall(r"tensor_shape: (\d+)", config))
+    tensors = np.fromfile(folder / "tensors.bytes", "<f4").reshape(count, width)
+    assert np.array_equal(tensors, Embeddings(embedded).vectors())
+    metadata = pd.read_csv(folder / "metadata.tsv", sep="\t")
+    assert list(metadata["id"]) == Embeddings(embedded).ids
+    assert list(metadata["type"]) == list(types(embedded).values())
+    side = int(re.findall(r"single_image_dim: (\d+)", config)[0])
+    sprite = np.asarray(Image.open(folder / "sprite.png")).astype(int)
+    across = sprite.shape[1] // side
+    assert across == 10  # ceil(sqrt(90)): the page counts on it
+    thumbnail = Image.open(io.BytesIO(Embeddings(embedded).thumbnails([37])[0]))
+    thumbnail.thumbnail((side, side))
+    cell = sprite[3 * side : 3 * side + thumbnail.height, 7 * side : 7 * side + thumbnail.width]
+    assert np.abs(cell - np.asarray(thumbnail).astype(int)).mean() < 1
+
+
+def test_neighbours_classify(
+    embedded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explore.main(["classify", str(embedded), "-k", "5", "--json", "-o", str(tmp_path)])
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["images"] == COUNT
+    assert scores["accuracy"] > 0.8
+    assert scores["rejected"] <= 0.03
+    rows = pd.read_csv(tmp_path / "photos.csv", keep_default_na=False)
+    assert rows["nearest"].is_monotonic_increasing
+    kept = rows[rows["category"] != ""]
+    assert (kept["category"] == kept["truth"]).mean() == pytest.approx(scores["accuracy_of_kept"])
+    assert "| flood |" in (tmp_path / "scores.md").read_text()
+    assert Image.open(tmp_path / "confusion.png").size[0] > 400
+
+
+def test_what_the_labelled_photos_do_not_know(
+    embedded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of the photos classify the others, whose labels are partly unknown or missing."""
+    table = pd.read_parquet(embedded)[["path", "type"]]
+    table[::2].to_csv(tmp_path / "known.csv", index=False)
+    other = table[1::2].copy()
+    other.loc[other["type"] == "flood", "type"] = "earthquake"
+    other.loc[other["type"] == "rubbish", "type"] = ""
+    other.to_csv(tmp_path / "other.csv", index=False)
+    for name in ("known", "other"):
+        explore.main(["embed", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / name),
+                      "--checkpoint", str(embedded)])  # fmt: skip
+    capsys.readouterr()
+    explore.main(
+        ["classify", str(tmp_path / "known"), "--test", str(tmp_path / "other"), "-k", "3"]
+    )
+    text = capsys.readouterr().out
+    strange, unnamed = ((other["type"] == kind).sum() for kind in ("earthquake", ""))
+    assert f"{strange} images of categories that the collection hasn't" in text
+    assert f"{unnamed} images of no known category" in text
+    assert f"on {len(other) - strange - unnamed} images" in text
+
+
+def test_an_index_of_the_collection_classifies(embedded: Path, tmp_path: Path) -> None:
+    options = ["-k", "5", "--reject", "0.1"]
+    explore.main(["index", str(embedded), "-o", str(tmp_path / "index"), *options])
+    index, captioner = Index.read(tmp_path / "index"), Captioner(embedded / "_model")
+    index.check(captioner.embed_texts)
+    answers = index.classify(Embeddings(embedded).vectors(), k=2)
+    truth = list(types(embedded).values())
+    assert np.mean([a.category == kind for a, kind in zip(answers, truth, strict=True)]) > 0.8
+    assert answers[0].neighbours[0]["id"] == Embeddings(embedded).ids[0]
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 300, 3), np.uint8))
+    answer = index.classify(captioner.embed([captioner.pixels(noise)]))[0]
+    assert answer.category is None
+    assert len(answer.neighbours) == 5
+
+
+REFUSED = [
+    ("embed {nowhere} -o {new}", "neither a folder of images, a table nor a data set"),
+    ("embed {empty} -o {new}", "has no image in it"),
+    ("embed {photos}/manifest.csv -o {photos}", "holds something else"),
+    ("embed {photos}/manifest.csv --image-column nope -o {new}", "has no column nope"),
+    ("embed {photos}/000/000000.jpg -o {new}", "is no .csv or .tsv"),
+    ("find {photos} --words x", "holds no embeddings"),
+    ("find {embedded} --words x --by captions --text nope", "has no column 'nope'; it has id,"),
+    ("match {embedded} --text nope -o {new}", "has no column 'nope'"),
+    ("map {photos} -o {new}", "holds no embeddings"),
+    ("map {embedded} --reuse {photos} -o {new}", "is no map"),
+    ("atlas {embedded} --map {photos}", "holds no map"),
+    ("classify {embedded} --category nope", "has no column 'nope'"),
+    ("index {embedded} --category caption_language -o {new}", "has no column 'caption_language'"),
+    ("index {embedded} --accuracy 1.5 -o {new}", "No threshold reaches"),
+    ("index {embedded} -o {photos}", "holds something else"),
+]
+
+
+@pytest.mark.parametrize(("command", "reason"), REFUSED)
+def test_mistakes_are_told_in_a_sentence(
+    command: str, reason: str, photos: Path, embedded: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    names = {"nowhere": tmp_path / "nowhere", "empty": tmp_path / "empty", "photos": photos,
+             "embedded": embedded, "new": tmp_path / "new"}  # fmt: skip
+    with pytest.raises(ZooError, match=reason) as refused:
+        explore.main(command.format(**names).split())
+    assert "\n" not in str(refused.value)
+
+
+def test_similar_words_are_similar(embedded: Path) -> None:
+    """What `match` and `find` stand on: text and photos are in one space."""
+    captioner, collection = Captioner(embedded / "_model"), Embeddings(embedded)
+    kinds = sorted(set(types(embedded).values()))
+    texts = normalised(captioner.embed_texts([f"a {kind} in the street." for kind in kinds]))
+    taken = (normalised(collection.vectors()) @ texts.T).argmax(axis=1)
+    truth = [kinds.index(kind) for kind in types(embedded).values()]
+    assert np.mean(taken == truth) > 0.6
+
+
+def test_the_schema_is_the_same_in_every_part(embedded: Path) -> None:
+    parts = sorted(embedded.glob("part-*.parquet"))
+    schemas = [pq.read_schema(part).remove_metadata() for part in parts]
+    assert len(parts) == 4
+    assert all(schema.equals(schemas[0]) for schema in schemas)

@@ -1,0 +1,196 @@
+"""The index of a labelled collection: searched exactly or by a graph, packed, and asked."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from clip_caption.exploring.classification import Labelled, leave_one_out, threshold_for
+from clip_caption.exploring.indexing import write_index
+from clip_caption.index import Exact, Index, normalised, vote
+from zoo.errors import CheckpointError, ZooError
+
+KINDS = ("flood", "pothole", "rubbish")
+
+
+def collection(count: int, width: int = 32, seed: int = 1, spread: float = 0.6) -> Labelled:
+    """Features around one direction a category, as CLIP's are: all cosines are high."""
+    fixed, generator = np.random.default_rng(0), np.random.default_rng(seed)
+    middles = 3 * fixed.standard_normal(width) + 2 * fixed.standard_normal((len(KINDS), width))
+    labels = (np.arange(count) % len(KINDS)).astype(np.int32)
+    vectors = middles[labels] + spread * generator.standard_normal((count, width))
+    ids = [f"{number:05d}.jpg" for number in range(count)]
+    probe = normalised(fixed.standard_normal((1, width)))[0]
+    return Labelled(ids, normalised(vectors), list(KINDS), labels, probe)
+
+
+def written(data: Labelled, path: Path, **options: float | bool | None) -> Index:
+    """An index that was written and read again."""
+    usual = {"k": 5, "exact": None, "rejected": 0.01, "accuracy": None, "seed": 1}
+    write_index(path, data, **{**usual, **options})  # type: ignore[arg-type]
+    return Index.read(path)
+
+
+def test_the_neighbours_are_those_of_scikit_learn() -> None:
+    vectors = collection(500).vectors
+    queries = collection(150, seed=2).vectors
+    similarities, rows = Exact(vectors)(queries, 7)
+    reference = NearestNeighbors(n_neighbors=7, metric="cosine").fit(vectors)
+    distances, expected = reference.kneighbors(queries)
+    assert np.array_equal(rows, expected)
+    assert similarities == pytest.approx(1 - distances, abs=1e-5)
+
+
+def test_an_index_answers_the_category_and_the_neighbours(tmp_path: Path) -> None:
+    data = collection(300)
+    index = written(data, tmp_path / "index")
+    queries = collection(30, seed=3)
+    answers = index.classify(100 * queries.vectors, k=3)  # CLIP's features aren't normalised
+    assert [answer.category for answer in answers] == [KINDS[label] for label in queries.labels]
+    for answer, query in zip(answers, queries.vectors, strict=True):
+        best = np.argsort(-(data.vectors @ query))[:3]
+        assert [one["id"] for one in answer.neighbours] == [data.ids[row] for row in best]
+        assert [one["category"] for one in answer.neighbours] == [
+            KINDS[data.labels[row]] for row in best
+        ]
+        found = [one["similarity"] for one in answer.neighbours]
+        assert found == pytest.approx((data.vectors @ query)[best].tolist(), abs=1e-4)
+    assert json.loads(json.dumps(answers[0].neighbours)) == answers[0].neighbours
+    ids, labels, similarities = index.search(queries.vectors, 4)
+    assert (len(ids), len(ids[0]), labels.shape, similarities.shape) == (30, 4, (30, 4), (30, 4))
+
+
+def test_how_many_are_shown_does_not_change_who_votes(tmp_path: Path) -> None:
+    index = written(collection(300, spread=6.0), tmp_path / "index", k=15)
+    queries = collection(60, seed=4, spread=6.0).vectors
+    answers = [index.classify(queries, k) for k in (1, 15, 40, 1000)]
+    assert len({tuple(answer.category for answer in some) for some in answers}) == 1
+    assert [len(some[0].neighbours) for some in answers] == [1, 15, 40, 300]
+    assert index.classify(queries[:0]) == []
+
+
+def test_most_votes_win_and_similarity_decides_a_tie() -> None:
+    labels = np.array([[0, 1, 1], [0, 1, 2], [2, 1, 0]])
+    similarities = np.array([[0.99, 0.5, 0.4], [0.7, 0.8, 0.6], [0.9, -0.2, -0.3]])
+    assert vote(labels, similarities, 3).tolist() == [1, 1, 2]
+
+
+def test_what_is_unlike_the_collection_gets_no_category(tmp_path: Path) -> None:
+    index = written(collection(600), tmp_path / "index", rejected=0.02)
+    inside = index.classify(collection(200, seed=5).vectors)
+    rejected = sum(answer.category is None for answer in inside)
+    assert rejected <= 12  # about 2 % are expected
+    strange = np.random.default_rng(6).standard_normal((50, 32))
+    answers = index.classify(strange)
+    assert all(answer.category is None for answer in answers)
+    assert all(len(answer.neighbours) == 5 for answer in answers)
+    every = written(collection(600), tmp_path / "every", rejected=0.0)
+    assert all(answer.category for answer in every.classify(strange))
+
+
+def test_the_threshold_keeps_what_it_promises() -> None:
+    data = collection(900, spread=6.0)
+    outcome = leave_one_out(Exact(data.vectors), data, 5, 1)
+    assert 0.5 < outcome.accuracy() < 0.97
+    aim = (1 + outcome.accuracy()) / 2
+    threshold = threshold_for(outcome, 0.0, aim)
+    assert outcome.accuracy(threshold) >= aim
+    assert 0 < outcome.rejected(threshold) < 1
+    assert threshold_for(outcome, 0.999, aim) > threshold
+    few = outcome.select(outcome.truth != outcome.voted)
+    with pytest.raises(ZooError, match=r"No threshold reaches an accuracy of 0\.9"):
+        threshold_for(few, 0.0, 0.9)
+
+
+def test_a_photo_is_no_neighbour_of_its_own() -> None:
+    data = collection(40)
+    twice = np.repeat(data.vectors, 2, axis=0)  # each photo's equal is of another category
+    labels = np.tile(np.array([0, 1], np.int32), 40)
+    doubled = Labelled([str(n) for n in range(80)], twice, list(KINDS), labels, data.probe)
+    assert leave_one_out(Exact(twice), doubled, 1, 1).accuracy() == 0
+
+
+def test_a_large_collection_is_searched_by_a_graph(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    data = collection(3000)
+    exact = written(data, tmp_path / "exact")
+    graph = written(data, tmp_path / "graph", exact=False)
+    assert not (tmp_path / "graph" / "vectors.npy").exists()
+    queries = collection(100, seed=7).vectors
+    pairs = zip(exact.search(queries, 10)[0], graph.search(queries, 10)[0], strict=True)
+    assert np.mean([len({*a} & {*b}) / 10 for a, b in pairs]) > 0.95
+    assert [a.category for a in graph.classify(queries)] == [
+        a.category for a in exact.classify(queries)
+    ]
+
+
+def test_the_index_of_another_clip_is_refused(tmp_path: Path) -> None:
+    data = collection(30)
+    index = written(data, tmp_path / "index")
+
+    def another(probe: np.ndarray) -> None:
+        index.check(lambda _: 7 * probe[None])
+
+    another(data.probe + 0.002)  # as int8 has it
+    for probe in (np.roll(data.probe, 1), np.ones(31), np.ones(64), -data.probe):
+        with pytest.raises(CheckpointError, match="made with another CLIP"):
+            another(probe)
+
+
+class Bomb:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object]]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("name", ["index.json", "ids.json", "labels.npy", "vectors.npy"])
+def test_an_incomplete_or_hostile_index_is_refused(name: str, tmp_path: Path) -> None:
+    written(collection(30), tmp_path / "index")
+    file = tmp_path / "index" / name
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(CheckpointError, match="no complete index"):
+        Index.read(tmp_path / "index")
+    bomb = np.empty(1, object)
+    bomb[0] = Bomb(tmp_path / "exploded")
+    with file.open("wb") as out:
+        np.save(out, bomb, allow_pickle=True)
+    with pytest.raises(CheckpointError, match="no complete index"):
+        Index.read(tmp_path / "index")
+    assert not (tmp_path / "exploded").exists()
+    file.unlink()
+    with pytest.raises(CheckpointError, match="no complete index"):
+        Index.read(tmp_path / "index")
+    with pytest.raises(CheckpointError, match="no complete index"):
+        Index.read(tmp_path / "nowhere")
+
+
+def test_an_index_replaces_an_index_and_nothing_else(tmp_path: Path) -> None:
+    written(collection(30), tmp_path / "index")
+    assert len(written(collection(60), tmp_path / "index")) == 60
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ZooError, match="holds something else"):
+        written(collection(30), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_served_model_needs_numpy_only(tmp_path: Path) -> None:
+    written(collection(30), tmp_path / "index")
+    code = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from clip_caption.index import Index\n"
+        "index = Index.read(Path(sys.argv[1]))\n"
+        "assert index.classify(np.eye(1, 32))[0].neighbours\n"
+        "heavy = {'faiss', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "index")], check=True)

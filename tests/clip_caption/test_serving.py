@@ -1,0 +1,305 @@
+"""The served model: real HTTP to MLflow's own server and to the zoo's, and the loaded model."""
+
+import base64
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+from PIL import Image
+
+from clip_caption.build import pack_index
+from clip_caption.engine import Captioner
+from clip_caption.exploring.classification import Labelled
+from clip_caption.exploring.indexing import write_index
+from clip_caption.index import PROBE, normalised
+from clip_caption.model import ClipCaptionModel
+from tests.clip_caption.serving import (
+    FILES,
+    FLOOD,
+    SAMPLE,
+    caption,
+    check,
+    post,
+    refusal,
+    send,
+    texts,
+)
+from tests.zoo.helpers import metric
+from tests.zoo.pictures import encoded
+from zoo.errors import CheckpointError
+from zoo.serving import serve
+
+PHOTOS = list(FILES.values())
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"mode": "greedy", "max_tokens": 9},
+    {"mode": "nucleus", "seed": 7, "num_captions": 3, "top_p": 0.9, "temperature": 1.2},
+    {"beam_size": 3, "num_captions": 3, "embedding": "clip", "match_text": "a flood"},
+    {"num_captions": 0, "embedding": "prefix"},
+]
+
+
+def near(one: list[float], other: list[float]) -> float:
+    """The cosine of two embeddings."""
+    return float((normalised(np.array([one])) @ normalised(np.array([other])).T)[0, 0])
+
+
+def close(one: Any, other: Any) -> bool:
+    """Whether two answers are the same but for rounding."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(close(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(close, one, other))
+    return bool(one == pytest.approx(other, abs=2e-3)) if isinstance(one, float) else one == other
+
+
+def test_the_sample_is_the_photos_beside_it() -> None:
+    sent = [base64.b64decode(value) for (value,) in SAMPLE["dataframe_split"]["data"]]
+    assert sent == PHOTOS
+
+
+def test_the_sample_is_understood(any_url: str) -> None:
+    records = send(any_url, SAMPLE).json()["predictions"]
+    for name, record in zip(FILES, records, strict=True):
+        check(record, SAMPLE["params"])
+        assert name.replace("_", " ") in record["captions"][0]["text"].lower()
+        assert record["captions"][0]["text"].endswith(".")
+    best = max(range(len(records)), key=lambda row: records[row]["match"])
+    assert list(FILES)[best] == "flood"
+
+
+@pytest.mark.parametrize("params", WAYS, ids=str)
+def test_both_servers_and_the_loaded_model_say_the_same(
+    clip_model: Path, clip_url: str, clip_stock_url: str, params: dict[str, Any]
+) -> None:
+    loaded = mlflow.pyfunc.load_model(str(clip_model))
+    expected = loaded.predict(pd.DataFrame({"image": PHOTOS}), params=params)
+    for url in (clip_url, clip_stock_url):
+        assert close(caption(url, PHOTOS, **params), expected)
+
+
+def test_a_raw_file_is_one_row(clip_url: str) -> None:
+    png = encoded(Image.open(io.BytesIO(FLOOD)), "PNG")
+    for file, kind in ((FLOOD, "image/jpeg"), (png, "image/png")):
+        expected = caption(clip_url, [file], num_captions=2, embedding="clip")
+        response = requests.post(
+            f"{clip_url}/invocations?num_captions=2&embedding=clip",
+            data=file,
+            headers={"Content-Type": kind},
+            timeout=60,
+        )
+        assert response.status_code == 200, response.text
+        assert close(response.json()["predictions"], expected)
+
+
+def test_a_parquet_file_of_photos_is_taken(clip_url: str) -> None:
+    file = io.BytesIO()
+    pd.DataFrame({"image": PHOTOS}).to_parquet(file)
+    response = requests.post(
+        f"{clip_url}/invocations",
+        data=file.getvalue(),
+        headers={"Content-Type": "application/vnd.apache.parquet"},
+        timeout=60,
+    )
+    assert texts(response.json()["predictions"]) == texts(caption(clip_url, PHOTOS))
+
+
+def test_formats_and_colour_modes_make_little_difference(clip_url: str) -> None:
+    photo = Image.open(io.BytesIO(FLOOD)).convert("RGB")
+    turned, exif = photo.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    exif[0x0112] = 6
+    lossless = [
+        encoded(photo, "PNG"),
+        encoded(photo, "WEBP", lossless=True),
+        encoded(photo.convert("RGBA"), "PNG"),
+        encoded(turned, "PNG", exif=exif),
+    ]
+    (expected, *others) = caption(clip_url, lossless, embedding="clip")
+    assert all(close(other, expected) for other in others)
+    lossy = [
+        FLOOD,
+        encoded(photo, "HEIF"),
+        encoded(photo, "GIF", save_all=True, append_images=[Image.new("RGB", photo.size)]),
+        encoded(photo.convert("CMYK"), "JPEG"),
+        encoded(photo.resize((2560, 1920)), "JPEG"),
+    ]
+    for record in caption(clip_url, lossy, embedding="clip"):
+        assert near(record["embedding"], expected["embedding"]) > 0.98
+    (grey,) = caption(clip_url, [encoded(photo.convert("L"), "JPEG")])
+    assert grey["captions"]
+
+
+def test_rows_of_a_request_dont_touch_each_other(clip_url: str) -> None:
+    for params in WAYS:
+        alone = [caption(clip_url, [photo], **params)[0] for photo in PHOTOS]
+        together = caption(clip_url, PHOTOS * 10, **params)
+        assert close(together, alone * 10)
+
+
+def test_many_at_once_get_their_own_answers(clip_url: str) -> None:
+    asked = [(photo, params) for photo in PHOTOS for params in WAYS]
+
+    def answer(one: tuple[bytes, dict[str, Any]]) -> list[Any]:
+        return caption(clip_url, [one[0]], **one[1])
+
+    expected = [answer(one) for one in asked]
+    with ThreadPoolExecutor(8) as pool:
+        assert close(list(pool.map(answer, asked * 2)), expected * 2)
+
+
+def test_parameters_do_what_they_say(clip_url: str) -> None:
+    (record,) = caption(clip_url, [FLOOD], num_captions=4)
+    assert len({one["text"] for one in record["captions"]}) == 4
+    assert texts([record]) == texts(caption(clip_url, [FLOOD]))
+    greedy = caption(clip_url, [FLOOD], mode="greedy")
+    assert texts(caption(clip_url, [FLOOD], mode="greedy", top_p=0.2)) == texts(greedy)
+    (short,) = texts(caption(clip_url, [FLOOD], mode="greedy", max_tokens=4))
+    assert 0 < len(short) < len(texts(greedy)[0])
+    assert texts(greedy)[0].startswith(short)
+    same = {"mode": "nucleus", "temperature": 2.0, "top_p": 1.0}
+    drawn = [texts(caption(clip_url, [FLOOD], seed=seed, **same)) for seed in (1, 1, 2, 3)]
+    assert drawn[0] == drawn[1]
+    assert len(set(map(str, drawn))) > 1
+    (clip, prefix) = (
+        caption(clip_url, [FLOOD], num_captions=0, embedding=name)[0]["embedding"]
+        for name in ("clip", "prefix")
+    )
+    assert len(prefix) > len(clip) > 10
+
+
+def test_a_text_matches_the_photo_that_it_tells_of(clip_url: str) -> None:
+    for name in FILES:
+        records = caption(
+            clip_url, PHOTOS, num_captions=0, match_text=f"a {name} on the street".replace("_", " ")
+        )
+        scores = {other: record["match"] for other, record in zip(FILES, records, strict=True)}
+        assert max(scores, key=scores.__getitem__) == name, scores
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"mode": "sing"}, "is none of beam, greedy, nucleus"),
+        ({"beam_size": 0}, "is not between 1 and 20"),
+        ({"beam_size": 10**6}, "is not between 1 and 20"),
+        ({"beam_size": 2.5}, "is not a long"),
+        ({"max_tokens": 0}, "is not between 1 and "),
+        ({"max_tokens": 100_000}, "is not between 1 and "),
+        ({"num_captions": -1}, "is not between 0 and 5"),
+        ({"num_captions": 6}, "is not between 0 and 5"),
+        ({"num_captions": 2, "mode": "greedy"}, "is not between 0 and 1"),
+        ({"num_captions": 21, "mode": "nucleus"}, "is not between 0 and 20"),
+        ({"top_p": 0.0}, "is not between 0.01 and 1"),
+        ({"top_p": 1.5}, "is not between 0.01 and 1"),
+        ({"temperature": 0.0}, "is not between 0.01 and 10"),
+        ({"temperature": 1e9}, "is not between 0.01 and 10"),
+        ({"seed": -1}, "is not between 0 and 4294967295"),
+        ({"embedding": "all"}, "is none of none, clip, prefix"),
+        ({"neighbours": 5}, "no index is packed in this model"),
+        ({"neighbours": -1}, "is not between 0 and 100"),
+        ({"match_text": "flood " * 500}, "has more than 1,000 characters"),
+        ({"match_text": "a \ud800 flood"}, "half a surrogate pair"),
+        ({"match_text": None}, "null"),
+        ({"beam_size": None}, "null"),
+        ({"mode": 3}, "is not a string"),
+        ({"volume": 11}, "is unknown"),
+    ],
+    ids=str,
+)
+def test_bad_parameters_are_refused(clip_url: str, params: Any, sentence: str) -> None:
+    message = refusal(post(clip_url, [FLOOD], **params))
+    assert any(message.startswith(f"Parameter '{name}'") for name in params), message
+    assert sentence in message, message
+
+
+def test_what_takes_too_long_is_given_up(clip_model: Path) -> None:
+    small = encoded(Image.open(io.BytesIO(FLOOD)).resize((64, 48)), quality=60)
+    with serve(clip_model, {"THERESA_REQUEST_SECONDS": "1", "MLFLOW_MODELS_WORKERS": "1"}) as url:
+        response = post(url, [small] * 3000, beam_size=20)
+        assert response.status_code == 504
+        assert "took longer than 1 s" in response.json()["message"]
+        caption(url, [FLOOD])  # what was being computed is over
+        worked = metric(url, "theresa_batch_items_sum")
+        caption(url, [FLOOD])
+        assert metric(url, "theresa_batch_items_sum") == worked + 2  # embedded, captioned
+        assert metric(url, "theresa_queue_depth") == 0
+
+
+@pytest.fixture(scope="module")
+def directory(clip_model: Path) -> Path:
+    """What `convert` made of the demo."""
+    (path,) = (clip_model / "artifacts").iterdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def indexed(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo with an index of its samples, turned and not."""
+    captioner, index = Captioner(directory), tmp_path_factory.mktemp("index") / "index"
+    pictures = [Image.open(io.BytesIO(photo)).convert("RGB") for photo in PHOTOS]
+    pictures += [one.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for one in pictures]
+    features = captioner.embed([captioner.pixels(one) for one in pictures])
+    data = Labelled(
+        [f"{number}.jpg" for number in range(len(pictures))],
+        normalised(features),
+        list(FILES),
+        np.arange(len(pictures), dtype=np.int32) % len(FILES),
+        normalised(captioner.embed_texts([PROBE]))[0],
+    )
+    write_index(index, data, k=2, exact=None, rejected=0.01, accuracy=None, seed=1)
+    packed = tmp_path_factory.mktemp("packed") / "model"
+    packed.mkdir()
+    for file in directory.iterdir():
+        (packed / file.name).symlink_to(file)
+    assert pack_index(index, packed) == []
+    return packed
+
+
+def opened(directory: Path) -> ClipCaptionModel:
+    model = ClipCaptionModel()
+    model.load_context(SimpleNamespace(artifacts={"clip_caption": str(directory)}))
+    return model
+
+
+def test_a_packed_index_answers_a_category(indexed: Path) -> None:
+    model, table = opened(indexed), pd.DataFrame({"image": PHOTOS})
+    records = model.predict(None, table, {"num_captions": 0})
+    assert [record["category"] for record in records] == list(FILES)
+    for row, record in enumerate(records):
+        assert list(record) == ["category", "neighbours"]
+        assert [one["id"] for one in record["neighbours"]] == [f"{row}.jpg", f"{row + 4}.jpg"]
+        assert record["neighbours"][0]["similarity"] == pytest.approx(1, abs=1e-3)
+    (more, *_) = model.predict(None, table, {"neighbours": 5})
+    assert len(more["neighbours"]) == 5
+    (none, *_) = model.predict(None, table, {"neighbours": 0})
+    assert list(none) == ["captions"]
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    table = pd.DataFrame({"image": [encoded(Image.fromarray(noise), "PNG")]})
+    (unlike,) = model.predict(None, table, {"on_error": "report"})
+    assert (unlike["category"], unlike["error"]) == (None, None)
+
+
+def test_an_index_of_another_clip_is_not_packed(indexed: Path, tmp_path: Path) -> None:
+    other = tmp_path / "index"
+    other.mkdir()
+    for file in (indexed / "index").iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    np.save(other / "probe.npy", -np.load(other / "probe.npy"))
+    with pytest.raises(CheckpointError, match="made with another CLIP"):
+        pack_index(other, indexed)
+
+
+def test_serving_needs_nothing_of_training(clip_model: Path) -> None:
+    pins = (clip_model / "requirements.txt").read_text().splitlines()
+    names = {line.partition("==")[0] for line in pins}
+    assert {"pillow-heif", "onnxruntime"} <= names
+    assert not names & {"torch", "torchvision", "open-clip-torch", "transformers", "mlflow"}
+    code = {path.name for path in (clip_model / "code" / "clip_caption").iterdir()}
+    assert not code & {"training", "exploring", "finetune.py", "convert.py", "network.py"}
