@@ -5,7 +5,7 @@ PORT ?= 8080
 VERSION ?= latest
 BIN = .venv/bin
 
-.PHONY: setup demo build serve image test lint bench pins
+.PHONY: setup demo build serve image test lint bench kong-validate pins
 
 setup: .venv/ready
 
@@ -38,6 +38,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks $(if $(DATA),--data $(DATA))
+
+kong-validate: setup
+	$(BIN)/python kong/declare.py --check
 
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt

@@ -18,8 +18,9 @@ from hanlp_ner.training.scoring import (
     span_scores,
     worst,
 )
-from tests.hanlp_ner.helpers import logged, write
+from tests.hanlp_ner.helpers import write
 from tests.hanlp_ner.test_engine import texts
+from tests.zoo.helpers import logged
 from zoo.errors import CheckpointError
 
 FOLDER = Path(hanlp_ner.__file__).parent

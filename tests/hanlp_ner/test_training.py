@@ -25,8 +25,9 @@ from hanlp_ner.training.scoring import (
     predict_spans,
 )
 from tests.hanlp_ner.checkpoints import write_transformer
-from tests.hanlp_ner.helpers import logged, write
+from tests.hanlp_ner.helpers import write
 from tests.hanlp_ner.test_engine import texts
+from tests.zoo.helpers import logged
 from zoo.errors import CheckpointError
 
 FOLDER = Path(hanlp_ner.__file__).parent
