@@ -115,7 +115,12 @@ class Runner(Generic[Item, Result]):
         self._thread: threading.Thread | None = None
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Exception]:
-        """Returns one result per item, in order; an item that failed has its exception instead."""
+        """Returns one result per item, in order; an item that failed has its exception instead.
+
+        Raises:
+            Cancelled: Nobody waits for the answer any more.
+        """
+        stop_if_cancelled()
         if not items:
             return []
         request: _Request[Item, Result] = _Request(items, self._batches(items))

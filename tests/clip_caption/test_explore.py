@@ -246,7 +246,7 @@ def test_a_map_has_groups_named_by_what_is_in_them(embedded: Path, mapped: Path)
     assert sum(count for _, count in purity) / sum(map(len, groups.groups.values())) > 0.7
     for (name, rows), (kind, count) in zip(groups.groups.items(), purity, strict=True):
         if count > 0.9 * len(rows):
-            assert {*kind.split()} & {*str(name).split()}, (name, kind)
+            assert any(word in str(name) for word in kind.split()), (name, kind)  # or its plural
 
 
 def test_the_picture_shows_points_and_photos(embedded: Path, mapped: Path, tmp_path: Path) -> None:
