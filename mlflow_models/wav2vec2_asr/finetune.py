@@ -88,7 +88,15 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
     model = export.open_model(args, directory, labels, not headed)
     extractor = export.open_extractor(directory, model.config.feat_extract_norm == "layer")
     freeze(model, args)
-    mixture = Mixture(args.max_seconds, args.join, args.silence, args.noise, args.margin, args.seed)
+    mixture = Mixture(
+        window=args.max_seconds,
+        join=args.join,
+        silence=args.silence,
+        noise=args.noise,
+        margin=args.margin,
+        speed=args.speed,
+        seed=args.seed,
+    )
     train, dev = Examples(data, labels, mixture), Examples(dev_data, labels, Mixture(1e9))
     if not len(train):
         raise ZooError("All training utterances are longer than --max-seconds.")

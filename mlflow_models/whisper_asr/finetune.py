@@ -58,6 +58,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         silence=args.silence,
         noise=args.noise,
         margin=args.margin,
+        speed=args.speed,
         seed=args.seed,
         language=args.language,
         timestamps=args.timestamps,

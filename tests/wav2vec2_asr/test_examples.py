@@ -12,6 +12,7 @@ from tests.zoo.sounds import RATE
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import IGNORED, Collator, Examples, vocabulary
 from wav2vec2_asr.training.export import write_vocabulary
+from zoo.speech.augment import change_speed
 from zoo.speech.mixture import Mixture
 
 TEXTS = ["ดีมาก ครับ", "ไป", "ใช้ google", ""]
@@ -96,6 +97,32 @@ def test_joined_utterances_have_a_space_between_and_are_where_they_are_said_to_b
             assert loud[round(start * RATE) : round(end * RATE)].mean() > 0.8
             loud[round(start * RATE) : round(end * RATE)] = False
         assert not loud.any()
+
+
+def test_utterances_are_played_faster_and_slower(data: Dataset, labels: Labels) -> None:
+    examples = Examples(data, labels, Mixture(window=12.0, join=0.5, speed=0.2))
+    factors, lengths = [], {index: len(examples[index]["wave"]) for index in range(len(examples))}
+    for epoch in range(3):
+        examples.set_epoch(epoch)
+        for index, (parts, _) in enumerate(examples.plan):
+            example = examples[index]
+            assert len(example["wave"]) == lengths[index]
+            loud = np.abs(example["wave"]) > 0.01
+            for (utterance, _), (start, end, _) in zip(parts, example["spans"], strict=True):
+                factors.append(data[utterance]["duration"] / (end - start))
+                assert loud[round(start * RATE) : round(end * RATE)].mean() > 0.8
+                loud[round(start * RATE) : round(end * RATE)] = False
+            assert not loud.any()
+    assert 0.79 < min(factors) < 0.85
+    assert 1.15 < max(factors) < 1.21
+    assert len({round(factor, 4) for factor in factors}) > len(data)
+
+
+def test_a_tone_played_faster_is_higher() -> None:
+    tone = np.sin(2 * np.pi * 400 * np.arange(RATE) / RATE).astype(np.float32)
+    faster = change_speed(tone, 1.25)
+    assert len(faster) == RATE * 4 // 5
+    assert np.abs(np.fft.rfft(faster, RATE)).argmax() == 500
 
 
 def test_no_space_is_asked_for_where_nothing_is_said(data: Dataset, labels: Labels) -> None:

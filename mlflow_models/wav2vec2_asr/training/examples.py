@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor
 
 IGNORED = -100  # a label that the loss skips
-STEP = RATE // 2  # samples: batches of few different lengths spare compiling kernels for each
+STEP = RATE // 10  # samples: batches of few different lengths spare compiling kernels for each
 SPACE, UNKNOWN, BLANK = "|", "[UNK]", "[PAD]"
 
 

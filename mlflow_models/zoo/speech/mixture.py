@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.speech import augment
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Mixture:
         silence: share with noise or nothing in it.
         noise: share with noise added, at 0 to 30 dB.
         margin: seconds of silence before and after, at most.
+        speed: how much faster or slower an utterance is played, at most: 0.1 is 90 to 110 %.
         seed: of every choice.
     """
 
@@ -33,15 +35,20 @@ class Mixture:
     silence: float = 0.0
     noise: float = 0.0
     margin: float = 0.0
+    speed: float = 0.0
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.speed < 1:
+            raise ZooError(f"--speed {self.speed:g} is not at least 0 and below 1.")
 
 
 class Mixed:
     """The sound of examples.
 
     Which utterances make an example, and the pauses, depend on the seed alone, so that its length
-    is known beforehand; the noise also depends on the epoch. A run that resumes therefore hears
-    what it would have heard.
+    is known beforehand; noise and speed depend on the epoch, too. A run that resumes therefore
+    hears what it would have heard.
 
     Args:
         data: columns `audio` (int16 at 16 kHz), `text` and `duration` (seconds).
@@ -66,7 +73,8 @@ class Mixed:
     def _plan(self) -> list[tuple[list[tuple[int, float]], float]]:
         """Each example's utterances with their starts, and its length (both in seconds)."""
         mix, rng = self.mixture, np.random.default_rng(self.mixture.seed)
-        fits = np.flatnonzero(self.durations <= mix.window)
+        rooms = self.durations / (1 - mix.speed)  # of the slowest
+        fits = np.flatnonzero(rooms <= mix.window)
         rng.shuffle(fits)
         waiting, plan = fits.tolist(), []
         while waiting:
@@ -76,7 +84,7 @@ class Mixed:
             parts: list[tuple[int, float]] = []
             end = time = float(rng.uniform(0, mix.margin))
             while waiting and len(parts) < most:
-                length = float(self.durations[waiting[-1]])
+                length = float(rooms[waiting[-1]])
                 if parts and time + length > mix.window:
                     break
                 time = min(time, mix.window - length)
@@ -96,6 +104,8 @@ class Mixed:
         said: list[Part] = []
         for utterance, start in parts:
             sound = self.data[utterance]["audio"].astype(np.float32) / 32768
+            if speed := self.mixture.speed:
+                sound = augment.change_speed(sound, float(rng.uniform(1 - speed, 1 + speed)))
             first = round(start * RATE)
             sound = sound[: len(wave) - first]
             wave[first : first + len(sound)] = sound

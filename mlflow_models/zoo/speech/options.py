@@ -38,6 +38,9 @@ def add_mixture(cli: argparse.ArgumentParser) -> Any:
     method.add_argument(
         "--margin", type=float, default=0.0, help="seconds of silence around, at most"
     )
+    method.add_argument(
+        "--speed", type=float, default=0.0, help="faster or slower by this share, at most"
+    )
     return method
 
 
