@@ -156,16 +156,22 @@ def _export(module: Any, method: str, example: Any, path: Path, given: str, foun
         def forward(self, x: torch.Tensor) -> Any:
             return getattr(self.owner, method)(x)
 
-    with warnings.catch_warnings(), torch.no_grad():
-        # Torch's other exporter, by dynamo, took a hundred times as long for the same graph.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Method().eval(),
-            (example,),
-            str(path),
-            input_names=[given],
-            output_names=[found],
-            dynamic_axes={given: {0: "batch"}, found: {0: "batch"}},
-            opset_version=20,
-            dynamo=False,
-        )
+    # torch's fused attention, which it takes for an even number of heads, is nothing ONNX knows
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            # Torch's other exporter, by dynamo, took a hundred times as long for the same graph.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                Method().eval(),
+                (example,),
+                str(path),
+                input_names=[given],
+                output_names=[found],
+                dynamic_axes={given: {0: "batch"}, found: {0: "batch"}},
+                opset_version=20,
+                dynamo=False,
+            )
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)

@@ -92,7 +92,7 @@ def make_clip(kind: str = "vit", width: int = CLIP_WIDTH) -> tuple[Any, dict[str
     import open_clip
 
     torch.manual_seed(3)
-    vision: dict[str, Any] = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16}
+    vision: dict[str, Any] = {"image_size": 64, "layers": 2, "width": 128, "patch_size": 16}
     if kind == "resnet":
         vision = {"image_size": 64, "layers": [1, 2, 1, 1], "width": 8, "patch_size": None}
     config = {
@@ -102,8 +102,8 @@ def make_clip(kind: str = "vit", width: int = CLIP_WIDTH) -> tuple[Any, dict[str
         "text_cfg": {
             "context_length": 77,
             "vocab_size": 49408,
-            "width": 64,
-            "heads": 1,
+            "width": 128,
+            "heads": 2,
             "layers": 2,
         },
     }
