@@ -3,9 +3,14 @@ MODEL ?= hanlp_ner
 SAVED = mlflow_models/models/$(MODEL)
 PORT ?= 8080
 VERSION ?= latest
+TESTS ?= tests
 BIN = .venv/bin
+REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
+KONG_FILES = private
+SEVERITY = HIGH,CRITICAL
 
 .PHONY: setup demo build serve image test lint bench kong-validate pins
+.PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
 
@@ -19,7 +24,7 @@ demo: setup
 	$(BIN)/python -m zoo.demo $(MODEL) $(if $(JSON),--json)
 
 build: setup
-	$(BIN)/python mlflow_models/$(MODEL)/build.py
+	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
 
 serve: setup
 	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.launch $(SAVED)
@@ -29,7 +34,7 @@ image: setup
 	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest $(TESTS) --junit-xml $(REPORTS)/tests.xml
 
 lint: setup
 	$(BIN)/ruff check .
@@ -41,6 +46,46 @@ bench: setup
 
 kong-validate: setup
 	$(BIN)/python kong/declare.py --check
+
+# The steps of screwdriver.yaml that aren't above; the README's chapter "Deploy" says what they are for.
+runner:
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends docker.io make nginx-light nodejs npm
+
+archive: setup
+	mkdir -p $(REPORTS)
+	tar --create --gzip --directory $(dir $(SAVED)) --file $(REPORTS)/$(MODEL).tar.gz $(notdir $(SAVED))
+
+bom: setup
+	mkdir -p $(REPORTS)
+	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements $(SAVED)/requirements.txt --output-reproducible --output-file $(REPORTS)/$(MODEL).cdx.json
+
+audit: setup
+	mkdir -p $(REPORTS)
+	$(BIN)/uv tool run pip-audit==2.10.1 --requirement $(SAVED)/requirements.txt --no-deps --disable-pip --format json --output $(REPORTS)/$(MODEL).audit.json $(addprefix --ignore-vuln ,$(ACCEPTED))
+
+scan:
+	mkdir -p $(REPORTS)
+	$(if $(shell command -v trivy),trivy image --exit-code 1 --severity $(SEVERITY) --ignore-unfixed --format json --output $(REPORTS)/$(MODEL).trivy.json theresa/$(MODEL):$(VERSION),@echo "Trivy isn't installed here: theresa/$(MODEL):$(VERSION) was not scanned.")
+
+push: setup
+	$(BIN)/python deploy/push.py $(MODEL) --image theresa/$(MODEL):$(VERSION) --report $(REPORTS)/$(MODEL).release.json
+
+user-data: setup
+	@$(BIN)/python deploy/user_data.py $(MODEL) --image $(IMAGE) $(if $(GPU),--gpu)
+
+kong-credentials:
+	@umask 077 && mkdir -p $(KONG_FILES) && cd $(KONG_FILES) \
+	  && printenv KONG_CA_BASE64 | base64 --decode > ca.pem \
+	  && printenv KONG_CLIENT_CERT_BASE64 | base64 --decode > client.pem \
+	  && printenv KONG_CLIENT_KEY_BASE64 | base64 --decode > client.key
+
+pipeline-validate: setup deploy/parser/node_modules
+	$(BIN)/python deploy/pipeline.py
+
+deploy/parser/node_modules: deploy/parser/package-lock.json
+	cd deploy/parser && npm ci
+	touch $@
 
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.zoo import containers
 from zoo.packaging import ROOT
 from zoo.serving import serve
 
@@ -56,6 +57,13 @@ def ner_model(ner_build: subprocess.CompletedProcess[str]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def ner_images(ner_model: Path) -> Iterator[containers.Images]:
+    """The images of hanlp_ner."""
+    with containers.built("hanlp_ner", ner_model) as images:
+        yield images
+
+
+@pytest.fixture(scope="session")
 def ner_url(ner_model: Path) -> Iterator[str]:
     """The address of a real `mlflow models serve` of hanlp_ner, with two workers."""
     with serve(ner_model, {"MLFLOW_MODELS_WORKERS": "2"}, stock=True) as url:
@@ -79,6 +87,13 @@ def zoo_url(ner_model: Path) -> Iterator[str]:
 def whisper_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
     """The saved model whisper_asr."""
     return Path(built("whisper_asr", registry, tmp_path_factory).args[-1])
+
+
+@pytest.fixture(scope="session")
+def whisper_images(whisper_model: Path) -> Iterator[containers.Images]:
+    """The images of whisper_asr."""
+    with containers.built("whisper_asr", whisper_model) as images:
+        yield images
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow.pyfunc import load_model
 from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
-from zoo.packaging import ROOT
+from tests.zoo.containers import Images, docker, needs_engine
 
 ASK = """
 import json, sys, urllib.request
@@ -25,62 +23,43 @@ request = urllib.request.Request(
 print(urllib.request.urlopen(request, timeout=30).read().decode())
 """
 MODELS = {  # their fixtures, and parameters for an answer that is always the same
-    "hanlp_ner": ("ner_model", {}),
-    "whisper_asr": ("whisper_model", {"temperature": [0.0]}),
+    "hanlp_ner": ("ner_images", {}),
+    "whisper_asr": ("whisper_images", {"temperature": [0.0]}),
 }
 
 
-def docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def has_engine() -> bool:
-    try:
-        return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-pytestmark = pytest.mark.skipif(not has_engine(), reason="no Docker engine is running")
+pytestmark = needs_engine
 
 
 @dataclass
-class Images:
-    """A saved model, its images `:stock` (MLflow's) and `:test` (ours), and what it answers."""
+class Served:
+    """Images, parameters to ask their model with, and what it answers."""
 
-    model: Path
-    name: str
+    images: Images
     params: dict[str, Any]
     answer: Any
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def images(request: pytest.FixtureRequest) -> Iterator[Images]:
-    """Builds both images by the Makefile's commands."""
+def served(request: pytest.FixtureRequest) -> Served:
+    """Each model's images, and what the loaded model says to its sample."""
     fixture, params = MODELS[request.param]
-    model: Path = request.getfixturevalue(fixture)
-    make = ["make", "image", f"SAVED={model}", f"MODEL=test_{request.param}", "VERSION=test"]
-    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    name = f"theresa/test_{request.param}"
+    images: Images = request.getfixturevalue(fixture)
     sent = infer_and_parse_data(
-        json.loads((model / "serving_input_example.json").read_text()),
-        schema=(loaded := load_model(str(model))).metadata.get_input_schema(),
+        json.loads((images.model / "serving_input_example.json").read_text()),
+        schema=(loaded := load_model(str(images.model))).metadata.get_input_schema(),
     )
-    yield Images(model, name, params, loaded.predict(sent, params=params))
-    docker("rmi", f"{name}:test", f"{name}:stock")
+    return Served(images, params, loaded.predict(sent, params=params))
 
 
-def answers_within(container: str, seconds: float, images: Images) -> None:
+def answers_within(container: str, seconds: float, served: Served) -> None:
     """Asks in the container until it answers as the loaded model does."""
-    ask = ["docker", "exec", container, "python3", "-c", ASK, json.dumps(images.params)]
+    ask = ["docker", "exec", container, "python3", "-c", ASK, json.dumps(served.params)]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done = subprocess.run(ask, capture_output=True, text=True)
         if done.returncode == 0:
-            assert json.loads(done.stdout) == {"predictions": images.answer}
+            assert json.loads(done.stdout) == {"predictions": served.answer}
             return
     raise AssertionError(docker("logs", container))
 
@@ -89,7 +68,8 @@ CAREFUL = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "
 
 
 @pytest.mark.parametrize("kind", ["careful", "as its users run it", "stock"])
-def test_it_answers(images: Images, kind: str) -> None:
+def test_it_answers(served: Served, kind: str) -> None:
+    images = served.images
     users = ["--memory=4000m", "-v", f"{images.model}:/opt/ml/model"]
     users += ["-e", f"PYTHONPATH=/opt/ml/model:{os.environ.get('PYTHONPATH', '')}"]
     users += ["-e", "GUNICORN_CMD_ARGS=--timeout 60 -k gevent --workers=1"]
@@ -98,7 +78,7 @@ def test_it_answers(images: Images, kind: str) -> None:
     tag = "stock" if kind == "stock" else "test"
     container = docker("run", "--detach", *options, f"{images.name}:{tag}")
     try:
-        answers_within(container, 120, images)
+        answers_within(container, 120, served)
         if kind == "careful":
             assert docker("exec", container, "id", "-u") == "65534"
         if kind == "as its users run it":
@@ -109,10 +89,10 @@ def test_it_answers(images: Images, kind: str) -> None:
         docker("rm", "--force", container)
 
 
-def test_it_stops_by_itself_when_told(images: Images) -> None:
-    container = docker("run", "--detach", *CAREFUL, f"{images.name}:test")
+def test_it_stops_by_itself_when_told(served: Served) -> None:
+    container = docker("run", "--detach", *CAREFUL, f"{served.images.name}:test")
     try:
-        answers_within(container, 120, images)
+        answers_within(container, 120, served)
         docker("stop", "--time", "60", container)
         assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
         logs = subprocess.getoutput(f"docker logs {container}")
