@@ -1,0 +1,1 @@
+"""Brings images to a registry and hosts; checks the pipeline."""

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Checks screwdriver.yaml: by Screwdriver's own parser, then for what that parser lets through.
+
+python deploy/pipeline.py      or `make pipeline-validate`, which installs the parser first
+
+The parser accepts a job that requires or is blocked by one that doesn't exist, paths and make
+targets that don't exist, and secrets in pull requests.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PARSER = ROOT / "deploy" / "parser"
+EVENTS = ("~pr", "~commit")
+TARGET = re.compile(r"^([a-z][a-z-]*):(?!=)", re.MULTILINE)
+TIMEOUT = "screwdriver.cd/timeout"
+CHAIN = "screwdriver.cd/chainPR"
+
+Job = dict[str, Any]
+
+
+class Wrong(ValueError):
+    """What is wrong with the file."""
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """What Screwdriver's parser makes of the file.
+
+    Raises:
+        Wrong: it refuses it, or has a warning.
+    """
+    done = subprocess.run(
+        ["node", "parse.js"], cwd=PARSER, input=text, capture_output=True, text=True, check=True
+    )
+    document: dict[str, Any] = json.loads(done.stdout)
+    if said := document.get("errors", []) + document.get("warnMessages", []):
+        raise Wrong(f"the parser says: {' '.join(said)}")
+    return document
+
+
+def check(document: dict[str, Any], root: Path = ROOT) -> None:
+    """Looks for what the parser doesn't.
+
+    Args:
+        document: the YAML of the file.
+        root: the repository.
+
+    Raises:
+        Wrong: what is wrong first.
+    """
+    jobs: dict[str, Job] = document["jobs"]
+    shared: Job = document.get("shared") or {}
+    targets = set(TARGET.findall((root / "Makefile").read_text(encoding="utf-8")))
+    for name, job in jobs.items():
+        _edges(name, job, jobs)
+        _paths(name, job, root)
+        _steps(name, job, targets, root)
+        annotations = {**(shared.get("annotations") or {}), **(job.get("annotations") or {})}
+        if TIMEOUT not in annotations:
+            raise Wrong(f"{name} has no timeout: it would block a runner for as long as it likes")
+        if "~pr" in _list(job, "requires") and (job.get("secrets") or shared.get("secrets")):
+            raise Wrong(f"{name} runs in pull requests, whose code nobody has read, with secrets")
+    if (document.get("annotations") or {}).get(CHAIN):
+        raise Wrong(f"{CHAIN} takes pull requests to jobs that have secrets")
+    for build in sorted(root.glob("mlflow_models/*/build.py")):
+        folder = f"mlflow_models/{build.parent.name}/"
+        for event in EVENTS:
+            started = [job for job in jobs.values() if event in _list(job, "requires")]
+            if not any(folder in _list(job, "sourcePaths") for job in started):
+                raise Wrong(f"no job starts on {event} when {folder} changes")
+
+
+def _list(job: Job, key: str) -> list[str]:
+    """A value that may be one string, or many."""
+    value = job.get(key) or []
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _edges(name: str, job: Job, jobs: dict[str, Job]) -> None:
+    for key in ("requires", "blockedBy"):
+        for other in _list(job, key):
+            if other not in EVENTS and other.removeprefix("~") not in jobs:
+                raise Wrong(f"{name}: {key} {other}, and there is no such job")
+
+
+def _paths(name: str, job: Job, root: Path) -> None:
+    for path in _list(job, "sourcePaths"):
+        if not (root / path).exists():
+            raise Wrong(f"{name}: sourcePaths has {path}, which doesn't exist")
+        if (root / path).is_dir() != path.endswith("/"):
+            raise Wrong(f"{name}: sourcePaths has {path}: folders, and only they, end in a slash")
+
+
+def _steps(name: str, job: Job, targets: set[str], root: Path) -> None:
+    for step in job["steps"]:
+        ((_, command),) = step.items()
+        program, *words = shlex.split(command)
+        if program == "make":
+            called = [word for word in words if "=" not in word]
+            if missing := [word for word in called if word not in targets]:
+                raise Wrong(f"{name}: make has no target {missing[0]}")
+        elif not (program == ".venv/bin/python" and (root / words[0]).is_file()):
+            raise Wrong(f"{name}: '{command}' is neither a make target nor a script of ours")
+        elif words[0].startswith("kong/") and _list(job, "requires"):
+            raise Wrong(f"{name} changes the gateway, so it mustn't start by itself")
+
+
+def main() -> int:
+    """Checks the file; returns the exit status."""
+    text = (ROOT / "screwdriver.yaml").read_text(encoding="utf-8")
+    try:
+        graph = parsed(text)["workflowGraph"]
+        check(yaml.safe_load(text))
+    except Wrong as error:
+        print(f"screwdriver.yaml: {error}.", file=sys.stderr)
+        return 1
+    print(f"screwdriver.yaml: fine; {len(graph['nodes']) - len(EVENTS)} jobs.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

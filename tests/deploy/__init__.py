@@ -1,0 +1,1 @@
+"""What brings the models to a registry and to hosts."""
