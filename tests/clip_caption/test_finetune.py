@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
+from PIL import Image
 
 from clip_caption import checkpoint, finetune, prepare
+from clip_caption.clip import open_clip_model
+from clip_caption.convert import convert
+from clip_caption.engine import Captioner
 from clip_caption.network import CaptionModel, MlpMapper
 from clip_caption.training import contrast, scenes
 from clip_caption.training.examples import Examples, collate, tokens_of
@@ -15,8 +20,10 @@ from clip_caption.training.features import cached, embed
 from clip_caption.training.pairs import open_pairs
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
 from clip_caption.training.words import Words
+from tests.zoo.pictures import encoded, scene
 from tests.zoo.training import assert_left_alone, losses, resumed
 from zoo.errors import ZooError
+from zoo.images import decode
 
 SHAPE = "--gpt-width 32 --gpt-layers 1 --gpt-heads 2 --vocabulary 300 --prefix-length 4".split()
 
@@ -220,8 +227,6 @@ def test_a_checkpoint_is_trained_further(tiny: list[str], whole: Path, tmp_path:
 
 
 def test_features_are_computed_once(data: Path, clip: Path, tmp_path: Path) -> None:
-    from clip_caption.clip import open_clip_model
-
     pairs, tower = open_pairs(data / "test"), open_clip_model(str(clip), 16)
     first = cached(tower, pairs, tmp_path / "test")
     assert np.allclose(first, embed(tower, pairs, 2), atol=1e-5)  # batches don't matter
@@ -232,6 +237,26 @@ def test_features_are_computed_once(data: Path, clip: Path, tmp_path: Path) -> N
     with torch.no_grad():
         tower.model.visual.conv1.weight += 0.1
     assert not np.allclose(cached(tower, pairs, tmp_path / "test"), first, atol=1e-3)
+
+
+def test_photos_are_learnt_from_as_they_are_seen_when_served(
+    clip: Path, whole: Path, tmp_path: Path
+) -> None:
+    """A phone's are turned by their EXIF, are HEIC, and are large."""
+    photo, exif = scene(1280, 960), Image.Exif()
+    exif[0x0112] = 6
+    turned = photo.transpose(Image.Transpose.ROTATE_90)
+    files = [encoded(turned, exif=exif), encoded(photo, "HEIF"), encoded(photo, "PNG")]
+    data = Dataset.from_dict({"image": files, "name": ["turned", "HEIC", "PNG"]})
+    found = embed(open_clip_model(str(clip), 16), data, 2)
+    convert(whole / "last", tmp_path / "model")
+    captioner = Captioner(tmp_path / "model")
+    side = captioner.pixels_of.size
+    served = captioner.embed([captioner.pixels(decode(file, side)) for file in files])
+    assert found == pytest.approx(served, abs=1e-4)
+    damaged = Dataset.from_dict({"image": [files[0][:2000]], "name": ["half"]})
+    with pytest.raises(ZooError, match="The image 'half' is cut off or damaged"):
+        embed(open_clip_model(str(clip), 16), damaged, 2)
 
 
 def test_a_stopped_contrast_goes_on(contrasting: list[str], tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def pixels(data: "Dataset", size: int, cache: Path) -> np.ndarray:
     from tqdm import tqdm
 
     if not cache.is_file():
-        bar = tqdm(images(data), total=len(data), desc=f"scale to {size}", disable=None)
+        bar = tqdm(images(data, size), total=len(data), desc=f"scale to {size}", disable=None)
         fit = [ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC) for image in bar]
         part = cache.with_suffix(".part.npy")
         np.save(part, np.stack([np.asarray(image) for image in fit]))

@@ -40,7 +40,7 @@ def embed(clip: "Clip", data: "Dataset", batch_size: int) -> np.ndarray:
     settings = PreprocessCfg(size=size, **clip.config["preprocess_cfg"])
     scale = image_transform_v2(settings, is_train=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, decoded = clip.model.to(device).eval(), images(data)
+    model, decoded = clip.model.to(device).eval(), images(data, size)
     rows = []
     with torch.inference_mode():
         while batch := [scale(image) for image in islice(decoded, batch_size)]:

@@ -1,11 +1,11 @@
 """Reads the data sets of images and captions that prepare.py writes."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import ZooError
+from zoo.errors import BadInput, ZooError
+from zoo.images import decode
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,25 +36,25 @@ def open_pairs(path: Path) -> "Dataset":
     return data
 
 
-def open_image(data: bytes, name: str) -> "Image.Image":
-    """Decodes an image.
+def open_image(data: bytes, name: str, side: int) -> "Image.Image":
+    """Decodes an image as the served model does: upright, in RGB, HEIC too.
 
     Args:
         data: of the file.
         name: of the row, for the message.
+        side: of the square that CLIP looks at, pixels; a larger image may be decoded at a reduced
+            scale.
 
     Raises:
-        ZooError: it is damaged.
+        ZooError: it is damaged, or too large.
     """
-    from PIL import Image
-
     try:
-        return Image.open(io.BytesIO(data)).convert("RGB")
-    except (OSError, ValueError) as error:
-        raise ZooError(f"The image '{name}' can't be read; drop it with prepare.py.") from error
+        return decode(data, side)
+    except BadInput as error:
+        raise ZooError(f"The image '{name}' {error}; drop it with prepare.py.") from error
 
 
-def images(data: "Dataset") -> Iterator["Image.Image"]:
-    """Decodes the images of a data set, one after another."""
+def images(data: "Dataset", side: int) -> Iterator["Image.Image"]:
+    """Decodes the images of a data set, one after another; `side` as `open_image` takes it."""
     for row in data.select_columns(["image", "name"]):
-        yield open_image(row["image"], row["name"])
+        yield open_image(row["image"], row["name"], side)
