@@ -128,8 +128,11 @@ def run_map(args: argparse.Namespace) -> None:
     """Makes a map, or puts images on one."""
     from clip_caption.exploring import mapping, projector
     from clip_caption.exploring.projection import Parameters, Projection
+    from clip_caption.exploring.weights_biases import check_login, log_table
 
     embeddings = Embeddings(args.embeddings)
+    if args.wandb:
+        check_login()
     text = mapping.text_of(embeddings, args.text)
     if args.reuse:
         projection = Projection.load(args.reuse / mapping.PROJECTION)
@@ -152,8 +155,6 @@ def run_map(args: argparse.Namespace) -> None:
         projector.write(args.tensorboard, embeddings.vectors(), columns, thumbnails)
         print(f"{args.tensorboard}: tensorboard --logdir {args.tensorboard}")
     if args.wandb:
-        from clip_caption.exploring.weights_biases import log_table
-
         where = log_table(args.wandb, embeddings, made.places, made.groups, text, args.seed)
         print(f"Weights & Biases: {where}")
 
@@ -165,14 +166,17 @@ def run_atlas(args: argparse.Namespace) -> None:
     embeddings = Embeddings(args.embeddings)
     made = mapping.Map.read(args.map).of(embeddings)
     output = args.output or args.map
-    output.mkdir(parents=True, exist_ok=True)
     table = output / "atlas.parquet"
+    # before the table, which takes minutes for a large collection
+    command = None if args.table_only else atlas.command(table, args.neighbours, args.program)
+    if args.export:
+        atlas.check_new(args.export)
+    output.mkdir(parents=True, exist_ok=True)
     text = mapping.text_of(embeddings, args.text)
     atlas.write(table, embeddings, made.places, made.groups, text, args.neighbours)
     print(f"{table}: {len(embeddings):,} images", flush=True)
-    if args.table_only:
+    if command is None:
         return
-    command = atlas.command(table, args.neighbours, args.program)
     if args.export:
         atlas.export(command, output, args.export)
         print(f"{args.export}: python -m http.server --directory {args.export}")

@@ -376,6 +376,7 @@ REFUSED = [
     ("match {embedded} --text nope -o {new}", "has no column 'nope'"),
     ("map {photos} -o {new}", "holds no embeddings"),
     ("map {embedded} --reuse {photos} -o {new}", "is no map"),
+    ("map {embedded} --wandb city -o {new}", "needs the package wandb|needs a login"),
     ("atlas {embedded} --map {photos}", "holds no map"),
     ("classify {embedded} --category nope", "has no column 'nope'"),
     ("index {embedded} --category caption_language -o {new}", "has no column 'caption_language'"),
@@ -394,6 +395,7 @@ def test_mistakes_are_told_in_a_sentence(
     with pytest.raises(ZooError, match=reason) as refused:
         explore.main(command.format(**names).split())
     assert "\n" not in str(refused.value)
+    assert not names["new"].exists()
 
 
 def test_similar_words_are_similar(embedded: Path) -> None:

@@ -126,6 +126,16 @@ def command(table: Path, with_neighbours: bool, program: str | None) -> list[str
     return [str(Path(found).absolute()), table.name, *options, "--disable-projection"]
 
 
+def check_new(folder: Path) -> None:
+    """Refuses a folder that is there.
+
+    Raises:
+        ZooError: it is.
+    """
+    if folder.exists():
+        raise ZooError(f"'{folder}' exists; give a folder that isn't there yet.")
+
+
 def export(arguments: Sequence[str], directory: Path, folder: Path) -> None:
     """Writes the page to share; the folder appears when it is complete.
 
@@ -137,8 +147,7 @@ def export(arguments: Sequence[str], directory: Path, folder: Path) -> None:
     Raises:
         ZooError: the folder is there, or Embedding Atlas failed.
     """
-    if folder.exists():
-        raise ZooError(f"'{folder}' exists; give a folder that isn't there yet.")
+    check_new(folder)
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as work:

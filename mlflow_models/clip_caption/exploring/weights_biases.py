@@ -12,6 +12,26 @@ from zoo.errors import ZooError
 LIMIT = 10_000  # rows, which is what its pages show
 
 
+def check_login() -> None:
+    """Makes sure that a table can be sent.
+
+    Raises:
+        ZooError: wandb isn't installed, or nobody is logged in.
+    """
+    try:
+        import wandb
+    except ImportError as error:
+        raise ZooError("--wandb needs the package wandb: `uv pip install wandb`.") from error
+    if os.environ.get("WANDB_MODE") == "offline":
+        return
+    try:
+        known = bool(wandb.login(prompt=False))
+    except wandb.errors.Error:
+        known = False
+    if not known:
+        raise ZooError("--wandb needs a login that holds: run `wandb login` first.")
+
+
 def log_table(
     project: str,
     embeddings: Embeddings,
@@ -34,17 +54,10 @@ def log_table(
 
     Returns:
         Where the table is.
-
-    Raises:
-        ZooError: wandb isn't installed, or nobody is logged in.
     """
-    try:
-        import wandb
-        from PIL import Image
-    except ImportError as error:
-        raise ZooError("--wandb needs the package wandb: `uv pip install wandb`.") from error
-    if os.environ.get("WANDB_MODE") != "offline" and not _logged_in():
-        raise ZooError("--wandb needs a login that holds: run `wandb login` first.")
+    import wandb
+    from PIL import Image
+
     rows = np.sort(np.random.default_rng(seed).permutation(len(embeddings))[:LIMIT])
     vectors = embeddings.vectors()
     table = wandb.Table(columns=["image", "id", "x", "y", "group", "text", "embedding"])
@@ -57,13 +70,3 @@ def log_table(
     with wandb.init(project=project, job_type="explore") as run:
         run.log({"photos": table})
         return str(run.url or run.dir)
-
-
-def _logged_in() -> bool:
-    """Whether Weights & Biases knows who this is."""
-    import wandb
-
-    try:
-        return bool(wandb.login(prompt=False))
-    except wandb.errors.Error:
-        return False
