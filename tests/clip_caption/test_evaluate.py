@@ -13,10 +13,11 @@ from clip_caption.evaluating import words
 from clip_caption.evaluating.metrics import Scores, score
 from clip_caption.evaluating.naming import names, shares
 from clip_caption.evaluating.results import Result, compare
+from clip_caption.evaluating.translate import translate
 from clip_caption.training import scenes
 from tests.clip_caption.photos import save
 from tests.clip_caption.plain_metrics import bleu, cider_d, rouge_l
-from tests.clip_caption.translator import PAIRS, write_translator
+from tests.clip_caption.translator import PAIRS, write_many_languages, write_translator
 from zoo.errors import ZooError
 
 QUICK = ["--no-meteor", "--tracking-uri", ""]
@@ -267,6 +268,17 @@ def test_references_are_translated_first(
         evaluate.main([*options, "--translate", str(translator), "--to-language", "eng_Latn"])
     with pytest.raises(ZooError, match="no checkpoint that translates"):
         evaluate.main([*options, "--translate", str(tmp_path)])
+
+
+def test_a_translator_of_many_languages_is_told_which(tmp_path: Path) -> None:
+    nllb = str(write_many_languages(tmp_path / "nllb"))
+    thai, english = [*PAIRS, ""], [*PAIRS.values(), ""]
+    assert translate(thai, nllb, "tha_Thai", "eng_Latn") == english
+    assert translate(thai, nllb, "tha_Thai", "tha_Thai") == thai
+    with pytest.raises(ZooError, match="has many languages: name them with --from-language"):
+        translate(thai, nllb, "tha_Thai")
+    with pytest.raises(ZooError, match=r"has no language 'thai' \(--from-language\)"):
+        translate(thai, nllb, "thai", "eng_Latn")
 
 
 def test_a_checkpoint_captions_what_was_prepared(

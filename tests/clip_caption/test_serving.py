@@ -126,7 +126,10 @@ def test_formats_and_colour_modes_make_little_difference(clip_url: str) -> None:
     lossy = [
         FLOOD,
         encoded(photo, "HEIF"),
-        encoded(photo, "GIF", save_all=True, append_images=[Image.new("RGB", photo.size)]),
+        *(
+            encoded(photo, kind, save_all=True, append_images=[Image.new("RGB", photo.size)])
+            for kind in ("GIF", "WEBP")
+        ),
         encoded(photo.convert("CMYK"), "JPEG"),
         encoded(photo.resize((2560, 1920)), "JPEG"),
     ]

@@ -1,7 +1,8 @@
-"""A Marian checkpoint in the published format that has learnt four sentences of Thai by heart."""
+"""Checkpoints of Marian and NLLB, in the published formats, that know four sentences by heart."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 PAIRS = {
     "น้ำท่วมหน้าตลาด": "A flood in front of a market.",
@@ -55,12 +56,57 @@ def write_translator(directory: Path) -> Path:
     batch = tokenizer(
         list(PAIRS), text_target=list(PAIRS.values()), return_tensors="pt", padding=True
     )
+    _learn(model, batch, pad)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+def write_many_languages(directory: Path) -> Path:
+    """Likewise as Meta's NLLB is: into English it translates, into Thai it repeats."""
+    import torch
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    letters = sorted({*"".join([*PAIRS, *PAIRS.values()]), "▁"} - {" "})
+    names = ["<s>", "<pad>", "</s>", "<unk>", *letters]
+    tokenizer = NllbTokenizer(vocab={name: number for number, name in enumerate(names)})
+    torch.manual_seed(1)
+    sizes = {"layers": 1, "attention_heads": 2, "ffn_dim": 64}
+    model = M2M100ForConditionalGeneration(
+        M2M100Config(
+            vocab_size=len(tokenizer),
+            d_model=32,
+            max_position_embeddings=128,
+            pad_token_id=1,
+            eos_token_id=2,
+            decoder_start_token_id=2,
+            dropout=0.0,
+            attention_dropout=0.0,
+            encoder_layerdrop=0.0,
+            decoder_layerdrop=0.0,
+            **{f"{part}_{k}": v for k, v in sizes.items() for part in ("encoder", "decoder")},
+        )
+    )
+    thai, english = [*PAIRS], [*PAIRS.values()]
+    tokenizer.src_lang, languages = "tha_Thai", ("eng_Latn", "tha_Thai")
+    batch = tokenizer([*thai, *thai], return_tensors="pt", padding=True)
+    labels = []
+    for language, texts in zip(languages, (english, thai), strict=True):
+        tokenizer.tgt_lang = language
+        labels += tokenizer(text_target=texts)["input_ids"]
+    batch["labels"] = tokenizer.pad({"input_ids": labels}, return_tensors="pt")["input_ids"]
+    _learn(model, batch, 1)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+def _learn(model: Any, batch: Any, pad: int) -> None:
+    import torch
+
     batch["labels"] = batch["labels"].masked_fill(batch["labels"] == pad, -100)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(120):
         optimizer.zero_grad()
         model(**batch).loss.backward()
         optimizer.step()
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    return directory
