@@ -106,7 +106,10 @@ class Fetcher:
             answer = self._get(checked)
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(checked, answer)
+            try:
+                url = urljoin(checked, answer)
+            except ValueError:  # of brackets
+                raise BadInput("redirects to what is no URL") from None
         raise BadInput(f"redirects more than {self.settings.redirects} times")
 
     def _check(self, url: str) -> str:

@@ -77,7 +77,7 @@ class Site(BaseHTTPRequestHandler):
         self.send(b"", 302, Location=place)
 
     def to(self, place: str) -> None:
-        self.send(b"", 301, Location=place)
+        self.send(b"", 301, Location=unquote(place))
 
     def page(self, _: str) -> None:
         self.send(b"<html>", Content_Type="text/html; charset=utf-8")
@@ -223,6 +223,7 @@ def test_a_short_pause_is_kept(port: int) -> None:
         ("to/http://elsewhere.example/photo", "names a host or port that isn't allowed"),
         ("to/http://127.0.0.1/photo", "names a host or port that isn't allowed"),
         ("to/http://127.0.0.1:x/", "is not an http or https URL"),
+        ("to/http://[::1/", "redirects to what is no URL"),
     ],
 )
 def test_a_hostile_server_is_given_up(port: int, path: str, reason: str) -> None:
