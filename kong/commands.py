@@ -4,17 +4,16 @@ Every one reads what is there, makes a plan, shows it (`--dry-run` ends here), a
 A run that finds nothing to change writes nothing.
 """
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kong.errors import KongError, NotOurs
+from kong.errors import GatewayError, KongError, NotOurs, NotRestored
 from kong.objects import Consumer
 from kong.plan import (
-    Call,
     Phase,
-    Step,
     as_json,
     before,
     canary_shares,
@@ -26,6 +25,7 @@ from kong.plan import (
 from kong.rollout import Rollout
 from kong.spec import REGISTERED, Spec, objects
 from kong.state import State, own, refuse_foreign_paths
+from kong.steps import Call, Step
 from kong.transaction import read_journal, transaction, undo
 from kong.trial import Trial, leftovers
 
@@ -95,7 +95,8 @@ class Commands:
             )
         live = [target for target, weight in share.items() if weight]
         self._aim(state, live)
-        return self._run(move(objects(self.rollout.spec, REGISTERED), state, [share]), live)
+        wanted = objects(self.rollout.spec, REGISTERED)
+        return self._run(move(wanted, state, [share], leaving=True), live)
 
     def unregister(self) -> dict[str, Any]:
         """Closes the routes, then removes all of the model's objects."""
@@ -123,7 +124,11 @@ class Commands:
         return {"changed": bool(calls)}
 
     def client(self, key: str | None) -> dict[str, Any]:
-        """Gives a client its key, in place of any other; None takes them all away."""
+        """Gives a client its key, in place of any other; None takes them all away.
+
+        Raises:
+            NotRestored: the new key is there, but an old one may be, too.
+        """
         admin, name, report = (
             self.rollout.gateway.admin,
             self.rollout.spec.name,
@@ -134,37 +139,50 @@ class Commands:
         there = admin.get(path)
         if there:
             own(there, f"the consumer {name}")
-        steps: list[Step] = []
         old = list(admin.all(f"{path}/key-auth")) if there else []
         admin.hide(*(str(one["key"]) for one in old))
+        given: list[Step] = []
+        taken: list[Step] = []  # not to be undone: a key that was deleted is in no journal
         if key is None:
             if there:
-                steps.append(
+                taken.append(
                     Step(f"remove consumer {name} and its key", Call("DELETE", path), None)
                 )
         else:
             admin.hide(key)
-            body = Consumer(username=name, tags=[REGISTERED]).body()
             if not there:
-                steps.append(
+                body = Consumer(username=name, tags=[REGISTERED]).body()
+                given.append(
                     Step(f"new consumer {name}", Call("PUT", path, body), Call("DELETE", path))
                 )
             if key not in {one["key"] for one in old}:
-                given = Call("POST", f"{path}/key-auth", {"key": key, "tags": [REGISTERED]})
-                steps.append(Step(f"a key of {name}", given, None))
+                own_id = str(uuid.uuid4())
+                body = {"id": own_id, "key": key, "tags": [REGISTERED]}
+                undo = Call("DELETE", f"{path}/key-auth/{own_id}")
+                given.append(Step(f"a key of {name}", Call("POST", f"{path}/key-auth", body), undo))
             for one in old:
                 if one["key"] != key:
                     gone = Call("DELETE", f"{path}/key-auth/{one['id']}")
-                    steps.append(Step(f"remove an old key of {name}", gone, None))
-        phases = [Phase("client", tuple(steps))]
+                    taken.append(Step(f"remove an old key of {name}", gone, None))
+        phases = [Phase("client", (*given, *taken))]
         self._show(phases)
-        if not self.dry and steps:
+        changes = bool(given or taken) and not self.dry
+        if changes:
             journals = self.rollout.journals
             journals.mkdir(parents=True, exist_ok=True, mode=0o700)
             with transaction(admin, journals / f"client-{name}.json", report) as work:
-                for step in steps:
+                for step in given:
                     work.do(step)
-        return {"changed": bool(steps) and not self.dry, "plan": as_json(phases)}
+            self._take(taken)
+        return {"changed": changes, "plan": as_json(phases)}
+
+    def _take(self, steps: Sequence[Step]) -> None:
+        try:
+            for step in steps:
+                self.rollout.gateway.admin.call(step.do.method, step.do.path, missing_is_fine=True)
+                self.rollout.report.say(step.says)
+        except GatewayError as error:
+            raise NotRestored(f"{error} An old key may still work: run this again.") from error
 
     def _begin(self) -> State:
         """Checks the gateway, clears away what is left, and reads what is there."""
@@ -219,6 +237,7 @@ def spec_of(name: str, state: State, targets: list[str]) -> Spec:
     spec = Spec(name=name, path="/unknown", targets=targets)
     if not route or not service or not ready:
         return spec
+    limit = state.plugins.get(name, {}).get("rate-limiting", {}).get("config", {}).get("minute")
     path = str(route["paths"][0]).removeprefix("~").removesuffix("$").replace("\\.", ".")
     return Spec.model_validate(
         {
@@ -227,5 +246,6 @@ def spec_of(name: str, state: State, targets: list[str]) -> Spec:
             "health": ready["path"],
             "read_seconds": max(1, int(service["read_timeout"]) // 1000),
             "local": "http" in route["protocols"],
+            "per_minute": limit or spec.per_minute,
         }
     )

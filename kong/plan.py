@@ -1,4 +1,4 @@
-"""What to do to the gateway, in which order, and the inverse of each step: data, and no calls.
+"""What to do to the gateway, and in which order: data, and no calls.
 
 A plan is a list of phases. The steps of a phase are done one after the other, then its checks are
 made. What was done before a failure is undone backwards, so that weights go back before anything
@@ -6,44 +6,32 @@ is deleted, and what was created first is deleted last.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from kong.objects import Body, Target
 from kong.spec import BEFORE, FULL, Objects, plugin_id
 from kong.state import State
+from kong.steps import Call, Step, add_target, delete, put
 
 Check = Literal["probe", "health", "public", "closed", "idle"]
-WRITTEN_BY_KONG = ("id", "created_at", "updated_at", "ws_id", "service", "upstream")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of the Admin API."""
-
-    method: str
-    path: str
-    body: Body | None = field(default=None, repr=False)  # may carry a key
-
-
-@dataclass(frozen=True)
-class Step:
-    """A change, what it means to a person, and its inverse; None where there is nothing to undo."""
-
-    says: str
-    do: Call
-    undo: Call | None
-    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps that belong together, and what has to be true after them."""
+    """Steps that belong together, and what has to be true after them.
+
+    Attributes:
+        targets: those that `health` is about, or `idle`.
+        leaving: whether the steps take the traffic from targets that may be ill: then failures
+            count only once Kong has had the time to see the change.
+    """
 
     name: str
     steps: tuple[Step, ...]
     checks: tuple[Check, ...] = ()
-    targets: tuple[str, ...] = ()  # those that `health` is about, or `idle`
+    targets: tuple[str, ...] = ()
+    leaving: bool = False
 
 
 def as_json(phases: Sequence[Phase]) -> list[Body]:
@@ -96,17 +84,20 @@ def register(wanted: Objects, state: State) -> list[Phase]:
         Phase("probe", (), ("probe",), coming),
         Phase("raise the weight", rise, ("health",), tuple(new)),
         Phase("open the routes", tuple(routes), ("public",), tuple(new)),
-        Phase("take over", fall, ("health", "public"), tuple(new)),
+        Phase("take over", fall, ("health", "public"), tuple(new), leaving=True),
     )
 
 
-def move(wanted: Objects, state: State, shares: Sequence[Mapping[str, int]]) -> list[Phase]:
+def move(
+    wanted: Objects, state: State, shares: Sequence[Mapping[str, int]], leaving: bool = False
+) -> list[Phase]:
     """The phases that take the weights through these shares, with a look at the traffic between.
 
     Args:
         wanted: for the upstream's name and the tags of a new target.
         state: what is there.
         shares: weights by address; what isn't named keeps its own.
+        leaving: whether targets that lose their traffic may be ill.
     """
     upstream = wanted.upstream.name
     fresh = [target for target in wanted.targets if target.target not in state.targets]
@@ -128,7 +119,7 @@ def move(wanted: Objects, state: State, shares: Sequence[Mapping[str, int]]) -> 
         name = ", ".join(f"{address} at {weight}" for address, weight in after.items())
         phases.append(Phase(f"raise: {name}", rise, ("health",), coming))
         checks: tuple[Check, ...] = ("health", "probe", "public") if coming else ("public",)
-        phases.append(Phase(f"watch: {name}", fall, checks, coming))
+        phases.append(Phase(f"watch: {name}", fall, checks, coming, leaving))
         now = after
     return _without_empty(*phases)
 
@@ -212,7 +203,7 @@ def take_out(state: State, upstream: str, address: str) -> list[Phase]:
     has_traffic = bool(target["weight"])
     checks: tuple[Check, ...] = ("public", "idle") if has_traffic else ("idle",)
     return [
-        Phase("drain", (quiet,) if has_traffic else (), checks, (address,)),
+        Phase("drain", (quiet,) if has_traffic else (), checks, (address,), leaving=True),
         Phase("remove", (delete(path, {**target, "weight": 0}),)),
     ]
 
@@ -234,75 +225,6 @@ def unregister(state: State) -> list[Phase]:
         Phase("close the routes", tuple(routes), ("closed", "idle"), tuple(state.targets)),
         Phase("remove", tuple(rest)),
     )
-
-
-def put(path: str, wanted: Body, current: Body | None) -> list[Step]:
-    """The step that makes an object what is wanted; none if it is."""
-    what = label(path, wanted)
-    if current is None:
-        return [Step(f"new {what}", Call("PUT", path, wanted), Call("DELETE", path))]
-    changes = differences(wanted, current)
-    if not changes:
-        return []
-    return [
-        Step(
-            f"change {what}",
-            Call("PUT", path, wanted),
-            Call("PUT", path, bare(current)),
-            tuple(changes),
-        )
-    ]
-
-
-def add_target(upstream: str, target: Target) -> Step:
-    """Targets have no upsert: POST, and by their address afterwards."""
-    path = f"/upstreams/{upstream}/targets"
-    return Step(
-        f"new target {target.target}: weight {target.weight}",
-        Call("POST", path, target.body()),
-        Call("DELETE", f"{path}/{target.target}"),
-    )
-
-
-def delete(path: str, current: Body) -> Step:
-    """Deletes an object; undone, it is there again under its old id."""
-    parent, _, _ = path.rpartition("/")
-    undo = Call("PUT", f"{parent}/{current['id']}", bare(current))
-    if "/targets/" in path:
-        undo = Call("POST", parent, {**bare(current), "id": current["id"]})
-    return Step(f"remove {label(path, current)}", Call("DELETE", path), undo)
-
-
-def label(path: str, body: Mapping[str, Any]) -> str:
-    """What a person calls an object."""
-    parts = path.strip("/").split("/")
-    kind = parts[-2].removesuffix("s")
-    name = body.get("name") or body.get("target") or body.get("username") or parts[-1]
-    return f"{kind} {name}" + (f" of {parts[1]}" if kind == "plugin" else "")
-
-
-def bare(current: Body) -> Body:
-    """An object as it was, without what Kong writes itself."""
-    return {key: value for key, value in current.items() if key not in (*WRITTEN_BY_KONG, "of")}
-
-
-def differences(wanted: Any, current: Any, at: str = "") -> list[str]:
-    """What isn't as wanted, a line each. What we don't speak of isn't compared."""
-    if isinstance(wanted, dict) and isinstance(current, dict):
-        lines = []
-        for key, value in wanted.items():
-            lines += differences(value, current.get(key), f"{at}.{key}" if at else key)
-        return lines
-    if isinstance(wanted, list) and isinstance(current, list):
-        same = sorted(map(str, wanted)) == sorted(map(str, current))  # Kong's sets have no order
-    else:
-        same = wanted == current
-    return [] if same else [f"{at}: {current} → {wanted}"]
-
-
-def to_json(call: Call) -> Body:
-    """A call for the journal."""
-    return asdict(call)
 
 
 def _without_empty(*phases: Phase) -> list[Phase]:

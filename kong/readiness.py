@@ -221,19 +221,39 @@ def until(
 
 
 def steady(
-    good: Callable[[], object], seconds: float, every: float, report: Report, what: str
+    good: Callable[[], object],
+    seconds: float,
+    every: float,
+    report: Report,
+    what: str,
+    patience: float = 0.0,
 ) -> None:
     """Returns when a call has succeeded for so long, without one failure.
 
+    Args:
+        good: the call.
+        seconds: for how long.
+        every: seconds between two calls.
+        report: says what happens.
+        what: what is true then.
+        patience: seconds in which a failure only means that the time begins anew.
+
     Raises:
-        KongError: the first failure.
+        KongError: the first failure after that.
     """
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
+    end = begun + seconds
     with report.waiting(what) as waiting:
         while True:
-            good()
-            if time.monotonic() >= end:
-                break
-            waiting.seen("no failure")
+            try:
+                good()
+                if time.monotonic() >= end:
+                    break
+                waiting.seen("no failure")
+            except (NotReady, GatewayError) as error:
+                if time.monotonic() >= begun + patience:
+                    raise
+                waiting.seen(str(error))
+                end = time.monotonic() + seconds
             time.sleep(every)
     report.say(what)

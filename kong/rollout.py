@@ -9,13 +9,16 @@ from pathlib import Path
 
 from kong.admin import Admin
 from kong.errors import KongError, NotReady, Unwell
-from kong.plan import Phase, Step
+from kong.plan import Phase
 from kong.readiness import Model, Proxy, Sample, Timing, steady, until
 from kong.report import Report
 from kong.spec import Spec
 from kong.state import State, look
+from kong.steps import Step
 from kong.transaction import transaction
 from kong.trial import HEADER, Trial
+
+PACE = 120.0  # seconds by a consumer's requests per minute: we never take more than half of them
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,9 @@ class Rollout:
                 for check in lasting:
                     check()
 
-            steady(all_well, timing.watch, timing.every, self.report, what)
+            every = max(timing.every, PACE / self.spec.per_minute)
+            patience = timing.propagation if phase.leaving else 0.0
+            steady(all_well, timing.watch, every, self.report, what, patience)
         if "idle" in phase.checks:
             self._idle(phase.targets)
 

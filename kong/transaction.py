@@ -18,8 +18,8 @@ from typing import Any
 
 from kong.admin import Admin
 from kong.errors import GatewayError, Interrupted, KongError, NotRestored
-from kong.plan import Call, Step, to_json
 from kong.report import Report
+from kong.steps import Call, Step, to_json
 
 PATIENCE = 60.0  # seconds that putting back goes on against a gateway that doesn't answer
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0  # seconds between two attempts

@@ -21,8 +21,9 @@ from kong.objects import (
     Target,
     Upstream,
 )
-from kong.plan import Call, Phase, Step, delete, put
+from kong.plan import Phase
 from kong.spec import FULL, REGISTERED, Spec, plugin_id, plugins, whole
+from kong.steps import Call, Step, delete, put
 
 HEADER = "x-theresa-probe"
 TAGS = [REGISTERED]

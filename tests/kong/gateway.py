@@ -55,6 +55,7 @@ class Gateway:
         writes: every write of the Admin API that arrived: method and path.
         failure: the call that is to fail.
         on_write: called with a write's number after it is done.
+        requests: how many a service got of a consumer in a minute.
     """
 
     store: Store
@@ -68,7 +69,7 @@ class Gateway:
     _client: httpx2.AsyncClient = field(
         default_factory=lambda: httpx2.AsyncClient(trust_env=False, limits=ONE_EACH)
     )
-    _counts: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
     async def administer(self, scope: Any, receive: Any, send: Any) -> None:
         """The Admin API."""
@@ -158,8 +159,8 @@ class Gateway:
                     headers.pop(one, None)
         if limit := plugins.get("rate-limiting"):
             now = (service["id"], consumer, int(time.time() // 60))
-            self._counts[now] += 1
-            if self._counts[now] > limit["minute"]:
+            self.requests[now] += 1
+            if self.requests[now] > limit["minute"]:
                 return 429, {"message": "API rate limit exceeded"}
         if (size := plugins.get("request-size-limiting")) and len(raw) > size[
             "allowed_payload_size"

@@ -92,6 +92,31 @@ def test_a_rollback_and_a_drain_that_fail_leave_what_was_there(
             assert fake.store.config() == before
 
 
+def test_a_client_keeps_its_key_until_the_new_one_is_there(
+    fake: Gateway, tool: Tool, tmp_path: Path
+) -> None:
+    """Each write fails in turn; a second run ends what the first one could not."""
+    file = tmp_path / "key"
+    file.write_text("the-first-key")
+    assert tool("client", "alice", api_key_file=file)
+    file.write_text("the-second-key")
+    for number, (how, code) in enumerate([("cut", 1), ("refuse", 3)]):
+        before = keys(fake)
+        fake.writes.clear()
+        fake.failure = Failure(number, how)
+        done = tool("client", "alice", api_key_file=file)
+        assert done.code == code, done.err
+        assert keys(fake) == before | ({"the-second-key"} if code == 3 else set())
+        assert ("run this again" in done.err) == (code == 3)
+    fake.failure = None
+    assert tool("client", "alice", api_key_file=file)
+    assert keys(fake) == {"the-second-key"}
+
+
+def keys(fake: Gateway) -> set[str]:
+    return {one["key"] for one in fake.store.config()["keyauth_credentials"].values()}
+
+
 def test_a_gateway_that_stays_away_is_put_back_from_the_journal(
     fake: Gateway, tool: Tool, target: str, second: str, tmp_path: Path
 ) -> None:

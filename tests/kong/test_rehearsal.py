@@ -6,6 +6,7 @@ over HTTPS with client certificates, the tool is run as a person would run it.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,12 +18,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.kong.conftest import SAMPLE, Client, Tool, arguments
+from deploy.user_data import document
+from tests.kong.conftest import SAMPLE, Client, Tool, arguments, eventually
 from tests.kong.gateway import Gateway
+from tests.kong.stub import stub
+from tests.zoo.containers import Images, docker, needs_engine
 from zoo.packaging import ROOT
 from zoo.serving import free_port, serve
 
 ONE = {"MLFLOW_MODELS_WORKERS": "1"}
+MODEL = {"service": "hanlp_ner"}
+KEY = "the-key-of-alice"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ class Traffic(threading.Thread):
 
     def run(self) -> None:
         with Client(self._fake, self._key) as client:
-            while not self._over.is_set():
+            while not self._over.wait(0.02):  # others want the cores, too
                 self._ask(client)
 
     def _ask(self, client: Client) -> None:
@@ -99,32 +105,14 @@ class Traffic(threading.Thread):
 def test_from_a_built_model_to_a_route_and_back(
     fake: Gateway, tool: Tool, first: str, ner_model: Path, tmp_path: Path
 ) -> None:
-    model = {"service": "hanlp_ner"}
-    done = tool("register", **model, route="/ner", target=first, per_minute=1_000_000)
-    assert done, done.err
-    os.environ["THERESA_API_KEY"] = "the-key-of-alice"
-    try:
-        assert tool("client", "alice")
-    finally:
-        del os.environ["THERESA_API_KEY"]
-    with Client(fake) as anybody, Client(fake, "the-key-of-alice") as alice:
-        wait_for_key(alice)
-        assert anybody.ask().status_code == 401
-        assert anybody.get("/ner/ready").status_code == 401
-        answer = alice.ask()
-        entities = answer.json()["predictions"][0]["entities"]
-        assert entities == [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
-        assert alice.get("/ner/ready").json() == {"ready": True}
-        for path in ("/nerx", "/ner/invocations", "/ner/ping", "/ner/metrics", "/"):
-            assert alice.ask(path).status_code == 404
-            assert alice.get(path).status_code == 404
-    before = fake.store.config()
-    traffic = Traffic(fake, "the-key-of-alice")
-    traffic.start()
     with version(ner_model, tmp_path / "log") as (new, process):
+        register_and_ask(fake, tool, first, tmp_path)
+        before = fake.store.config()
+        traffic = Traffic(fake, KEY)
+        traffic.start()
         command = [sys.executable, str(ROOT / "kong" / "register.py"), "canary", "--json"]
         options = arguments(
-            fake, tmp_path, **model, target=new, steps="50,100", watch=3600, sample=SAMPLE
+            fake, tmp_path, **MODEL, target=new, steps="50,100", watch=3600, sample=SAMPLE
         )
         running = subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -145,45 +133,95 @@ def test_from_a_built_model_to_a_route_and_back(
     assert traffic.failures <= {502, 503}
     assert traffic.lost == 0
     assert traffic.servers <= {first}
-    status = tool("status", api_key_file=key_file(tmp_path))
+    status = tool("status", api_key_file=tmp_path / "key")
     (shown,) = status.result["models"]
     assert shown["targets"] == [{"target": first, "weight": 100, "health": "HEALTHY"}]
     assert 0 < shown["probe"]["p50_ms"] <= shown["probe"]["p99_ms"]
 
 
 def test_a_canary_that_is_well_takes_over_and_can_be_taken_back(
-    fake: Gateway, tool: Tool, first: str, ner_model: Path, tmp_path: Path
+    fake: Gateway, tool: Tool, first: str
 ) -> None:
-    model = {"service": "hanlp_ner"}
-    assert tool("register", **model, route="/ner", target=first)
-    with version(ner_model, tmp_path / "log") as (new, process):
-        assert tool("canary", **model, target=new, steps="30,100")
+    assert tool("register", **MODEL, route="/ner", target=first)
+    with stub() as one:
+        new = one.address
+        assert tool("canary", **MODEL, target=new, steps="30,100")
         assert weights(fake) == {first: 0, new: 100}
-        assert tool("rollback", **model)
+        assert tool("rollback", **MODEL)
         assert weights(fake) == {first: 100, new: 0}
-        assert tool("rollback", **model)
+        assert tool("rollback", **MODEL)
         assert weights(fake) == {first: 0, new: 100}
-        kill(process)
-        assert tool("rollback", **model), "back from a version that is dead"
-        assert weights(fake) == {first: 100, new: 0}
-        assert tool("drain", **model, target=new)
-        assert weights(fake) == {first: 100}
-    refused = tool("drain", **model, target=first)
+    assert tool("rollback", **MODEL), "back from a version that is dead"
+    assert weights(fake) == {first: 100, new: 0}
+    assert tool("drain", **MODEL, target=new)
+    assert weights(fake) == {first: 100}
+    refused = tool("drain", **MODEL, target=first)
     assert "the last with traffic" in refused.err
-    assert tool("unregister", **model)
+    assert tool("unregister", **MODEL)
     assert not any(fake.store.config().values())
+
+
+@needs_engine
+def test_a_container_as_a_host_runs_it_gets_a_route(
+    fake: Gateway, tool: Tool, ner_images: Images, tmp_path: Path
+) -> None:
+    """By the very commands of the unit that deploy/ puts on a host."""
+    port, name = free_port(), "rehearsal"
+    made = document(name, f"{ner_images.name}:test", port, "2g", gpu=False)
+    (settings,) = (f["content"] for f in made["write_files"] if f["path"].endswith(".env"))
+    unit = (ROOT / "deploy" / "theresa@.service").read_text().replace("%i", name)
+    variables = dict(line.split("=", 1) for line in settings.splitlines())
+
+    def commands(key: str) -> list[list[str]]:
+        lines = re.findall(rf"^{key}=(-?)(.*)$", unit, re.MULTILINE)
+        return [
+            ["sh", "-c", line.replace("$$", "$") + (" || :" if may else "")] for may, line in lines
+        ]
+
+    def run(key: str) -> None:
+        for command in commands(key):
+            subprocess.run(command, env={**os.environ, **variables}, check=True, timeout=120)
+
+    run("ExecStartPre")
+    ((*start, line),) = commands("ExecStart")
+    with (tmp_path / "log").open("wb") as log:
+        running = subprocess.Popen(
+            [*start, line], env={**os.environ, **variables}, stdout=log, stderr=log
+        )
+    try:
+        run("ExecStartPost")
+        host = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", f"theresa-{name}"))
+        assert (host["ReadonlyRootfs"], host["CapDrop"]) == (True, ["ALL"])
+        assert host["SecurityOpt"] == ["no-new-privileges"]
+        register_and_ask(fake, tool, f"127.0.0.1:{port}", tmp_path)
+        run("ExecStop")
+        assert running.wait(timeout=120) == 0, (tmp_path / "log").read_text()
+    finally:
+        subprocess.run(["docker", "rm", "--force", f"theresa-{name}"], capture_output=True)
+        running.wait(timeout=120)
+    assert '"path": "/invocations"' in (tmp_path / "log").read_text()  # the journal's, on a host
+    with Client(fake, KEY) as alice:
+        eventually(lambda: alice.ask().status_code == 503)
+
+
+def register_and_ask(fake: Gateway, tool: Tool, target: str, folder: Path) -> None:
+    """Registers a model, gives alice a key, and has her and others ask."""
+    done = tool("register", **MODEL, route="/ner", target=target, per_minute=1_000_000)
+    assert done, done.err
+    (folder / "key").write_text(f"{KEY}\n")
+    assert tool("client", "alice", api_key_file=folder / "key")
+    with Client(fake) as anybody, Client(fake, KEY) as alice:
+        eventually(lambda: alice.get("/ner/ready").status_code != 401)
+        assert anybody.ask().status_code == 401
+        assert anybody.get("/ner/ready").status_code == 401
+        answer = alice.ask()
+        entities = answer.json()["predictions"][0]["entities"]
+        assert entities == [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
+        assert alice.get("/ner/ready").json() == {"ready": True}
+        for path in ("/nerx", "/ner/invocations", "/ner/ping", "/ner/metrics", "/"):
+            assert alice.ask(path).status_code == 404
+            assert alice.get(path).status_code == 404
 
 
 def weights(fake: Gateway) -> dict[str, int]:
     return {one["target"]: one["weight"] for one in fake.store.config()["targets"].values()}
-
-
-def wait_for_key(client: Client) -> None:
-    while client.get("/ner/ready").status_code == 401:
-        time.sleep(0.01)
-
-
-def key_file(folder: Path) -> Path:
-    path = folder / "key"
-    path.write_text("the-key-of-alice\n")
-    return path

@@ -10,7 +10,7 @@ import pytest
 from kong.register import main
 from kong.spec import DECLARED, REGISTERED
 from tests.kong.certificates import Certificates
-from tests.kong.conftest import Client, Tool, administer, arguments
+from tests.kong.conftest import Client, Tool, administer, arguments, eventually
 from tests.kong.gateway import Gateway, gateway
 from tests.kong.stub import Stub
 
@@ -50,9 +50,12 @@ def test_a_new_target_takes_over_at_once_and_the_old_one_stays_at_hand(
     assert tool("register", **MODEL, target=second)
     found = {one["target"]: one["weight"] for one in fake.store.config()["targets"].values()}
     assert found == {target: 0, second: 100}
-    (shown,) = tool("status").result["models"]
-    health = {one["target"]: one["health"] for one in shown["targets"]}
-    assert health == {target: "HEALTHCHECKS_OFF", second: "HEALTHY"}
+
+    def health() -> dict[str, str]:
+        (shown,) = tool("status").result["models"]
+        return {one["target"]: one["health"] for one in shown["targets"]}
+
+    eventually(lambda: health() == {target: "HEALTHCHECKS_OFF", second: "HEALTHY"})
 
 
 def test_the_model_never_sees_the_key_and_gets_an_id(
@@ -247,6 +250,52 @@ def test_a_drain_waits_for_the_last_request(tool: Tool, model: Stub, second: str
     assert tool("register", **MODEL, target=second)  # the model has none any more
     assert tool("drain", service="hanlp_ner", target=model.address)
     assert model.in_flight == [0]
+
+
+@pytest.mark.parametrize("way", ["rollback", "register", "drain"])
+def test_a_version_that_is_ready_but_fails_can_be_left(
+    fake: Gateway, tool: Tool, model: Stub, target: str, second: str, way: str
+) -> None:
+    """Until Kong sees the change, it still gets requests; they aren't held against the other."""
+    assert tool("register", **MODEL, target=second)
+    steps = "50" if way == "drain" else "100"
+    assert tool("canary", service="hanlp_ner", target=target, steps=steps)
+    model.status = 500
+    options = {"rollback": {}, "register": {"route": "/ner", "target": second}}
+    left = tool(way, service="hanlp_ner", watch=0.2, **options.get(way, {"target": target}))
+    assert left, left.err
+    found = {one["target"]: one["weight"] for one in fake.store.config()["targets"].values()}
+    assert found.pop(target, 0) == 0
+    assert found[second] > 0
+
+
+def test_a_canary_that_fails_now_and_then_is_not_taken(
+    fake: Gateway, tool: Tool, model: Stub, second: str
+) -> None:
+    assert tool("register", **MODEL, target=second)
+    before = fake.store.config()
+    answered = len(model.seen)
+
+    def fail_once_it_has_traffic(_: int) -> None:
+        if len(model.seen) >= answered + 4:  # asked itself, and tried three times
+            model.status = 500
+
+    fake.on_write = fail_once_it_has_traffic
+    done = tool("canary", service="hanlp_ner", target=model.address, steps="50,100", watch=0.2)
+    assert done.code == 1
+    assert "500" in done.err
+    assert fake.store.config() == before
+
+
+def test_the_watch_stays_below_the_limit_of_a_consumer(
+    fake: Gateway, tool: Tool, target: str, second: str
+) -> None:
+    assert tool("register", **MODEL, target=target, per_minute=200, watch=0.7)
+    assert tool("canary", service="hanlp_ner", target=second, steps="100", watch=0.7)
+    config = fake.store.config()["plugins"].values()
+    limits = [one["config"]["minute"] for one in config if one["name"] == "rate-limiting"]
+    assert set(limits) == {200}
+    assert max(fake.requests.values()) < 20  # at every=0.01 they would have been over a hundred
 
 
 def test_two_runs_on_one_model_dont_undo_each_other(
