@@ -62,7 +62,7 @@ bom: setup
 
 audit: setup
 	mkdir -p $(REPORTS)
-	$(BIN)/uv tool run pip-audit==2.10.1 --requirement $(SAVED)/requirements.txt --no-deps --disable-pip --format json --output $(REPORTS)/$(MODEL).audit.json $(addprefix --ignore-vuln ,$(ACCEPTED))
+	$(BIN)/uv tool run pip-audit==2.10.1 --requirement $(SAVED)/requirements.txt --no-deps --disable-pip --strict --format json --output $(REPORTS)/$(MODEL).audit.json $(addprefix --ignore-vuln ,$(ACCEPTED))
 
 scan:
 	mkdir -p $(REPORTS)

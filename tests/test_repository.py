@@ -49,6 +49,14 @@ def test_the_zoo_imports_no_capability_and_capabilities_not_each_other() -> None
             assert not imports(path) & others, path
 
 
+@pytest.mark.parametrize("folder", ["kong", "test_models"])
+def test_what_speaks_http_with_the_models_imports_nothing_of_them(folder: str) -> None:
+    modules = sorted((ROOT / folder).rglob("*.py"))
+    assert modules
+    for path in modules:
+        assert not imports(path) & {"mlflow", "zoo", *CAPABILITIES}, path
+
+
 @pytest.mark.parametrize("model", CAPABILITIES)
 def test_a_capability_is_complete(model: str) -> None:
     for name in ("build.py", "model.py", "requirements.in", "README.md", "sample.json", "demo"):

@@ -1,5 +1,6 @@
 """screwdriver.yaml: that it is right, and that the check would notice if it weren't."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from deploy.pipeline import PARSER, Wrong, check, parsed
+from kong.register import parser, specification
 from zoo.packaging import ROOT
 
 TEXT = (ROOT / "screwdriver.yaml").read_text()
@@ -43,6 +45,23 @@ def test_its_parser_refuses_what_is_misspelt(right: str, wrong: str, named: str)
 
 def test_it_passes_our_own_check() -> None:
     check(yaml.safe_load(TEXT))
+
+
+@pytest.mark.parametrize("name", ["register", "canary", "rollback"])
+def test_the_gateways_jobs_run_commands_that_register_py_knows(name: str) -> None:
+    """With their parameters' own values in place of what a person fills in."""
+    gateway = yaml.safe_load(TEXT)["jobs"][name]
+    commands = [command for step in gateway["steps"] for command in step.values()]
+    for parameter, value in gateway["parameters"].items():
+        asked = f"$(meta get parameters.{parameter})"
+        assert any(asked in command for command in commands), parameter
+        commands = [command.replace(asked, value["value"]) for command in commands]
+    ours = [shlex.split(command)[2:] for command in commands if "kong/register.py" in command]
+    assert ours
+    for words in ours:
+        args = parser().parse_args(words)
+        assert args.command == name
+        assert specification(args).name == "hanlp_ner"
 
 
 def job(file: Any, name: str = "hanlp_ner") -> Any:
