@@ -88,4 +88,28 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         )
         said = [line for line in done.stderr.splitlines() if "docker is not executable" not in line]
         assert bool(said) != right, done.stderr
-        service.write_text(service.read_text().replace("RestartSec=5", "RestartSecs=5"))
+        service.write_text(service.read_text().replace("RestartSec=", "RestartSecs="))
+
+
+@pytest.mark.parametrize(
+    ("docker_says", "restarts"),
+    [
+        ("echo healthy", False),
+        ("echo starting", False),
+        ("echo unhealthy", True),
+        ("exit 1", False),
+    ],
+)
+def test_a_model_that_docker_finds_unhealthy_is_restarted(
+    docker_says: str, restarts: bool, tmp_path: Path
+) -> None:
+    for name, script in (("docker", docker_says), ("systemctl", f'echo "$@" > {tmp_path}/called')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    unit = (FOLDER / "theresa-health@.service").read_text().replace("%i", "ner")
+    command = unit.partition("\nExecStart=")[2].replace("$$", "$")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", command], env={"PATH": path}, check=True)
+    called = tmp_path / "called"
+    assert called.exists() == restarts
+    assert not restarts or called.read_text() == "restart theresa@ner\n"
