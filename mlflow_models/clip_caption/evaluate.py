@@ -31,6 +31,7 @@ from clip_caption.evaluating.results import (
     summary,
     worst_lines,
 )
+from clip_caption.evaluating.translate import add_options, translate
 from zoo import packaging
 from zoo.errors import ZooError
 
@@ -91,10 +92,7 @@ def _add_counting(group: argparse._ArgumentGroup) -> None:
                        help="needs Java, and some ten seconds to start")  # fmt: skip
     group.add_argument("--expect", nargs="+", default=[], metavar="COLUMN", help="of what each "
                        "caption should name, such as type place")  # fmt: skip
-    group.add_argument("--translate", metavar="MODEL", help="translate the references first: a "
-                       "directory or hub's identifier of Marian or NLLB")  # fmt: skip
-    group.add_argument("--from-language", help="of the references, for NLLB: tha_Thai")
-    group.add_argument("--to-language", help="of the captions, for NLLB: eng_Latn")
+    add_options(group, "the references")
     group.add_argument("--translated", metavar="COLUMN", help="has the references' translation")
 
 
@@ -129,8 +127,6 @@ def read(args: argparse.Namespace) -> TestSet:
 
 def translated(examples: Sequence[Example], args: argparse.Namespace) -> list[Example]:
     """The examples with their references translated."""
-    from clip_caption.evaluating.translate import translate
-
     texts = [text for example in examples for text in example.references]
     found = iter(translate(texts, args.translate, args.from_language, args.to_language))
     return [replace(e, references=tuple(next(found) for _ in e.references)) for e in examples]

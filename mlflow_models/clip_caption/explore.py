@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
 from clip_caption.exploring.store import FAILURES, Embeddings, Settings, check_output, write_whole
@@ -105,16 +106,22 @@ def run_match(args: argparse.Namespace) -> None:
     """Scores comments, the least fitting first."""
     embeddings = Embeddings(args.embeddings)
     vectors, comments = embeddings.clip_vectors(), embeddings.texts(args.text)
-    texts = opening.text_features(opening.captioner(args.embeddings, args.threads), comments)
+    columns = {args.text: comments}
+    if args.translate:
+        columns["translation"] = translate(
+            comments, args.translate, args.from_language, args.to_language
+        )
+    *_, read = columns.values()
+    texts = opening.text_features(opening.captioner(args.embeddings, args.threads), read)
     given = np.array([bool(comment.strip()) for comment in comments])
     cosines, shares = search.match(vectors, texts, given, args.seed)
     order = [row for row in np.lexsort((cosines, shares)).tolist() if given[row]]
     with args.output.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["id", "match", "better_than", args.text])
+        table.writerow(["id", "match", "better_than", *columns])
         for row in order:
             scores = [f"{cosines[row]:.4f}", f"{shares[row]:.4f}"]
-            table.writerow([embeddings.ids[row], *scores, comments[row]])
+            table.writerow([embeddings.ids[row], *scores, *(one[row] for one in columns.values())])
     print(f"{args.output}: {len(order):,} comments; mean match {np.nanmean(cosines):.3f}; a photo "
           f"fits its comment better than {np.nanmean(shares):.1%} of the others do")  # fmt: skip
     for row in order[: args.worst]:

@@ -17,7 +17,7 @@ from clip_caption.evaluating.translate import translate
 from clip_caption.training import scenes
 from tests.clip_caption.photos import save
 from tests.clip_caption.plain_metrics import bleu, cider_d, rouge_l
-from tests.clip_caption.translator import PAIRS, write_many_languages, write_translator
+from tests.clip_caption.translator import PAIRS, write_many_languages
 from zoo.errors import ZooError
 
 QUICK = ["--no-meteor", "--tracking-uri", ""]
@@ -243,11 +243,6 @@ def test_the_interval_of_a_difference_is_paired() -> None:
     better = compare(result(values), result(values + chance.uniform(0, 2, 200)))["CIDEr"]
     # far narrower than the spread of the values, which an unpaired one would have
     assert 0.8 < better.low < better.difference < better.high < 1.2
-
-
-@pytest.fixture(scope="module")
-def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_translator(tmp_path_factory.mktemp("marian") / "opus-mt-th-en")
 
 
 def test_references_are_translated_first(

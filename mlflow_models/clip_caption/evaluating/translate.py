@@ -1,10 +1,11 @@
-"""Translates references, when they are in another language than the captions.
+"""Translates references or comments, when they are in another language than the captions.
 
 By a published checkpoint of Marian (one pair of languages: Helsinki-NLP/opus-mt-th-en) or NLLB
 (200 languages, named as in FLORES: tha_Thai, eng_Latn). A translation isn't what a person would
 have written: scores against it compare checkpoints with each other, not with published scores.
 """
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 LONGEST = 256  # tokens of a caption; what is longer is cut off
 BEAMS = 4
 NAMES = ("--from-language", "--to-language")
+
+
+def add_options(cli: argparse._ActionsContainer, what: str) -> None:
+    """Adds the options of a command that can translate.
+
+    Args:
+        cli: the command's, or a group of it.
+        what: is translated, for the help.
+    """
+    cli.add_argument("--translate", metavar="MODEL", help=f"translate {what} first: a directory "
+                     "or hub's identifier of Marian or NLLB")  # fmt: skip
+    cli.add_argument(NAMES[0], help=f"of {what}, for NLLB: tha_Thai")
+    cli.add_argument(NAMES[1], help="to translate to, for NLLB: eng_Latn")
 
 
 def translate(

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from clip_caption.evaluating.translate import add_options
 from clip_caption.exploring.clusters import SELECTIONS
 from clip_caption.exploring.embedding import KINDS
 from clip_caption.exploring.projection import Parameters
@@ -85,6 +86,7 @@ def _add_match(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli = _add(commands, "match", "Score how well each comment fits its photo.")
     _add_embeddings(cli)
     cli.add_argument("--text", required=True, metavar="COLUMN", help="of the comments")
+    add_options(cli, "the comments")
     cli.add_argument("-o", "--output", type=Path, required=True, help="a CSV, the least fitting "
                      "first")  # fmt: skip
     cli.add_argument("--sheet", type=Path, help="a picture of the least fitting: .jpg or .png")

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 DPI = 120
-THUMBNAIL = 40  # pixels on the map
-APART = 0.1  # of the map, between thumbnails; one is 0.04 wide
+THUMBNAIL = 48  # pixels on the map
+APART = 0.1  # of the map, between thumbnails; one is 0.05 wide
 TRIED = 5000  # points that may get a thumbnail
 NAMED = 20  # groups in the legend; what is left is grey
 GREY = (0.75, 0.75, 0.75)
