@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100  # a label that the loss skips
 STEP = RATE // 10  # samples: batches of few different lengths spare compiling kernels for each
+SHORTEST = RATE // 2  # samples of a batch: as long as what SpecAugment masks, and more
 SPACE, UNKNOWN, BLANK = "|", "[UNK]", "[PAD]"
 
 
@@ -85,8 +86,13 @@ class Collator:
         import torch
 
         waves = [example["wave"] for example in examples]
+        longest = max(map(len, waves))
         made = self.extractor(
-            waves, sampling_rate=RATE, padding=True, pad_to_multiple_of=STEP, return_tensors="pt"
+            waves,
+            sampling_rate=RATE,
+            padding="max_length",
+            max_length=max(SHORTEST, -(-longest // STEP) * STEP),
+            return_tensors="pt",
         )
         batch = dict(made)
         most = max(1, *(len(example["labels"]) for example in examples))
