@@ -93,7 +93,7 @@ def test_problems_are_near_their_like(features: np.ndarray, unseen: list[Scene])
     kinds = np.array([scene.type for scene in unseen])
     names = sorted({*kinds})
     means = np.stack([np.nanmean(cosine[:, kinds == name], axis=1) for name in names], axis=1)
-    assert (np.array(names)[means.argmax(1)] == kinds).mean() >= 0.9
+    assert (np.array(names)[means.argmax(1)] == kinds).mean() >= 0.8
 
 
 def test_words_find_their_picture(clip: Clip) -> None:
