@@ -7,11 +7,15 @@ import pandas as pd
 COUNT = 90
 
 
-def types(embedded: Path) -> dict[str, str]:
-    """The problem in each photo, by its name.
+def facts(embedded: Path) -> pd.DataFrame:
+    """What is to be seen in each photo, `type` and `place`, by its name.
 
     Args:
         embedded: the scenes, embedded.
     """
-    table = pd.read_parquet(embedded)
-    return dict(zip(table["id"], table["type"], strict=True))
+    return pd.read_parquet(embedded).set_index("id")[["type", "place"]]
+
+
+def types(embedded: Path) -> dict[str, str]:
+    """The problem in each photo, by its name; `embedded` as `facts` takes it."""
+    return dict(facts(embedded)["type"])

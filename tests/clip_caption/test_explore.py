@@ -20,7 +20,7 @@ from clip_caption import explore
 from clip_caption.engine import Captioner, Options
 from clip_caption.exploring.store import Embeddings
 from clip_caption.index import Index, normalised
-from tests.clip_caption.collection import COUNT, types
+from tests.clip_caption.collection import COUNT, facts, types
 from tests.clip_caption.translator import PAIRS
 from zoo.errors import ZooError
 from zoo.images import decode
@@ -152,8 +152,9 @@ def test_a_photo_finds_itself_and_its_like(
     found = json.loads(capsys.readouterr().out)
     assert found[0]["id"] == "000/000005.jpg"
     assert found[0]["score"] > 0.999
-    kinds = [types(embedded)[one["id"]] for one in found]
-    assert kinds.count(kinds[0]) >= 6, kinds
+    seen = facts(embedded).loc[[one["id"] for one in found]]
+    alike = (seen == seen.iloc[0]).any(axis=1)  # in problem or place, which a quarter of all are
+    assert alike.sum() >= 8, seen
     with pytest.raises(ZooError, match=r"'.*damaged.jpg' is cut off or damaged"):
         explore.main(["find", str(embedded), "--image", str(photos / "damaged.jpg")])
     with pytest.raises(ZooError, match=r"'.*nowhere.jpg' can't be read"):

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +12,31 @@ from PIL import Image
 from clip_caption import explore
 from clip_caption.exploring.projection import Projection
 from clip_caption.exploring.store import Embeddings
-from tests.clip_caption.collection import types
+from tests.clip_caption.collection import facts, types
 from zoo.errors import ZooError
 
 
 def test_a_map_has_groups_named_by_what_is_in_them(embedded: Path, mapped: Path) -> None:
     table = pd.read_parquet(mapped / "map.parquet")
     assert list(table["id"]) == Embeddings(embedded).ids
-    truth = table["id"].map(types(embedded))
-    groups = table[table["group"] != "in no group"].groupby("group")
-    assert len(groups) >= 3
-    purity = [Counter(truth[rows]).most_common(1)[0] for rows in groups.groups.values()]
-    assert sum(count for _, count in purity) / sum(map(len, groups.groups.values())) > 0.7
-    for (name, rows), (kind, count) in zip(groups.groups.items(), purity, strict=True):
-        if count > 0.9 * len(rows):
-            assert any(word in str(name) for word in kind.split()), (name, kind)  # or its plural
+    table = table[table["group"] != "in no group"].join(facts(embedded), on="id")
+    shares = {
+        name: {
+            (column, value): (rows[column] == value).mean()
+            for column in ("type", "place")
+            for value in rows[column].unique()
+        }
+        for name, rows in table.groupby("group")
+    }
+    assert len(shares) >= 3
+    counts = table["group"].value_counts()
+    purity = sum(max(found.values()) * counts[name] for name, found in shares.items())
+    assert purity / len(table) > 0.7  # of a problem or of a place
+    for name, found in shares.items():
+        pure = [
+            word for (_, value), share in found.items() if share > 0.9 for word in value.split()
+        ]
+        assert not pure or any(word in str(name) for word in pure), (name, found)  # or its plural
 
 
 def test_the_picture_shows_points_and_photos(embedded: Path, mapped: Path, tmp_path: Path) -> None:
