@@ -28,8 +28,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSETS = (helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1))
 IR_VERSION = 9
-BLOCK = 128  # weights that share a scale in int8
-SMALL_BLOCK = 32  # where the width isn't a multiple of that
 
 
 class _Graph:
@@ -38,13 +36,13 @@ class _Graph:
     def __init__(self, precision: str) -> None:
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
+        self.shared: set[str] = set()
         self.int8 = precision == "int8"
 
-    def add(self, kind: str, inputs: list[str], name: str, outputs: int = 1, **how: Any) -> str:
-        """Adds a node with outputs `name`, `name.1`...; the standard's, or ONNX Runtime's."""
+    def add(self, kind: str, inputs: list[str], name: str, **how: Any) -> str:
+        """Adds a node; the standard's, or ONNX Runtime's."""
         domain = "" if onnx.defs.has(kind, domain="") else "com.microsoft"
-        names = [name, *(f"{name}.{number}" for number in range(1, outputs))]
-        self.nodes.append(helper.make_node(kind, inputs, names, name=name, domain=domain, **how))
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, domain=domain, **how))
         return name
 
     def weight(self, name: str, values: np.ndarray) -> str:
@@ -55,36 +53,61 @@ class _Graph:
     def product(self, x: str, weight: np.ndarray, name: str, bias: np.ndarray | None = None) -> str:
         """x (rows, in) times a weight (in, out), plus a bias."""
         if self.int8:
-            inputs = [x, *self._blocks(weight, name)]
-            if bias is not None:
-                inputs += ["", "", self.weight(f"{name}.bias", bias)]
-            width, out = weight.shape
-            # accuracy_level 4: activations become int8, too, with a scale for each block of a row
-            return self.add("MatMulNBits", inputs, name, K=width, N=out, bits=8,
-                            block_size=_block(width), accuracy_level=4)  # fmt: skip
+            return self._product_int8(x, weight, name, bias)
         inputs = [x, self.weight(f"{name}.weight", weight)]
         if bias is None:
             return self.add("MatMul", inputs, name)
         return self.add("Gemm", [*inputs, self.weight(f"{name}.bias", bias)], name)
 
-    def _blocks(self, weight: np.ndarray, name: str) -> list[str]:
-        """The names of a weight in 8 bits, about 128, and of the scales of its blocks."""
-        width, out = weight.shape
-        size = _block(width)
-        count = -(-width // size)
-        padded = np.zeros((out, count * size), np.float32)
-        padded[:, :width] = weight.T
-        blocks = padded.reshape(out, count, size)
-        scales = np.maximum(np.abs(blocks).max(2) / 127, np.finfo(np.float32).tiny)
-        levels = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
-        return [
-            self.weight(f"{name}.weight", levels),
-            self.weight(f"{name}.scales", scales.astype(np.float32)),
-        ]
+    def _product_int8(
+        self, x: str, weight: np.ndarray, name: str, bias: np.ndarray | None = None
+    ) -> str:
+        """The same in 8 bits: each column of the weight has a scale, each row of x a scale and a
+        zero point by its own least and greatest ("vector-wise" and "zeropoint" quantization of
+        Dettmers et al. 2022, arXiv 2208.07339)."""
+        levels, scales = quantize(weight)
+        # A row's zero point times the weight's column sums has to be taken off. So x gets columns
+        # of zeros, which become the zero point, and the weight rows that sum up to minus these. The
+        # zeros are a hair more, so that a row of nothing else has a scale, too.
+        below = _rows_of_sum(-levels.sum(0, dtype=np.int64))
+        pads = [self._once("pads", [0, 0, 0, len(below)]), self._once("hair", np.float32(1e-20))]
+        wide = self.add("Pad", [x, *pads], f"{name}.wide")
+        most = self.add("ReduceMax", [wide, self._once("axis", [1])], f"{name}.most", keepdims=0)
+        least = self.add("ReduceMin", [wide, self._once("axis", [1])], f"{name}.least", keepdims=0)
+        span = self.add("Sub", [most, least], f"{name}.span")
+        scale = self.add("Mul", [span, self._once("step", np.float32(1 / 255))], f"{name}.scale")
+        below_zero = self.add("Neg", [least], f"{name}.below")
+        zero = self.add("QuantizeLinear", [below_zero, scale], f"{name}.zero", axis=0)
+        whole = self.add("QuantizeLinear", [wide, scale, zero], f"{name}.whole", axis=0)
+        inputs = [whole, self.weight(f"{name}.weight", np.concatenate((levels, below)))]
+        inputs += [self._once("one", np.float32(1)), self.weight(f"{name}.scales", scales)]
+        sums = self.add("MatMulIntegerToFloat", inputs, f"{name}.sums")
+        column = self.add("Reshape", [scale, self._once("column", [-1, 1])], f"{name}.column")
+        if bias is None:
+            return self.add("Mul", [sums, column], name)
+        scaled = self.add("Mul", [sums, column], f"{name}.scaled")
+        return self.add("Add", [scaled, self.weight(f"{name}.bias", bias)], name)
+
+    def _once(self, name: str, values: object) -> str:
+        """Adds a small constant that many nodes share."""
+        array = np.array(values)
+        name = f"{name}_{'_'.join(map(str, array.ravel().tolist()))}"
+        if name not in self.shared:
+            self.shared.add(self.weight(name, array))
+        return name
 
 
-def _block(width: int) -> int:
-    return BLOCK if width % BLOCK == 0 else SMALL_BLOCK
+def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A weight (in, out) as int8, between -127 and 127, and the scales of its columns, (out)."""
+    scales = np.maximum(np.abs(weight).max(0) / 127, np.finfo(np.float32).tiny)
+    return np.rint(weight / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def _rows_of_sum(sums: np.ndarray) -> np.ndarray:
+    """Int8 rows, as few as there can be, that sum up to some integers."""
+    count = max(1, -(-int(np.abs(sums).max()) // 127))
+    shares = [(sums + place) // count for place in range(count)]
+    return np.array(shares, np.int8).reshape(count, len(sums))
 
 
 def write_decoder(
@@ -102,24 +125,20 @@ def write_decoder(
     epsilon = config.layer_norm_epsilon
     graph.weight("flat", np.array([-1, config.n_embd]))
 
-    def normalize(name: str, x: str, layer_norm: str, *skip: str) -> str:
-        """Layer normalisation of x, or of x + skip, whose sum is `name`.3."""
-        scales = [
-            graph.weight(f"{name}.{part}", weights(f"{layer_norm}.{part}"))
-            for part in ("weight", "bias")
-        ]
-        if not skip:
-            return graph.add("LayerNormalization", [x, *scales], name, axis=-1, epsilon=epsilon)
-        inputs = [x, *skip, *scales]
-        return graph.add("SkipLayerNormalization", inputs, name, outputs=4, epsilon=epsilon)
+    def normalize(name: str, x: str) -> str:
+        """Layer normalisation."""
+        scales = [graph.weight(f"{name}.{part}", weights(f"{name}.{part}"))
+                  for part in ("weight", "bias")]  # fmt: skip
+        return graph.add("LayerNormalization", [x, *scales], name, axis=-1, epsilon=epsilon)
 
     def product(name: str, x: str) -> str:
         return graph.product(x, weights(f"{name}.weight"), name, weights(f"{name}.bias"))
 
-    x, normal = "embeddings", normalize("h.0.ln_1", "embeddings", "h.0.ln_1")
+    x = "embeddings"
     for layer in range(config.n_layer):
         at = f"h.{layer}"
-        parts = graph.add("Reshape", [product(f"{at}.attn.c_attn", normal), "shape"], f"{at}.parts")
+        parts = product(f"{at}.attn.c_attn", normalize(f"{at}.ln_1", x))
+        parts = graph.add("Reshape", [parts, "shape"], f"{at}.parts")
         cache = [f"{2 * layer}", f"{2 * layer + 1}"]
         inputs = [parts, "", "", *(f"past_{one}" for one in cache), "lengths", "total"]
         graph.nodes.append(
@@ -136,13 +155,11 @@ def write_decoder(
         if layer == config.n_layer - 1:  # the others' keys and values are all that is still needed
             mixed = graph.add("Gather", [mixed, "last"], f"{at}.last", axis=0)
             x = graph.add("Gather", [x, "last"], f"{at}.last_x", axis=0)
-        normal = normalize(f"{at}.ln_2", product(f"{at}.attn.c_proj", mixed), f"{at}.ln_2", x)
-        wide = graph.add("FastGelu", [product(f"{at}.mlp.c_fc", normal)], f"{at}.gelu")
-        narrow, x = product(f"{at}.mlp.c_proj", wide), f"{at}.ln_2.3"
-        following = "ln_f" if layer == config.n_layer - 1 else f"h.{layer + 1}.ln_1"
-        normal = normalize(following, narrow, following, x)
-        x = f"{following}.3"
-    scaled = graph.add("Mul", [normal, "scale"], "scaled")
+        x = graph.add("Add", [x, product(f"{at}.attn.c_proj", mixed)], f"{at}.middle")
+        wide = product(f"{at}.mlp.c_fc", normalize(f"{at}.ln_2", x))
+        wide = graph.add("FastGelu", [wide], f"{at}.gelu")
+        x = graph.add("Add", [x, product(f"{at}.mlp.c_proj", wide)], f"{at}.end")
+    scaled = graph.add("Mul", [normalize("ln_f", x), "scale"], "scaled")
     logits = graph.product(scaled, weights("wte.weight").T, "logits")
     probabilities = graph.add("LogSoftmax", [logits], "probabilities", axis=-1)
     graph.nodes.append(
@@ -180,3 +197,5 @@ def _write(graph: _Graph, config: Any, path: Path) -> None:
         location=path.with_suffix(".bin").name,
         size_threshold=1024,
     )
+    # onnx writes it for its owner alone, and an image's server is nobody
+    path.with_suffix(".bin").chmod(path.stat().st_mode)

@@ -1,7 +1,9 @@
 """Captions are those of the reference's decoding, one image at a time, on the same weights."""
 
+import stat
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +135,34 @@ def test_a_batch_is_its_images(
             [c.text for c in image] for image in other
         ]
     assert len({len(image[0].text) for image in together}) > 2
+
+
+@torch.no_grad()
+def test_int8_bears_inputs_far_from_zero(tmp_path: Path, features: np.ndarray) -> None:
+    """As layer norms with large offsets make them; and each row by its own scale."""
+    model = make_model("mlp", SMALL)
+    for name, bias in model.gpt.transformer.named_parameters():
+        if name.endswith(("ln_1.bias", "ln_2.bias")):
+            bias += 5
+    path = write_directory(model, tmp_path / "checkpoint")
+    engines = []
+    for precision in ("fp32", "int8"):
+        convert(path, tmp_path / precision, precision=precision)
+        engines.append(Captioner(tmp_path / precision))
+    mixed = features * np.array([[1], [10], [0.01], [1]], np.float32)
+    options = Options("greedy", max_tokens=1)
+    full, int8 = ([one[0] for one in engine.caption(mixed, options)] for engine in engines)
+    assert [one.text for one in int8] == [one.text for one in full]
+    assert [one.score for one in int8] == pytest.approx([one.score for one in full], abs=0.1)
+    alone = [engines[1].caption(row[None], options)[0][0].score for row in mixed]
+    assert alone == pytest.approx([one.score for one in int8], abs=1e-5)
+
+
+def test_a_server_can_read_what_was_converted(tmp_path: Path) -> None:
+    """It runs as nobody, so what only its owner may read is lost to it."""
+    convert(write_directory(make_model("mlp", SMALL), tmp_path / "checkpoint"), tmp_path / "model")
+    for path in (tmp_path / "model").iterdir():
+        assert path.stat().st_mode & stat.S_IROTH, path.name
 
 
 def test_a_small_memory_splits_the_batch(
