@@ -7,15 +7,28 @@ python -m tests.benchmarks --quick          sees that they work; writes nothing
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from tests.benchmarks import hanlp_ner, prepare, server, soak, wav2vec2_asr, whisper_asr
+from tests.benchmarks import (
+    clip_caption,
+    clip_serving,
+    hanlp_ner,
+    prepare,
+    server,
+    soak,
+    wav2vec2_asr,
+    whisper_asr,
+)
 from zoo.packaging import ROOT
 
 RESULTS = Path(__file__).parent / "results"
-MODULES = {
+MODULES: dict[str, Any] = {
     "hanlp_ner": hanlp_ner,
     "whisper_asr": whisper_asr,
     "wav2vec2_asr": wav2vec2_asr,
+    "clip_caption": clip_caption.MLP,
+    "clip_caption_transformer": clip_caption.TRANSFORMER,
+    "clip_serving": clip_serving,
     "prepare": prepare,
     "server": server,
     "soak": soak,

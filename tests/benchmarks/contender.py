@@ -1,7 +1,7 @@
 """One engine in a process of its own, so that its time and its memory are its alone.
 
 It reads requests from standard input and answers on standard output, a line of JSON each:
-{"sounds": [PATH.npy, ...], "options": {...}} gives {"texts", "cpu", "wall", "peak"}.
+{"inputs": [PATH.npy, ...], "options": {...}} gives {"texts", "cpu", "wall", "peak"}.
 """
 
 import json
@@ -22,7 +22,7 @@ from zoo.audio import SAMPLE_RATE
 from zoo.packaging import ROOT
 from zoo.transcript import Transcript
 
-Transcribe = Callable[[list[np.ndarray], dict[str, Any]], list[str]]
+Answer = Callable[[list[np.ndarray], dict[str, Any]], list[str]]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
@@ -140,16 +140,16 @@ def peak_memory() -> float:
     return int(line.split()[1]) / 1e6
 
 
-def serve(engines: dict[str, Callable[[Path], Transcribe]]) -> None:
+def serve(engines: dict[str, Callable[[Path], Answer]]) -> None:
     """Answers requests until standard input ends; the command line has the engine's name and what
     it loads."""
     run = engines[sys.argv[1]](Path(sys.argv[2]))
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed isn't an answer
     for line in sys.stdin:
         request = json.loads(line)
-        sounds = [np.load(path) for path in request["sounds"]]
+        inputs = [np.load(path) for path in request["inputs"]]
         cpu, wall = time.process_time(), time.perf_counter()
-        texts = run(sounds, request["options"])
+        texts = run(inputs, request["options"])
         answer = {
             "texts": texts,
             "cpu": time.process_time() - cpu,

@@ -112,14 +112,14 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
             engines = {name: Contender(MODULE, name, models[model]) for name in ENGINES}
             paths, seconds = sounds[what]
             for engine in engines.values():
-                engine.request = {"sounds": paths, "options": {"long": "file" in what}}
+                engine.request = {"inputs": paths, "options": {"long": "file" in what}}
             found = compare(engines, check, turns, 1, warm=turns > 1, inexact=["ours int8"])
             peaks = {name: engine.peak for name, engine in engines.items()}
             for engine in engines.values():
                 engine.stop()
             rows.append({"model": model, "what": what, "audio": seconds, "rows": found,
                          "peaks": peaks})  # fmt: skip
-        request = {"sounds": sounds["the samples"][0][:1], "options": {"long": False}}
+        request = {"inputs": sounds["the samples"][0][:1], "options": {"long": False}}
         first = first_answers(MODULE, ENGINES, models["demo"], request, 1 if quick else 3)
     return {
         "machine": machine(("transformers", "torch", "onnxruntime")),

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contender import Transcribe, serve, texts_of
+from tests.benchmarks.contender import Answer, serve, texts_of
 from zoo.audio import SAMPLE_RATE
 
 
-def transformers(directory: Path) -> Transcribe:
+def transformers(directory: Path) -> Answer:
     """Transformers' pipeline, as model cards have it."""
     import torch
     from transformers import pipeline
@@ -28,7 +28,7 @@ def transformers(directory: Path) -> Transcribe:
     return run
 
 
-def ours(directory: Path, precision: str) -> Transcribe:
+def ours(directory: Path, precision: str) -> Answer:
     """The recognizer that is served: short recordings whole, long ones by their speech."""
     from wav2vec2_asr.options import Options
     from wav2vec2_asr.recognizer import Recognizer
@@ -42,7 +42,7 @@ def ours(directory: Path, precision: str) -> Transcribe:
     return run
 
 
-ENGINES: dict[str, Callable[[Path], Transcribe]] = {
+ENGINES: dict[str, Callable[[Path], Answer]] = {
     "transformers": transformers,
     "ours fp32": lambda directory: ours(directory, "fp32"),
     "ours int8": lambda directory: ours(directory, "int8"),

@@ -154,7 +154,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
                 if where != directory:
                     continue
                 for engine in engines.values():
-                    engine.request = {"sounds": sounds[what], "options": {"beam_size": beams}}
+                    engine.request = {"inputs": sounds[what], "options": {"beam_size": beams}}
                 taking_part = {
                     name: engine for name, engine in engines.items() if takes_part(name, what)
                 }
@@ -163,7 +163,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
                 rows.append({"what": what, "beams": beams, "rows": found, "peaks": peaks})
             for engine in engines.values():
                 engine.stop()
-        request = {"sounds": sounds["the demo's samples"][:1], "options": {"beam_size": 1}}
+        request = {"inputs": sounds["the demo's samples"][:1], "options": {"beam_size": 1}}
         names = [name for name in ENGINES if takes_part(name, "the demo's samples")]
         first = first_answers(MODULE, names, demo, request, 1 if quick else 3)
     return {

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contender import Transcribe, serve, texts_of
+from tests.benchmarks.contender import Answer, serve, texts_of
 from zoo.audio import SAMPLE_RATE
 
 
-def openai(directory: Path) -> Transcribe:
+def openai(directory: Path) -> Answer:
     """openai-whisper, as its README has it."""
     import torch
     import whisper
@@ -35,7 +35,7 @@ def openai(directory: Path) -> Transcribe:
     return run
 
 
-def faster(directory: Path, precision: str) -> Transcribe:
+def faster(directory: Path, precision: str) -> Answer:
     """faster-whisper, as its README has it."""
     from faster_whisper import WhisperModel
 
@@ -59,7 +59,7 @@ def faster(directory: Path, precision: str) -> Transcribe:
     return run
 
 
-def batched(directory: Path) -> Transcribe:
+def batched(directory: Path) -> Answer:
     """faster-whisper's batched pipeline, with segments that have times, as the others'.
 
     It takes one recording at a time. Several windows go to it as one recording with a clip for each
@@ -92,7 +92,7 @@ def batched(directory: Path) -> Transcribe:
     return run
 
 
-def ours(directory: Path) -> Transcribe:
+def ours(directory: Path) -> Answer:
     """The engine that is served, one batch at a time."""
     from whisper_asr.engine import Recognizer
     from whisper_asr.options import Options
@@ -106,7 +106,7 @@ def ours(directory: Path) -> Transcribe:
     return run
 
 
-ENGINES: dict[str, Callable[[Path], Transcribe]] = {
+ENGINES: dict[str, Callable[[Path], Answer]] = {
     "openai-whisper": openai,
     "faster-whisper fp32": lambda directory: faster(directory, "float32"),
     "faster-whisper int8": lambda directory: faster(directory, "int8"),
