@@ -8,6 +8,8 @@ BIN = .venv/bin
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
 SEVERITY = HIGH,CRITICAL
+# Where this is set, as in many containers, each process would compile torch and MLflow for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo build serve image test lint bench kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
