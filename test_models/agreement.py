@@ -23,9 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from test_models.sound import SAMPLE_RATE
 from test_models.words import Word, aligned, ended, space, split, text_of, words_of
-
-SAMPLE_RATE = 16_000  # Hz
 
 
 @dataclass(frozen=True)

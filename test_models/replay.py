@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from test_models.agreement import SAMPLE_RATE, Partial, Timing
-from test_models.service import Service, ServiceError, as_int16
+from test_models.agreement import Partial, Timing
+from test_models.calls import ServiceError, parameter
+from test_models.client import Client
+from test_models.sound import SAMPLE_RATE, as_int16, wav
 from test_models.stream import Stream
 from test_models.words import words_of
 
@@ -62,15 +64,16 @@ class Replay:
 def replay(
     sound: np.ndarray,
     stream: Stream,
-    service: Service,
+    client: Client,
+    params: dict[str, Any],
     show: Callable[[Partial], object] = bool,
 ) -> Replay:
     """Plays a recording by the clock.
 
     Args:
         sound: (samples,), 16 kHz mono: int16, or floats in [-1, 1].
-        stream: a new one, to the same server as `service`.
-        service: with `word_timestamps` among its parameters.
+        stream: a new one, to the same server as `client`.
+        params: the model's, `word_timestamps` among them.
         show: called with what is new; `bool` shows nothing.
 
     Raises:
@@ -91,7 +94,7 @@ def replay(
     ended = time.monotonic() - began
     partials.append((ended, stream.partial))
     show(stream.partial)
-    record = service.transcribe(as_int16(sound))
+    record = client.transcribe(wav(as_int16(sound)), **params).model_dump()
     ends = [word.end for word in words_of(record)]
     return Replay(
         text=text,
@@ -119,14 +122,6 @@ def read(path: Path) -> np.ndarray:
     return mono
 
 
-def _parameter(given: str) -> tuple[str, Any]:
-    name, _, value = given.partition("=")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
 def main() -> None:
     """Reads the command line and plays."""
     parser = argparse.ArgumentParser(
@@ -136,7 +131,7 @@ def main() -> None:
     )
     parser.add_argument("recording", type=Path, help="WAV, FLAC, Ogg or MP3")
     parser.add_argument("url", help="what takes the model's requests")
-    parser.add_argument("--param", type=_parameter, action="append", default=[], metavar="NAME=X")
+    parser.add_argument("--param", type=parameter, action="append", default=[], metavar="NAME=X")
     parser.add_argument("--key", help="for the gateway")
     parser.add_argument("--step", type=float, default=Timing.step, help="seconds (%(default)s)")
     args = parser.parse_args()
@@ -148,9 +143,11 @@ def main() -> None:
 
     try:
         timing = Timing(step=args.step)
-        service = Service(args.url, params, args.key)
-        with Stream(args.url, params, args.key, timing) as stream:
-            result = replay(read(args.recording), stream, service, show)
+        with (
+            Client(args.url, key=args.key) as client,
+            Stream(args.url, params, timing, key=args.key) as stream,
+        ):
+            result = replay(read(args.recording), stream, client, params, show)
     except (ServiceError, ValueError, OSError, RuntimeError) as error:
         sys.exit(f"replay: {error}")
     print(f"\n\nsent whole: {result.at_once}\n{json.dumps(result.summary())}")

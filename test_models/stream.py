@@ -18,13 +18,15 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-import httpx2
 import numpy as np
 
-from test_models.agreement import SAMPLE_RATE, Agreement, Partial, Timing
-from test_models.service import NO_TRANSCRIPT, Service, ServiceError, Unavailable, as_int16
+from test_models.agreement import Agreement, Partial, Timing
+from test_models.calls import Busy, ServiceError, Unavailable, encoded
+from test_models.client import Client
+from test_models.sound import SAMPLE_RATE, as_int16, wav
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 5.0  # seconds from one failed attempt to the next
+NO_TRANSCRIPT = "The server's answer isn't a transcript; is it a speech model?"
 
 
 class Stream:
@@ -33,22 +35,21 @@ class Stream:
     Args:
         url: what takes the requests: `http://HOST:8080/invocations`, or a gateway's route to it.
         params: the model's parameters.
-        key: for the gateway, in the header `apikey`.
         timing: when to ask and when to cut.
         buffer_seconds: sound that is kept while the server doesn't answer.
-        client: to send with, where the usual one won't do (proxies, certificates, time limits).
+        options: of `client.Client`, such as the gateway's `key`.
     """
 
     def __init__(
         self,
         url: str,
         params: Mapping[str, Any] | None = None,
-        key: str | None = None,
         timing: Timing | None = None,
         buffer_seconds: float = 3600.0,
-        client: httpx2.Client | None = None,
+        **options: Any,
     ) -> None:
-        self._service = Service(url, {**(params or {}), "word_timestamps": True}, key, client)
+        self._client = Client(url, **{**options, "attempts": 1})  # it waits by itself
+        self._params = {**(params or {}), "word_timestamps": True}
         self._buffer_seconds = buffer_seconds
         self._changed = threading.Condition()  # guards all of the following
         self._agreement = Agreement(timing)
@@ -172,7 +173,7 @@ class Stream:
                 self._error = error
                 self._changed.notify_all()
         finally:
-            self._service.close()
+            self._client.close()
 
     def _transcribe_next(self, failures: int) -> bool:
         """Sends the next piece once it is due; whether the stream goes on."""
@@ -182,18 +183,20 @@ class Stream:
                 return False
             piece = self._agreement.piece()
         try:
-            record = self._service.transcribe(piece.sound)
+            answers = self._client.records("audio", [encoded(wav(piece.sound))], self._params)
         except Unavailable as trouble:  # what has been fed by then goes along the next time
-            wait = trouble.wait or min(LONGEST_WAIT, FIRST_WAIT * 2**failures)
+            asked = trouble.wait if isinstance(trouble, Busy) else None
+            wait = asked or min(LONGEST_WAIT, FIRST_WAIT * 2**failures)
             with self._changed:
-                self._trouble = f" ({trouble})"
+                self._trouble = f" ({str(trouble).rstrip('.')})"
                 self._changed.wait_for(lambda: self._stopped, wait)
             return True
         with self._changed:
             self._trouble, self._answered = "", time.monotonic()
             try:
+                (record,) = answers
                 self._agreement.answer(piece, record)
-            except (LookupError, TypeError, AttributeError):
+            except (ValueError, LookupError, TypeError, AttributeError):
                 raise ServiceError(NO_TRANSCRIPT) from None
             self._changed.notify_all()
         return True

@@ -1,0 +1,196 @@
+"""Asks a running model about files.
+
+  python -m test_models transcribe talk.wav --format srt
+  python -m test_models transcribe *.flac -o transcripts --format vtt --param word_timestamps=true
+  python -m test_models entities letters.txt --format table
+  python -m test_models caption photos/*.jpg --url https://api.example.com/caption --format json
+  python -m test_models ready
+
+`entities` takes a text from every line of its files, or of the standard input (`-`). The gateway's
+key is read from THERESA_API_KEY. Exit status: 0, or 1 where anything couldn't be answered.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.calls import ServiceError, parameter
+from test_models.client import AsyncClient
+from test_models.formats import FORMATS
+
+TASKS = ("transcribe", "entities", "caption")
+
+
+def main() -> None:
+    """Reads the command line and asks."""
+    parser = _parser()
+    args = parser.parse_args()
+    if args.task == "transcribe" and args.output and args.format == "table":
+        parser.error("--output writes files of another --format than table")
+    try:
+        failed = asyncio.run(_run(args))
+    except (ServiceError, OSError, UnicodeDecodeError) as error:
+        sys.exit(f"test_models: {error}")
+    sys.exit(1 if failed else 0)
+
+
+async def _run(args: argparse.Namespace) -> int:
+    """Asks; how many inputs couldn't be answered."""
+    key = os.environ.get("THERESA_API_KEY")
+    async with AsyncClient(args.url, key=key, timeout=args.timeout) as client:
+        if args.task == "ready":
+            await client.ready()
+            print(f"{client.url} is ready.")
+            return 0
+        names, inputs = _inputs(args)
+        ask = {
+            "transcribe": client.transcribe_all,
+            "entities": client.entities,
+            "caption": client.caption,
+        }[args.task]
+        with _bar() as bar:
+            task = bar.add_task(args.task, total=len(inputs))
+            answers = await cast(Callable[..., Any], ask)(
+                inputs,
+                on_error="report",
+                progress=lambda count: bar.advance(task, count),
+                **dict(args.param),
+            )
+    _write(args, names, answers)
+    for name, answer in zip(names, answers, strict=True):
+        if answer.error is not None:
+            print(f"{name}: {answer.error}", file=sys.stderr)
+    return sum(answer.error is not None for answer in answers)
+
+
+def _inputs(args: argparse.Namespace) -> tuple[list[str], list[Any]]:
+    """What to ask about, and what to call it."""
+    if args.task != "entities":
+        return [str(path) for path in args.files], list(args.files)
+    names, texts = [], []
+    for path in args.files:
+        given = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        for number, line in enumerate(given.splitlines(), 1):
+            if line.strip():
+                names.append(f"{path}:{number}")
+                texts.append(line)
+    return names, texts
+
+
+def _write(args: argparse.Namespace, names: Sequence[str], answers: Sequence[Answer]) -> None:
+    """Prints the answers, or writes a file for each recording."""
+    if args.task == "transcribe" and args.output:
+        args.output.mkdir(parents=True, exist_ok=True)
+        stems = _unlike([Path(name).stem for name in names])
+        for stem, answer in zip(stems, answers, strict=True):
+            if answer.error is None:
+                _write_whole(args.output / f"{stem}.{args.format}", _rendered(args.format, answer))
+        print(f"{args.output}: {sum(one.error is None for one in answers)} files", file=sys.stderr)
+    elif args.format == "table":
+        Console().print(table(names, answers), highlight=False)
+    elif args.format == "json":
+        for name, answer in zip(names, answers, strict=True):
+            record = {"input": name, **answer.model_dump(exclude_none=True)}
+            print(json.dumps(record, ensure_ascii=False))
+    else:
+        print(
+            "\n".join(_rendered(args.format, one) for one in answers if one.error is None), end=""
+        )
+
+
+def _rendered(form: str, answer: Answer) -> str:
+    assert isinstance(answer, Transcript)
+    return FORMATS[form](answer)
+
+
+def table(names: Sequence[str], answers: Sequence[Answer]) -> Table:
+    """What was found, a line for each segment, entity or caption."""
+    view = Table()
+    for column in ("input", "", "text"):
+        view.add_column(column, overflow="fold")
+    for name, answer in zip(names, answers, strict=True):
+        found = _lines(answer) or [("", "(nothing found)")]
+        for number, (label, text) in enumerate(found):
+            view.add_row("" if number else name, label, text)
+    return view
+
+
+def _lines(answer: Answer) -> list[tuple[str, str]]:
+    if answer.error is not None:
+        return [("error", answer.error)]
+    if isinstance(answer, Transcript):
+        return [(f"{one.start:.2f}-{one.end:.2f} s", one.text) for one in answer.segments]
+    if isinstance(answer, Entities):
+        return [(f"{one.type} {one.start}-{one.end}", one.text) for one in answer.entities]
+    assert isinstance(answer, Captions)
+    category = [("category", answer.category)] if answer.category else []
+    return [*category, *(("" if one.score is None else f"{one.score:.3f}", one.text)
+                         for one in answer.captions)]  # fmt: skip
+
+
+def _unlike(stems: Sequence[str]) -> list[str]:
+    """Names of files, with a number where one comes again."""
+    seen: dict[str, int] = {}
+    names = []
+    for stem in stems:
+        seen[stem] = seen.get(stem, 0) + 1
+        names.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
+    return names
+
+
+def _write_whole(path: Path, content: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(content, encoding="utf-8")
+    partial.replace(path)
+
+
+def _bar() -> Progress:
+    """On the standard error, where a person looks."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m test_models",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--url", default="http://localhost:8080",
+                        help="the server, or a gateway's route to it (%(default)s)")  # fmt: skip
+    common.add_argument("--timeout", type=float, default=70.0, metavar="SECONDS",
+                        help="that one answer may take (%(default)g)")  # fmt: skip
+    tasks.add_parser("ready", parents=[common], help="is it up?")
+    for task, what, formats in (
+        ("transcribe", "recordings", ("txt", "srt", "vtt", "json", "table")),
+        ("entities", "text files, a text a line; - is the standard input", ("table", "json")),
+        ("caption", "photos", ("table", "json")),
+    ):
+        sub = tasks.add_parser(task, parents=[common], help=what)
+        sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help=what)
+        sub.add_argument("--format", choices=formats, default=formats[0],
+                         help="json is a line for each input (%(default)s)")  # fmt: skip
+        sub.add_argument("--param", type=parameter, action="append", default=[],
+                         metavar="NAME=VALUE", help="a parameter of the model")  # fmt: skip
+        if task == "transcribe":
+            sub.add_argument("-o", "--output", type=Path, metavar="DIRECTORY",
+                             help="write a file for each recording there")  # fmt: skip
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What the models answer, typed. Fields that a model adds are kept as they came."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """A row's answer.
+
+    Attributes:
+        error: why the row couldn't be answered, in one sentence; only where errors are reported.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    error: str | None = None
+
+
+class Word(BaseModel):
+    """A word of a segment. Times in seconds; `probability` is the recognizer's own, 0 to 1."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    text: str
+    start: float
+    end: float
+    probability: float | None = None
+
+
+class Segment(BaseModel):
+    """A stretch of speech. Times in seconds.
+
+    Attributes:
+        confidence: mean probability of its characters, where the model says so (CTC).
+        avg_logprob: mean log-probability of its tokens, where the model says so (Whisper).
+        words: with `word_timestamps`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    id: int = 0
+    start: float
+    end: float
+    text: str
+    confidence: float | None = None
+    avg_logprob: float | None = None
+    words: list[Word] | None = None
+
+
+class Transcript(Answer):
+    """A recording's text. `duration` in seconds."""
+
+    text: str = ""
+    language: str | None = None
+    duration: float = 0.0
+    segments: list[Segment] = []
+
+
+class Entity(BaseModel):
+    """A named entity: characters `start` to `end` of the text as it was sent."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    text: str
+    type: str
+    start: int
+    end: int
+
+
+class Entities(Answer):
+    """A text's named entities, in order; `tasks` holds the other tasks' results, if asked for."""
+
+    entities: list[Entity] = []
+    tasks: list[dict[str, Any]] | None = None
+
+
+class Caption(BaseModel):
+    """A caption; `score` is the mean log-probability of its tokens."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    text: str
+    score: float | None = None
+
+
+class Neighbour(BaseModel):
+    """A labelled image of the model's collection; `similarity` is the cosine of CLIP's features."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    id: str
+    category: str | None = None
+    similarity: float
+
+
+class Captions(Answer):
+    """An image's captions, the best first.
+
+    Attributes:
+        embedding: CLIP's features, or the prefix, if asked for.
+        match: cosine of the text that was asked about and the image.
+        category: where a labelled collection is packed; None if nothing there is like the image.
+        neighbours: the most similar images of that collection, the most similar first.
+    """
+
+    captions: list[Caption] = []
+    embedding: list[float] | None = None
+    match: float | None = None
+    category: str | None = None
+    neighbours: list[Neighbour] | None = None
