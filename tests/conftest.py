@@ -111,6 +111,12 @@ def whisper_url(whisper_model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def clip_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
+    """The saved model clip_caption."""
+    return Path(built("clip_caption", registry, tmp_path_factory).args[-1])
+
+
+@pytest.fixture(scope="session")
 def wav2vec2_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
     """The saved model wav2vec2_asr."""
     return Path(built("wav2vec2_asr", registry, tmp_path_factory).args[-1])
@@ -127,4 +133,18 @@ def wav2vec2_stock_url(wav2vec2_model: Path) -> Iterator[str]:
 def wav2vec2_url(wav2vec2_model: Path) -> Iterator[str]:
     """The address of the zoo's own server of wav2vec2_asr."""
     with serve(wav2vec2_model) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def clip_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
+    """The saved model clip_caption."""
+    return Path(built("clip_caption", registry, tmp_path_factory).args[-1])
+
+
+@pytest.fixture(scope="session")
+def clip_url(clip_model: Path) -> Iterator[str]:
+    """The address of the zoo's own server of clip_caption: two workers, which may fetch photos from
+    every host with a public address."""
+    with serve(clip_model, {"MLFLOW_MODELS_WORKERS": "2", "THERESA_IMAGE_HOSTS": "*"}) as url:
         yield url

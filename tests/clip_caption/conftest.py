@@ -11,28 +11,13 @@ from clip_caption import explore
 from clip_caption.training import scenes
 from tests.clip_caption.collection import COUNT
 from tests.clip_caption.translator import write_translator
-from tests.conftest import built
 from zoo.serving import serve
-
-
-@pytest.fixture(scope="session")
-def clip_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
-    """The saved model clip_caption."""
-    return Path(built("clip_caption", registry, tmp_path_factory).args[-1])
 
 
 @pytest.fixture(scope="session")
 def clip_stock_url(clip_model: Path) -> Iterator[str]:
     """The address of a real `mlflow models serve` of clip_caption, which may fetch from nowhere."""
     with serve(clip_model, {"MLFLOW_MODELS_WORKERS": "1"}, stock=True) as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def clip_url(clip_model: Path) -> Iterator[str]:
-    """The address of the zoo's own server of clip_caption: two workers, which may fetch photos from
-    every host with a public address."""
-    with serve(clip_model, {"MLFLOW_MODELS_WORKERS": "2", "THERESA_IMAGE_HOSTS": "*"}) as url:
         yield url
 
 

@@ -1,0 +1,95 @@
+r"""The pages, and an endpoint for clients of OpenAI's speech API, in front of running models.
+
+  python -m test_models.app --asr whisper_asr=http://localhost:8080 \
+    --ner hanlp_ner=http://localhost:8081
+
+One address serves all: `/` finds which models are up; `/asr`, `/ner`, `/caption` and `/evaluate`
+are the pages; `/v1/audio/transcriptions` takes what the `openai` client sends. The key for a
+gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an upload is deleted
+when it is answered.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from test_models import labels, look, start
+from test_models.asr import page as asr
+from test_models.calls import ServiceError
+from test_models.caption import page as caption
+from test_models.evaluate import page as evaluate
+from test_models.ner import page as ner
+from test_models.services import TASKS, Services, parse
+
+PAGES = {"asr": asr, "ner": ner, "caption": caption, "evaluate": evaluate}
+MAX_UPLOAD = 70_000_000  # bytes: in base64 it is what a model's server takes, 100 MB
+
+
+def create(services: Services, max_upload: int = MAX_UPLOAD) -> FastAPI:
+    """The app."""
+    app = FastAPI(title="Theresa", docs_url=None, redoc_url=None)
+    return gr.mount_gradio_app(
+        app,
+        pages(services),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        show_error=True,
+        max_file_size=max_upload,
+        ssr_mode=False,
+        mcp_server=False,
+        theme=look.theme(),
+        css=look.css(),
+        head=look.head(),
+        i18n=labels.translations(),
+    )
+
+
+def pages(services: Services) -> gr.Blocks:
+    """The start page and a page per task."""
+    with gr.Blocks(
+        title="Theresa", analytics_enabled=False, fill_width=True, delete_cache=(60, 600)
+    ) as blocks:
+        start.build(services)
+    for path, page in PAGES.items():
+        with blocks.route(path, path, show_in_navbar=False):
+            page.build(services)
+    return blocks
+
+
+def main() -> None:
+    """Reads the command line and serves."""
+    parser = argparse.ArgumentParser(
+        prog="python -m test_models.app",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for task in TASKS:
+        parser.add_argument(f"--{task}", action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("--host", default="127.0.0.1", help="(%(default)s)")
+    parser.add_argument("--port", type=int, default=7860, help="(%(default)s)")
+    parser.add_argument("--max-upload", type=int, default=MAX_UPLOAD, metavar="BYTES",
+                        help="a larger file is refused (%(default)s)")  # fmt: skip
+    args = parser.parse_args()
+    key = os.environ.get("THERESA_API_KEY")
+    try:
+        services = Services(parse(one, task, key) for task in TASKS for one in getattr(args, task))
+    except ServiceError as error:
+        sys.exit(f"test_models.app: {error}")
+    with tempfile.TemporaryDirectory(prefix="theresa-pages-") as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads
+        app = create(services, args.max_upload)
+        print(f"http://{args.host}:{args.port} has the pages.", flush=True)
+        uvicorn.run(app, host=args.host, port=args.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What every page has: its head with the ways to the others, the choice of a model, errors."""
+
+import html
+
+import gradio as gr
+
+from test_models.labels import Labels, add, label, script_labels
+from test_models.services import Service, Services, State, Task
+
+REFRESH = 5.0  # seconds from one look at the models to the next
+NAMES: Labels = {
+    "start": ("Models", "模型", "โมเดล"),
+    "asr": ("Speech", "语音", "เสียงพูด"),
+    "ner": ("Entities", "实体", "ชื่อเฉพาะ"),
+    "caption": ("Photos", "图片", "ภาพถ่าย"),
+    "evaluate": ("Evaluate", "评测", "ประเมินผล"),
+}
+WORDS: Labels = {
+    "up": ("up", "运行中", "พร้อมใช้งาน"),
+    "down": ("down", "未运行", "ไม่พร้อมใช้งาน"),
+    "pages": ("Pages", "页面", "หน้า"),
+}
+add(
+    {
+        "model": ("Model", "模型", "โมเดล"),
+        "sample": ("Try a sample", "试用示例", "ลองตัวอย่าง"),
+        "options": ("Options", "选项", "ตัวเลือก"),
+        "download": ("Download", "下载", "ดาวน์โหลด"),
+    }
+)
+NO_MODEL = "No such model is set up."
+HEAD = """
+const words = theresa.labels(props.labels);
+const bar = theresa.make("nav", {"aria-label": words.pages});
+for (const [path, name] of Object.entries(words)) {
+  if (!props.paths.includes(path)) continue;
+  const here = path === props.here;
+  bar.append(theresa.make("a", {
+    href: path === "start" ? "./" : path, "aria-current": here ? "page" : null,
+  }, name));
+}
+element.replaceChildren(bar, theresa.make("h1", {}, words[props.here]));
+document.title = words[props.here] + " · Theresa";
+document.documentElement.lang = theresa.language();
+"""
+
+
+def head(here: str) -> None:
+    """A page's head: the ways to the other pages, and its name as the heading."""
+    gr.HTML(
+        "",
+        js_on_load=HEAD,
+        elem_classes="theresa-head",
+        here=here,
+        paths=list(NAMES),
+        labels=script_labels({**NAMES, **WORDS}),
+    )
+
+
+def picker(services: Services, task: Task, timer: gr.Timer) -> gr.Dropdown:
+    """The choice among the models of a task, and whether the chosen one is up."""
+    names = [one.name for one in services.of(task)]
+    with gr.Row(equal_height=True):
+        choice = gr.Dropdown(names, value=names[0] if names else None, label=label("model"))
+        line = gr.HTML(state_html(None), padding=True)
+
+    async def refresh(name: str | None) -> str:
+        known = [one for one in services.of(task) if one.name == name]
+        return state_html(await services.state(known[0]) if known else State(False, NO_MODEL))
+
+    gr.on([timer.tick, choice.change, current().load], refresh, [choice], [line],
+          show_progress="hidden", queue=False)  # fmt: skip
+    return choice
+
+
+def current() -> gr.Blocks:
+    """The blocks that a page is being put into."""
+    blocks = gr.context.Context.root_block
+    assert blocks is not None
+    return blocks
+
+
+def state_html(state: State | None) -> str:
+    """Whether a model is up, in the browser's language; why not, in English."""
+    if state is None:
+        return '<p class="theresa-state">…</p>'
+    kind = "up" if state.up else "down"
+    why = f"<small>{html.escape(state.reason)}</small>" if state.reason else ""
+    return f'<p class="theresa-state {kind}" role="status">{spans(WORDS[kind])}{why}</p>'
+
+
+def spans(texts: tuple[str, str, str]) -> str:
+    """A text in every language; the style sheet shows the browser's."""
+    languages = zip(("en", "zh", "th"), texts, strict=True)
+    return "".join(f'<span lang="{one}">{text}</span>' for one, text in languages)
+
+
+def error_html(sentence: str) -> str:
+    """An error, for the place where the user looks; nothing for no error."""
+    return f'<p class="theresa-error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
+
+
+def chosen(services: Services, name: str | None, task: Task) -> Service:
+    """The service that a picker's value names.
+
+    Raises:
+        ServiceError: there is none.
+    """
+    return services.named(name or f"({task})")

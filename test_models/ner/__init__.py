@@ -1,0 +1,1 @@
+"""Entities: a page."""

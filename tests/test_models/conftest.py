@@ -1,0 +1,119 @@
+"""The pages as a user has them: in front of real models, in a real browser."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.test_models.servers import Flaky, serving
+from zoo.packaging import ROOT
+from zoo.serving import free_port, running
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+MAX_UPLOAD = 3_000_000  # bytes
+OpenPage = Callable[..., Page]
+
+
+@contextmanager
+def app(uploads: Path, *arguments: str) -> Iterator[str]:
+    """The address of the running pages; what browsers upload goes to `uploads`."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "test_models.app", "--port", str(port), *arguments]
+    environment = {"TMPDIR": str(uploads), "PYTHONPATH": str(ROOT)}
+    with running(command, f"{url}/", environment, "the pages"):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pages keep what browsers upload."""
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="session")
+def pages_url(
+    uploads: Path, whisper_url: str, wav2vec2_url: str, zoo_url: str, clip_url: str
+) -> Iterator[str]:
+    """The pages in front of the four demo models, and of one that is down and one that is broken:
+    the models `gone` and `broken` of every task."""
+    gone = f"http://127.0.0.1:{free_port()}"
+    with serving(Flaky(lambda _: b"nonsense", [])) as broken:
+        models = {
+            "asr": {"whisper_asr": whisper_url, "wav2vec2_asr": wav2vec2_url},
+            "ner": {"hanlp_ner": zoo_url},
+            "caption": {"clip_caption": clip_url},
+        }
+        arguments = [f"--max-upload={MAX_UPLOAD}"]
+        for task, named in models.items():
+            others = {f"gone-{task}": gone, f"broken-{task}": broken}
+            for name, url in {**named, **others}.items():
+                arguments += [f"--{task}", f"{name}={url}"]
+        with app(uploads, *arguments) as url:
+            yield url
+
+
+def chromium() -> str:
+    """The browser; the test is skipped without one."""
+    found = shutil.which("chromium")
+    if not found:
+        pytest.skip("chromium isn't installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    path = chromium()
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, pages_url: str) -> Iterator[OpenPage]:
+    """Opens a page of `pages_url`: `open_page("/asr", locale="th-TH", width=390)`.
+
+    At the end nothing must have been asked of another host, and no script have failed.
+    """
+    asked: list[str] = []
+    failed: list[str] = []
+    contexts = []
+
+    def opened(path: str, width: int = 1200, **options: Any) -> Page:
+        size = {"width": width, "height": 900}
+        context = browser.new_context(**{"locale": "en-US", "viewport": size, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        page.goto(pages_url + path)
+        page.get_by_role("heading", level=1).wait_for()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    local = ("blob:", "data:", pages_url, pages_url.replace("http", "ws"))
+    assert [url for url in asked if not url.startswith(local)] == []
+    assert failed == []
+
+
+def findings(page: Page) -> list[str]:
+    """What axe finds of serious or critical faults of accessibility."""
+    result = Axe().run(page)
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]} ({len(one['nodes'])})"
+        for one in result.response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
