@@ -26,6 +26,7 @@ from zoo.transcript import Segment, Transcript
 from zoo.windows import Span, Window
 
 BLOCK = 600.0  # seconds of a recording that are in memory at a time
+OUT_OF_MEMORY = ("out of memory", "failed to allocate memory", "cublas_status_alloc_failed")
 Source = bytes | Path | np.ndarray
 Result = TypeVar("Result")
 log = logging.getLogger("theresa.transcriber")
@@ -144,8 +145,16 @@ class Transcriber(ABC, Generic[Options]):
         except Cancelled:
             raise
         except Exception as error:  # of these recordings alone
-            for recording, _ in batch:
-                recording.failure = error
+            if len(batch) == 1 or not is_out_of_memory(error):
+                for recording, _ in batch:
+                    recording.failure = error
+                return
+            found = None
+        if found is None:  # only here, where the error holds none of that memory any more
+            log.warning("No memory for %d windows at once; taking half as many.", len(batch))
+            half = len(batch) // 2
+            self._decode(batch[:half], options)
+            self._decode(batch[half:], options)
             return
         for (recording, window), segments in zip(batch, found, strict=True):
             recording.segments[window.spans[0]] = segments
@@ -200,6 +209,15 @@ class Recording:
         except BadInput as error:
             self.failure = error
             return None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a batch was too large for the memory, most of all a GPU's.
+
+    CTranslate2 and ONNX Runtime have no class of their own for it, but these words.
+    """
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY)
 
 
 def _batches(

@@ -12,6 +12,8 @@ from whisper_asr.options import Options
 from whisper_asr.reference import Reference
 from zoo.audio import SAMPLE_RATE, decode
 from zoo.packaging import ROOT
+from zoo.transcript import Segment, Transcript
+from zoo.windows import Window
 
 FOLDER = ROOT / "mlflow_models/whisper_asr"
 SAMPLES = sorted((FOLDER / "samples").glob("*.flac"))
@@ -45,6 +47,10 @@ def recording(kind: str) -> np.ndarray:
     return np.concatenate(joined * (1 if kind == "one window" else 4))
 
 
+def texts(outcomes: list[Transcript | Exception]) -> list[str]:
+    return [one.text for one in outcomes if isinstance(one, Transcript)]
+
+
 @pytest.mark.parametrize(
     ("kind", "beam_size", "timestamps", "vad"),
     [
@@ -73,6 +79,40 @@ def test_the_text_is_openai_whispers(
         assert mine.start == pytest.approx(its.start, abs=0.011)
         assert mine.end == pytest.approx(its.end, abs=0.011)
         assert mine.scores["avg_logprob"] == pytest.approx(its.scores["avg_logprob"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "said", ["CUDA failed with error out of memory", "CUBLAS_STATUS_ALLOC_FAILED"]
+)
+def test_a_batch_that_memory_is_too_small_for_is_halved(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    sources = [recording("one sentence"), recording("one window"), *map(decode, SAMPLES)]
+    options = Options(beam_size=1, temperatures=(0.0,), batch_size=8)
+    expected = texts(pair.ours(sources, options))
+    tried, decode_all = [], pair.ours.decode
+
+    def decode_two(windows: list[Window], language: str, asked: Options) -> list[list[Segment]]:
+        tried.append(len(windows))
+        if len(windows) > 2:
+            raise RuntimeError(said)
+        return decode_all(windows, language, asked)
+
+    monkeypatch.setattr(pair.ours, "decode", decode_two)
+    assert texts(pair.ours(sources, options)) == expected
+    assert len(expected) == len(sources)
+    assert tried == [5, 2, 3, 1, 2]
+
+
+def test_a_window_that_memory_is_too_small_for_fails_alone(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+    monkeypatch.setattr(pair.ours, "decode", fail)
+    (found,) = pair.ours([recording("one sentence")], Options())
+    assert isinstance(found, RuntimeError)
 
 
 def test_words_have_openai_whispers_times(pair: Pair) -> None:
