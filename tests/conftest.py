@@ -111,12 +111,6 @@ def whisper_url(whisper_model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def clip_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
-    """The saved model clip_caption."""
-    return Path(built("clip_caption", registry, tmp_path_factory).args[-1])
-
-
-@pytest.fixture(scope="session")
 def wav2vec2_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
     """The saved model wav2vec2_asr."""
     return Path(built("wav2vec2_asr", registry, tmp_path_factory).args[-1])
