@@ -50,20 +50,26 @@ class Crf:
             For each sequence its tag indices, `(length,)`.
         """
         batch, longest, tags = scores.shape
-        last = np.asarray(lengths)[:, None]
+        last, shortest = np.asarray(lengths), min(lengths)
+        emissions = np.ascontiguousarray(scores.swapaxes(0, 1))  # (length, batch, tags)
+        # (from, batch, to): the largest over the first axis is the fastest to find
+        moves = np.repeat(self.transitions[:, None, :], batch, axis=1)
+        paths = np.empty_like(moves)
         best = np.empty((longest, batch, tags), dtype=np.float32)  # score of the best path to a tag
-        best[0] = self.start + scores[:, 0]
+        best[0] = self.start + emissions[0]
         for step in range(1, longest):
-            # (from, batch, to): the largest over the first axis is the fastest to find
-            paths = best[step - 1].T[:, :, None] + self.transitions[:, None, :]
-            moved = paths.max(axis=0) + scores[:, step]
-            best[step] = np.where(step < last, moved, best[step - 1])
+            np.add(best[step - 1].T[:, :, None], moves, out=paths)
+            paths.max(axis=0, out=best[step])
+            best[step] += emissions[step]
+            if step >= shortest:
+                best[step] = np.where(step < last[:, None], best[step], best[step - 1])
         path = np.empty((longest, batch), dtype=np.int64)
         path[-1] = (best[-1] + self.end).argmax(axis=1)
+        arriving = np.ascontiguousarray(self.transitions.T)  # (to, from)
         for step in range(longest - 1, 0, -1):
-            before = (best[step - 1] + self.transitions[:, path[step]].T).argmax(axis=1)
-            # Past its end a sequence hands its last tag down unchanged.
-            path[step - 1] = np.where(step < last[:, 0], before, path[step])
+            path[step - 1] = (best[step - 1] + arriving[path[step]]).argmax(axis=1)
+            if step >= shortest:  # past its end a sequence hands its last tag down unchanged
+                path[step - 1] = np.where(step < last, path[step - 1], path[step])
         return [path[:length, row] for row, length in enumerate(lengths)]
 
 
