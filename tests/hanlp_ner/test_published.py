@@ -30,6 +30,8 @@ from hanlp_ner.component import fetch
 from hanlp_ner.convert import convert
 from hanlp_ner.engine import Recognizer
 from zoo.errors import CheckpointError
+import urllib3
+urllib3.Retry.sleep = lambda *_: None  # HanLP asks nine times, with waits of 25 s in all
 try:
     served = Path(sys.argv[2])
     convert(fetch(sys.argv[1]), served)
