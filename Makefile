@@ -11,7 +11,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve image test lint bench kong-validate pins
+.PHONY: setup demo build serve pages image test lint bench kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -30,6 +30,9 @@ build: setup
 
 serve: setup
 	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.launch $(SAVED)
+
+pages: setup
+	$(BIN)/python -m zoo.pages $(if $(DEMO),--demo) $(if $(HOST),--host $(HOST))
 
 image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
@@ -52,7 +55,7 @@ kong-validate: setup
 # The steps of screwdriver.yaml that aren't above; the README's chapter "Deploy" says what they are for.
 runner:
 	apt-get update --quiet
-	apt-get install --quiet --yes --no-install-recommends docker.io make nginx-light nodejs npm
+	apt-get install --quiet --yes --no-install-recommends docker.io make nginx-light nodejs npm openjdk-17-jre-headless
 
 archive: setup
 	mkdir -p $(REPORTS)

@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import tempfile
+import warnings
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -20,8 +21,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
-from test_models import labels, look, start
+from test_models import labels, look, openai_api, start
 from test_models.asr import page as asr
 from test_models.calls import ServiceError
 from test_models.caption import page as caption
@@ -35,7 +37,11 @@ MAX_UPLOAD = 70_000_000  # bytes: in base64 it is what a model's server takes, 1
 
 def create(services: Services, max_upload: int = MAX_UPLOAD) -> FastAPI:
     """The app."""
+    warnings.filterwarnings("ignore", message="SSR mode is not supported")  # nor asked for
     app = FastAPI(title="Theresa", docs_url=None, redoc_url=None)
+    for folder in start.CARDS.glob("*/samples"):
+        app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
+    app.include_router(openai_api.router(services, max_upload))
     return gr.mount_gradio_app(
         app,
         pages(services),
@@ -48,7 +54,7 @@ def create(services: Services, max_upload: int = MAX_UPLOAD) -> FastAPI:
         mcp_server=False,
         theme=look.theme(),
         css=look.css(),
-        head=look.head(),
+        head=look.head(max_upload),
         i18n=labels.translations(),
     )
 

@@ -1,0 +1,101 @@
+"""`python -m test_models`, as a person runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from test_models.answers import Segment, Transcript, Word
+from test_models.formats import as_srt, as_vtt
+from zoo.packaging import ROOT
+from zoo.serving import free_port
+
+SAMPLES = ROOT / "mlflow_models" / "whisper_asr" / "samples"
+DOCTOR = SAMPLES / "doctor.flac"
+SAID = (SAMPLES / "doctor.txt").read_text(encoding="utf-8").strip()
+
+
+def run(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A finished command."""
+    command = [sys.executable, "-m", "test_models", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, input=given, cwd=ROOT)
+
+
+def test_recordings_are_printed(whisper_url: str) -> None:
+    done = run("transcribe", DOCTOR, "--url", whisper_url)
+    assert (done.returncode, done.stdout) == (0, f"{SAID}\n")
+    options = ("--format", "json", "--param", "word_timestamps=true")
+    done = run("transcribe", DOCTOR, "--url", whisper_url, *options)
+    record = json.loads(done.stdout)
+    assert record["text"] == SAID
+    assert record["segments"][0]["words"]
+    table = run("transcribe", DOCTOR, "--url", whisper_url, "--format", "table").stdout
+    assert "0.00-" in table
+    assert SAID[:4] in table
+
+
+def test_recordings_are_written_and_a_bad_one_is_told(whisper_url: str, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.flac"
+    bad.write_bytes(b"no sound")
+    options = ("--url", whisper_url, "-o", tmp_path / "out", "--format", "srt")
+    done = run("transcribe", DOCTOR, bad, DOCTOR, *options)
+    assert done.returncode == 1
+    assert f"{bad}: " in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "doctor-2.srt",
+        "doctor.srt",
+    ]
+    assert SAID in (tmp_path / "out" / "doctor.srt").read_text(encoding="utf-8")
+
+
+def test_lines_have_entities(zoo_url: str) -> None:
+    options = ("--url", zoo_url, "--format", "json")
+    done = run("entities", "-", *options, given="我爱中国\n\n原神\n")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["input"] == "-:1"
+    assert first["entities"][0]["text"] == "中国"
+    assert second["input"] == "-:3"
+
+
+def test_a_photo_has_a_caption(clip_url: str) -> None:
+    photo = ROOT / "mlflow_models" / "clip_caption" / "samples" / "flood.jpg"
+    done = run("caption", photo, "--url", clip_url, "--param", "mode=greedy")
+    assert done.returncode == 0, done.stderr
+    assert "flood" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("transcribe", "missing.wav"), "'missing.wav' can't be read"),
+        (("ready",), "can't be reached"),
+        (("entities", "missing.txt"), "missing.txt"),
+    ],
+)
+def test_trouble_is_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+    done = run(*arguments, "--url", f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_long_segments_become_several_captions() -> None:
+    words = [Word(text=f"词{number}", start=number, end=number + 0.9) for number in range(20)]
+    text = " ".join(word.text for word in words) + "。"
+    segment = Segment(start=0, end=20, text=text, words=words)
+    blocks = as_srt(Transcript(text=text, segments=[segment])).split("\n\n")
+    assert len(blocks) > 2
+    shown = [block.splitlines()[2] for block in blocks]
+    assert " ".join(shown) == text
+    assert blocks[0].splitlines()[:2] == ["1", "00:00:00,000 --> 00:00:06,900"]
+
+
+def test_subtitles_of_nothing_and_of_markup() -> None:
+    assert as_srt(Transcript()) == ""
+    assert as_vtt(Transcript()) == "WEBVTT\n"
+    one = Segment(start=3725.5, end=3726.0, text="a <b> & c")
+    assert "01:02:05.500 --> 01:02:06.000\na &lt;b&gt; &amp; c\n" in as_vtt(
+        Transcript(segments=[one])
+    )

@@ -1,0 +1,111 @@
+"""The official `openai` client, unchanged, against the endpoint in front of real models."""
+
+from pathlib import Path
+
+import openai
+import pytest
+import requests
+
+from tests.test_models.conftest import MAX_UPLOAD
+from zoo.packaging import ROOT
+
+CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "doctor.flac"
+THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"
+
+
+@pytest.fixture
+def client(pages_url: str) -> openai.OpenAI:
+    """As a program has it: an address and a key."""
+    return openai.OpenAI(base_url=f"{pages_url}/v1", api_key="none", max_retries=0)
+
+
+@pytest.mark.parametrize(("model", "file"), [("whisper_asr", CHINESE), ("wav2vec2_asr", THAI)])
+def test_a_recording_is_transcribed(client: openai.OpenAI, model: str, file: Path) -> None:
+    said = file.with_suffix(".txt").read_text(encoding="utf-8").strip()
+    with file.open("rb") as audio:
+        answer = client.audio.transcriptions.create(
+            model=model, file=audio, language="zh", prompt="医院", temperature=0
+        )
+    assert answer.text == said
+
+
+def test_words_and_segments_have_times(client: openai.OpenAI) -> None:
+    answer = client.audio.transcriptions.create(
+        model="whisper_asr",
+        file=("a.flac", CHINESE.read_bytes()),
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert answer.language == "chinese"
+    assert answer.words
+    assert answer.segments
+    assert "".join(word.word for word in answer.words) in answer.text
+    assert answer.segments[0].avg_logprob < 0 < answer.segments[0].compression_ratio
+    for one in (*answer.words, *answer.segments):
+        assert 0 <= one.start <= one.end <= answer.duration
+
+
+def test_a_ctc_model_has_the_same_fields(client: openai.OpenAI) -> None:
+    answer = client.audio.transcriptions.create(
+        model="wav2vec2_asr", file=THAI, response_format="verbose_json"
+    )
+    assert answer.segments
+    assert -1 < answer.segments[0].avg_logprob < 0
+    assert answer.words is None
+    assert answer.language == "thai"
+
+
+def test_it_comes_as_text_and_subtitles(client: openai.OpenAI) -> None:
+    found = {
+        shape: client.audio.transcriptions.create(
+            model="whisper_asr", file=CHINESE, response_format=shape
+        )
+        for shape in ("text", "srt", "vtt")
+    }
+    text = found["text"].strip()
+    assert found["srt"].startswith("1\n00:00:00,000 --> 00:00:0")
+    assert found["vtt"].startswith("WEBVTT\n\n00:00:00.000 --> 00:00:0")
+    assert text in found["srt"]
+    assert text in found["vtt"]
+
+
+def test_the_models_are_listed(client: openai.OpenAI) -> None:
+    assert {"whisper_asr", "wav2vec2_asr"} <= {one.id for one in client.models.list()}
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "sentence"),
+    [
+        ({"model": "whisper-1"}, openai.NotFoundError, "no speech model 'whisper-1'"),
+        (
+            {"file": ("a.wav", b"nothing")},
+            openai.BadRequestError,
+            "is not audio",
+        ),
+        ({"file": ("a.wav", b"")}, openai.BadRequestError, "is empty"),
+        ({"file": ("a.wav", bytes(MAX_UPLOAD + 200_000))}, openai.APIStatusError, "is larger"),
+        ({"language": "xx"}, openai.BadRequestError, "language"),
+        ({"temperature": 2}, openai.BadRequestError, "temperature"),
+        ({"response_format": "diarized_json"}, openai.BadRequestError, "response_format"),
+        ({"timestamp_granularities": ["word"]}, openai.BadRequestError, "verbose_json"),
+        ({"extra_body": {"volume": 11}}, openai.BadRequestError, "'volume'"),
+        ({"model": "gone-asr"}, openai.InternalServerError, "can't be reached"),
+        ({"model": "broken-asr"}, openai.InternalServerError, "isn't a model's"),
+    ],
+)
+def test_a_refusal_is_a_sentence(
+    client: openai.OpenAI, options: dict, kind: type[openai.APIStatusError], sentence: str
+) -> None:
+    with pytest.raises(kind, match=sentence) as refused:
+        client.audio.transcriptions.create(**{"model": "whisper_asr", "file": CHINESE, **options})
+    assert refused.value.body["message"].count("\n") == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"--x\r\nnothing", b"model=whisper_asr"])
+def test_what_is_no_form_is_refused(pages_url: str, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    response = requests.post(
+        f"{pages_url}/v1/audio/transcriptions", body, headers=headers, timeout=30
+    )
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
