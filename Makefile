@@ -55,7 +55,7 @@ kong-validate: setup
 # The steps of screwdriver.yaml that aren't above; the README's chapter "Deploy" says what they are for.
 runner:
 	apt-get update --quiet
-	apt-get install --quiet --yes --no-install-recommends docker.io make nginx-light nodejs npm openjdk-17-jre-headless
+	apt-get install --quiet --yes --no-install-recommends docker.io make nginx-light nodejs npm openjdk-17-jre-headless chromium fonts-noto-cjk fonts-thai-tlwg
 
 archive: setup
 	mkdir -p $(REPORTS)
