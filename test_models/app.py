@@ -22,6 +22,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi.staticfiles import StaticFiles
 
 from test_models import labels, look, openai_api, start
 from test_models.asr import page as asr
@@ -39,6 +40,8 @@ def create(services: Services, max_upload: int = MAX_UPLOAD) -> FastAPI:
     """The app."""
     warnings.filterwarnings("ignore", message="SSR mode is not supported")  # nor asked for
     app = FastAPI(title="Theresa", docs_url=None, redoc_url=None)
+    for folder in start.CARDS.glob("*/samples"):
+        app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
     for folder in start.CARDS.glob("*/samples"):
         app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
     app.include_router(openai_api.router(services, max_upload))

@@ -27,6 +27,11 @@ def label(key: str) -> I18nData:
     return I18nData(key)
 
 
+def of(key: str) -> tuple[str, str, str]:
+    """A label in all three, for a component's own script."""
+    return _labels[key]
+
+
 def translations() -> gr.I18n:
     """All labels, as Gradio takes them. Chinese is given for whatever region a browser names."""
     english, chinese, thai = (

@@ -37,7 +37,11 @@ def css() -> str:
     return (STATIC / "pages.css").read_text(encoding="utf-8")
 
 
-def head() -> str:
-    """What every page loads first: the functions that components' scripts share."""
+def head(max_upload: int) -> str:
+    """What every page loads first: the functions that components' scripts share.
+
+    Args:
+        max_upload: bytes that a file may have; scripts know it as `theresa.maxBytes`.
+    """
     script = (STATIC / "pages.js").read_text(encoding="utf-8")
-    return f"<script>{script}</script>"
+    return f"<script>{script}theresa.maxBytes = {max_upload};</script>"

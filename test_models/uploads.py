@@ -1,5 +1,6 @@
 """Files that a browser sends to a page: read once, and gone."""
 
+import contextlib
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
@@ -23,4 +24,5 @@ def take(path: str) -> bytes:
         return file.read_bytes()
     finally:
         file.unlink(missing_ok=True)
-        file.parent.rmdir()
+        with contextlib.suppress(OSError):  # the same content was uploaded under another name, too
+            file.parent.rmdir()

@@ -27,4 +27,42 @@ window.theresa = {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   },
+  // A part of the page by its name, as a promise: it may come later than who asks for it.
+  part(name) {
+    return this.slot(name).promise;
+  },
+  register(name, part) {
+    const slot = this.slot(name);
+    slot.resolve(part);
+    slot.promise = Promise.resolve(part);  // one that is made anew takes the old one's place
+  },
+  slots: {},
+  slot(name) {
+    if (!this.slots[name]) {
+      const slot = this.slots[name] = {};
+      slot.promise = new Promise(resolve => { slot.resolve = resolve; });
+    }
+    return this.slots[name];
+  },
+  // The path of a File on the server, by a component's `upload`. Its name there is a random one,
+  // so that nobody else's upload of the same file is taken in its place.
+  async sent(upload, file) {
+    const random = Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("");
+    const {path} = await upload(new File([file], random + (file.name.match(/\.\w+$/)?.[0] ?? ""), {type: file.type}));
+    return path;
+  },
+  // A file of the server as a File.
+  async fetched(address) {
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(`${address}: ${response.status}`);
+    return new File([await response.blob()], address.split("/").pop(), {type: response.headers.get("content-type")});
+  },
+  quoted(name) {
+    return {en: `“${name}”`, zh: `“${name}”`, th: `"${name}"`}[theresa.language()];
+  },
+  // A number of bytes, in kB or MB.
+  bytes(count) {
+    const [unit, name] = count < 1e6 ? [1e3, "kB"] : [1e6, "MB"];
+    return `${(count / unit).toLocaleString(navigator.language, {maximumFractionDigits: 1})} ${name}`;
+  },
 };
