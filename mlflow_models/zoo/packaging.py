@@ -32,6 +32,7 @@ ZOO_SERVING = (
     "model.py",
     "params.py",
     "recognizer.py",
+    "requirements.txt",
     "rows.py",
     "runner.py",
     "scoring.py",
