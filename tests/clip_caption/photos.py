@@ -74,6 +74,7 @@ def serving() -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # the body follows its headers at once
 
         def handle(self) -> None:
             with contextlib.suppress(OSError):  # the client was killed

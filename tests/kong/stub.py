@@ -41,6 +41,7 @@ def stub() -> Iterator[Stub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # the body follows its headers at once
 
         def do_GET(self) -> None:
             if self.path == "/metrics":

@@ -33,6 +33,7 @@ class Site(BaseHTTPRequestHandler):
     """Answers by the path that is asked for."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body follows its headers at once
 
     def do_GET(self) -> None:
         asked[self.path] += 1

@@ -99,7 +99,7 @@ def test_speech_without_a_pause_is_still_cut_to_windows() -> None:
 
 def test_windows_fill_up_to_the_last_pause_for_breath() -> None:
     """Silero finds spans of any length up to 30 s; packed whole, they leave windows half empty."""
-    pauses = [part for place in range(90) for part in (SENTENCES[place % 3], pause(0.12))]
+    pauses = [part for place in range(45) for part in (SENTENCES[place % 3], pause(0.12))]
     sound = np.concatenate(pauses)
     windows = list(packed_windows([sound]))
     longest = max(map(len, SENTENCES)) + SAMPLE_RATE
