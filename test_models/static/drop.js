@@ -1,5 +1,6 @@
 // A zone for files, see drop.py. Scripts get it by `await theresa.part(name)`:
 //   files           the File objects, in order
+//   samples         the addresses of the files that its sample button sends
 //   add(files)      as if they had been dropped; `clear()` removes all
 //   send()          as if its button had been pressed
 //   free()          switches the buttons on again; `busy()` switches them off
@@ -72,7 +73,7 @@ function show() {
 async function trySample() {
   zoneApi.busy();
   try {
-    zoneApi.files = await Promise.all(props.samples.map(theresa.fetched));
+    zoneApi.files = await Promise.all(zoneApi.samples.map(theresa.fetched));
     zoneApi.say("");
     changed();
   } catch (reason) {
@@ -87,6 +88,7 @@ async function trySample() {
 const zoneApi = {
   element,
   files: [],
+  samples: props.samples,
   add(given) {
     const faults = given.map(fault).filter(Boolean);
     const good = given.filter(file => !fault(file));
