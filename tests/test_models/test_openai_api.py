@@ -6,6 +6,7 @@ import openai
 import pytest
 import requests
 
+from test_models.client import Client
 from tests.test_models.conftest import MAX_UPLOAD
 from zoo.packaging import ROOT
 
@@ -24,9 +25,16 @@ def test_a_recording_is_transcribed(client: openai.OpenAI, model: str, file: Pat
     said = file.with_suffix(".txt").read_text(encoding="utf-8").strip()
     with file.open("rb") as audio:
         answer = client.audio.transcriptions.create(
-            model=model, file=audio, language="zh", prompt="医院", temperature=0
+            model=model, file=audio, language="zh", temperature=0
         )
     assert answer.text == said
+
+
+def test_a_prompt_arrives(client: openai.OpenAI, whisper_url: str) -> None:
+    answer = client.audio.transcriptions.create(model="whisper_asr", file=CHINESE, prompt="医院")
+    with Client(whisper_url, http={"trust_env": False}) as model:
+        assert answer.text == model.transcribe(CHINESE, initial_prompt="医院").text
+        assert answer.text != model.transcribe(CHINESE).text
 
 
 def test_words_and_segments_have_times(client: openai.OpenAI) -> None:
