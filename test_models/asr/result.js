@@ -1,0 +1,46 @@
+// The player and the models' answers side by side, as Python sends them:
+// {error} or {file, answers: [{model}, {model, error}, {model, seconds, transcript, files}]}.
+let transcripts = [];
+const player = newPlayer((at, playing) => transcripts.forEach(one => one.mark(at, playing)));
+const said = make("p", {class: "said", role: "status"});
+const fault = make("div", {});
+const legend = newLegend();
+const columns = make("div", {class: "answers"});
+const region = make("section", {"aria-label": words.transcripts, hidden: true}, legend, columns);
+element.replaceChildren(player.element, said, fault, region);
+let shown = [];
+
+function sentence(answers) {
+  return answers.map(one => one.error ? `${one.model}: ${words.failed}`
+    : one.transcript ? `${one.model} ${words.answered} ${one.seconds.toFixed(2)} ${words.seconds}`
+      : `${one.model}: ${words.working} …`).join(" · ");
+}
+
+function render() {
+  const value = props.value ?? {};
+  fault.replaceChildren(...(value.error ? [make("p", {class: "theresa-error", role: "alert"}, value.error)] : []));
+  const answers = value.answers ?? [];
+  said.textContent = sentence(answers);
+  region.hidden = !answers.length;
+  legend.hidden = !answers.some(one => one.transcript);
+  // What hasn't changed stays, with the focus that a person may have put there.
+  const next = answers.map((one, n) => {
+    const key = JSON.stringify(one);
+    return shown[n]?.key === key && shown[n].file === value.file ? shown[n]
+      : {key, file: value.file, part: newTranscript(one, value.file, player.play)};
+  });
+  if (next.length !== shown.length) columns.replaceChildren(...next.map(one => one.part.element));
+  else next.forEach((one, n) => { if (one !== shown[n]) shown[n].part.element.replaceWith(one.part.element); });
+  shown = next;
+  transcripts = next.map(one => one.part);
+}
+
+watch("value", render);
+theresa.part("asr-file").then(zone => {
+  zone.element.addEventListener("theresa:files", () => {
+    player.load(zone.files[0]);
+    props.value = null;  // the answers were about another recording
+    render();
+  });
+});
+render();

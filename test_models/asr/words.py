@@ -1,0 +1,61 @@
+"""What the page's own scripts say."""
+
+from test_models.labels import Labels, add
+
+add(
+    {
+        "asr-models": ("Models", "模型", "โมเดล"),
+        "asr-send": ("Transcribe", "转写", "ถอดเสียง"),
+    }
+)
+WORDS: Labels = {
+    # the player
+    "recording": ("Recording", "录音", "ไฟล์เสียง"),
+    "play": ("Play", "播放", "เล่น"),
+    "pause": ("Pause", "暂停", "หยุดชั่วคราว"),
+    "position": ("Position in seconds", "播放位置（秒）", "ตำแหน่ง (วินาที)"),
+    "unplayable": (
+        "This browser can't play the recording; it can be transcribed all the same.",
+        "此浏览器无法播放该录音，但仍可转写。",
+        "เบราว์เซอร์นี้เล่นไฟล์เสียงไม่ได้ แต่ยังถอดเสียงได้",
+    ),
+    # the transcripts
+    "transcripts": ("Transcripts", "转写结果", "ผลการถอดเสียง"),
+    "working": ("Transcribing", "正在转写", "กำลังถอดเสียง"),
+    "answered": ("answered in", "用时", "ใช้เวลา"),
+    "failed": ("failed", "失败", "ไม่สำเร็จ"),
+    "silent": ("No speech was found.", "未检测到语音。", "ไม่พบเสียงพูด"),
+    "language": ("Language", "语言", "ภาษา"),
+    "duration": ("Duration", "时长", "ความยาว"),
+    "took": ("Took", "耗时", "ใช้เวลา"),
+    "seconds": ("s", "秒", "วินาที"),
+    "segments": ("Segments", "分段", "ช่วงเสียง"),
+    "download": ("Download", "下载", "ดาวน์โหลด"),
+    "legend": ("Words by confidence", "按置信度标记", "ความมั่นใจของแต่ละคำ"),
+    "sure": ("sure", "确定", "มั่นใจ"),
+    "fair": ("less sure", "不太确定", "ไม่ค่อยมั่นใจ"),
+    "unsure": ("unsure", "不确定", "ไม่มั่นใจ"),
+    # the microphone
+    "speak": ("Speak", "开始说话", "เริ่มพูด"),
+    "stop": ("Stop", "停止", "หยุด"),
+    "finishing": ("Finishing", "正在完成", "กำลังสรุป"),
+    "level": ("Level of the microphone", "麦克风音量", "ระดับเสียงไมโครโฟน"),
+    "spoken": ("Live text", "实时文字", "ข้อความสด"),
+    "by": ("live text by", "实时转写模型：", "ข้อความสดโดย"),
+    "final": ("Final text", "最终文字", "ข้อความสุดท้าย"),
+    "insecure": (
+        "The browser gives the microphone to pages on https or localhost only.",
+        "浏览器只允许 https 或 localhost 页面使用麦克风。",
+        "เบราว์เซอร์ให้ใช้ไมโครโฟนได้เฉพาะหน้าเว็บแบบ https หรือ localhost",
+    ),
+    "refused": (
+        "The microphone can't be used: allow it in the browser's settings.",
+        "无法使用麦克风：请在浏览器设置中允许。",
+        "ใช้ไมโครโฟนไม่ได้: โปรดอนุญาตในการตั้งค่าเบราว์เซอร์",
+    ),
+    "lost": (
+        "The connection was lost; what was recorded can be transcribed below.",
+        "连接已断开；已录制的内容仍可转写。",
+        "การเชื่อมต่อขาดหาย ยังถอดเสียงส่วนที่บันทึกไว้ได้",
+    ),
+}
