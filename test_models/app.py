@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import warnings
+from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,12 +23,13 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from fastapi.staticfiles import StaticFiles
 
 from test_models import labels, look, openai_api, start
 from test_models.asr import page as asr
 from test_models.calls import ServiceError
+from test_models.caption import maps
 from test_models.caption import page as caption
+from test_models.caption.collection import Collection, read_directories
 from test_models.evaluate import page as evaluate
 from test_models.ner import page as ner
 from test_models.services import TASKS, Services, parse
@@ -36,15 +38,21 @@ PAGES = {"asr": asr, "ner": ner, "caption": caption, "evaluate": evaluate}
 MAX_UPLOAD = 70_000_000  # bytes: in base64 it is what a model's server takes, 100 MB
 
 
-def create(services: Services, max_upload: int = MAX_UPLOAD) -> FastAPI:
-    """The app."""
+def create(
+    services: Services, max_upload: int = MAX_UPLOAD, collection: Collection | None = None
+) -> FastAPI:
+    """The app.
+
+    Args:
+        max_upload: bytes that a file may have.
+        collection: of photos, whose map the page of photos shows.
+    """
     warnings.filterwarnings("ignore", message="SSR mode is not supported")  # nor asked for
     app = FastAPI(title="Theresa", docs_url=None, redoc_url=None)
     for folder in start.CARDS.glob("*/samples"):
         app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
-    for folder in start.CARDS.glob("*/samples"):
-        app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
     app.include_router(openai_api.router(services, max_upload))
+    app.include_router(maps.router(collection))
     return gr.mount_gradio_app(
         app,
         pages(services),
@@ -87,15 +95,19 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860, help="(%(default)s)")
     parser.add_argument("--max-upload", type=int, default=MAX_UPLOAD, metavar="BYTES",
                         help="a larger file is refused (%(default)s)")  # fmt: skip
+    parser.add_argument("--map", type=Path, nargs="+", metavar="DIRECTORY",
+                        help="what explore.py of clip_caption wrote of a collection of photos: its "
+                             "map, and its embeddings")  # fmt: skip
     args = parser.parse_args()
     key = os.environ.get("THERESA_API_KEY")
     try:
         services = Services(parse(one, task, key) for task in TASKS for one in getattr(args, task))
+        collection = read_directories(args.map) if args.map else None
     except ServiceError as error:
         sys.exit(f"test_models.app: {error}")
     with tempfile.TemporaryDirectory(prefix="theresa-pages-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
-        app = create(services, args.max_upload)
+        app = create(services, args.max_upload, collection)
         print(f"http://{args.host}:{args.port} has the pages.", flush=True)
         uvicorn.run(app, host=args.host, port=args.port, log_level="warning")
 

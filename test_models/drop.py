@@ -62,6 +62,7 @@ def drop(
         css_template=(STATIC / "drop.css").read_text(encoding="utf-8"),
         js_on_load=(STATIC / "drop.js").read_text(encoding="utf-8"),
         elem_id=name,
+        elem_classes="theresa-flush",
         apply_default_css=False,
         name=name,
         accept=accept,

@@ -1,9 +1,104 @@
-"""Photos: the page."""
+"""Photos: captions, categories and neighbours, and the map of a collection."""
 
-from test_models import frame
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from test_models import frame, uploads
+from test_models.answers import Captions
+from test_models.calls import ServiceError
+from test_models.caption import words
+from test_models.caption.collection import bfloat16
+from test_models.client import IMAGES
+from test_models.drop import drop
+from test_models.labels import add, label, script_labels
 from test_models.services import Services
+
+HERE = Path(__file__).parent
+PHOTOS = "image/*,.heic,.heif"
+SAMPLES = [f"samples/clip_caption/{one}.jpg" for one in
+           ("flood", "fallen_tree", "broken_lamp", "rubbish")]  # fmt: skip
+MODES = ("beam", "greedy", "nucleus")
+MOST = 5  # captions of a photo, and beams
+SETTLED = "async value => { (await theresa.part('caption-photos')).settled(value); }"
+add(words.OPTIONS)
 
 
 def build(services: Services) -> None:
     """Puts the page into the current `gr.Blocks`."""
     frame.head("caption")
+    model = frame.picker(services, "caption", gr.Timer(frame.REFRESH))
+    sentence = gr.Textbox(
+        label=label("caption-match"), info=label("caption-match-info"), max_lines=1, max_length=500
+    )
+    with gr.Accordion(label("options"), open=False), gr.Row():
+        mode = gr.Radio(
+            list(MODES), value="beam", label=label("caption-mode"), info=label("caption-mode-info")
+        )
+        count = gr.Slider(1, MOST, value=1, step=1, label=label("caption-count"))
+        seed = gr.Number(0, label=label("caption-seed"), precision=0, minimum=0)
+    drop("caption-zone", accept=PHOTOS, send="caption-send", many=True, listed=False,
+         samples=SAMPLES)  # fmt: skip
+    photos = _scripted(words.PHOTOS, "dialog.js", "loading.js", "photos.js", batch=IMAGES)
+
+    async def ask(
+        evt: gr.EventData, name: str, mode: str, count: int, seed: int, sentence: str
+    ) -> dict[str, Any]:
+        answer: dict[str, Any] = {"turn": evt.turn}
+        try:
+            images = [uploads.take(str(file["path"])) for file in evt.files[:IMAGES]]
+            params = {
+                "mode": mode,
+                "num_captions": 1 if mode == "greedy" else count,
+                "seed": int(seed or 0),
+                "embedding": "clip",
+                **({"match_text": sentence.strip()} if sentence.strip() else {}),
+            }
+            async with frame.chosen(services, name, "caption").client() as client:
+                found = await client.caption(images, on_error="report", **params)
+            return {**answer, "answers": [_shown(one) for one in found]}
+        except ServiceError as error:
+            return {**answer, "error": str(error)}
+
+    asked = photos.ask(ask, [model, mode, count, seed, sentence], [photos], show_progress="hidden",
+                       concurrency_limit=8)  # fmt: skip
+    asked.then(None, [photos], js=SETTLED)
+
+    gr.HTML(
+        f"<h2>{frame.spans(words.OPTIONS['caption-map-title'])}</h2>", elem_classes="theresa-flush"
+    )
+    gr.Markdown(label("caption-map-help"))
+    drop("caption-map-zone", accept=".parquet", send="caption-map-send", many=True)
+    _scripted(words.MAP, "dialog.js", "loading.js", "scatter.js", "map.js")
+
+
+def _scripted(labels: words.Labels, *scripts: str, **props: Any) -> gr.HTML:
+    """A component that the page's scripts make; its own style sheet has the last one's name."""
+    styles = ["common.css", str(Path(scripts[-1]).with_suffix(".css"))]
+    return gr.HTML(
+        None,
+        html_template="",
+        css_template=_joined(styles),
+        js_on_load=_joined(scripts),
+        elem_classes="theresa-flush",
+        apply_default_css=False,
+        labels=script_labels(labels),
+        **props,
+    )
+
+
+def _joined(files: Sequence[str]) -> str:
+    return "\n".join((HERE / one).read_text(encoding="utf-8") for one in files)
+
+
+def _shown(answer: Captions) -> dict[str, Any]:
+    """An answer for the script: the embedding as bfloat16 in base64, which is a quarter as long."""
+    found = answer.model_dump(exclude_none=True, exclude={"embedding"})
+    if answer.embedding:
+        packed = bfloat16(np.array(answer.embedding))
+        found["embedding"] = base64.b64encode(packed).decode()
+    return found

@@ -1,7 +1,7 @@
 // A zone for files, see drop.py. Scripts get it by `await theresa.part(name)`:
 //   files           the File objects, in order
 //   samples         the addresses of the files that its sample button sends
-//   add(files)      as if they had been dropped; `clear()` removes all
+//   add(files)      as if they had been dropped; `remove(file)` and `clear()` take them out
 //   send()          as if its button had been pressed
 //   free()          switches the buttons on again; `busy()` switches them off
 //   say(sentence)   shows an error beside the zone; "" for none
@@ -52,11 +52,7 @@ function fault(file) {
 
 function changed() {
   list.replaceChildren(...zoneApi.files.map(file => {
-    const remove = button("×", "remove", () => {
-      zoneApi.files = zoneApi.files.filter(one => one !== file);
-      changed();
-      input.focus();
-    });
+    const remove = button("×", "remove", () => zoneApi.remove(file));
     remove.setAttribute("aria-label", `${words.remove} ${file.name}`);
     return make("li", {}, file.name, make("small", {}, theresa.bytes(file.size)), remove);
   }));
@@ -96,6 +92,11 @@ const zoneApi = {
     if (!good.length) return;
     zoneApi.files = props.many ? [...zoneApi.files, ...good] : good.slice(0, 1);
     changed();
+  },
+  remove(file) {
+    zoneApi.files = zoneApi.files.filter(one => one !== file);
+    changed();
+    input.focus();
   },
   clear() {
     zoneApi.files = [];

@@ -1,0 +1,13 @@
+// `theresa.enlarge(source, title, ...lines)` shows a picture larger; Esc closes it.
+theresa.enlarge ??= (source, title, ...lines) => {
+  const words = theresa.labels(props.labels);
+  const close = theresa.make("button", {type: "button", class: "theresa-button"}, words.close);
+  const picture = source ? theresa.make("img", {src: source, alt: ""}) : "";
+  const dialog = theresa.make("dialog", {"aria-label": title},
+    picture, theresa.make("h2", {}, title), ...lines.filter(Boolean).map(line => theresa.make("p", {}, line)), close);
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => dialog.remove());
+  element.append(dialog);
+  dialog.showModal();  // the focus goes back to where it was when it is closed
+};

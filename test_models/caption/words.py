@@ -1,0 +1,102 @@
+"""What the page of photos says, in English, Chinese and Thai."""
+
+from test_models.labels import Labels
+
+OPTIONS: Labels = {
+    "caption-send": ("Caption", "生成描述", "สร้างคำบรรยาย"),
+    "caption-mode": ("Decoding", "解码方式", "วิธีถอดรหัส"),
+    "caption-mode-info": (
+        "beam: the likeliest; greedy: fastest, one caption; nucleus: draws",
+        "beam：概率最高；greedy：最快，仅一条；nucleus：随机采样",
+        "beam: น่าจะเป็นที่สุด; greedy: เร็วสุด ได้ข้อความเดียว; nucleus: สุ่ม",
+    ),
+    "caption-count": ("Captions of a photo", "每张图片的描述数", "จำนวนคำบรรยายต่อภาพ"),
+    "caption-seed": ("Seed", "随机种子", "ค่าตั้งต้นการสุ่ม"),
+    "caption-match": (
+        "Does this sentence fit?",
+        "这句话符合图片吗？",
+        "ประโยคนี้ตรงกับภาพหรือไม่",
+    ),
+    "caption-match-info": (
+        "In the language that the model was trained on: English",
+        "使用模型训练时的语言：英语",
+        "ใช้ภาษาที่ใช้ฝึกโมเดล: ภาษาอังกฤษ",
+    ),
+    "caption-map-title": ("Map of a collection", "图片集地图", "แผนที่ของชุดภาพ"),
+    "caption-map-send": ("Show the map", "显示地图", "แสดงแผนที่"),
+    "caption-map-help": (
+        "Drop the Parquet files that `explore.py map` and `explore.py embed` wrote, together. "
+        "The photos that are captioned above are placed on it.",
+        "请将 `explore.py map` 与 `explore.py embed` 生成的 Parquet 文件一起拖入。"
+        "上方已生成描述的图片会显示在地图上。",
+        "วางไฟล์ Parquet ที่ได้จาก `explore.py map` และ `explore.py embed` พร้อมกัน "
+        "ภาพที่สร้างคำบรรยายด้านบนจะแสดงบนแผนที่",
+    ),
+}
+PHOTOS: Labels = {
+    "progress": ("Progress", "进度", "ความคืบหน้า"),
+    "done": ("{done} of {all} captioned", "已完成 {done} / {all}", "เสร็จแล้ว {done} จาก {all} ภาพ"),
+    "stop": ("Stop", "停止", "หยุด"),
+    "download": ("Download", "下载", "ดาวน์โหลด"),
+    "lost": (
+        "The page's server didn't answer; try again.",
+        "页面服务器没有响应，请重试。",
+        "เซิร์ฟเวอร์ของหน้านี้ไม่ตอบ โปรดลองอีกครั้ง",
+    ),
+    "enlarge": ("Enlarge", "放大", "ขยาย"),
+    "close": ("Close", "关闭", "ปิด"),
+    "remove": ("Remove", "移除", "นำออก"),
+    "unseen": (
+        "This browser can't show it; the model can read it.",
+        "浏览器无法显示，但模型可能可以读取。",
+        "เบราว์เซอร์แสดงภาพนี้ไม่ได้ แต่โมเดลอาจอ่านได้",
+    ),
+    "score": (
+        "mean log-probability of a token",
+        "词元平均对数概率",
+        "ค่าเฉลี่ย log-probability ต่อโทเคน",
+    ),
+    "category": ("Category", "类别", "หมวดหมู่"),
+    "match": ("Fits (cosine)", "符合度（余弦）", "ความตรงกัน (โคไซน์)"),
+    "neighbours": ("Nearest, of the model", "最相似（模型自带）", "ใกล้เคียงที่สุด (ในโมเดล)"),
+    "collection": ("Nearest in the collection", "图片集中最相似", "ใกล้เคียงที่สุดในชุดภาพ"),
+}
+MAP: Labels = {
+    **{key: PHOTOS[key] for key in ("close", "lost")},
+    "canvas": (
+        "Map: arrow keys move, plus and minus zoom, 0 shows all; the list selects groups",
+        "地图：方向键移动，加减键缩放，0 显示全部；可在列表中选择分组",
+        "แผนที่: ปุ่มลูกศรเลื่อน บวกลบซูม 0 แสดงทั้งหมด เลือกกลุ่มได้จากรายการ",
+    ),
+    "colour": ("Colour by", "着色依据", "ลงสีตาม"),
+    "filter": ("Words in the caption", "描述中的词", "คำในคำบรรยาย"),
+    "filterHint": ("flood bridge", "flood bridge", "flood bridge"),
+    "lasso": ("Lasso", "套索", "บ่วงเลือก"),
+    "closer": ("Zoom in", "放大", "ซูมเข้า"),
+    "farther": ("Zoom out", "缩小", "ซูมออก"),
+    "whole": ("Show all", "显示全部", "แสดงทั้งหมด"),
+    "groups": ("Groups", "分组", "กลุ่ม"),
+    "show": ("Show", "显示", "แสดง"),
+    "select": ("Select", "选择", "เลือก"),
+    "selection": ("Selection", "已选图片", "ภาพที่เลือก"),
+    "selected": ("{count} selected", "已选 {count} 张", "เลือกแล้ว {count} ภาพ"),
+    "unselect": ("Clear the selection", "取消选择", "ยกเลิกการเลือก"),
+    "more": ("Show more", "显示更多", "แสดงเพิ่ม"),
+    "yours": ("Your photo", "您的图片", "ภาพของคุณ"),
+    "placed": (
+        "★ {count} of your photos are on the map, each at the mean place of its {k} nearest "
+        "neighbours, weighted by similarity.",
+        "★ 您的 {count} 张图片已在地图上，位置为其 {k} 个最近邻按相似度加权的平均。",
+        "★ ภาพของคุณ {count} ภาพอยู่บนแผนที่ ณ ตำแหน่งเฉลี่ยของภาพใกล้เคียง {k} ภาพ ถ่วงน้ำหนักตามความคล้าย",
+    ),
+    "noVectors": (
+        "The collection has no embeddings, so photos can't be placed on it.",
+        "此图片集没有嵌入向量，无法放置新图片。",
+        "ชุดภาพนี้ไม่มีเวกเตอร์ จึงวางภาพใหม่ไม่ได้",
+    ),
+    "otherModel": (
+        "The collection's embeddings are another model's, so photos can't be placed on it.",
+        "此图片集的嵌入向量来自其他模型，无法放置新图片。",
+        "เวกเตอร์ของชุดภาพนี้มาจากโมเดลอื่น จึงวางภาพใหม่ไม่ได้",
+    ),
+}
