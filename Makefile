@@ -11,7 +11,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image test lint bench kong-validate pins
+.PHONY: setup demo build serve pages image test lint bench bench-quick kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -48,6 +48,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks $(if $(DATA),--data $(DATA))
+
+bench-quick: setup
+	$(BIN)/python -m tests.benchmarks --quick
 
 kong-validate: setup
 	$(BIN)/python kong/declare.py --check
@@ -95,3 +98,4 @@ deploy/parser/node_modules: deploy/parser/package-lock.json
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt
 	for file in mlflow_models/*/requirements*.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done
+	for file in tests/benchmarks/peers/*/requirements.in; do grep --invert-match '^opentelemetry-' requirements.txt | $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints /dev/stdin $$file --output-file $${file%.in}.txt; done  # BentoML needs another opentelemetry

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -43,21 +43,41 @@ def serve(
         command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
         command += ["--port", str(port), "--host", "127.0.0.1", "--env-manager", "local"]
     bin_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"PATH": bin_first, **variables, **(environment or {})}
+    with running(command, f"{url}/{'ping' if stock else 'ready'}", variables, str(model)):
+        yield url
+
+
+@contextmanager
+def running(
+    command: Sequence[str], ready: str, environment: Mapping[str, str], served: str
+) -> Iterator[None]:
+    """Runs any server until the block ends, which begins when it is ready.
+
+    Args:
+        command: What to run.
+        ready: The address that answers with success once the server is ready.
+        environment: Variables to add to the server's environment.
+        served: What is served, for the message of an error.
+
+    Raises:
+        ZooError: The server stopped, or didn't answer in time; with the end of its log.
+    """
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": bin_first, **variables, **(environment or {})},
+            env={**os.environ, **environment},
             start_new_session=True,
         )
         try:
             try:
-                _wait_until_ready(process, f"{url}/{'ping' if stock else 'ready'}")
+                _wait_until_ready(process, ready)
             except TimeoutError as error:
                 log.seek(0)
-                raise ZooError(f"The server of '{model}' {error}:\n{log.read()[-3000:]}") from None
-            yield url
+                raise ZooError(f"The server of '{served}' {error}:\n{log.read()[-3000:]}") from None
+            yield
         finally:
             _stop(process)
 

@@ -24,6 +24,7 @@ from zoo.transcript import Transcript
 
 Answer = Callable[[list[np.ndarray], dict[str, Any]], list[str]]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+NO_GPU = ""
 
 
 class Contender:
@@ -33,9 +34,10 @@ class Contender:
         module: calls `serve`.
         name: of its engines.
         directory: what the engine loads.
+        gpus: that it may use: by default none, since the CPU is what most comparisons are on.
     """
 
-    def __init__(self, module: str, name: str, directory: Path) -> None:
+    def __init__(self, module: str, name: str, directory: Path, gpus: str = NO_GPU) -> None:
         command = [sys.executable, "-m", module, name, str(directory)]
         self.name = name
         self._errors = Path(tempfile.mkdtemp()) / "errors.txt"
@@ -44,7 +46,7 @@ class Contender:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors.open("w"),
-            env=ONE_THREAD,
+            env={**ONE_THREAD, "CUDA_VISIBLE_DEVICES": gpus},
             cwd=ROOT,
             text=True,
         )

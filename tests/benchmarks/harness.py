@@ -16,7 +16,13 @@ from typing import Any
 
 from tqdm import trange
 
+from zoo.packaging import MODELS
+
 Row = dict[str, Any]
+
+
+class NotHere(Exception):
+    """A benchmark's needs that aren't met here; its message says which, and how to meet them."""
 
 
 def compare(
@@ -46,8 +52,9 @@ def compare(
     reference = next(iter(contenders))
     if warm:
         outputs = {name: timed(run)[0] for name, run in contenders.items()}
-        for name in outputs.keys() - set(inexact):
-            check(outputs[reference], outputs[name])
+        for name, output in outputs.items():
+            if name not in inexact:
+                check(outputs[reference], output)
     cpu: dict[str, list[float]] = {name: [] for name in contenders}
     wall: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in trange(turns, desc=", ".join(contenders), leave=False):
@@ -89,6 +96,18 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
         return values[0], values[0], values[0]
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, median, high
+
+
+def saved(name: str) -> Path:
+    """The model that its `build.py` saved.
+
+    Raises:
+        NotHere: It didn't yet.
+    """
+    home = MODELS / name
+    if not home.is_dir():
+        raise NotHere(f"there is no saved model; `make build MODEL={name}` writes it")
+    return home
 
 
 def machine(packages: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import numpy as np
 import requests
 
 from tests.benchmarks.harness import machine, quartiles
+from tests.benchmarks.plots import Panel, exact
 from zoo.errors import ZooError
 from zoo.packaging import ROOT
 from zoo.serving import direct
@@ -108,20 +110,29 @@ def overhead(url: str, turns: int) -> dict[str, float]:
     }
 
 
-def load(url: str, seconds: int, clients: str = "Client") -> dict[str, float]:
-    """Requests per second, p50 and p99 in milliseconds, and failures, with 32 clients (locust).
+def load(
+    url: str,
+    seconds: int,
+    clients: str = "Client",
+    users: int = 32,
+    requests: Path | None = None,
+) -> dict[str, float]:
+    """Requests per second, p50 and p99 in milliseconds, and failures, under load (locust).
 
     Args:
         url: The server's address.
         seconds: How long.
         clients: Which of the locust file's.
+        users: How many of them.
+        requests: What `GivenClient` sends.
     """
+    environment = {**os.environ, **({"LOAD_REQUESTS": str(requests)} if requests else {})}
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-m", "locust", "-f", str(ROOT / "tests/load/locustfile.py")]
         command += [clients]
-        command += ["--headless", "--users", "32", "--spawn-rate", "32", "--host", url]
+        command += ["--headless", "--users", str(users), "--spawn-rate", str(users), "--host", url]
         command += ["--run-time", f"{seconds}s", "--csv", f"{work}/load", "--only-summary"]
-        subprocess.run(command, capture_output=True, check=False)
+        subprocess.run(command, capture_output=True, check=False, env=environment)
         with open(f"{work}/load_stats.csv", newline="") as file:
             (total,) = [row for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
     return {
@@ -270,6 +281,16 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
             for kind, (image, _path) in KINDS.items()
         },
     }
+
+
+def chart(result: dict[str, Any]) -> list[Panel]:
+    """How it bears load, and how soon it is there, as bars."""
+    panels = []
+    for key, axis in (("per_second", "requests per second"), ("p99", "p99, ms")):
+        group = {kind: exact(result["load"][kind][key]) for kind in KINDS}
+        panels.append(Panel(axis, {"32 clients": group}))
+    starts = {kind: tuple(result["start"][kind]) for kind in KINDS}
+    return [*panels, Panel("seconds to the first 200", {"start": starts})]
 
 
 def render(result: dict[str, Any]) -> str:

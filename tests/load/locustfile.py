@@ -1,13 +1,17 @@
 """Clients of hanlp_ner: short good requests, one in twenty of them bad.
 
-`Client` waits for nothing but its answer; `SteadyClient` sends two requests a second.
+`Client` waits for nothing but its answer; `SteadyClient` sends two requests a second. `GivenClient`
+sends any server the good requests that a file has (`LOAD_REQUESTS`).
 
 locust -f tests/load/locustfile.py Client --headless --users 32 --run-time 20s \\
     --host http://127.0.0.1:8080
 """
 
+import base64
 import itertools
 import json
+import os
+from pathlib import Path
 
 from locust import FastHttpUser, constant_throughput, task
 
@@ -61,3 +65,25 @@ class SteadyClient(Client):
     """The same at a steady pace, for a long run beside other work."""
 
     wait_time = constant_throughput(2)
+
+
+class GivenClient(FastHttpUser):
+    """Posts the requests of the file LOAD_REQUESTS, each client from another one on.
+
+    The file is a list of {"path": ..., "type": the body's, "body": in base64}.
+    """
+
+    started = itertools.count()
+
+    def on_start(self) -> None:
+        """Reads the requests."""
+        given = json.loads(Path(os.environ["LOAD_REQUESTS"]).read_text(encoding="utf-8"))
+        first = next(self.started) % len(given)
+        ready = [(one["path"], base64.b64decode(one["body"]), one["type"]) for one in given]
+        self.requests = itertools.cycle(ready[first:] + ready[:first])
+
+    @task
+    def ask(self) -> None:
+        """A request; what isn't answered with success is a failure."""
+        path, body, type_ = next(self.requests)
+        self.client.post(path, data=body, headers={"Content-Type": type_}, name="answered")
