@@ -1,5 +1,6 @@
 """The pages as a user has them: in front of real models, in a real browser."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -8,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.test_models.servers import Flaky, serving
 from zoo.packaging import ROOT
@@ -70,18 +71,30 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    path = chromium()
+def playwright() -> Iterator[Playwright]:
+    """What starts browsers; a process has one."""
     with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
 def open_page(browser: Browser, pages_url: str) -> Iterator[OpenPage]:
-    """Opens a page of `pages_url`: `open_page("/asr", locale="th-TH", width=390)`.
+    """Opens a page of `pages_url`: `open_page("/asr", locale="th-TH", width=390)`."""
+    with opening(browser, pages_url) as opened:
+        yield opened
+
+
+@contextmanager
+def opening(browser: Browser, pages_url: str) -> Iterator[OpenPage]:
+    """Opens pages in a browser.
 
     At the end nothing must have been asked of another host, and no script have failed.
     """
@@ -107,6 +120,12 @@ def open_page(browser: Browser, pages_url: str) -> Iterator[OpenPage]:
     local = ("blob:", "data:", pages_url, pages_url.replace("http", "ws"))
     assert [url for url in asked if not url.startswith(local)] == []
     assert failed == []
+
+
+def kept(page: Page, name: str) -> None:
+    """Keeps a picture of the page for the README, if THERESA_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("THERESA_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True, animations="disabled")
 
 
 def findings(page: Page) -> list[str]:
