@@ -31,6 +31,7 @@ def programs(name: str) -> Path:
             "pip",
             "install",
             "--quiet",
+            "--compile-bytecode",  # else a peer's start would be measured with what ours has behind it
             "--python",
             python,
             "--requirements",
