@@ -31,7 +31,7 @@ def programs(name: str) -> Path:
             "pip",
             "install",
             "--quiet",
-            "--compile-bytecode",  # else a peer's start would be measured with what ours has behind it
+            "--compile-bytecode",  # as ours has it, or their start takes longer
             "--python",
             python,
             "--requirements",
