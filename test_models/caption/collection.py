@@ -25,7 +25,8 @@ from test_models.calls import ServiceError
 TEXTS = ("caption", "captions", "text", "comment")
 OWN = ("id", "path", "x", "y", "thumbnail", "image", "embedding", "neighbors", "importance")
 MAX_ROWS = 200_000
-MAX_BYTES = 2_000_000_000  # of a file's columns, unpacked
+MAX_BYTES = 1_000_000_000  # of a file, unpacked
+ROWS = 64  # that are unpacked at a time
 MAX_CATEGORIES = 50  # values of a column that photos can be sorted by
 HELP = "drop or name what `explore.py map` and `explore.py embed` wrote, together"
 
@@ -115,26 +116,28 @@ def read(files: Sequence[tuple[str, Path | bytes]]) -> Collection:
             table = _joined(table, pa.concat_tables(others, promote_options="default"))
         return _collection(table)
     except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
-        raise ServiceError(
-            f"The map's columns aren't those that explore.py writes: {error}."
-        ) from None
+        raise ServiceError(f"The map's columns aren't explore.py's: {error}.") from None
 
 
 def _table(name: str, content: Path | bytes) -> pa.Table:
-    """A Parquet file that isn't too large."""
+    """A Parquet file that isn't too large: a few bytes of one may stand for gigabytes."""
     source = BytesIO(content) if isinstance(content, bytes) else content
+    batches, size = [], 0
     try:
         with pq.ParquetFile(source) as file:
-            groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
-            size = sum(one.total_byte_size for one in groups)
-            if file.metadata.num_rows > MAX_ROWS or size > MAX_BYTES:
-                raise ServiceError(
-                    f"'{name}' has {file.metadata.num_rows:,} rows of {size / 1e6:,.0f} MB; a map "
-                    f"here has at most {MAX_ROWS:,} rows of {MAX_BYTES / 1e6:,.0f} MB."
-                )
-            return file.read()
+            large = file.metadata.num_rows > MAX_ROWS
+            for batch in () if large else file.iter_batches(ROWS):
+                batches.append(batch)
+                size += batch.nbytes
+                if large := size > MAX_BYTES:
+                    break
+            if not large:
+                return pa.Table.from_batches(batches, file.schema_arrow)
     except (pa.ArrowException, OSError, ValueError):
         raise ServiceError(f"'{name}' can't be read as Parquet.") from None
+    raise ServiceError(
+        f"'{name}' has more than {MAX_ROWS:,} rows or {MAX_BYTES / 1e6:,.0f} MB, unpacked."
+    )
 
 
 def _joined(places: pa.Table, known: pa.Table) -> pa.Table:

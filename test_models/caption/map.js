@@ -6,7 +6,8 @@ const {make} = theresa;
 // Okabe and Ito's colours, which colour-blind people can tell apart; then other shapes of them.
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const REST = {colour: "#94a3b8", shape: 0};  // what is of no group, and what there is no style for
-const NEAREST = 5, PAGE = 60;
+const NO_GROUP = "in no group";  // as explore.py has it
+const NEAREST = 5, PAGE = 40;
 
 const canvas = make("canvas", {tabindex: 0, role: "application", "aria-label": words.canvas});
 const tip = make("div", {class: "tip", hidden: true, "aria-hidden": "true"});
@@ -90,7 +91,7 @@ function recolour() {
     if (!numbers.has(name)) numbers.set(name, []);
     numbers.get(name).push(n);
   });
-  const rest = name => !name || name === "no group";
+  const rest = name => !name || name === NO_GROUP;
   const names = [...numbers.keys()].sort((a, b) => rest(a) - rest(b) || numbers.get(b).length - numbers.get(a).length);
   styles = names.map((name, n) => {
     const known = !rest(name) && n < COLOURS.length * Scatter.shapes.length;

@@ -71,9 +71,9 @@ def build(services: Services) -> None:
     gr.HTML(
         f"<h2>{frame.spans(words.OPTIONS['caption-map-title'])}</h2>", elem_classes="theresa-flush"
     )
+    _scripted(words.MAP, "dialog.js", "loading.js", "scatter.js", "map.js")
     gr.Markdown(label("caption-map-help"))
     drop("caption-map-zone", accept=".parquet", send="caption-map-send", many=True)
-    _scripted(words.MAP, "dialog.js", "loading.js", "scatter.js", "map.js")
 
 
 def _scripted(labels: words.Labels, *scripts: str, **props: Any) -> gr.HTML:

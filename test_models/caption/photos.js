@@ -7,8 +7,8 @@ const status = make("p", {role: "status"});
 const bar = make("progress", {hidden: true, max: 1, "aria-label": words.progress});
 const stop = button(words.stop, () => { stopped = true; });
 const saves = make("div", {class: "saves", hidden: true},
-  button("CSV", () => theresa.save("captions.csv", csv(), "text/csv"), `${words.download} CSV`),
-  button("JSON", () => theresa.save("captions.json", json(), "application/json"), `${words.download} JSON`));
+  button("↓ CSV", () => theresa.save("captions.csv", csv(), "text/csv"), `${words.download} CSV`),
+  button("↓ JSON", () => theresa.save("captions.json", json(), "application/json"), `${words.download} JSON`));
 const cards = make("ul", {class: "cards"});
 element.replaceChildren(make("div", {class: "line"}, status, bar, stop, saves), cards);
 stop.hidden = true;
@@ -143,7 +143,7 @@ function draw(photo) {
 
 function facts({answer, vector}) {
   const found = [make("ol", {}, ...(answer.captions ?? []).map(one =>
-    make("li", {}, make("span", {lang: "en"}, one.text), " ", make("small", {title: words.score}, number(one.score)))))];
+    make("li", {}, make("bdi", {lang: "en"}, one.text), " ", make("small", {title: words.score}, number(one.score)))))];
   if (answer.category) found.push(fact(words.category, make("span", {class: "chip"}, answer.category)));
   if (answer.match !== null && answer.match !== undefined) {
     found.push(fact(words.match,
