@@ -1,6 +1,7 @@
 // Text while a person speaks: the microphone's sound goes to `/asr/live`, see live.py.
 const words = theresa.labels(props.labels);
 const {make} = theresa;
+const SHORTEST = 0.5;  // seconds of a recording that is worth keeping
 const speak = make("button", {type: "button", class: "speak"});
 const meter = make("meter", {min: "0", max: "1", value: "0", "aria-label": words.level});
 const time = make("span", {class: "time"}, "0:00.0");
@@ -105,7 +106,7 @@ async function stop() {
 async function finish() {
   if (state !== "finishing") return;
   show("idle");
-  if (!size) return;
+  if (size < SHORTEST * RATE) return;
   const stamp = new Date().toTimeString().slice(0, 8).replaceAll(":", "-");
   (await theresa.part("asr-file")).add([wavOf(joined(sounds), `microphone-${stamp}.wav`)]);
 }

@@ -79,7 +79,7 @@ async def opened(services: Services, model: str, params: str) -> Stream:
         raise ServiceError(f"'{model}' is down: {state.reason}")
     try:
         given = dict(json.loads(params))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise ServiceError("'params' isn't a JSON object.") from None
     steady = {**given, **STEADY[service.family]}
     return Stream(service.url, steady, buffer_seconds=BEHIND, key=service.key)

@@ -15,7 +15,7 @@ LANGUAGES = [
     ("auto · 自动检测 · ตรวจหาอัตโนมัติ", "auto"),
 ]  # fmt: skip
 SCRIPTS = [("简体", "simplified"), ("繁體", "traditional"), ("简 / 繁", "as_is")]
-MAX_BEAM = 20
+BEAMS = [("—", ""), *((str(one), one) for one in (1, 2, 3, 5, 8, 12))]
 add(
     {
         "asr-words": ("Times of words", "逐词时间", "เวลาของแต่ละคำ"),
@@ -29,11 +29,7 @@ add(
             "ตัวย่อ ตัวเต็ม หรือตามที่ได้ยิน",
         ),
         "asr-beam": ("Beam size", "束宽", "ขนาดบีม"),
-        "asr-beam-info": (
-            "Empty: the model's own",
-            "留空则用模型默认值",
-            "เว้นว่าง: ใช้ค่าของโมเดล",
-        ),
+        "asr-beam-info": ("—: the model's own", "—：模型默认值", "—: ใช้ค่าของโมเดล"),
         "asr-prompt": ("Prompt (Whisper)", "提示词（Whisper）", "ข้อความนำ (Whisper)"),
         "asr-prompt-info": (
             "Names to spell, or a style",
@@ -43,7 +39,7 @@ add(
     }
 )
 NAMES = ("word_timestamps", "vad", "denoise", "language", "script", "beam_size", "initial_prompt")
-DEFAULTS = (True, True, False, "zh", "simplified", None, "")
+DEFAULTS = (True, True, False, "zh", "simplified", "", "")
 WHISPER = ("language", "script", "initial_prompt")  # what only its family takes
 
 
@@ -55,14 +51,15 @@ def build(families: set[Family]) -> list[gr.components.FormComponent]:
         vad = gr.Checkbox(True, label=label("asr-vad"), min_width=140)
         denoise = gr.Checkbox(False, label=label("asr-denoise"), min_width=140)
     with gr.Row():
-        language = gr.Dropdown(LANGUAGES, value="zh", label=label("asr-language"), visible=whisper)
+        language = gr.Dropdown(LANGUAGES, value="zh", label=label("asr-language"),
+                               visible=whisper, min_width=210)  # fmt: skip
         script = gr.Dropdown(SCRIPTS, value="simplified", label=label("asr-script"),
-                             info=label("asr-script-info"), visible=whisper)  # fmt: skip
-    with gr.Row():
-        beam = gr.Number(None, label=label("asr-beam"), info=label("asr-beam-info"), precision=0,
-                         minimum=1, maximum=MAX_BEAM)  # fmt: skip
+                             info=label("asr-script-info"), visible=whisper,
+                             min_width=210)  # fmt: skip
+        beam = gr.Dropdown(BEAMS, value="", label=label("asr-beam"), info=label("asr-beam-info"),
+                           min_width=210)  # fmt: skip
         prompt = gr.Textbox(label=label("asr-prompt"), info=label("asr-prompt-info"), max_lines=3,
-                            visible=whisper)  # fmt: skip
+                            visible=whisper, min_width=210)  # fmt: skip
     return [words, vad, denoise, language, script, beam, prompt]
 
 
@@ -80,5 +77,5 @@ def params(family: Family, values: Sequence[Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in given.items()
-        if value not in (None, "") and (family == "whisper" or name not in WHISPER)
+        if value != "" and (family == "whisper" or name not in WHISPER)
     }

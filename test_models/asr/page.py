@@ -92,6 +92,7 @@ def _component(*scripts: str, **props: Any) -> gr.HTML:
         css_template=(HERE / "asr.css").read_text(encoding="utf-8"),
         js_on_load="\n".join(code),
         apply_default_css=False,
+        padding=False,
         labels=script_labels(words.WORDS),
         **props,
     )
