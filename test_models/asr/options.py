@@ -77,5 +77,5 @@ def params(family: Family, values: Sequence[Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in given.items()
-        if value != "" and (family == "whisper" or name not in WHISPER)
+        if value not in (None, "") and (family == "whisper" or name not in WHISPER)
     }

@@ -1,0 +1,236 @@
+"""The speech page in a real browser, in front of the demo models; the microphone is Chromium's."""
+
+import json
+import re
+import wave
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import FloatRect, Locator, Page, Playwright, expect
+
+from tests.test_models.conftest import (
+    FLAGS,
+    MAX_UPLOAD,
+    OpenPage,
+    chromium,
+    findings,
+    kept,
+    opening,
+)
+from zoo.audio import decode
+from zoo.packaging import ROOT
+
+CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "office.flac"
+THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"
+# Opens `/asr/live`, sends messages of `seconds` each, and gives what ends it.
+LIVE = """async ([host, model, params, messages, seconds]) => new Promise(resolve => {
+  const query = new URLSearchParams({model, params});
+  const socket = new WebSocket(`ws://${host}/asr/live?${query}`);
+  socket.onopen = () => {
+    for (let n = 0; n < messages; n++) socket.send(new Int16Array(seconds * 16000));
+  };
+  socket.onmessage = event => {
+    const told = JSON.parse(event.data);
+    if (!("stable" in told)) resolve(told.error ?? told.text);
+  };
+  socket.onclose = event => resolve(`closed with ${event.code}`);
+})"""
+
+
+def said(file: Path) -> str:
+    """What a sample says."""
+    return file.with_suffix(".txt").read_text(encoding="utf-8").strip()
+
+
+def answer(page: Page, model: str) -> Locator:
+    """What the page shows of a model's answer."""
+    return page.get_by_role("article").filter(has=page.get_by_role("heading", name=model))
+
+
+def segment(page: Page, model: str) -> Locator:
+    """The first segment of a model's answer."""
+    return answer(page, model).get_by_role("listitem").get_by_role("button").first
+
+
+def place(page: Page, model: str) -> FloatRect:
+    """Where a model's answer is on the page, in pixels."""
+    box = answer(page, model).bounding_box()
+    assert box
+    return box
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Presses Tab until what has that name, or begins with it, has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focused = "document.activeElement"
+        found = page.evaluate(f"{focused}.getAttribute('aria-label') ?? {focused}.innerText")
+        if found.strip().startswith(name):
+            return
+    raise AssertionError(f"'{name}' can't be reached by Tab.")
+
+
+def test_a_sample_is_transcribed_and_played(open_page: OpenPage, uploads: Path) -> None:
+    page = open_page("/asr")
+    page.get_by_role("button", name="Try a sample").click()
+    expect(segment(page, "whisper_asr")).to_contain_text(said(CHINESE))
+    expect(answer(page, "whisper_asr")).to_contain_text("Chinese")
+    expect(page.locator("[data-drawn]")).to_have_count(1)
+    segment(page, "whisper_asr").click()
+    expect(segment(page, "whisper_asr")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("slider")).not_to_have_attribute("aria-valuenow", "0.0")
+    forms = {"txt": said(CHINESE), "srt": " --> ", "vtt": "WEBVTT", "json": '"probability"'}
+    for form, part in forms.items():
+        with page.expect_download() as download:
+            answer(page, "whisper_asr").get_by_role("button", name=form, exact=True).click()
+        assert download.value.suggested_filename == f"office.whisper_asr.{form}"
+        assert part in download.value.path().read_text(encoding="utf-8")
+    assert findings(page) == []
+    assert [one for one in uploads.rglob("*") if one.is_file()] == []
+    kept(page, "asr")
+
+
+def test_models_stand_side_by_side_and_one_may_fail(open_page: OpenPage) -> None:
+    page = open_page("/asr")
+    for model in ("whisper_asr", "wav2vec2_asr", "broken-asr"):
+        page.get_by_role("checkbox", name=model).set_checked(True)
+    file = {"name": "<img src=x onerror=alert(1)>.flac", "mimeType": "audio/flac"}
+    page.locator("#asr-file-input").set_input_files({**file, "buffer": THAI.read_bytes()})
+    page.get_by_role("button", name="Transcribe").click()
+    expect(segment(page, "wav2vec2_asr")).to_contain_text(said(THAI))
+    expect(answer(page, "wav2vec2_asr")).to_contain_text(re.compile(r"Took\s*\d+\.\d\d s"))
+    expect(segment(page, "whisper_asr")).to_be_visible()
+    failure = answer(page, "broken-asr").get_by_role("alert")
+    expect(failure).to_have_text("The server's answer isn't a model's; is the address right?")
+    whisper, wav2vec2 = (place(page, one) for one in ("whisper_asr", "wav2vec2_asr"))
+    assert whisper["x"] + whisper["width"] <= wav2vec2["x"]
+    expect(page.get_by_text(file["name"])).to_have_count(2)  # as it is, in the zone and the player
+
+
+def test_the_options_are_those_of_the_models(open_page: OpenPage) -> None:
+    page = open_page("/asr")
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("Chinese script").click()
+    page.get_by_role("option", name="繁體").click()
+    page.get_by_role("checkbox", name="Times of words").uncheck()
+    page.get_by_role("button", name="Try a sample").click()
+    expect(segment(page, "whisper_asr")).to_contain_text("媽媽在廈門的辦公室等我們")
+    expect(segment(page, "whisper_asr").locator(".word")).to_have_count(1)  # the segment's own
+    page.get_by_role("checkbox", name="wav2vec2_asr").check()
+    page.get_by_role("checkbox", name="whisper_asr").uncheck()
+    expect(page.get_by_label("Chinese script")).to_be_hidden()
+    expect(page.get_by_text("live text by wav2vec2_asr")).to_be_visible()
+    page.get_by_role("button", name="Try a sample").click()
+    expect(segment(page, "wav2vec2_asr")).to_contain_text(said(THAI))
+
+
+def test_a_file_that_is_too_large_or_no_sound_is_refused(open_page: OpenPage) -> None:
+    page = open_page("/asr")
+    large = {"name": "long.wav", "mimeType": "audio/wav", "buffer": bytes(MAX_UPLOAD + 1)}
+    page.locator("#asr-file-input").set_input_files(large)
+    expect(page.get_by_role("alert").filter(has_text="“long.wav” is larger than")).to_be_visible()
+    noise = {"name": "noise.wav", "mimeType": "audio/wav", "buffer": b"no sound at all"}
+    page.locator("#asr-file-input").set_input_files(noise)
+    expect(page.get_by_text("This browser can't play the recording")).to_be_visible()
+    page.get_by_role("button", name="Transcribe").click()
+    expect(answer(page, "whisper_asr").get_by_role("alert")).to_contain_text("decode")
+    expect(page.get_by_role("button", name="Transcribe")).to_be_enabled()
+
+
+def test_it_fits_a_phone_in_thai(open_page: OpenPage) -> None:
+    page = open_page("/asr", width=390, locale="th-TH")
+    page.get_by_role("checkbox", name="wav2vec2_asr").check()
+    page.get_by_role("button", name="ลองตัวอย่าง").click()
+    expect(page.get_by_role("button", name="json")).to_have_count(2)
+    whisper, wav2vec2 = (place(page, one) for one in ("whisper_asr", "wav2vec2_asr"))
+    assert whisper["y"] + whisper["height"] <= wav2vec2["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_keys_alone_suffice(open_page: OpenPage) -> None:
+    page = open_page("/asr")
+    tab_to(page, "Try a sample")
+    page.keyboard.press("Enter")
+    expect(segment(page, "whisper_asr")).to_be_visible()
+    expect(page.get_by_role("button", name="Play")).to_be_enabled()
+    tab_to(page, "Position")
+    slider = page.get_by_role("slider")
+    length = float(slider.get_attribute("aria-valuemax") or 0)
+    for key, seconds in {"End": length, "Home": 0.0, "ArrowRight": 1.0}.items():
+        page.keyboard.press(key)
+        expect(slider).to_have_attribute("aria-valuenow", f"{seconds:.1f}")
+    tab_to(page, "0:00")
+    page.keyboard.press("Enter")
+    expect(segment(page, "whisper_asr")).to_have_attribute("aria-current", "true")
+    tab_to(page, "txt")
+
+
+@pytest.fixture
+def open_speaking(playwright: Playwright, pages_url: str, tmp_path: Path) -> Iterator[OpenPage]:
+    """Opens pages in a browser whose microphone hears the Chinese sample, then silence."""
+    sound = decode(CHINESE.read_bytes())  # 16 kHz
+    samples = np.concatenate([np.zeros(8_000), sound, np.zeros(16_000 * 20)]).repeat(3)
+    with wave.open(str(file := tmp_path / "microphone.wav"), "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(48_000)
+        writer.writeframes((samples * 32767).astype("<i2").tobytes())
+    flags = [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={file}",
+    ]
+    browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
+    with opening(browser, pages_url) as opened:
+        yield opened
+    browser.close()
+
+
+def test_text_appears_while_a_person_speaks(open_speaking: OpenPage) -> None:
+    page = open_speaking("/asr")
+    page.get_by_role("button", name="Speak").click()
+    live = page.get_by_role("region", name="Live text")
+    expect(live.locator(".tail")).to_have_text(re.compile(".{2}"))  # a guess, then what stays
+    expect(live.locator(".stable")).to_have_text(re.compile(".{4}"))
+    expect(page.get_by_text(re.compile(r"^0:0[5-9]\.\d$"))).to_be_visible()  # all is said by then
+    page.get_by_role("button", name="Stop").click()
+    final = page.get_by_role("status").filter(has_text="Final text: ")
+    expect(final).to_have_text(re.compile(".{4}$"))
+    text = final.inner_text().removeprefix("Final text: ")
+    assert live.inner_text() == text
+    assert SequenceMatcher(None, text, said(CHINESE)).ratio() > 0.7
+    assert findings(page) == []
+    page.get_by_role("button", name="Transcribe").click()  # the recording, whole
+    expect(segment(page, "whisper_asr")).to_be_visible()
+    whole = segment(page, "whisper_asr").locator(".text").inner_text()
+    assert SequenceMatcher(None, whole, text).ratio() > 0.7
+    expect(page.locator("[data-drawn]")).to_have_count(1)
+
+
+def test_what_a_stream_may_not_do_ends_with_a_sentence(open_page: OpenPage) -> None:
+    page = open_page("/asr")
+    host = page.evaluate("location.host")
+    elsewhere = host.replace("127.0.0.1", "localhost")  # the page's Origin isn't this Host
+    asked = {
+        "A message is too long": ["whisper_asr", "{}", 1, 3],
+        "60 s of sound wait": ["whisper_asr", "{}", 40, 2],
+        "language": ["whisper_asr", json.dumps({"language": "xx"}), 2, 2],
+        "'gone-asr' is down: ": ["gone-asr", "{}", 0, 0],
+        "There is no model 'nobody'": ["nobody", "{}", 0, 0],
+        "'hanlp_ner' is no speech model.": ["hanlp_ner", "{}", 0, 0],
+        "'params' isn't a JSON object.": ["whisper_asr", "[" * 20_000, 0, 0],
+    }
+    for sentence, given in asked.items():
+        assert sentence in page.evaluate(LIVE, [host, *given])
+    assert page.evaluate(LIVE, [elsewhere, "whisper_asr", "{}", 0, 0]) == "closed with 1006"
+
+
+def test_without_a_microphone_the_page_says_why(open_page: OpenPage) -> None:
+    page = open_page("/asr")
+    page.add_init_script("delete Navigator.prototype.mediaDevices")
+    page.reload()
+    expect(page.get_by_text("on https or localhost only")).to_be_visible()
+    expect(page.get_by_role("button", name="Speak")).to_be_disabled()
