@@ -1,5 +1,6 @@
 """What the tests share: each model is built and served once per run."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -142,3 +143,46 @@ def clip_url(clip_model: Path) -> Iterator[str]:
     every host with a public address."""
     with serve(clip_model, {"MLFLOW_MODELS_WORKERS": "2", "THERESA_IMAGE_HOSTS": "*"}) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of scenes that no training saw, with their manifest; one of them is damaged."""
+    from clip_caption.training import scenes
+    from tests.clip_caption.collection import COUNT
+
+    folder = tmp_path_factory.mktemp("photos")
+    scenes.main(
+        ["--output", str(folder), "--count", str(COUNT), "--seed", "7007", "--width", "128"]
+    )
+    with (folder / "manifest.csv").open(encoding="utf-8") as file:
+        columns = len(next(csv.reader(file)))
+    with (folder / "manifest.csv").open("a", encoding="utf-8", newline="") as file:
+        for name in ("damaged.jpg", "missing.jpg"):
+            csv.writer(file).writerow([name, *[""] * (columns - 1)])
+    whole = (folder / "000" / "000000.jpg").read_bytes()
+    (folder / "damaged.jpg").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def embedded(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest's photos, embedded and captioned in parts of 25."""
+    from clip_caption import explore
+
+    output = tmp_path_factory.mktemp("embedded") / "embeddings"
+    options = "--captions greedy --part 25 --batch-size 8 --thumbnail 96".split()
+    explore.main(["embed", str(photos / "manifest.csv"), "-o", str(output), *options])
+    return output
+
+
+@pytest.fixture(scope="session")
+def mapped(embedded: Path) -> Path:
+    """Their map."""
+    from clip_caption import explore
+
+    output = embedded.parent / "map"
+    views = ["--tensorboard", str(embedded.parent / "tensorboard"), "--colour", "type"]
+    explore.main(["map", str(embedded), "-o", str(output), "--smallest", "5", "--neighbours", "6",
+                  *views])  # fmt: skip
+    return output

@@ -18,7 +18,7 @@ def signature() -> "packaging.ModelSignature":
     """Column `text`, parameters with their defaults, and the record of one row."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import Array, Object, Property
+    from mlflow.types.schema import AnyType, Array, Object, Property
 
     entity = Object(
         [
@@ -30,7 +30,12 @@ def signature() -> "packaging.ModelSignature":
     )
     return ModelSignature(
         inputs=Schema([ColSpec("string", "text")]),
-        outputs=Schema([ColSpec(Array(entity), "entities")]),
+        outputs=Schema(
+            [
+                ColSpec(Array(entity), "entities"),
+                ColSpec(AnyType(), "tasks", required=False),  # each in its own form
+            ]
+        ),
         params=ParamSchema(
             [
                 ParamSpec("dictionary", "string", "{}"),

@@ -28,8 +28,11 @@ cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", de
 
 
 def cores() -> int:
-    """The cores that this process may use, by its affinity and its container's quota."""
+    """The cores that this process may use, by its affinity and its container's quota; at most
+    `THERESA_CORES`, which Spark's workers have, since an executor is no container everywhere."""
     allowed = len(os.sched_getaffinity(0))
+    with contextlib.suppress(KeyError, ValueError):
+        allowed = min(allowed, int(os.environ["THERESA_CORES"]))
     with contextlib.suppress(OSError, ValueError):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         allowed = min(allowed, math.ceil(int(quota) / int(period)))  # quota may be "max"

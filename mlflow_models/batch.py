@@ -1,0 +1,191 @@
+"""Scores a table, or a folder of files, with a model of the zoo, on Spark; writes Parquet.
+
+python mlflow_models/batch.py --model hanlp_ner --input news.parquet --output entities
+python mlflow_models/batch.py --model hanlp_ner --input news.csv --column body --output entities
+python mlflow_models/batch.py --model whisper_asr --input recordings/ --output transcripts
+python mlflow_models/batch.py --model clip_caption --input 'photos/*.jpg' --output captions
+python mlflow_models/batch.py --model models:/clip_caption@champion --input manifest.csv \\
+  --output s3a://bucket/captions --master spark://host:7077 --params '{"mode": "beam"}'
+
+The input is a table (Parquet, CSV with a header, JSON lines) with the column that the model reads;
+a folder or pattern of recordings, photos or texts, each file a row; or a manifest: a table whose
+column `path` names files, relative to itself. Paths may be local, hdfs:// or s3a://, whatever the
+executors' Hadoop connectors read (for s3a: --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:
+and the version of Spark's Hadoop).
+
+The output has the input's columns (files have their path instead of their content), the fields of
+the model's answer as typed columns, and `error`, null where all is well. A row or file that can't
+be answered has its reason there and doesn't stop the others.
+
+Parts are written to OUTPUT.partial as they are done; OUTPUT appears when all are. After a kill the
+same command goes on with what is left. A lost executor's parts are scored again by others.
+
+One worker process has one model. With a model that uses one core (captions, entities) a core is a
+worker; a recognizer of speech gets a local machine's cores, and on a cluster those of an executor
+(--conf spark.executor.cores=N). Executors need Python with the model's requirements.txt, MLflow and
+PySpark (PYSPARK_PYTHON names it); the model and this code are sent to them once. On Kubernetes that
+is an image: --master k8s://https://HOST --conf spark.kubernetes.container.image=IMAGE.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batching import model, session
+from batching.opening import FORMATS, open_source
+from batching.output import Output
+from batching.source import reason
+from zoo import packaging
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", required=True, help="a saved model's NAME, a directory, or an MLflow URI")
+    add("--input", required=True, help="table, folder, pattern or manifest")
+    add("--output", required=True, help="directory to write; it mustn't exist")
+    add("--master", help="Spark's master (default: spark-submit's, else local[*])")
+    add(
+        "--params",
+        action="append",
+        default=[],
+        type=_object,
+        metavar="JSON",
+        help="parameters of the request, as the model card has them; may be given again",
+    )
+    add("--column", help="the table's column that the model reads, where its name is another")
+    add("--prefix", default="", help="put before the names of the answer's columns")
+    add("--format", choices=FORMATS, help="what the input is (default: by the files' names)")
+    add(
+        "--part-size",
+        type=_positive,
+        metavar="N",
+        help="a part's rows, or its bytes of files "
+        "(default: 2,000 texts, 100 binary rows, 64 MiB; less where there is little to do)",
+    )
+    add("--cores-per-model", type=_positive, metavar="N", help="see above")
+    add(
+        "--conf",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="KEY=VALUE",
+        help="a setting of Spark; may be given again",
+    )
+    add("--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, for models:/ URIs")
+    return parser.parse_args(arguments)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and scores.
+
+    Raises:
+        ZooError: What was asked for can't be done.
+    """
+    args = parsed(arguments)
+    session.check_java()
+    params = {name: value for one in args.params for name, value in one.items()}
+    with tempfile.TemporaryDirectory() as work:
+        scorer = model.read(model.find(args.model, args.tracking_uri, Path(work)))
+        if unknown := params.keys() - set(scorer.params) | params.keys() & {"on_error"}:
+            known = ", ".join(name for name in scorer.params if name != "on_error")
+            raise ZooError(f"--params has '{sorted(unknown)[0]}'; the model's are {known}.")
+        params["on_error"] = "report"
+        settings = session.options(
+            session.master(args.master), dict(args.conf), scorer.alone, args.cores_per_model
+        )
+        with session.session(settings) as spark:
+            try:
+                score(spark, args, scorer, params, Path(work))
+            except ZooError:
+                raise
+            except (Exception, KeyboardInterrupt) as error:
+                raise ZooError(
+                    f"{reason(error)} (Spark's log: {session.LOG}). What is done stays in "
+                    f"'{args.output.rstrip('/')}.partial'; the same command goes on from there."
+                ) from error
+        with contextlib.suppress(OSError):
+            session.LOG.unlink()
+
+
+def score(
+    spark: "SparkSession",
+    args: argparse.Namespace,
+    scorer: model.Scorer,
+    params: dict[str, Any],
+    work: Path,
+) -> None:
+    from batching.scoring import Scoring
+
+    started = time.monotonic()
+    output = Output(spark, args.output)
+    output.refuse_existing()
+    before = output.settings() or {}
+    tasks = spark.sparkContext.defaultParallelism // int(spark.conf.get("spark.task.cpus") or 1)
+    source = open_source(
+        spark,
+        args.input,
+        args.format,
+        args.column,
+        scorer,
+        args.part_size or before.get("size of parts"),
+        max(1, tasks),
+    )
+    scoring = Scoring(spark, source, scorer, args.prefix, params)
+    settings = {
+        "model": scorer.identity,
+        "input": [args.input, source.state, source.plan],
+        "size of parts": source.size,
+        "column": args.column,
+        "prefix": args.prefix,
+        "params": params,
+    }
+    output.agree(settings)
+    scoring.prepare(work)
+    output.begin(settings)  # nothing is there before the model has taken the parameters
+    scoring.write(output)
+    errors = scoring.check(output)
+    output.finish()
+    seconds = time.monotonic() - started
+    print(
+        f"{source.total:,} rows in {seconds:.0f} s, {errors:,} with an error: {args.output}",
+        file=sys.stderr,
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return found
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("less than 1")
+    return number
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"'{text}' is no KEY=VALUE")
+    return key, value
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,154 @@
+"""What runs in Spark's Python workers: rows in, typed answers out. Nothing here needs the zoo.
+
+A worker process loads the model once, from the directory that its executor has, and keeps it for
+all its tasks. Why this is `mapInArrow` with the pyfunc and not `mlflow.pyfunc.spark_udf`: of a
+record with a null, MLflow 3.17 makes the text 'nan' where a string is due, and fails where an array
+of structs is due or a field is left out; a bad row has all three. It also unpacks a copy of the
+weights for each worker, and pandas 3 isn't supported by PySpark 4.3, whose Arrow path does without.
+"""
+
+import functools
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+PLACE = re.compile(r"^Row \d+[,:] (\w)")  # the row's number within a batch tells nobody anything
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every task does.
+
+    Args:
+        model: The saved model's directory, or the name of the archive that it is shipped in.
+        shipped: Which of the two.
+        reads: The model's columns, each with the input's column for it.
+        texts: Whether the input's column has text files, as bytes.
+        malformed: The input's column that has a value where a row couldn't be parsed.
+        keep: The input's columns that are kept.
+        params: The request's parameters.
+        answers: Names and Arrow types of a record's fields, by the name of the output's column.
+        free: Fields of any form; they leave here as JSON.
+    """
+
+    model: str
+    shipped: bool
+    reads: dict[str, str]
+    texts: bool
+    malformed: str | None
+    keep: tuple[str, ...]
+    params: dict[str, Any]
+    answers: dict[str, tuple[str, pa.DataType]]
+    free: frozenset[str]
+
+
+def score(batches: Iterator[pa.RecordBatch], job: Job, scored: Any) -> Iterator[pa.RecordBatch]:
+    """Answers the rows of a partition.
+
+    Args:
+        batches: The rows, in batches that Spark sizes by bytes.
+        job: What to do with them.
+        scored: An accumulator of rows.
+    """
+    model = load(job)
+    for batch in batches:
+        if batch.num_rows:
+            yield _joined(batch, _records(model, batch, job), job)
+            scored.add(batch.num_rows)
+
+
+def probe(batches: Iterator[pa.RecordBatch], job: Job) -> Iterator[pa.RecordBatch]:
+    """Loads the model and has it check the parameters; gives its refusal, or an empty text."""
+    for _ in batches:
+        pass
+    refusal = ""
+    model = load(job)
+    try:
+        model.predict(pd.DataFrame({name: pd.Series([], dtype=object) for name in job.reads}),
+                      params=job.params)  # fmt: skip
+    except Exception as error:
+        refusal = str(error) or type(error).__name__
+    yield pa.RecordBatch.from_pydict({"refusal": [refusal]})
+
+
+def load(job: Job) -> Any:
+    """The model, which this process loads once; its engine has as many cores as a task has."""
+    from pyspark import SparkFiles, TaskContext
+
+    context = TaskContext.get()
+    os.environ["THERESA_CORES"] = str(context.cpus() if context else 1)
+    return _load(SparkFiles.get(job.model) if job.shipped else job.model)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(directory: str) -> Any:
+    import mlflow.pyfunc
+
+    return mlflow.pyfunc.load_model(directory)
+
+
+def _records(model: Any, batch: pa.RecordBatch, job: Job) -> list[dict[str, Any]]:
+    """A record per row: the model's, or one that has an `error` only."""
+    columns = {name: batch.column(own).to_pylist() for name, own in job.reads.items()}
+    records: list[dict[str, Any] | None] = [None] * batch.num_rows
+    if job.malformed:
+        for row, value in enumerate(batch.column(job.malformed).to_pylist()):
+            if value is not None:
+                records[row] = {"error": "The row is malformed."}
+    if job.texts:
+        ((name, values),) = columns.items()
+        for row, content in enumerate(values):
+            try:
+                values[row] = content.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                records[row] = {"error": f"Column '{name}': the file isn't text in UTF-8."}
+    rest = [row for row, record in enumerate(records) if record is None]
+    if rest:
+        table = pd.DataFrame(
+            {
+                name: pd.Series([values[row] for row in rest], dtype=object)
+                for name, values in columns.items()
+            }
+        )
+        for row, record in zip(rest, _predict(model, table, job.params), strict=True):
+            records[row] = record
+    return [record or {} for record in records]
+
+
+def _predict(model: Any, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The model's records; where it fails on all at once, row by row, so that the bad one alone
+    is lost."""
+    try:
+        records: list[dict[str, Any]] = model.predict(table, params=params)
+    except Exception as error:
+        if len(table) == 1:
+            traceback.print_exc(file=sys.stderr)
+            return [{"error": f"The model failed on it ({type(error).__name__})."}]
+        return [
+            record
+            for row in range(len(table))
+            for record in _predict(model, table.iloc[[row]].reset_index(drop=True), params)
+        ]
+    for record in records:
+        if record.get("error"):
+            record["error"] = PLACE.sub(lambda found: found[1].upper(), record["error"])
+    return records
+
+
+def _joined(batch: pa.RecordBatch, records: list[dict[str, Any]], job: Job) -> pa.RecordBatch:
+    """The columns that are kept, and the answers beside them."""
+    columns = {name: batch.column(name) for name in job.keep}
+    for name, (field, kind) in job.answers.items():
+        values = [record.get(field) for record in records]
+        if field in job.free:
+            values = [None if one is None else json.dumps(one) for one in values]
+        columns[name] = pa.array(values, kind)
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

@@ -1,0 +1,179 @@
+"""Files to score: those of a folder or a pattern, or those that a manifest names.
+
+The executors read them (`binaryFile`); the driver knows their names and sizes. A file that can't be
+read is missed in the answers, and so found at the end.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from batching.output import filesystem
+from batching.session import OPEN_COST
+from batching.source import Reading, Source, escaped, files, fingerprint, listing, plan
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+PATH = "path"  # of a manifest: the column that names a file
+CONTENT, URI, WRONG = "_content", "_uri", "_wrong"
+LARGEST = 1 << 30  # bytes of a file; Arrow takes up to 2 GiB in a batch
+PART = 64 << 20  # bytes of a part, each file counting `OPEN_COST` more
+THREADS = 16  # that ask whether a manifest's files exist
+TOO_LARGE = "The file has more than 1 GiB."
+UNREAD = "The file can't be read."
+MISSING = "The file doesn't exist."
+EMPTY = "The file is empty."
+
+
+class Folder(Source):
+    """The files of a folder, whatever is below it, or of a pattern.
+
+    Args:
+        spark: The session.
+        path: Where they are.
+        paths: The same, for Spark.
+        column: The model's column that reads a file.
+        size: Bytes of a part; None for the usual: `PART`, and fewer where a core had less than four
+            parts to do.
+        slots: Parts that are scored at once.
+    """
+
+    def __init__(
+        self,
+        spark: "SparkSession",
+        path: str,
+        paths: Sequence[str],
+        column: str,
+        size: int | None,
+        slots: int,
+    ) -> None:
+        from pyspark.sql import functions as F
+
+        found = listing(spark, paths)
+        count, length = found.agg(F.count("*"), F.sum("length")).first() or (0, 0)
+        if not count:
+            raise ZooError(f"'{path}' holds no files, or empty ones only.")
+        empty = _empty(spark, found, count)
+        self._listing = found.select(PATH, "length").union(
+            spark.createDataFrame([(one, 0) for one in empty], "path STRING, length LONG")
+        )
+        self.total = count + len(empty)
+        bytes_ = length + count * OPEN_COST
+        self.size = size or max(OPEN_COST, min(PART, bytes_ // (4 * slots)))
+        spark.conf.set("spark.sql.files.maxPartitionBytes", self.size)
+        self._files = files(spark, paths)
+        self.state = fingerprint(spark, paths)
+        self.plan, self._sizes = plan(spark, self._files.select("path", "content"))
+        self.parts = len(self._sizes)
+        self.reading = Reading({column: CONTENT}, frozenset())
+        self.kept = (PATH,)
+
+    def sizes(self) -> list[int]:
+        return self._sizes
+
+    def rows(self, done: list[int]) -> "DataFrame":
+        return self._contents(done).select(PATH, CONTENT)
+
+    def rest(self, answered: "DataFrame") -> "DataFrame":
+        from pyspark.sql import functions as F
+
+        left = self._listing.join(answered.select(PATH), PATH, "left_anti")
+        why = F.when(F.col("length") == 0, EMPTY).when(F.col("length") > LARGEST, TOO_LARGE)
+        why = why.otherwise(UNREAD)
+        return left.select(PATH, why.alias("error"))
+
+    def _contents(self, done: list[int]) -> "DataFrame":
+        from pyspark.sql import functions as F
+
+        found = self._files.where(F.col("length") <= LARGEST)
+        if done:
+            found = found.where(~F.spark_partition_id().isin(done))
+        return found.select(PATH, F.col("content").alias(CONTENT))
+
+
+class Manifest(Folder):
+    """The files that a table names in its column `path`, relative to itself, say.
+
+    The table goes through the driver's memory; the files don't.
+    """
+
+    def __init__(
+        self,
+        spark: "SparkSession",
+        path: str,
+        rows: "DataFrame",
+        column: str,
+        size: int | None,
+        slots: int,
+    ) -> None:
+        from pyspark.sql import functions as F
+
+        self._rows = located(spark, path, rows)
+        good = self._rows.where(F.col(WRONG).isNull())
+        names = good.select(URI).distinct().sort(URI).collect()
+        if not names:
+            raise ZooError(f"None of the files that '{path}' names exists, with something in it.")
+        super().__init__(spark, path, [escaped(row[URI]) for row in names], column, size, slots)
+        self.state = f"{self.state}-{fingerprint(spark, [path])}"
+        self.total = self._rows.count()
+        self.kept = tuple(rows.columns)
+
+    def rows(self, done: list[int]) -> "DataFrame":
+        from pyspark.sql import functions as F
+
+        found = self._contents(done).withColumnRenamed(PATH, URI)
+        return found.join(F.broadcast(self._rows), URI).select(*self.kept, CONTENT)
+
+    def rest(self, answered: "DataFrame") -> "DataFrame":
+        from pyspark.sql import functions as F
+
+        left = self._rows.join(answered.select(PATH).distinct(), PATH, "left_anti")
+        why = F.coalesce(F.col(WRONG), F.lit(UNREAD))
+        return left.select(*self.kept, why.alias("error"))
+
+
+def _empty(spark: "SparkSession", found: "DataFrame", count: int) -> list[str]:
+    """The files that Spark's scans pass over, since there is nothing in them."""
+    everything = found._jdf.inputFiles()
+    if len(everything) == count:
+        return []
+    seen = {row[0] for row in found.select("_metadata.file_path").collect()}
+    jvm = spark._jvm
+    return [
+        jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(name)).toString()
+        for name in everything
+        if name not in seen
+    ]
+
+
+def located(spark: "SparkSession", manifest: str, rows: "DataFrame") -> "DataFrame":
+    """A manifest with the columns `_uri` of each file, and `_wrong`, what is wrong with it."""
+    import pyarrow as pa
+
+    table = rows.toArrow()
+    path = spark._jvm.org.apache.hadoop.fs.Path(manifest)
+    base = path if filesystem(spark, manifest).isDirectory(path) else path.getParent()
+    with ThreadPoolExecutor(THREADS) as pool:
+        places = list(pool.map(lambda name: _locate(spark, base, name), table[PATH].to_pylist()))
+    table = table.append_column(URI, pa.array([uri for uri, _ in places], pa.string()))
+    table = table.append_column(WRONG, pa.array([wrong for _, wrong in places], pa.string()))
+    return spark.createDataFrame(table)
+
+
+def _locate(spark: "SparkSession", base: Any, name: Any) -> tuple[str | None, str | None]:
+    """A file's URI as Spark has it, and what is wrong with the file."""
+    from py4j.protocol import Py4JError
+
+    if not name:
+        return None, MISSING
+    try:
+        path = spark._jvm.org.apache.hadoop.fs.Path(base, name)
+        files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+        status = files.getFileStatus(path)
+        uri = str(files.makeQualified(path).toString())
+        wrong = MISSING if status.isDirectory() else None if status.getLen() else EMPTY
+    except Py4JError:  # no such file, no path at all, or a store that can't be reached
+        return None, MISSING
+    return uri, wrong

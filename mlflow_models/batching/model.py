@@ -1,0 +1,132 @@
+"""The model that scores: where it is, what it reads, and the Spark types of what it answers."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.packaging import MODELS, ROOT
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import DataType
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A saved model.
+
+    Args:
+        directory: Where it is.
+        identity: A build's own, which no other has.
+        columns: What it reads: MLflow's type by name, `string` or `binary`.
+        params: The names of its parameters.
+        answers: The Spark type of each field of its records, `error` the last.
+        free: The fields of any form. Spark's type for them is a variant.
+        alone: Whether its engine uses all the cores that it is given by itself.
+    """
+
+    directory: Path
+    identity: str
+    columns: dict[str, str]
+    params: tuple[str, ...]
+    answers: "dict[str, DataType]"
+    free: frozenset[str]
+    alone: bool
+
+
+def find(model: str, tracking_uri: str, work: Path) -> Path:
+    """The directory of a model.
+
+    Args:
+        model: A saved model's name, the directory of one, or what MLflow resolves.
+        tracking_uri: The registry that `models:/NAME@ALIAS` is of.
+        work: Where to put what has to be downloaded.
+
+    Raises:
+        ZooError: There is no such model.
+    """
+    if re.fullmatch(r"\w+", model) and not (Path(model) / "MLmodel").is_file():
+        if (MODELS / model / "MLmodel").is_file():
+            return MODELS / model
+        builders = sorted(path.parent.name for path in ROOT.glob("mlflow_models/*/build.py"))
+        if model in builders:
+            raise ZooError(
+                f"{model} isn't built yet; `python mlflow_models/{model}/build.py` does it."
+            )
+        raise ZooError(
+            f"There is no model '{model}': it is none of {', '.join(builders)}, and no URI."
+        )
+    if (Path(model) / "MLmodel").is_file():
+        return Path(model).resolve()
+    if ":" not in model:
+        raise ZooError(f"'{model}' is no saved model: it has no file MLmodel.")
+    import mlflow
+
+    try:
+        mlflow.set_tracking_uri(tracking_uri)
+        return Path(mlflow.artifacts.download_artifacts(model, dst_path=str(work)))
+    except Exception as error:  # each store has its own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ZooError(f"The model '{model}' isn't to be had: {reason}") from error
+
+
+def read(directory: Path) -> Scorer:
+    """What a saved model says of itself.
+
+    Raises:
+        ZooError: It can't score batches: it doesn't report what is wrong with a row.
+    """
+    from mlflow.models import Model
+
+    about = Model.load(str(directory))
+    signature = about.signature
+    params = tuple(one.name for one in signature.params) if signature and signature.params else ()
+    if signature is None or signature.outputs is None or "on_error" not in params:
+        raise ZooError(
+            f"The model in '{directory}' is none of the zoo's: its signature lacks the parameter "
+            "'on_error', or the types of its answers."
+        )
+    fields = {spec.name: spec.type for spec in signature.outputs}
+    return Scorer(
+        directory,
+        str(about.model_uuid),
+        {spec.name: spec.type.name for spec in signature.inputs},
+        params,
+        {**{name: spark_type(kind) for name, kind in fields.items()}, "error": _string()},
+        frozenset(name for name, kind in fields.items() if _is_free(kind)),
+        not (about.metadata or {}).get("fork_safe", True),
+    )
+
+
+def spark_type(kind: Any) -> "DataType":
+    """Spark's type for MLflow's; what has any form is JSON at first.
+
+    MLflow's own `Schema.as_spark_schema` (3.17) doesn't know arrays and objects.
+    """
+    from mlflow.types.schema import Array, Map, Object
+    from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
+
+    if _is_free(kind):
+        return StringType()
+    if isinstance(kind, Array):
+        return ArrayType(spark_type(kind.dtype))
+    if isinstance(kind, Map):
+        return MapType(StringType(), spark_type(kind.value_type))
+    if isinstance(kind, Object):
+        fields = [StructField(one.name, spark_type(one.dtype)) for one in kind.properties]
+        return StructType(fields)
+    plain: DataType = kind.to_spark()
+    return plain
+
+
+def _is_free(kind: Any) -> bool:
+    from mlflow.types.schema import AnyType
+
+    return isinstance(kind, AnyType)
+
+
+def _string() -> "DataType":
+    from pyspark.sql.types import StringType
+
+    return StringType()

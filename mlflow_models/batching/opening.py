@@ -1,0 +1,125 @@
+"""Finds out what an input is: a table, a manifest, or files."""
+
+from typing import TYPE_CHECKING, Any
+
+from batching import files, tables
+from batching.model import Scorer
+from batching.output import filesystem
+from batching.source import Reading, Source, reason
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FORMATS = ("parquet", "csv", "json", "files")
+ENDINGS = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".jsonl.gz": "json",
+}
+SEEN = 1000  # files of a folder that tell what it holds
+TYPES = {"string": ("string",), "binary": ("binary", "string")}  # bytes, or base64
+
+
+def open_source(
+    spark: "SparkSession",
+    path: str,
+    kind: str | None,
+    column: str | None,
+    scorer: Scorer,
+    size: int | None,
+    slots: int,
+) -> Source:
+    """What there is to score.
+
+    Args:
+        spark: The session.
+        path: Where it is.
+        kind: Of `FORMATS`; None to go by the names of the files.
+        column: The table's column that the model's first one is read from; None where it has the
+            model's name.
+        scorer: The model.
+        size: Of a part, as an earlier run had it.
+        slots: Parts that are scored at once.
+
+    Raises:
+        ZooError: There is nothing, or the model can't read it.
+    """
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    names = _names(spark, path)
+    kind = kind or _kind(path, names)
+    first = next(iter(scorer.columns))
+    if kind == "files":
+        if column:
+            raise ZooError("--column names a column of a table, and the input is files.")
+        return files.Folder(spark, path, [path], first, size, slots)
+    try:
+        rows = tables.read(spark, path, kind)
+        names = set(rows.columns) - {tables.MALFORMED}
+        is_manifest = not column and files.PATH in names and not names & set(scorer.columns)
+        if not is_manifest:
+            reading = _reading(path, rows, column, scorer)
+            return tables.Table(spark, path, rows, reading, size, slots)
+    except (PySparkException, Py4JJavaError) as error:
+        raise ZooError(f"'{path}' isn't to be read as {kind}: {reason(error)}") from error
+    return files.Manifest(spark, path, rows.drop(tables.MALFORMED), first, size, slots)
+
+
+def _names(spark: "SparkSession", path: str) -> set[str]:
+    """Names of files that a path or pattern stands for; of many, the first."""
+    from py4j.protocol import Py4JJavaError
+
+    system = filesystem(spark, path)
+    try:
+        found = system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path))
+    except Py4JJavaError as error:
+        raise ZooError(f"'{path}' can't be read: {reason(error)}") from error
+    names: set[str] = set()
+    for status in found or ():
+        if not status.isDirectory():
+            names.add(status.getPath().getName())
+            continue
+        below = system.listFiles(status.getPath(), True)
+        while len(names) < SEEN and below.hasNext():
+            names.add(below.next().getPath().getName())
+    names = {name for name in names if not name.startswith(("_", "."))}
+    if not names:
+        raise ZooError(f"'{path}' doesn't exist, or holds no files.")
+    return names
+
+
+def _kind(path: str, names: set[str]) -> str:
+    kinds = {
+        next((kind for end, kind in ENDINGS.items() if name.lower().endswith(end)), "files")
+        for name in names
+    }
+    if len(kinds - {"files"}) > 1:
+        raise ZooError(f"'{path}' holds tables of several kinds; --format says which to read.")
+    return "files" if "files" in kinds else kinds.pop()
+
+
+def _reading(path: str, rows: "DataFrame", column: str | None, scorer: Scorer) -> Reading:
+    """Which of a table's columns the model reads."""
+    types: dict[str, Any] = dict(rows.dtypes)
+    types.pop(tables.MALFORMED, None)
+    first = next(iter(scorer.columns))
+    wanted = {first: column} if column else {name: name for name in scorer.columns}
+    found = {name: own for name, own in wanted.items() if own in types}
+    if not found:
+        raise ZooError(
+            f"'{path}' has no column '{column or first}'; it has {', '.join(types)}. "
+            "--column says which one the model reads."
+        )
+    for name, own in found.items():
+        if types[own] not in TYPES[scorer.columns[name]]:
+            raise ZooError(
+                f"Column '{own}' of '{path}' is of type {types[own]}; the model reads "
+                f"{' or '.join(TYPES[scorer.columns[name]])}."
+            )
+    return Reading(found, frozenset(types[own] for own in found.values()))

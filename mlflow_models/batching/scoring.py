@@ -1,0 +1,150 @@
+"""One run: the rows of a source through a model, part by part into an output."""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.types import StructField, StructType
+from tqdm import tqdm
+
+from batching import session
+from batching.executor import Job, probe, score
+from batching.files import Folder
+from batching.model import Scorer
+from batching.output import Output
+from batching.source import Source
+from batching.tables import quoted
+from zoo.errors import ZooError
+
+LOOK = 0.5  # seconds between looks at how far it is
+
+
+class Scoring:
+    """A source that is to go through a model.
+
+    Args:
+        spark: The session.
+        source: What is scored.
+        scorer: The model.
+        prefix: Goes before the names of the answer's columns.
+        params: The request's.
+
+    Raises:
+        ZooError: Two columns of the output would have one name.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        source: Source,
+        scorer: Scorer,
+        prefix: str,
+        params: dict[str, Any],
+    ) -> None:
+        self._spark, self._source, self._scorer, self._params = spark, source, scorer, params
+        self._fields = {prefix + field: field for field in scorer.answers}
+        self._error = f"{prefix}error"
+        if taken := [name for name in self._fields if name in source.kept]:
+            raise ZooError(
+                f"The input has a column '{taken[0]}', and so has the answer; --prefix PREFIX "
+                "renames the answer's."
+            )
+
+    def prepare(self, work: Path) -> None:
+        """Sends code and model to the executors, has one load the model, and the model check the
+        parameters.
+
+        Args:
+            work: A directory for what is sent, which is there until all is done.
+
+        Raises:
+            ZooError: They are refused.
+        """
+        session.ship_code(self._spark, work)
+        place, shipped = session.ship_model(self._spark, self._scorer.directory, work)
+        answers = self._scorer.answers
+        reads = self._source.reading.columns
+        self._job = Job(
+            model=place,
+            shipped=shipped,
+            reads=reads,
+            texts=isinstance(self._source, Folder)
+            and all(self._scorer.columns[name] == "string" for name in reads),
+            malformed=self._source.malformed,
+            keep=self._source.kept,
+            params=self._params,
+            answers={
+                name: (field, to_arrow_type(answers[field])) for name, field in self._fields.items()
+            },
+            free=self._scorer.free,
+        )
+        one = self._spark.range(1).coalesce(1)
+        (row,) = one.mapInArrow(functools.partial(probe, job=self._job), "refusal STRING").collect()
+        if row["refusal"]:
+            raise ZooError(row["refusal"].splitlines()[0])
+
+    def write(self, output: Output) -> None:
+        """Scores and writes the parts that are left, and shows how far it is."""
+        done = output.done()
+        rows = self._source.rows(sorted(done))
+        answers = [
+            StructField(name, self._scorer.answers[field]) for name, field in self._fields.items()
+        ]
+        schema = StructType([*(rows.schema[name] for name in self._source.kept), *answers])
+        scored = self._spark.sparkContext.accumulator(0)
+        task = functools.partial(score, job=self._job, scored=scored)
+        sizes = self._source.sizes()
+        start, total = sum(sizes[part] for part in done), self._source.total
+        with (
+            tqdm(total=total, initial=min(start, total), unit="row", unit_scale=True) as bar,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            if len(done) < self._source.parts:
+                running = pool.submit(output.write, self._final(rows.mapInArrow(task, schema)))
+                try:
+                    while wait([running], timeout=LOOK).not_done:
+                        bar.update(max(0, min(start + scored.value, total) - bar.n))
+                except BaseException:  # Ctrl-C: leaving the pool would wait for all the rest
+                    self._spark.sparkContext.cancelAllJobs()
+                    raise
+                running.result()
+                output.keep_one(done)
+            bar.update(total - bar.n)
+        rest = self._source.rest(output.rows())
+        if rest is not None and not rest.isEmpty():
+            output.write_rest(self._final(self._unanswered(rest, schema)))
+
+    def check(self, output: Output) -> int:
+        """How many rows have an error, once all of them are seen to be there.
+
+        Raises:
+            ZooError: Rows are missing, or too many.
+        """
+        found = output.rows().agg(F.count("*"), F.count(quoted(self._error))).first()
+        count, errors = found or (0, 0)
+        if count != self._source.total:
+            raise ZooError(
+                f"'{output.partial}' has {count:,} rows, and the input {self._source.total:,}: "
+                "did it change meanwhile? Delete it, and begin again."
+            )
+        return int(errors)
+
+    def _final(self, rows: DataFrame) -> DataFrame:
+        """The output's columns; a field of any form is JSON until here, and a variant then."""
+        columns = [quoted(name) for name in self._source.kept]
+        for name, field in self._fields.items():
+            free = field in self._scorer.free
+            columns.append(F.parse_json(quoted(name)).alias(name) if free else quoted(name))
+        return rows.select(*columns)
+
+    def _unanswered(self, rest: DataFrame, schema: StructType) -> DataFrame:
+        """Rows that have only an error, with null for all else that an answer has."""
+        columns = [quoted(name) for name in self._source.kept]
+        for name, field in self._fields.items():
+            value = F.col("error") if field == "error" else F.lit(None).cast(schema[name].dataType)
+            columns.append(value.alias(name))
+        return rest.select(*columns)

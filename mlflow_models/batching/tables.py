@@ -1,0 +1,113 @@
+"""A table to score: Parquet, CSV or JSON lines, in parts of so many rows, in the input's order."""
+
+from typing import TYPE_CHECKING, Any
+
+from batching.source import Reading, Source, fingerprint, plan
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+MALFORMED = "_malformed_row"
+SPLIT = 32 << 20  # bytes of a file that are read together
+ROWS = {"string": 2000, "binary": 100}  # of a part, by what the model reads
+BITS = 33  # of Spark's row ids are the row's number within its partition
+
+
+def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
+    """The table, with the column `MALFORMED` where its rows may be so.
+
+    Values of a CSV are texts, quoted as pandas and spreadsheets do, new lines in them included.
+    """
+    spark.conf.set("spark.sql.files.maxPartitionBytes", SPLIT)
+    reader = spark.read.option("columnNameOfCorruptRecord", MALFORMED)
+    if kind == "parquet":
+        return reader.parquet(path)
+    if kind == "json":
+        return reader.json(path)
+    reader = reader.options(header=True, multiLine=True, quote='"', escape='"', enforceSchema=False)
+    names = reader.csv(path).columns
+    quoted = ["`" + name.replace("`", "``") + "`" for name in names]
+    return reader.schema(", ".join(f"{name} STRING" for name in [*quoted, MALFORMED])).csv(path)
+
+
+class Table(Source):
+    """Rows of a table. They are shuffled once into parts, since a Parquet file with one row group,
+    or a CSV, can't be split where it lies.
+
+    Args:
+        spark: The session.
+        path: Where it is.
+        rows: The table.
+        reading: Which of its columns the model reads.
+        size: Rows of a part; None for the usual: `ROWS`, and fewer where a core had less than four
+            parts to do.
+        slots: Parts that are scored at once.
+    """
+
+    def __init__(
+        self,
+        spark: "SparkSession",
+        path: str,
+        rows: "DataFrame",
+        reading: Reading,
+        size: int | None,
+        slots: int,
+    ) -> None:
+        from pyspark.sql import functions as F
+
+        kept = [
+            name
+            for name, type_ in rows.dtypes
+            if name != MALFORMED and not (type_ == "binary" and name in reading.columns.values())
+        ]
+        found = rows.groupBy(F.spark_partition_id().alias("partition")).count().collect()
+        counts = {row["partition"]: row["count"] for row in found}
+        self.total = sum(counts.values())
+        if not self.total:
+            raise ZooError(f"'{path}' has no rows.")
+        usual = min(ROWS["binary" if "binary" in reading.kinds else "string"],
+                    -(-self.total // (4 * slots)))  # fmt: skip
+        self.size = size or usual
+        self.parts = -(-self.total // self.size)
+        self.state = fingerprint(spark, [path])
+        self.plan = plan(spark, rows)[0]
+        self.malformed = MALFORMED if MALFORMED in rows.columns else None
+        self.reading, self.kept = reading, tuple(kept)
+        self._spark, self._rows, self._counts = spark, rows, counts
+
+    def sizes(self) -> list[int]:
+        return [min(self.size, self.total - part * self.size) for part in range(self.parts)]
+
+    def rest(self, answered: "DataFrame") -> None:  # noqa: ARG002 - a table's rows are all answered
+        return None
+
+    def rows(self, done: list[int]) -> "DataFrame":
+        from pyspark.sql import functions as F
+
+        first, starts = 0, []
+        for partition, count in sorted(self._counts.items()):
+            starts.append((partition, first))
+            first += count
+        offsets = self._spark.createDataFrame(starts, "`_partition` INT, `_first` LONG")
+        place = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << BITS) - 1))
+        numbered = (
+            self._rows.withColumn("_partition", F.spark_partition_id())
+            .withColumn("_place", place)
+            .join(F.broadcast(offsets), "_partition")
+            .withColumn("_row", F.col("_first") + F.col("_place"))
+            .withColumn("_part", F.floor(F.col("_row") / self.size).cast("int"))
+        )
+        left = numbered.where(~F.col("_part").isin(done)) if done else numbered
+        wanted = [*dict.fromkeys([*self.kept, *self.reading.columns.values()])]
+        if self.malformed:
+            wanted.append(self.malformed)
+        ordered = left.repartitionById(self.parts, F.col("_part")).sortWithinPartitions("_row")
+        return ordered.select(*[quoted(name) for name in wanted])
+
+
+def quoted(name: str) -> Any:
+    """A column whose name may have dots."""
+    from pyspark.sql import functions as F
+
+    return F.col("`" + name.replace("`", "``") + "`")

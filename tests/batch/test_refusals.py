@@ -1,0 +1,82 @@
+"""What can't be done is refused in a sentence, before anything is scored."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from batch import main
+from batching import model
+from tests.batch.conftest import Score
+from zoo.errors import ZooError
+
+
+def refused(tmp_path: Path, *options: str) -> str:
+    with pytest.raises(ZooError) as error:
+        main(["--input", str(tmp_path), "--output", str(tmp_path / "out"), *options])
+    return str(error.value)
+
+
+def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert re.search(r"needs Java 17 .* install a JRE", refused(tmp_path, "--model", "hanlp_ner"))
+
+
+@pytest.mark.usefixtures("java")
+def test_a_model_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: str
+) -> None:
+    monkeypatch.setattr(model, "MODELS", tmp_path)
+    said = refused(tmp_path, "--model", "whisper_asr")
+    assert said.endswith("`python mlflow_models/whisper_asr/build.py` does it.")
+    assert "none of clip_caption, hanlp_ner" in refused(tmp_path, "--model", "wisper")
+    assert "no file MLmodel" in refused(tmp_path, "--model", str(tmp_path))
+    uri = ["--model", "models:/hanlp_ner@nobody", "--tracking-uri", registry]
+    assert "models:/hanlp_ner@nobody" in refused(tmp_path, *uri)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "said"),
+    [
+        ("news.csv", "id,body\n1,x\n", [], r"no column 'text'; it has id, body. --column"),
+        ("news.csv", "id,body\n1,x\n", ["--column", "news"], r"no column 'news'; it has id, body"),
+        ("news.csv", "text\n", [], "has no rows"),
+        ("news.csv", "text,entities\nx,y\n", [], r"a column 'entities'.* --prefix PREFIX"),
+        ("news.jsonl", '{"text": 5}\n', [], r"'text' of .* is of type bigint; the model reads"),
+        ("news.parquet", "no table at all", [], r"isn't to be read as parquet"),
+        ("list.csv", "path\nnothing.txt\n", [], "None of the files that .* names exists"),
+        ("x.txt", "x", ["--params", '{"task": []}'], "--params has 'task'; the model's are dict"),
+        ("x.txt", "x", ["--params", '{"tasks": ["x"]}'], "names a task that this model lacks"),
+        ("x.txt", "x", ["--column", "text"], "--column names a column of a table"),
+        ("nothing/.hidden", "", [], "doesn't exist, or holds no files"),
+    ],
+)
+def test_an_input_that_the_model_cannot_read(
+    score: Score,
+    ner_model: Path,
+    tmp_path: Path,
+    name: str,
+    content: str,
+    options: list[str],
+    said: str,
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ZooError, match=said):
+        score(ner_model, path, *options)
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_an_output_that_exists(score: Score, ner_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ZooError, match=r"out' exists already; choose another --output"):
+        score(ner_model, tmp_path / "anything.csv")
+
+
+@pytest.mark.usefixtures("java")
+def test_more_cores_than_there_are(ner_model: Path, tmp_path: Path) -> None:
+    said = refused(tmp_path, "--model", str(ner_model), "--master", "local[1]",
+                   "--cores-per-model", "2")  # fmt: skip
+    assert said == "--cores-per-model is 2, and the master 'local[1]' has 1."

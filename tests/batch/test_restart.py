@@ -1,0 +1,60 @@
+"""A run that was killed goes on where it was, and only that run does."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow.pyfunc import load_model
+
+from tests.batch.conftest import Score
+from tests.batch.spark import parts, wait_for
+from zoo.errors import ZooError
+from zoo.packaging import ROOT
+
+ROWS = 60
+
+
+def test_after_a_kill_only_what_is_missing_is_scored(
+    score: Score, ner_model: Path, tmp_path: Path
+) -> None:
+    table = pd.DataFrame({"text": [f"第{number}天,他在北京大学工作。" for number in range(ROWS)]})
+    table.to_parquet(tmp_path / "news.parquet")
+    partial = tmp_path / "out.partial"
+    command = ["--model", str(ner_model), "--input", str(tmp_path / "news.parquet"),
+               "--output", str(tmp_path / "out"), "--part-size", "1"]  # fmt: skip
+    script = [sys.executable, str(ROOT / "mlflow_models" / "batch.py"), "--master", "local[1]"]
+    run = subprocess.Popen([*script, *command], stderr=subprocess.PIPE, start_new_session=True)
+    wait_for(lambda: run.poll() is not None or len(parts(partial)) >= 4)
+    os.killpg(run.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL, run.stderr and run.stderr.read()
+    done = parts(partial)
+    assert 4 <= len(done) < ROWS
+    assert not (tmp_path / "out").exists()
+
+    with pytest.raises(ZooError, match=r"begun with another params; run it with the same"):
+        score(ner_model, tmp_path / "news.parquet", "--params", '{"dictionary": "{}"}')
+    rows = score(ner_model, tmp_path / "news.parquet")
+    finished = parts(tmp_path / "out")
+    assert len(finished) == ROWS
+    assert done.items() <= finished.items()  # with the times that they had
+    expected = load_model(str(ner_model)).predict(table)
+    assert [(row["text"], row["entities"]) for row in rows] == [
+        (text, record["entities"]) for text, record in zip(table["text"], expected, strict=True)
+    ]
+    assert not partial.exists()
+
+
+def test_an_input_that_changed_is_refused(score: Score, ner_model: Path, tmp_path: Path) -> None:
+    table = tmp_path / "news.csv"
+    table.write_text("text\n我爱中国\n", encoding="utf-8")
+    partial = tmp_path / "out.partial"
+    partial.mkdir()
+    settings = '{"model": "another", "input": [], "params": {"on_error": "report"}}'
+    (partial / "_batch.json").write_text(settings)
+    with pytest.raises(ZooError, match="begun with another model and another input"):
+        score(ner_model, table)
+    assert [path.name for path in partial.iterdir()] == ["_batch.json"]
