@@ -1,9 +1,15 @@
 """What every page has: its head with the ways to the others, the choice of a model, errors."""
 
+import functools
 import html
+import inspect
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import gradio as gr
 
+from test_models.calls import ServiceError
 from test_models.labels import Labels, add, label, script_labels
 from test_models.services import Service, Services, State, Task
 
@@ -29,6 +35,7 @@ add(
     }
 )
 NO_MODEL = "No such model is set up."
+PAGE_FAILED = "The page itself failed; its log says why."
 HEAD = """
 const words = theresa.labels(props.labels);
 const bar = theresa.make("nav", {"aria-label": words.pages});
@@ -57,15 +64,27 @@ def head(here: str) -> None:
     )
 
 
-def picker(services: Services, task: Task, timer: gr.Timer) -> gr.Dropdown:
-    """The choice among the models of a task, and whether the chosen one is up."""
+def picker(
+    services: Services, task: Task, timer: gr.Timer, key: str = "model", optional: bool = False
+) -> gr.Dropdown:
+    """The choice among the models of a task, and whether the chosen one is up.
+
+    Args:
+        key: of the choice's label.
+        optional: there may be none, which is what is chosen first; its value is "".
+    """
     names = [one.name for one in services.of(task)]
+    if optional:
+        names.insert(0, "")
     with gr.Row(equal_height=True):
-        choice = gr.Dropdown(names, value=names[0] if names else None, label=label("model"))
-        line = gr.HTML(state_html(None), padding=True)
+        choices = [(name or "–", name) for name in names]
+        choice = gr.Dropdown(choices, value=names[0] if names else None, label=label(key))
+        line = gr.HTML("" if optional else state_html(None), padding=True)
 
     async def refresh(name: str | None) -> str:
         known = [one for one in services.of(task) if one.name == name]
+        if optional and not known:
+            return ""
         return state_html(await services.state(known[0]) if known else State(False, NO_MODEL))
 
     gr.on([timer.tick, choice.change, current().load], refresh, [choice], [line],
@@ -98,6 +117,44 @@ def spans(texts: tuple[str, str, str]) -> str:
 def error_html(sentence: str) -> str:
     """An error, for the place where the user looks; nothing for no error."""
     return f'<p class="theresa-error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
+
+
+def on(
+    triggers: Sequence[Callable[..., Any]],
+    work: Callable[..., Any],
+    inputs: Sequence[gr.blocks.Block],
+    outputs: Sequence[gr.blocks.Block],
+    button: gr.Button,
+    error: gr.HTML,
+) -> gr.events.Dependency:
+    """Does `work` when asked: the button is disabled meanwhile, what fails is said in `error`.
+
+    Args:
+        triggers: such as `button.click`.
+        work: a coroutine function that gives the outputs' values as a tuple, or an asynchronous
+            generator of such tuples. A `ServiceError` that it raises is what is said.
+    """
+    nothing = [gr.skip()] * len(outputs)
+
+    @functools.wraps(work)  # Gradio looks for `gr.EventData` in the signature
+    async def run(*args: Any) -> AsyncIterator[list[Any]]:
+        yield [*nothing, gr.Button(interactive=False), ""]
+        sentence = ""
+        try:
+            if inspect.isasyncgenfunction(work):
+                async for values in work(*args):
+                    yield [*values, gr.skip(), gr.skip()]
+            else:
+                yield [*await work(*args), gr.skip(), gr.skip()]
+        except ServiceError as failure:
+            sentence = str(failure)
+        except Exception:
+            logging.getLogger(__name__).exception("a page failed")
+            sentence = PAGE_FAILED
+        yield [*nothing, gr.Button(interactive=True), error_html(sentence)]
+
+    return gr.on(list(triggers), run, list(inputs), [*outputs, button, error],
+                 show_progress="hidden")  # fmt: skip
 
 
 def chosen(services: Services, name: str | None, task: Task) -> Service:

@@ -1,0 +1,81 @@
+"""What the page of entities says."""
+
+from test_models.labels import Labels
+
+LABELS: Labels = {
+    "ner-one": ("One text", "单篇文本", "ข้อความเดียว"),
+    "ner-many": ("Many texts", "多篇文本", "หลายข้อความ"),
+    "ner-text": ("Text", "文本", "ข้อความ"),
+    "ner-text-here": (
+        "Paste or write a text here.",
+        "在此粘贴或输入文本。",
+        "วางหรือพิมพ์ข้อความที่นี่",
+    ),
+    "ner-find": ("Find entities", "识别实体", "ค้นหาชื่อเฉพาะ"),
+    "ner-sample-company": ("Sample: a company", "示例：公司", "ตัวอย่าง: บริษัท"),
+    "ner-sample-emoji": ("Sample: emoji", "示例：表情符号", "ตัวอย่าง: อีโมจิ"),
+    "ner-own": ("Own words", "自定义词典", "คำที่กำหนดเอง"),
+    "ner-own-lines": ("A word and its type per line", "每行一个词及其类型", "บรรทัดละหนึ่งคำพร้อมชนิด"),
+    "ner-own-info": (
+        "They come out as given; an entity that overlaps one gives way.",
+        "词典中的词按所给类型输出，与其重叠的实体会被取代。",
+        "คำเหล่านี้จะได้ชนิดตามที่กำหนด และแทนที่ชื่อเฉพาะที่ซ้อนทับ",
+    ),
+    "ner-column": ("Column of the texts", "文本所在列", "คอลัมน์ของข้อความ"),
+    "ner-file": (
+        "A TXT file with a text per line, or a CSV file.",
+        "TXT 文件（每行一篇文本）或 CSV 文件。",
+        "ไฟล์ TXT (บรรทัดละหนึ่งข้อความ) หรือไฟล์ CSV",
+    ),
+}
+RESULT: Labels = {
+    "summary": (
+        "{entities} entities, {different} different, in {texts} texts ({seconds} s)",
+        "{texts} 篇文本中共 {entities} 个实体，其中 {different} 个不同（{seconds} 秒）",
+        "พบ {entities} ชื่อเฉพาะ ({different} ชื่อไม่ซ้ำกัน) ใน {texts} ข้อความ ({seconds} วินาที)",
+    ),
+    "summary-one": (
+        "{entities} entities, {different} different ({seconds} s)",
+        "共 {entities} 个实体，其中 {different} 个不同（{seconds} 秒）",
+        "พบ {entities} ชื่อเฉพาะ ({different} ชื่อไม่ซ้ำกัน) ใน {seconds} วินาที",
+    ),
+    "none": ("No entity was found.", "未识别到实体。", "ไม่พบชื่อเฉพาะ"),
+    "progress": (
+        "{done} of {total} texts",
+        "已完成 {done} / {total} 篇",
+        "{done} จาก {total} ข้อความ",
+    ),
+    "stopped": (
+        "Only the first {done} of {total} texts were answered:",
+        "仅完成前 {done} / {total} 篇：",
+        "ตอบได้เพียง {done} ข้อความแรกจาก {total}:",
+    ),
+    "failed": (
+        "{failed} texts couldn't be answered:",
+        "{failed} 篇文本无法识别：",
+        "ตอบไม่ได้ {failed} ข้อความ:",
+    ),
+    "entity": ("Entity", "实体", "ชื่อเฉพาะ"),
+    "type": ("Type", "类型", "ชนิด"),
+    "start": ("Start", "起始", "เริ่ม"),
+    "end": ("End", "结束", "สิ้นสุด"),
+    "count": ("Count", "次数", "จำนวน"),
+    "texts": ("Texts", "文本数", "ข้อความ"),
+    "text": ("Text", "文本", "ข้อความ"),
+    "all": ("All types", "全部类型", "ทุกชนิด"),
+    "search": ("Search the entities", "搜索实体", "ค้นหาในรายการ"),
+    "more": ("Show more", "显示更多", "แสดงเพิ่ม"),
+    "found": (
+        "“{entity}” ({type}) is in {texts} texts",
+        "“{entity}”（{type}）出现在 {texts} 篇文本中",
+        "“{entity}” ({type}) อยู่ใน {texts} ข้อความ",
+    ),
+    "csv": ("Download CSV", "下载 CSV", "ดาวน์โหลด CSV"),
+    "jsonl": ("Download JSON lines", "下载 JSON Lines", "ดาวน์โหลด JSON Lines"),
+}
+NEWS = (
+    "2024年3月15日，外交部发言人王毅在北京会见了来自泰国的代表团。"
+    "双方参观了清华大学和上海博物馆，并将于下周一前往广州。"
+)
+COMPANY = "米哈游成立于2011年，总部位于上海市徐汇区。2020年9月28日，米哈游发布了游戏原神。"
+EMOJI = "👨‍👩‍👧😀 周末我们一家去了杭州🌊，李小龙的电影真好看🎬！"
