@@ -36,6 +36,7 @@ from test_models.ner import page as ner
 from test_models.services import TASKS, Services, parse
 
 PAGES = {"asr": asr, "ner": ner, "caption": caption, "evaluate": evaluate}
+AT_ONCE = 16  # people whose requests of one kind are answered at a time
 MAX_UPLOAD = 70_000_000  # bytes: in base64 it is what a model's server takes, 100 MB
 
 
@@ -81,6 +82,7 @@ def pages(services: Services) -> gr.Blocks:
     for path, page in PAGES.items():
         with blocks.route(path, path, show_in_navbar=False):
             page.build(services)
+    blocks.queue(default_concurrency_limit=AT_ONCE)
     return blocks
 
 

@@ -20,7 +20,11 @@ SAMPLES: dict[Family, str] = {
     "whisper": "samples/whisper_asr/office.flac",
     "ctc": "samples/wav2vec2_asr/coffee.flac",
 }
-STATES = "div { display: flex; flex-wrap: wrap; gap: 0 0.8rem; } p { margin: 0; }"
+STATES = """
+display: flex; flex-wrap: wrap; gap: 0.2rem 1.8rem;
+div { display: flex; flex-wrap: wrap; gap: 0 0.7rem; align-items: baseline; }
+p { margin: 0; }
+"""
 KINDS = "audio/*,video/*,.flac,.opus,.oga,.amr,.wma,.aiff,.m4a,.mka,.caf"
 
 
@@ -32,9 +36,8 @@ def build(services: Services) -> None:
         gr.Markdown(label("start-none"))
         return
     names = [one.name for one in known]
-    with gr.Row(equal_height=True):
-        chosen = gr.CheckboxGroup(names, value=names[:1], label=label("asr-models"), min_width=300)
-        states = gr.HTML("", padding=True, css_template=STATES, min_width=300)
+    chosen = gr.CheckboxGroup(names, value=names[:1], label=label("asr-models"))
+    states = gr.HTML("", css_template=STATES, elem_classes="theresa-flush")
     zone = drop("asr-file", accept=KINDS, send="asr-send", samples=[SAMPLES[known[0].family]])
     speech = _component(
         "microphone", "live", value=_spoken(known[:1], options.DEFAULTS), limit=live.MAX_SECONDS
@@ -92,7 +95,7 @@ def _component(*scripts: str, **props: Any) -> gr.HTML:
         css_template=(HERE / "asr.css").read_text(encoding="utf-8"),
         js_on_load="\n".join(code),
         apply_default_css=False,
-        padding=False,
+        elem_classes="theresa-flush",
         labels=script_labels(words.WORDS),
         **props,
     )

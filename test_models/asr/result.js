@@ -9,6 +9,7 @@ const columns = make("div", {class: "answers"});
 const region = make("section", {"aria-label": words.transcripts, hidden: true}, legend, columns);
 element.replaceChildren(player.element, said, fault, region);
 let shown = [];
+let recording = null;  // the File that is in the player
 
 function sentence(answers) {
   return answers.map(one => one.error ? `${one.model}: ${words.failed}`
@@ -19,10 +20,10 @@ function sentence(answers) {
 function render() {
   const value = props.value ?? {};
   fault.replaceChildren(...(value.error ? [make("p", {class: "theresa-error", role: "alert"}, value.error)] : []));
-  const answers = value.answers ?? [];
+  const answers = value.file === recording?.name ? value.answers ?? [] : [];  // not an older file's
   said.textContent = sentence(answers);
   region.hidden = !answers.length;
-  legend.hidden = !answers.some(one => one.transcript);
+  legend.hidden = answers.every(one => one.error);
   // What hasn't changed stays, with the focus that a person may have put there.
   const next = answers.map((one, n) => {
     const key = JSON.stringify(one);
@@ -38,7 +39,8 @@ function render() {
 watch("value", render);
 theresa.part("asr-file").then(zone => {
   zone.element.addEventListener("theresa:files", () => {
-    player.load(zone.files[0]);
+    recording = zone.files[0];
+    player.load(recording);
     props.value = null;  // the answers were about another recording
     render();
   });

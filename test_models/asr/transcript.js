@@ -64,6 +64,15 @@ function downloads(answer, file) {
   return row;
 }
 
+// A bar for as long as nobody knows how long.
+function newBusy() {
+  const strip = make("div", {});
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    strip.animate([{left: "-30%"}, {left: "100%"}], {duration: 1400, iterations: Infinity});
+  }
+  return make("div", {class: "busy", role: "progressbar", "aria-label": words.working}, strip);
+}
+
 // One model's answer: {element, mark(seconds, playing)}; `play` is called with a segment's start.
 function newTranscript(answer, file, play) {
   const column = make("article", {class: "answer"}, make("h2", {}, answer.model));
@@ -72,7 +81,7 @@ function newTranscript(answer, file, play) {
   if (answer.error) {
     column.append(make("p", {class: "theresa-error", role: "alert"}, answer.error));
   } else if (!answer.transcript) {
-    column.append(make("p", {class: "note"}, words.working + " …"), make("progress", {"aria-label": words.working}));
+    column.append(make("p", {class: "note"}, words.working + " …"), newBusy());
   } else {
     const {language, duration, text} = answer.transcript;
     column.append(facts([
