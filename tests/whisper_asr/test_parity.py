@@ -44,7 +44,7 @@ def recording(kind: str) -> np.ndarray:
     if kind == "one sentence":
         return sounds[0]
     joined = [part for sound in sounds for part in (sound, PAUSE)]
-    return np.concatenate(joined * (1 if kind == "one window" else 4))
+    return np.concatenate(joined * (1 if kind == "one window" else 3))
 
 
 def texts(outcomes: list[Transcript | Exception]) -> list[str]:
