@@ -1,6 +1,6 @@
 // Scores of one model or two, beside each other, and the worst cases; see page.py for the value.
 const words = theresa.labels(props.labels);
-const {make} = theresa;
+const {button, filled, make, number} = theresa;
 const ROWS = 25;  // cases that are shown until more are asked for
 const LOWER = ["WER", "CER", "p50", "p90", "p99", "failed"];  // what is the better the lower it is
 const status = make("p", {role: "status", class: "status"});
@@ -9,14 +9,8 @@ element.replaceChildren(status, body);
 watch("value", () => show(props.value));
 show(props.value);
 
-function filled(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-}
-function number(value, digits = 1) {
-  return value.toLocaleString(navigator.language, {minimumFractionDigits: digits, maximumFractionDigits: digits});
-}
 function time(seconds) {
-  return seconds < 1 ? `${number(seconds * 1000, 0)} ms` : `${number(seconds, 2)} s`;
+  return seconds < 1 ? `${number(seconds * 1000)} ms` : `${number(seconds, 2)} s`;
 }
 
 function show(value) {
@@ -24,12 +18,12 @@ function show(value) {
   status.textContent = "";
   if (value?.progress) {
     const [name, done, total] = value.progress;
-    status.textContent = filled(words.progress, {name, done: number(done, 0), total: number(total, 0)});
+    status.textContent = filled(words.progress, {name, done: number(done), total: number(total)});
     body.append(make("progress", {value: done, max: total, "aria-label": status.textContent}));
   } else if (value?.error) {
     body.append(make("p", {class: "theresa-error", role: "alert"}, value.error));
   } else if (value?.systems) {
-    status.textContent = filled(words.done, {count: number(value.cases.length, 0)});
+    status.textContent = filled(words.done, {count: number(value.cases.length)});
     summary(value);
     if (Object.keys(value.systems[0].types).length) types(value);
     bad(value);
@@ -58,7 +52,7 @@ function summary(value) {
     row(key, systems.map(one => one.figures[key]), one => number(one, 2) + (key.startsWith("BLEU") ? "" : " %")));
   for (const key of ["p50", "p90", "p99"]) rows.push(row(key, systems.map(one => one.latency?.[key]), time));
   rows.push(row("throughput", systems.map(one => one.latency?.throughput), one => number(one, 2)));
-  rows.push(row("failed", systems.map(one => one.failed), one => number(one, 0)));
+  rows.push(row("failed", systems.map(one => one.failed), one => number(one)));
   const how = words.how + (props.task === "caption" ? words.bleu + " " : "") + words[value.method];
   body.append(table(words.measure, [words.measure, ...systems.map(one => one.name)], rows, "figures"),
     make("p", {class: "note"}, `${how} ${words.times}`));
@@ -71,8 +65,8 @@ function types(value) {
     const rows = names.map(name => {
       const [precision, recall, f1, gold, predicted] = system.types[name] ?? [0, 0, 0, 0, 0];
       return make("tr", {}, make("th", {scope: "row"}, name),
-        ...[precision, recall, f1].map(one => make("td", {}, `${number(one)} %`)),
-        ...[gold, predicted].map(one => make("td", {}, number(one, 0))));
+        ...[precision, recall, f1].map(one => make("td", {}, `${number(one, 1)} %`)),
+        ...[gold, predicted].map(one => make("td", {}, number(one))));
     });
     if (value.systems.length > 1) body.append(make("h3", {}, system.name));
     body.append(table(`${words.types}: ${system.name}`,
@@ -82,7 +76,7 @@ function types(value) {
 
 function bad(value) {
   if (!value.bad.length) return;
-  body.append(make("p", {}, filled(words.bad, {count: number(value.bad.length, 0)})),
+  body.append(make("p", {}, filled(words.bad, {count: number(value.bad.length)})),
     make("ul", {class: "bad"}, ...value.bad.slice(0, 100).map(one => make("li", {}, `${one.name}: ${one.error}`))));
 }
 
@@ -97,7 +91,7 @@ function worst(value) {
     make("mark", {class: "missed"}, words.missed), make("mark", {class: "extra"}, words.extra));
   body.append(make("h2", {}, words.worst), make("div", {class: "filters"}, ...order, legend), place,
     make("div", {class: "buttons"}, button(words.csv, () =>
-      theresa.save("scores.csv", "\ufeff" + asCsv(value), "text/csv"))));
+      theresa.save("scores.csv", theresa.csv(asRows(value)), "text/csv"))));
   const list = () => {
     const system = systems[Number(by.value)];
     const head = [words.case, words.reference, ...systems.flatMap(one =>
@@ -126,7 +120,7 @@ function caseRow(value, at, system, head) {
   for (const {rows} of value.systems) {
     const {hypothesis, score, seconds, error} = rows[at];
     cells.push(error ? make("span", {class: "error"}, error) : marked(hypothesis, value.method),
-      number(score), seconds === null ? "–" : number(seconds, 2));
+      number(score, 1), seconds === null ? "–" : number(seconds, 2));
   }
   return make("tr", {}, ...cells.map((cell, place) => make("td", {"data-label": head[place]}, cell)));
 }
@@ -140,14 +134,7 @@ function marked(pieces, method) {
     make(kind === "same" ? "span" : "mark", {class: [kind, entity].filter(Boolean).join(" ")}, text)]));
 }
 
-function button(text, act) {
-  const one = make("button", {type: "button", class: "theresa-button"}, text);
-  one.addEventListener("click", act);
-  return one;
-}
-
-function asCsv(value) {
-  const cell = content => /[",\r\n]/.test(content ?? "") ? `"${String(content).replaceAll('"', '""')}"` : content ?? "";
+function asRows(value) {
   const head = ["case", ...(props.task === "ner" ? ["text"] : []), "reference"];
   for (const {name, figures} of value.systems) {
     head.push(...["answer", Object.keys(figures)[0], "seconds", "error"].map(one => `${name} ${one}`));
@@ -162,5 +149,5 @@ function asCsv(value) {
     row[row.length - 1] = one.error;
     rows.push(row);
   }
-  return [head, ...rows].map(row => row.map(cell).join(",") + "\r\n").join("");
+  return [head, ...rows];
 }

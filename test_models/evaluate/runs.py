@@ -1,6 +1,7 @@
 """Sends a test set to a model, a request per case, and keeps what came back and when."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -79,8 +80,10 @@ async def ask(
     """
     free = asyncio.Semaphore(at_once)
     failures = 0
-    began = time.monotonic()
     async with service.client() as client, asyncio.TaskGroup() as group:
+        with contextlib.suppress(ServiceError):  # the first request shan't wait for the connection
+            await client.ready()
+        began = time.monotonic()
 
         async def one(number: int, case: Case) -> None:
             nonlocal failures

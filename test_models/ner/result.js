@@ -1,7 +1,7 @@
 // Entities in texts: marked in the text, in a table, with the texts that each occurs in; see
 // page.py for the value. Offsets count code points, so texts are cut by those.
 const words = theresa.labels(props.labels);
-const {make} = theresa;
+const {button, filled, make, number} = theresa;
 const ROWS = 100;  // of a table or a list, until more are asked for
 const KNOWN = {
   PERSON: 0, PER: 0, NR: 0, NAME: 0, LOCATION: 1, LOC: 1, NS: 1, GPE: 1, ADDRESS: 1,
@@ -12,8 +12,6 @@ const body = make("div");
 element.replaceChildren(status, body);
 watch("value", () => show(props.value));
 
-const filled = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-const number = value => value.toLocaleString(navigator.language, {maximumFractionDigits: 2});
 const keyOf = (entity, type) => JSON.stringify([entity, type]);
 
 function show(value) {
@@ -40,7 +38,7 @@ function result(value) {
   const entities = entries.reduce((sum, one) => sum + one.places.length, 0);
   status.textContent += " " + (entities ? filled(words[value.one ? "summary-one" : "summary"], {
     entities: number(entities), different: number(entries.length),
-    texts: number(value.texts.length), seconds: number(value.seconds),
+    texts: number(value.texts.length), seconds: number(value.seconds, 2),
   }) : words.none);
   const failures = Object.entries(value.errors);
   if (failures.length) body.append(
@@ -49,7 +47,7 @@ function result(value) {
       make("li", {}, `${words.text} ${number(Number(text) + 1)}: ${why}`))));
   if (!entities) body.append(...value.one ? [marked(value.texts[0], [], colours)] : []);
   else (value.one ? one : many)(value, entries, colours, make("div", {class: "buttons"},
-    button(words.csv, () => theresa.save("entities.csv", "\ufeff" + asCsv(value), "text/csv")),
+    button(words.csv, () => theresa.save("entities.csv", theresa.csv(asRows(value)), "text/csv")),
     button(words.jsonl, () => theresa.save("entities.jsonl", asLines(value), "application/jsonl"))));
 }
 
@@ -189,15 +187,8 @@ function paged(rows, list, made, frame = list) {
   fill();
 }
 
-function button(text, act) {
-  const one = make("button", {type: "button", class: "theresa-button"}, text);
-  one.addEventListener("click", act);
-  return one;
-}
-
 // A row per entity. Texts are numbered from 1, characters from 0.
-function asCsv(value) {
-  const cell = content => /[",\r\n]/.test(content) ? `"${String(content).replaceAll('"', '""')}"` : content;
+function asRows(value) {
   const rows = [["text_number", "entity", "type", "start", "end", "text"]];
   value.texts.forEach((text, place) => {
     const points = Array.from(text);
@@ -205,7 +196,7 @@ function asCsv(value) {
       rows.push([place + 1, points.slice(start, end).join(""), type, start, end, text]);
     }
   });
-  return rows.map(row => row.map(cell).join(",") + "\r\n").join("");
+  return rows;
 }
 
 // A line per text, as training and evaluation read it.

@@ -18,6 +18,25 @@ window.theresa = {
     element.append(...children);
     return element;
   },
+  // A button that does something.
+  button(text, act) {
+    const button = theresa.make("button", {type: "button", class: "theresa-button"}, text);
+    button.addEventListener("click", act);
+    return button;
+  },
+  // `{name}` in a label replaced by a value.
+  filled(text, values) {
+    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  },
+  // A number as the browser's language writes it, with so many digits after the point.
+  number(value, digits = 0) {
+    return value.toLocaleString(navigator.language, {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  },
+  // Rows of cells as a CSV file that Excel, too, takes for UTF-8.
+  csv(rows) {
+    const cell = value => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+    return "\ufeff" + rows.map(row => row.map(value => cell(String(value ?? ""))).join(",") + "\r\n").join("");
+  },
   // Saves text as a file, from the browser's memory: nothing is kept on the server.
   save(name, text, type = "text/plain") {
     const link = theresa.make("a", {
