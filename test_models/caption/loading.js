@@ -9,7 +9,7 @@ theresa.bfloat16 = given => {
 // A row of small pictures with what they say: `{source, name, caption, similarity?}` each.
 theresa.thumbnails = (found, captioned = false) => theresa.make("ul", {class: captioned ? "thumbnails captioned" : "thumbnails"},
   ...found.map(({source, name, caption, kind, similarity}) => {
-    const said = similarity === undefined ? caption : similarity.toFixed(2);
+    const said = similarity === undefined ? caption : theresa.number(similarity, 2);
     const one = theresa.make("button", {type: "button", title: caption || name, "aria-label": `${name}: ${caption}`},
       source ? theresa.make("img", {src: source, alt: "", loading: "lazy"}) : theresa.make("span", {class: "tile"}, name),
       theresa.make("span", {}, said));

@@ -2,7 +2,7 @@
 // photos stand among them. Other scripts get it by `await theresa.part("caption-map")`; its element
 // gets `theresa:collection` when there is another one.
 const words = theresa.labels(props.labels);
-const {make} = theresa;
+const {make, button, filled} = theresa;
 // Okabe and Ito's colours, which colour-blind people can tell apart; then other shapes of them.
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const REST = {colour: "#94a3b8", shape: 0};  // what is of no group, and what there is no style for
@@ -23,10 +23,9 @@ const tools = make("div", {class: "tools"},
   button("+", () => scatter.zoom(1.5), words.closer), button("−", () => scatter.zoom(1 / 1.5), words.farther),
   button(words.whole, () => scatter.fit()));
 const groups = make("ul", {class: "groups", "aria-label": words.groups});
-const title = make("h3", {}), list = make("div", {class: "found"});
+const title = make("span", {role: "status"}), list = make("div", {class: "found"});
 const selection = make("section", {hidden: true, "aria-label": words.selection},
-  make("div", {class: "head"}, title, button(words.unselect, () => select(null))), list);
-title.setAttribute("role", "status");
+  make("div", {class: "head"}, make("h3", {}, title), button(words.unselect, () => select(null))), list);
 const placed = make("p", {class: "placed", role: "status"});
 const whole = make("div", {class: "map", hidden: true}, tools,
   make("div", {class: "board"}, make("div", {class: "view"}, canvas, tip), groups), placed, selection);
@@ -49,12 +48,6 @@ const scatter = new Scatter(canvas, {
   },
   lasso: select,
 });
-
-function button(text, act, label) {
-  const one = make("button", {type: "button", class: "theresa-button", "aria-label": label}, text);
-  one.addEventListener("click", act);
-  return one;
-}
 
 function field(name, input) {
   return make("label", {for: input.id}, make("span", {}, name), input);
@@ -115,8 +108,9 @@ function row(style) {
     hiddenNames[shown.checked ? "delete" : "add"](style.name);
     refilter();
   });
-  const choose = make("button", {type: "button", "aria-label": `${words.select} ${name}`}, mark, make("span", {}, name), make("small", {}, style.points.length.toLocaleString()));
-  choose.addEventListener("click", () => select(style.points.filter(n => scatter.shown[n])));
+  const choose = button(mark, () => select(style.points.filter(n => scatter.shown[n])), `${words.select} ${name}`);
+  choose.className = "";
+  choose.append(make("span", {}, name), make("small", {}, theresa.number(style.points.length)));
   return make("li", {}, shown, choose);
 }
 
@@ -137,7 +131,7 @@ function select(points) {
   scatter.pick(points);
   list.replaceChildren();
   if (!points) return;
-  title.textContent = words.selected.replace("{count}", points.length.toLocaleString());
+  title.textContent = filled(words.selected, {count: theresa.number(points.length)});
   const more = button(words.more, () => page());
   let next = 0;
   const page = () => {
@@ -179,7 +173,7 @@ async function place() {
   const asked = photos.filter(photo => photo.vector).length;
   placed.textContent = !asked ? ""
     : !stars.length ? (data.vectors ? words.otherModel : words.noVectors)
-      : words.placed.replace("{count}", stars.length).replace("{k}", NEAREST);
+      : filled(words.placed, {count: stars.length, k: NEAREST});
   scatter.setStars(stars);
 }
 

@@ -64,14 +64,13 @@ def build(services: Services) -> None:
         except ServiceError as error:
             return {**answer, "error": str(error)}
 
-    asked = photos.ask(ask, [model, mode, count, seed, sentence], [photos], show_progress="hidden",
-                       concurrency_limit=8)  # fmt: skip
+    asked = photos.ask(ask, [model, mode, count, seed, sentence], [photos], show_progress="hidden")
     asked.then(None, [photos], js=SETTLED)
 
     gr.HTML(
         f"<h2>{frame.spans(words.OPTIONS['caption-map-title'])}</h2>", elem_classes="theresa-flush"
     )
-    _scripted(words.MAP, "dialog.js", "loading.js", "scatter.js", "map.js")
+    _scripted(words.MAP, "dialog.js", "loading.js", "scatter.js", "shapes.js", "map.js")
     gr.Markdown(label("caption-map-help"))
     drop("caption-map-zone", accept=".parquet", send="caption-map-send", many=True)
 

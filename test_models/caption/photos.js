@@ -2,7 +2,7 @@
 // are uploaded, `ask` is triggered, `settled` brings the answer. Other scripts get them by
 // `await theresa.part("caption-photos")`; the document gets `theresa:photos` when answers came.
 const words = theresa.labels(props.labels);
-const {make} = theresa;
+const {make, button, filled} = theresa;
 const status = make("p", {role: "status"});
 const bar = make("progress", {hidden: true, max: 1, "aria-label": words.progress});
 const stop = button(words.stop, () => { stopped = true; });
@@ -13,12 +13,6 @@ const cards = make("ul", {class: "cards"});
 element.replaceChildren(make("div", {class: "line"}, status, bar, stop, saves), cards);
 stop.hidden = true;
 let photos = [], zone, map, pending = null, turn = 0, stopped = false;
-
-function button(text, act, label) {
-  const one = make("button", {type: "button", class: "theresa-button", "aria-label": label}, text);
-  one.addEventListener("click", act);
-  return one;
-}
 
 theresa.part("caption-zone").then(found => {
   zone = found;
@@ -66,7 +60,7 @@ async function run() {
   try {
     for (const batch of batches()) {
       if (stopped) break;
-      status.textContent = words.done.replace("{done}", done).replace("{all}", all);
+      status.textContent = filled(words.done, {done, all});
       bar.value = done / all;
       batch.forEach(photo => photo.card.classList.add("asked"));
       const answers = await asked(batch);
@@ -74,7 +68,7 @@ async function run() {
       done += batch.length;
       changed();
     }
-    status.textContent = words.done.replace("{done}", done).replace("{all}", all);
+    status.textContent = filled(words.done, {done, all});
   } catch (sentence) {
     status.textContent = "";
     zone.say(String(sentence));
@@ -133,8 +127,8 @@ function draw(photo) {
     picture.disabled = true;
   });
   picture.addEventListener("click", () => theresa.enlarge(photo.url, photo.name, ...(photo.answer?.captions ?? []).map(one => one.text)));
-  const remove = make("button", {type: "button", class: "remove", "aria-label": `${words.remove} ${photo.name}`}, "×");
-  remove.addEventListener("click", () => zone.remove(photo.file));
+  const remove = button("×", () => zone.remove(photo.file), `${words.remove} ${photo.name}`);
+  remove.className = "remove";
   const said = make("div", {class: "said"}, make("div", {class: "name"}, make("strong", {}, photo.name), remove));
   if (answer?.error) said.append(make("p", {class: "theresa-error"}, answer.error));
   else if (answer) said.append(...facts(photo));
@@ -158,7 +152,7 @@ function facts({answer, vector}) {
 }
 
 const fact = (name, ...what) => make("div", {class: "fact"}, make("small", {}, name), ...what);
-const number = value => (typeof value === "number" ? value.toFixed(3) : "");
+const number = value => (typeof value === "number" ? theresa.number(value, 3) : "");
 const record = ({name, answer}) => ({name, ...answer, embedding: undefined});
 const json = () => JSON.stringify(photos.filter(photo => photo.answer).map(record), null, 1) + "\n";
 
@@ -171,8 +165,7 @@ function csv() {
     one.name, ...numbers.flatMap(n => [one.captions?.[n]?.text, one.captions?.[n]?.score]), one.category, one.match,
     (one.neighbours ?? []).map(near => near.id).join(" "), one.error,
   ]);
-  const cell = value => `"${String(value ?? "").replaceAll('"', '""')}"`;
-  return "\ufeff" + [head, ...rows].map(row => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  return theresa.csv([head, ...rows]);
 }
 
 theresa.part("caption-map").then(found => {

@@ -9,7 +9,7 @@
 // are to be sent: who prevents that one's default sends them itself. Otherwise they are uploaded,
 // and `submit` is triggered with {files: [{path, name}]}.
 const words = theresa.labels(props.labels);
-const {make} = theresa;
+const {make, button} = theresa;
 const input = make("input", {
   type: "file", id: props.name + "-input", accept: props.accept, multiple: props.many,
 });
@@ -20,20 +20,15 @@ const zone = make("div", {class: "zone"},
 const list = make("ul", {hidden: !props.listed});
 const error = make("div", {role: "alert"});
 const buttons = make("div", {class: "buttons"});
-const send = button(words.send, "theresa-button primary", () => zoneApi.send());
-const sample = button(words.sample, "theresa-button", trySample);
-const clear = button(words.clear, "theresa-button", () => zoneApi.clear());
+const send = button(words.send ?? "", () => zoneApi.send());
+const sample = button(words.sample, trySample);
+const clear = button(words.clear, () => zoneApi.clear());
+send.classList.add("primary");
 if (props.labels.en.send) buttons.append(send);
 if (props.samples.length) buttons.append(sample);
 if (props.many) buttons.append(clear);
 element.replaceChildren(zone, list, buttons, error);
 let working = false;
-
-function button(text, kind, act) {
-  const one = make("button", {type: "button", class: kind}, text ?? "");
-  one.addEventListener("click", act);
-  return one;
-}
 
 // Whether a file is of a kind that `accept` names, as browsers' choosers have it.
 function accepted(file) {
@@ -52,8 +47,8 @@ function fault(file) {
 
 function changed() {
   list.replaceChildren(...zoneApi.files.map(file => {
-    const remove = button("×", "remove", () => zoneApi.remove(file));
-    remove.setAttribute("aria-label", `${words.remove} ${file.name}`);
+    const remove = button("×", () => zoneApi.remove(file), `${words.remove} ${file.name}`);
+    remove.className = "remove";
     return make("li", {}, file.name, make("small", {}, theresa.bytes(file.size)), remove);
   }));
   show();

@@ -18,9 +18,9 @@ window.theresa = {
     element.append(...children);
     return element;
   },
-  // A button that does something.
-  button(text, act) {
-    const button = theresa.make("button", {type: "button", class: "theresa-button"}, text);
+  // A button that does something; `label` is what it is called where the text alone says little.
+  button(text, act, label = null) {
+    const button = theresa.make("button", {type: "button", class: "theresa-button", "aria-label": label}, text);
     button.addEventListener("click", act);
     return button;
   },
