@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.clip_caption.collection import types
 from tests.test_models.conftest import OpenPage, findings, kept
+from tests.zoo.pictures import encoded
 from zoo.packaging import ROOT
 
 SAMPLES = ROOT / "mlflow_models" / "clip_caption" / "samples"
@@ -62,14 +64,19 @@ def test_a_sample_is_captioned_by_one_click(open_page: OpenPage, uploads: Path) 
 def test_many_photos_come_in_batches_and_go_into_files(open_page: OpenPage, uploads: Path) -> None:
     page = open_page("/caption")
     evil = "<img src=x onerror=document.title=1>.jpg"
-    photos = [(f"{n:02}.jpg", FLOOD) for n in range(17)] + [(evil, FLOOD[:9000])]
+    phone = encoded(Image.open(SAMPLES / "flood.jpg"), "HEIF")
+    photos = [(f"{n:02}.jpg", FLOOD) for n in range(16)]
+    photos += [("phone.heic", phone), (evil, FLOOD[:9000])]
     drop(page, "caption-zone", photos)
     expect(cards(page)).to_have_count(18)
     page.get_by_text("Options").click()
     page.get_by_role("slider").fill("2")
     page.get_by_role("button", name="Caption", exact=True).click()
     expect(page.get_by_text("18 of 18 captioned")).to_be_visible()
-    expect(card(page, "16.jpg").locator("ol > li")).to_have_count(2)
+    expect(card(page, "15.jpg").locator("ol > li")).to_have_count(2)
+    card(page, "phone.heic").scroll_into_view_if_needed()
+    expect(card(page, "phone.heic")).to_contain_text("This browser can't show it")
+    expect(card(page, "phone.heic")).to_contain_text("flood")
     expect(card(page, evil)).to_contain_text("is cut off")
     saved = {}
     for kind in ("CSV", "JSON"):
