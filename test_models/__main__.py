@@ -15,9 +15,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -53,14 +53,14 @@ async def _run(args: argparse.Namespace) -> int:
             print(f"{client.url} is ready.")
             return 0
         names, inputs = _inputs(args)
-        ask = {
+        methods: dict[str, Callable[..., Awaitable[Sequence[Answer]]]] = {
             "transcribe": client.transcribe_all,
             "entities": client.entities,
             "caption": client.caption,
-        }[args.task]
+        }
         with _bar() as bar:
             task = bar.add_task(args.task, total=len(inputs))
-            answers = await cast(Callable[..., Any], ask)(
+            answers = await methods[args.task](
                 inputs,
                 on_error="report",
                 progress=lambda count: bar.advance(task, count),

@@ -53,6 +53,11 @@ def serving(flaky: Flaky, port: int = 0) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
+        def do_GET(self) -> None:
+            self.send_response(200)  # it says that it is up, whatever it will answer
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 

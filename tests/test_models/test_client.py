@@ -68,7 +68,8 @@ def test_a_bad_row_is_raised_or_reported(whisper_url: str) -> None:
 
 
 def test_many_texts_go_in_batches_and_come_in_order() -> None:
-    texts, steps = [f"第{number}句" for number in range(1000)], []
+    texts = [f"第{number}句" for number in range(1000)]
+    steps: list[int] = []
     flaky = Flaky(entities_of, [])
     with serving(flaky) as url, Client(url, http=DIRECT, concurrency=3) as model:
         found = model.entities(iter(texts), progress=steps.append)

@@ -1,14 +1,72 @@
 """The start page: which models are up, and what else it says of them."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.test_models.conftest import OpenPage, findings
+from tests.test_models.conftest import OpenPage, app, findings
+from tests.test_models.servers import Flaky, serving
+from zoo.serving import free_port
 
 
-@pytest.mark.parametrize("locale", ["en-US", "zh-TW", "th-TH"])
-def test_it_says_which_models_are_up(open_page: OpenPage, locale: str) -> None:
-    up = {"en-US": "up", "zh-TW": "运行中", "th-TH": "พร้อมใช้งาน"}[locale]
+@pytest.mark.parametrize(("locale", "up", "down"), [
+    ("en-US", "up", "down"),
+    ("zh-TW", "运行中", "未运行"),
+    ("th-TH", "พร้อมใช้งาน", "ไม่พร้อมใช้งาน"),
+])  # fmt: skip
+def test_it_says_which_models_are_up(open_page: OpenPage, locale: str, up: str, down: str) -> None:
     page = open_page("/", locale=locale)
-    expect(page.get_by_role("status").get_by_text(up, exact=True)).to_have_count(4)
+    states = page.get_by_role("status")
+    expect(states.get_by_text(up, exact=True)).to_have_count(7)  # with those that answer nonsense
+    expect(states.get_by_text(down, exact=True)).to_have_count(3)
+    expect(states.get_by_text("can't be reached").first).to_be_visible()
     assert findings(page) == []
+
+
+def test_its_commands_work_and_its_cards_are_there(open_page: OpenPage) -> None:
+    page = open_page("/", width=390)
+    card = page.locator(".theresa-card", has=page.get_by_role("heading", name="hanlp_ner"))
+    card.get_by_role("button", name="From the command line").click()
+    command = "\n".join(card.locator(".cm-line").all_inner_texts())
+    answer = json.loads(subprocess.check_output(["bash", "-c", command]))
+    assert answer["predictions"][0]["entities"][0]["text"] == "中国"
+    card.get_by_role("button", name="Model card").click()
+    expect(card.get_by_text("Chinese models are for research and teaching only")).to_be_visible()
+    assert findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    card.get_by_role("link", name="Entities").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Entities")
+
+
+def test_a_model_that_comes_up_is_up_by_itself(browser: Browser, tmp_path: Path) -> None:
+    port = free_port()
+    with app(tmp_path, "--asr", f"late=http://127.0.0.1:{port}") as url:
+        page = browser.new_page(locale="en-US")
+        page.goto(url)
+        expect(page.get_by_role("status")).to_contain_text("down")
+        with serving(Flaky(lambda body: body, []), port):
+            expect(page.get_by_role("status")).to_have_text(
+                "up", timeout=30_000, use_inner_text=True
+            )
+        page.close()
+
+
+def test_without_models_it_says_how_to_name_them(browser: Browser, tmp_path: Path) -> None:
+    with app(tmp_path) as url:
+        page = browser.new_page(locale="en-US")
+        page.goto(url)
+        expect(page.get_by_text("No model is set up")).to_be_visible()
+        page.close()
+
+
+@pytest.mark.parametrize("given", ["whisper_asr", "=http://localhost:1", "a=ftp://b"])
+def test_what_names_no_model_is_refused(given: str) -> None:
+    command = [sys.executable, "-m", "test_models.app", "--asr", given]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert given.partition("=")[2] in done.stderr
