@@ -57,9 +57,9 @@ def serve_all(models: Sequence[Path], stack: ExitStack, console: Console) -> dic
             console.print(str(error), style="red", highlight=False)
             return None
 
-    with console.status(f"Starting {', '.join(one.name for one in models)}"):
-        with ThreadPoolExecutor(len(models)) as pool:
-            urls = list(pool.map(start, models))
+    names = ", ".join(one.name for one in models)
+    with console.status(f"Starting {names}"), ThreadPoolExecutor(len(models)) as pool:
+        urls = list(pool.map(start, models))
     return {model: url for model, url in zip(models, urls, strict=True) if url}
 
 
