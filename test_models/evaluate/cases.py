@@ -134,29 +134,34 @@ def _rows(rows: Table, task: Task, files: Mapping[str, Load]) -> Iterator[Case]:
             f"The table has the columns {', '.join(rows.columns)}; it needs one of "
             f"{', '.join(DATA[task][:3])}, and one of references."
         )
-    texts = [rows.cells(one) for one in truth]
+    cells, *texts = (rows.cells(one) for one in (data, *truth))
     if task == "ner":
-        for number, (text, given) in enumerate(zip(rows.cells(data), texts[0], strict=True), 1):
-            case = Case(f"row {number}", text=text)
-            try:
-                yield _checked(case, _spans.validate_json(given or "[]"))
-            except ValidationError:
-                yield replace(case, error=INVALID)
+        yield from _texts(cells, texts[0])
         return
-    found: dict[str, Case] = {}
-    for number, (cell, *given) in enumerate(zip(rows.cells(data), *texts, strict=True), 1):
-        parts = (part for one in given for part in (one.split("|") if task == "caption" else [one]))
-        references = tuple(part.strip() for part in parts if part.strip())
-        if task == "asr":
-            references = references[:1]
-        if cell in found and task == "caption":
-            known = found[cell]
-            found[cell] = replace(known, references=known.references + references)
-        else:
-            found[f"{cell}\0{number}" if cell in found else cell] = _filed(
-                cell, number, references, files
-            )
-    yield from found.values()
+    found: dict[tuple[str, int], list[str]] = {}
+    for number, (cell, *given) in enumerate(zip(cells, *texts, strict=True), 1):
+        parts = [
+            part.strip()
+            for one in given
+            for part in (one.split("|") if task == "caption" else [one])
+        ]
+        # a photo may have several rows, but a recording has one text in each
+        key = (cell, 0) if task == "caption" else (cell, number)
+        found.setdefault(key, []).extend(filter(None, parts))
+    for number, ((cell, _), references) in enumerate(found.items(), 1):
+        yield _filed(
+            cell, number, tuple(references if task == "caption" else references[:1]), files
+        )
+
+
+def _texts(cells: Iterable[str], entities: Iterable[str]) -> Iterator[Case]:
+    """The cases of a table of texts and their entities."""
+    for number, (text, given) in enumerate(zip(cells, entities, strict=True), 1):
+        case = Case(f"row {number}", text=text)
+        try:
+            yield _checked(case, _spans.validate_json(given or "[]"))
+        except ValidationError:
+            yield replace(case, error=INVALID)
 
 
 def _filed(cell: str, number: int, references: tuple[str, ...], files: Mapping[str, Load]) -> Case:
@@ -200,8 +205,8 @@ def _pairs(names: Iterable[str], files: Mapping[str, Load], task: Task) -> Itera
         beside = files.get(str(PurePosixPath(name).with_suffix(".txt")))
         try:
             text = decoded(beside()).strip() if beside else ""
-        except ServiceError as error:
-            yield replace(case, error=str(error))
+        except ServiceError as failure:
+            yield replace(case, error=str(failure))
             continue
         lines = text.splitlines() if task == "caption" else [" ".join(text.split())]
         references = tuple(line.strip() for line in lines if line.strip())

@@ -2,7 +2,7 @@
 const words = theresa.labels(props.labels);
 const {button, filled, make, number} = theresa;
 const ROWS = 25;  // cases that are shown until more are asked for
-const LOWER = ["WER", "CER", "p50", "p90", "p99", "failed"];  // what is the better the lower it is
+const LOWER = ["WER", "CER", "failed"];  // what is the better the lower it is
 const status = make("p", {role: "status", class: "status"});
 const body = make("div");
 element.replaceChildren(status, body);
@@ -38,15 +38,15 @@ function table(name, head, rows, kind) {
       make("tbody", {}, ...rows)));
 }
 
-// The figures, the better one of two marked.
+// The figures, the better one of two marked; not of times, which differ from run to run.
 function summary(value) {
   const {systems} = value;
   const row = (key, figures, shown) => {
     const known = figures.filter(one => one !== undefined);
     const best = (LOWER.includes(key) ? Math.min : Math.max)(...known);
-    const unequal = new Set(known).size > 1;
+    const ranked = (key === "failed" || key in systems[0].figures) && new Set(known).size > 1;
     return make("tr", {}, make("th", {scope: "row"}, words[key] ?? key), ...figures.map(one =>
-      make("td", {class: unequal && one === best ? "best" : null}, one === undefined ? "–" : shown(one))));
+      make("td", {class: ranked && one === best ? "best" : null}, one === undefined ? "–" : shown(one))));
   };
   const rows = Object.keys(systems[0].figures).map(key =>
     row(key, systems.map(one => one.figures[key]), one => number(one, 2) + (key.startsWith("BLEU") ? "" : " %")));

@@ -5,7 +5,7 @@ What counts as a mistake is a choice, so each score says which of `METHODS` was 
 
 import re
 import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Span = tuple[int, int, str]
@@ -186,7 +186,7 @@ def captions(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> 
 
 
 def compared(
-    reference: Sequence[Hashable], hypothesis: Sequence[Hashable], joint: str
+    reference: list[str], hypothesis: list[str], joint: str
 ) -> tuple[int, tuple[list[Piece], list[Piece]]]:
     """How many units are to be changed, and both texts with these marked.
 
@@ -197,14 +197,14 @@ def compared(
     from rapidfuzz.distance import Levenshtein
 
     sides: tuple[list[Piece], list[Piece]] = ([], [])
-    for tag, start, end, other_start, other_end in Levenshtein.opcodes(reference, hypothesis):
-        parts = reference[start:end], hypothesis[other_start:other_end]
+    for one in Levenshtein.opcodes(reference, hypothesis):
+        parts = reference[one.src_start : one.src_end], hypothesis[one.dest_start : one.dest_end]
         for side, part, differs in zip(sides, parts, ("missed", "extra"), strict=True):
-            kind = "same" if tag == "equal" else differs
+            kind = "same" if one.tag == "equal" else differs
             if part and side and side[-1][1] == kind:  # what was deleted beside what was replaced
                 part = [side.pop()[0], *part]
             if part:
-                side.append((joint.join(map(str, part)), kind))
+                side.append((joint.join(part), kind))
     return Levenshtein.distance(reference, hypothesis), sides
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.test_models.servers import Flaky, serving
 from zoo.packaging import ROOT
@@ -22,6 +22,7 @@ FLAGS = (
 ).split()
 MAX_UPLOAD = 3_000_000  # bytes
 OpenPage = Callable[..., Page]
+expect.set_options(timeout=30_000)  # ms: CI's machine is slow, and models answer in between
 
 
 @contextmanager
