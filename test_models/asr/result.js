@@ -13,7 +13,7 @@ let recording = null;  // the File that is in the player
 
 function sentence(answers) {
   return answers.map(one => one.error ? `${one.model}: ${words.failed}`
-    : one.transcript ? `${one.model} ${words.answered} ${one.seconds.toFixed(2)} ${words.seconds}`
+    : one.transcript ? `${one.model} ${words.answered} ${theresa.number(one.seconds, 2)} ${words.seconds}`
       : `${one.model}: ${words.working} …`).join(" · ");
 }
 

@@ -57,9 +57,8 @@ function downloads(answer, file) {
   const row = make("div", {class: "downloads", role: "group", "aria-label": words.download});
   row.append(make("span", {}, words.download));
   for (const [kind, text] of Object.entries(answer.files)) {
-    const one = make("button", {type: "button"}, kind);
-    one.addEventListener("click", () => theresa.save(`${stem}.${answer.model}.${kind}`, text, KINDS[kind]));
-    row.append(one);
+    const name = `${stem}.${answer.model}.${kind}`;
+    row.append(theresa.button(kind, () => theresa.save(name, text, KINDS[kind])));
   }
   return row;
 }
@@ -87,7 +86,7 @@ function newTranscript(answer, file, play) {
     column.append(facts([
       ...(language ? [[words.language, languageName(language)]] : []),
       [words.duration, clock(duration)],
-      [words.took, `${answer.seconds.toFixed(2)} ${words.seconds}`],
+      [words.took, `${theresa.number(answer.seconds, 2)} ${words.seconds}`],
     ]));
     const list = make("ol", {"aria-label": words.segments, lang: language ?? null});
     for (const segment of answer.transcript.segments) {
