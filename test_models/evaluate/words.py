@@ -49,7 +49,7 @@ REPORT: Labels = {
         "{name}：已完成 {done} / {total}",
         "{name}: {done} จาก {total}",
     ),
-    "done": ("{count} cases were scored.", "已评测 {count} 条。", "ประเมินแล้ว {count} รายการ"),
+    "done": ("Cases that were scored: {count}", "已评测 {count} 条。", "ประเมินแล้ว {count} รายการ"),
     "measure": ("Measure", "指标", "ตัวชี้วัด"),
     "CER": ("Character error rate (CER)", "字符错误率（CER）", "อัตราผิดระดับอักขระ (CER)"),
     "WER": ("Word error rate (WER)", "词错误率（WER）", "อัตราผิดระดับคำ (WER)"),
@@ -96,7 +96,7 @@ REPORT: Labels = {
     "types": ("By type", "按类型", "ตามชนิด"),
     "type": ("Type", "类型", "ชนิด"),
     "bad": (
-        "{count} cases have no usable reference and aren't scored:",
+        "Cases without a usable reference, which aren't scored: {count}",
         "{count} 条没有可用的参考，未计分：",
         "{count} รายการไม่มีข้อมูลอ้างอิงที่ใช้ได้และไม่ถูกประเมิน:",
     ),

@@ -30,18 +30,18 @@ LABELS: Labels = {
 }
 RESULT: Labels = {
     "summary": (
-        "{entities} entities, {different} different, in {texts} texts ({seconds} s)",
+        "Entities: {entities}, different ones: {different}, texts: {texts} ({seconds} s)",
         "{texts} 篇文本中共 {entities} 个实体，其中 {different} 个不同（{seconds} 秒）",
         "พบ {entities} ชื่อเฉพาะ ({different} ชื่อไม่ซ้ำกัน) ใน {texts} ข้อความ ({seconds} วินาที)",
     ),
     "summary-one": (
-        "{entities} entities, {different} different ({seconds} s)",
+        "Entities: {entities}, different ones: {different} ({seconds} s)",
         "共 {entities} 个实体，其中 {different} 个不同（{seconds} 秒）",
         "พบ {entities} ชื่อเฉพาะ ({different} ชื่อไม่ซ้ำกัน) ใน {seconds} วินาที",
     ),
     "none": ("No entity was found.", "未识别到实体。", "ไม่พบชื่อเฉพาะ"),
     "progress": (
-        "{done} of {total} texts",
+        "Texts: {done} of {total}",
         "已完成 {done} / {total} 篇",
         "{done} จาก {total} ข้อความ",
     ),
@@ -51,7 +51,7 @@ RESULT: Labels = {
         "ตอบได้เพียง {done} ข้อความแรกจาก {total}:",
     ),
     "failed": (
-        "{failed} texts couldn't be answered:",
+        "Texts that couldn't be answered: {failed}",
         "{failed} 篇文本无法识别：",
         "ตอบไม่ได้ {failed} ข้อความ:",
     ),
@@ -66,7 +66,7 @@ RESULT: Labels = {
     "search": ("Search the entities", "搜索实体", "ค้นหาในรายการ"),
     "more": ("Show more", "显示更多", "แสดงเพิ่ม"),
     "found": (
-        "“{entity}” ({type}) is in {texts} texts",
+        "Texts with “{entity}” ({type}): {texts}",
         "“{entity}”（{type}）出现在 {texts} 篇文本中",
         "“{entity}” ({type}) อยู่ใน {texts} ข้อความ",
     ),

@@ -47,7 +47,7 @@ def test_speech_is_scored_on_its_samples(open_page: OpenPage) -> None:
     part = tab(page, "Speech")
     choose(page, part, "Second model, to compare", "whisper_asr")
     part.get_by_role("button", name="Score the samples").click()
-    expect(part.get_by_text("3 cases were scored.")).to_be_visible()
+    expect(part.get_by_text("Cases that were scored: 3")).to_be_visible()
     expect(figure(part, "Character error rate")).to_have_text(["9.09 %", "9.09 %"])
     expect(
         part.get_by_text("without punctuation, symbols and spaces; by characters")
@@ -62,7 +62,7 @@ def test_speech_is_scored_on_its_samples(open_page: OpenPage) -> None:
 def test_captions_are_scored_on_their_samples(open_page: OpenPage) -> None:
     part = tab(open_page("/evaluate"), "Photos")
     part.get_by_role("button", name="Score the samples").click()
-    expect(part.get_by_text("4 cases were scored.")).to_be_visible()
+    expect(part.get_by_text("Cases that were scored: 4")).to_be_visible()
     expect(figure(part, "BLEU-4")).to_have_text("44.47")
 
 

@@ -86,7 +86,7 @@ def test_many_texts_of_a_table(open_page: OpenPage, texts: Path, uploads: Path) 
     expect(page.get_by_label("Column of the texts")).to_have_value("正文")
     assert [one for one in uploads.rglob("*") if one.is_file()] == []
     entity.click()
-    expect(page.get_by_role("heading", name="in 400 texts")).to_be_focused()
+    expect(page.get_by_role("heading", name="Texts with “王小明” (PERSON): 400")).to_be_focused()
     expect(page.get_by_role("listitem").filter(has_text=SCRIPT).first).to_be_visible()
     assert findings(page) == []
 
