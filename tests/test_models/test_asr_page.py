@@ -141,7 +141,9 @@ def test_a_file_that_is_too_large_or_no_sound_is_refused(open_page: OpenPage) ->
     expect(page.get_by_text("This browser can't play the recording")).to_be_visible()
     page.get_by_role("button", name="Transcribe").click()
     expect(answer(page, "whisper_asr").get_by_role("alert")).to_contain_text("decode")
-    expect(page.get_by_role("button", name="Transcribe")).to_be_enabled()
+    page.get_by_role("checkbox", name="whisper_asr").uncheck()
+    page.get_by_role("button", name="Transcribe").click()
+    expect(page.get_by_role("alert").filter(has_text="No model is chosen.")).to_be_visible()
 
 
 def test_it_fits_a_phone_in_thai(open_page: OpenPage) -> None:
