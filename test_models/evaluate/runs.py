@@ -16,6 +16,7 @@ from test_models.evaluate.cases import Case
 from test_models.evaluate.scores import Latency, Scores, Span
 from test_models.services import Service, Task
 
+OURS = {"on_error", "progress", "texts", "audios", "images"}  # arguments of the client
 HOPELESS = 5  # failures without any answer, after which a model isn't asked any more
 
 
@@ -53,7 +54,9 @@ def params(given: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ServiceError('The parameters aren\'t a JSON object, as {"beam_size": 1} is.')
+        raise ServiceError('The parameters are no JSON object, as {"beam_size": 1} is.')
+    if taken := OURS & found.keys():
+        raise ServiceError(f"The parameter '{min(taken)}' can't be set here.")
     return found
 
 
