@@ -5,6 +5,7 @@ import html
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -117,6 +118,26 @@ def spans(texts: tuple[str, str, str]) -> str:
 def error_html(sentence: str) -> str:
     """An error, for the place where the user looks; nothing for no error."""
     return f'<p class="theresa-error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
+
+
+def scripted(script: Path, labels: Labels, **props: Any) -> gr.HTML:
+    """A component that a script makes and fills; the style sheet beside it has its name.
+
+    Args:
+        script: a file `NAME.js`; `NAME.css` is beside it.
+        labels: what the script says.
+        props: the script's own.
+    """
+    return gr.HTML(
+        None,
+        html_template="",
+        css_template=script.with_suffix(".css").read_text(encoding="utf-8"),
+        js_on_load=script.read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_classes="theresa-flush",
+        labels=script_labels(labels),
+        **props,
+    )
 
 
 def on(

@@ -15,10 +15,10 @@ from test_models.evaluate import runs, samples, words
 from test_models.evaluate.cases import Case, read
 from test_models.evaluate.runs import Run
 from test_models.evaluate.scores import Scores
-from test_models.labels import Labels, add, label, script_labels
+from test_models.labels import Labels, add, label
 from test_models.services import TASKS, Service, Services, Task
 
-HERE = Path(__file__).parent
+SCRIPT = Path(__file__).with_name("report.js")
 LOOK = 0.3  # seconds from one look at the progress to the next
 NAMES: Labels = {f"evaluate-{task}": frame.NAMES[task] for task in TASKS}
 ACCEPT: dict[Task, str] = {"asr": ".zip,.csv,.tsv", "ner": ".jsonl,.json,.csv,.tsv",
@@ -54,16 +54,7 @@ def _task(services: Services, task: Task, timer: gr.Timer) -> None:
     with gr.Row():
         sample = gr.Button(label("evaluate-sample"), scale=0, min_width=220)
     error = gr.HTML("", elem_classes="theresa-flush")
-    report = gr.HTML(
-        None,
-        html_template="",
-        css_template=(HERE / "report.css").read_text(encoding="utf-8"),
-        js_on_load=(HERE / "report.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_classes="theresa-flush",
-        labels=script_labels(words.REPORT),
-        task=task,
-    )
+    report = frame.scripted(SCRIPT, words.REPORT, task=task)
 
     def chosen(names: Sequence[str | None]) -> list[Service]:
         return [frame.chosen(services, names[0], task),

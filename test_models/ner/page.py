@@ -13,12 +13,12 @@ from test_models.answers import Entities
 from test_models.calls import ServiceError
 from test_models.client import TEXTS
 from test_models.drop import answered, drop
-from test_models.labels import add, label, script_labels
+from test_models.labels import add, label
 from test_models.ner import words
 from test_models.ner.texts import Texts, dictionary, read
 from test_models.services import Service, Services
 
-HERE = Path(__file__).parent
+SCRIPT = Path(__file__).with_name("result.js")
 AT_ONCE = 2 * TEXTS  # texts from one look at the progress to the next: two requests
 RESEND = "async () => { (await theresa.part('ner-zone')).send(); }"
 add(words.LABELS)
@@ -54,7 +54,7 @@ def _one(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
             words.EMOJI: gr.Button(label("ner-sample-emoji"), min_width=140),
         }
     error = gr.HTML("", elem_classes="theresa-flush")
-    result = _result()
+    result = frame.scripted(SCRIPT, words.RESULT)
 
     async def found(name: str, own: str, text: str) -> Value:
         if not text.strip():
@@ -86,7 +86,7 @@ def _many(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
     gr.Markdown(label("ner-file"))
     zone = drop("ner-zone", accept=".csv,.tsv,.txt,text/plain,text/csv", send="ner-find")
     column = gr.Dropdown([], label=label("ner-column"), visible=False, allow_custom_value=True)
-    result = _result()
+    result = frame.scripted(SCRIPT, words.RESULT)
 
     async def find(
         evt: gr.EventData, name: str, own: str, column: str | None
@@ -135,16 +135,3 @@ def _value(texts: list[str], answers: list[Entities], seconds: float, one: bool 
         "entities": [[[e.start, e.end, e.type] for e in answer.entities] for answer in answers],
         "errors": {str(n): one.error for n, one in enumerate(answers) if one.error is not None},
     }
-
-
-def _result() -> gr.HTML:
-    """Where entities are shown."""
-    return gr.HTML(
-        None,
-        html_template="",
-        css_template=(HERE / "result.css").read_text(encoding="utf-8"),
-        js_on_load=(HERE / "result.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_classes="theresa-flush",
-        labels=script_labels(words.RESULT),
-    )
