@@ -75,7 +75,9 @@ def test_two_models_side_by_side(open_page: OpenPage, tmp_path: Path, uploads: P
     part.get_by_role("button", name="Options").click()
     choose(page, part, "Second model, to compare", "hanlp_ner")
     own = json.dumps({"dictionary": json.dumps({"我": "PERSON"}, ensure_ascii=False)})
-    part.get_by_label("Parameters of the second model").fill(own)
+    parameters = part.get_by_label("Parameters of the second model")
+    parameters.click()  # waits until the options are all there
+    parameters.fill(own)
     page.locator("#evaluate-zone-ner-input").set_input_files(file)
     part.get_by_role("button", name="Score", exact=True).click()
     # the second one is told of the fourth entity
@@ -124,10 +126,12 @@ def test_a_broken_model_and_wrong_parameters_are_said(open_page: OpenPage) -> No
     page = open_page("/evaluate")
     part = tab(page, "Entities")
     part.get_by_role("button", name="Options").click()
-    part.get_by_label("Parameters of the first model").fill("beam")
+    parameters = part.get_by_label("Parameters of the first model")
+    parameters.click()  # waits until the options are all there
+    parameters.fill("beam")
     part.get_by_role("button", name="Score the samples").click()
     expect(error(part)).to_contain_text("are no JSON object")
-    part.get_by_label("Parameters of the first model").fill("")
+    parameters.fill("")
     choose(page, part, "First model", "broken-ner")
     part.get_by_role("button", name="Score the samples").click()
     sentence = "The server's answer isn't a model's; is the address right?"

@@ -67,6 +67,7 @@ def test_own_words_come_out_and_a_wrong_line_is_said(open_page: OpenPage) -> Non
     page = open_page("/ner")
     page.get_by_role("button", name="Own words").click()
     page.get_by_label("Text", exact=True).fill("我在玩原神。")
+    page.get_by_label(OWN).click()  # waits until it is all there
     page.get_by_label(OWN).fill("原神")
     page.get_by_role("button", name="Find entities").first.click()
     expect(error(page)).to_contain_text("Line 1 of your own words isn't WORD TYPE")
