@@ -4,9 +4,11 @@ The executors read them (`binaryFile`); the driver knows their names and sizes. 
 read is missed in the answers, and so found at the end.
 """
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from batching.output import filesystem
 from batching.session import OPEN_COST
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 PATH = "path"  # of a manifest: the column that names a file
-CONTENT, URI, WRONG = "_content", "_uri", "_wrong"
+CONTENT, URI, WRONG = "__batch_content", "__batch_uri", "__batch_wrong"
 LARGEST = 1 << 30  # bytes of a file; Arrow takes up to 2 GiB in a batch
 PART = 64 << 20  # bytes of a part, each file counting `OPEN_COST` more
 THREADS = 16  # that ask whether a manifest's files exist
@@ -55,7 +57,7 @@ class Folder(Source):
         count, length = found.agg(F.count("*"), F.sum("length")).first() or (0, 0)
         if not count:
             raise ZooError(f"'{path}' holds no files, or empty ones only.")
-        empty = _empty(spark, found, count)
+        empty = _empty(found, count)
         self._listing = found.select(PATH, "length").union(
             spark.createDataFrame([(one, 0) for one in empty], "path STRING, length LONG")
         )
@@ -134,22 +136,17 @@ class Manifest(Folder):
         return left.select(*self.kept, why.alias("error"))
 
 
-def _empty(spark: "SparkSession", found: "DataFrame", count: int) -> list[str]:
+def _empty(found: "DataFrame", count: int) -> list[str]:
     """The files that Spark's scans pass over, since there is nothing in them."""
     everything = found._jdf.inputFiles()
     if len(everything) == count:
         return []
-    seen = {row[0] for row in found.select("_metadata.file_path").collect()}
-    jvm = spark._jvm
-    return [
-        jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(name)).toString()
-        for name in everything
-        if name not in seen
-    ]
+    names = {re.sub("^file:/+", "file:/", unquote(name)) for name in everything}
+    return sorted(names - {row[PATH] for row in found.select(PATH).collect()})
 
 
 def located(spark: "SparkSession", manifest: str, rows: "DataFrame") -> "DataFrame":
-    """A manifest with the columns `_uri` of each file, and `_wrong`, what is wrong with it."""
+    """A manifest with the columns `URI` of each file, and `WRONG`, what is wrong with it."""
     import pyarrow as pa
 
     table = rows.toArrow()

@@ -48,7 +48,8 @@ class Scoring:
         self._spark, self._source, self._scorer, self._params = spark, source, scorer, params
         self._fields = {prefix + field: field for field in scorer.answers}
         self._error = f"{prefix}error"
-        if taken := [name for name in self._fields if name in source.kept]:
+        kept = {name.lower() for name in source.kept}  # Spark's names have no case
+        if taken := [name for name in self._fields if name.lower() in kept]:
             raise ZooError(
                 f"The input has a column '{taken[0]}', and so has the answer; --prefix PREFIX "
                 "renames the answer's."

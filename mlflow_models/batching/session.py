@@ -29,7 +29,7 @@ USUAL = {
     "spark.driver.memory": "4g",  # the most that it may take
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
-    "spark.sql.shuffle.partitions": "16",
+    "spark.sql.shuffle.partitions": "4",
 }
 FIXED = {
     # The same input is the same partitions in every run, wherever it runs: restarts go by them.

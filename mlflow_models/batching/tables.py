@@ -8,7 +8,10 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-MALFORMED = "_malformed_row"
+MALFORMED = "__batch_malformed"
+PARTITION, PLACE, FIRST, ROW, PART = (
+    f"__batch_{name}" for name in ("partition", "place", "first", "row", "part")
+)
 SPLIT = 32 << 20  # bytes of a file that are read together
 ROWS = {"string": 2000, "binary": 100}  # of a part, by what the model reads
 BITS = 33  # of Spark's row ids are the row's number within its partition
@@ -89,20 +92,20 @@ class Table(Source):
         for partition, count in sorted(self._counts.items()):
             starts.append((partition, first))
             first += count
-        offsets = self._spark.createDataFrame(starts, "`_partition` INT, `_first` LONG")
+        offsets = self._spark.createDataFrame(starts, f"{PARTITION} INT, {FIRST} LONG")
         place = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << BITS) - 1))
         numbered = (
-            self._rows.withColumn("_partition", F.spark_partition_id())
-            .withColumn("_place", place)
-            .join(F.broadcast(offsets), "_partition")
-            .withColumn("_row", F.col("_first") + F.col("_place"))
-            .withColumn("_part", F.floor(F.col("_row") / self.size).cast("int"))
+            self._rows.withColumn(PARTITION, F.spark_partition_id())
+            .withColumn(PLACE, place)
+            .join(F.broadcast(offsets), PARTITION)
+            .withColumn(ROW, F.col(FIRST) + F.col(PLACE))
+            .withColumn(PART, F.floor(F.col(ROW) / self.size).cast("int"))
         )
-        left = numbered.where(~F.col("_part").isin(done)) if done else numbered
+        left = numbered.where(~F.col(PART).isin(done)) if done else numbered
         wanted = [*dict.fromkeys([*self.kept, *self.reading.columns.values()])]
         if self.malformed:
             wanted.append(self.malformed)
-        ordered = left.repartitionById(self.parts, F.col("_part")).sortWithinPartitions("_row")
+        ordered = left.repartitionById(self.parts, F.col(PART)).sortWithinPartitions(ROW)
         return ordered.select(*[quoted(name) for name in wanted])
 
 

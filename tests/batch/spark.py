@@ -15,6 +15,7 @@ from zoo.errors import ZooError
 from zoo.serving import free_port
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
+EXECUTOR = b"CoarseGrainedExecutorBackend"
 DEADLINE = 120.0  # seconds; far more than anything here takes
 
 
@@ -31,7 +32,8 @@ class Cluster:
         found: list[int] = []
         for worker in self.workers:
             tasks = Path(f"/proc/{worker.pid}/task").glob("*/children")
-            found += [int(one) for task in tasks for one in task.read_text().split()]
+            children = [int(one) for task in tasks for one in task.read_text().split()]
+            found += [one for one in children if EXECUTOR in _command(one)]
         return found
 
     def launched(self) -> int:
@@ -56,6 +58,13 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         logs = [folder / f"worker-{number}.log" for number in (1, 2)]
         wait_for(lambda: all("registered with master" in log.read_text() for log in logs))
         yield Cluster(url, folder, workers)
+
+
+def _command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:  # it has ended meanwhile
+        return b""
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tests.batch.spark import parts, wait_for
 from zoo.errors import ZooError
 from zoo.packaging import ROOT
 
-ROWS = 60
+ROWS = 30
 
 
 def test_after_a_kill_only_what_is_missing_is_scored(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import (
+    batch,
     clip_caption,
     clip_serving,
     gpu,
@@ -36,6 +37,7 @@ MODULES: dict[str, Any] = {
     "peers_ner": peers.NER,
     "peers_captions": peers.CAPTIONS,
     "peers_speech": peers.SPEECH,
+    "batch": batch,
     "server": server,
     "soak": soak,
     "gpu": gpu,

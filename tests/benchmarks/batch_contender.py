@@ -114,7 +114,7 @@ class Spark:
 def main() -> None:
     """Answers requests until standard input ends."""
     kind, count = sys.argv[1].split("-")
-    contender = {"plain": Plain, "spark": Spark}[kind](sys.argv[2], int(count))
+    contender: Plain | Spark = (Plain if kind == "plain" else Spark)(sys.argv[2], int(count))
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed isn't an answer
     for line in sys.stdin:
         request = json.loads(line)

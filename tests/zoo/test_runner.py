@@ -4,8 +4,10 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from zoo.errors import Cancelled
-from zoo.runner import Runner, cancellation
+from zoo.runner import Runner, cancellation, cores
 
 
 def double(batch: list[int]) -> list[int]:
@@ -120,3 +122,11 @@ def test_it_works_in_a_forked_child_too() -> None:
     assert os.read(reader, 100) == b"[42]"
     os.close(reader)
     os.close(writer)
+
+
+def test_an_engine_has_no_more_cores_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = cores()
+    monkeypatch.setenv("THERESA_CORES", "1")
+    assert cores() == 1
+    monkeypatch.setenv("THERESA_CORES", "1000000")
+    assert cores() == everything
