@@ -120,19 +120,23 @@ def error_html(sentence: str) -> str:
     return f'<p class="theresa-error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
 
 
-def scripted(script: Path, labels: Labels, **props: Any) -> gr.HTML:
+def scripted(
+    script: Path, labels: Labels, value: Any = None, before: Sequence[Path] = (), **props: Any
+) -> gr.HTML:
     """A component that a script makes and fills; the style sheet beside it has its name.
 
     Args:
         script: a file `NAME.js`; `NAME.css` is beside it.
         labels: what the script says.
+        value: the component's, at first.
+        before: scripts that this one continues.
         props: the script's own.
     """
     return gr.HTML(
-        None,
+        value,
         html_template="",
         css_template=script.with_suffix(".css").read_text(encoding="utf-8"),
-        js_on_load=script.read_text(encoding="utf-8"),
+        js_on_load="\n".join(one.read_text(encoding="utf-8") for one in (*before, script)),
         apply_default_css=False,
         elem_classes="theresa-flush",
         labels=script_labels(labels),

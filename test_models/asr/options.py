@@ -43,7 +43,7 @@ DEFAULTS = (True, True, False, "zh", "simplified", "", "")
 WHISPER = ("language", "script", "initial_prompt")  # what only its family takes
 
 
-def build(families: set[Family]) -> list[gr.components.FormComponent]:
+def build(families: set[Family]) -> list[gr.Checkbox | gr.Dropdown | gr.Textbox]:
     """Puts the options into the current `gr.Blocks`, in the order of `NAMES`."""
     whisper = "whisper" in families
     with gr.Row():

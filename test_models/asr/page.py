@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from test_models import frame, uploads
-from test_models.asr import live, options, words
+from test_models.asr import live, options
 from test_models.asr.answers import answers
+from test_models.asr.words import WORDS
 from test_models.calls import ServiceError
 from test_models.drop import answered, drop
-from test_models.labels import label, script_labels
+from test_models.labels import label
 from test_models.services import Family, Service, Services
 
 HERE = Path(__file__).parent
@@ -39,12 +40,18 @@ def build(services: Services) -> None:
     chosen = gr.CheckboxGroup(names, value=names[:1], label=label("asr-models"))
     states = gr.HTML("", css_template=STATES, elem_classes="theresa-flush")
     zone = drop("asr-file", accept=KINDS, send="asr-send", samples=[SAMPLES[known[0].family]])
-    speech = _component(
-        "microphone", "live", value=_spoken(known[:1], options.DEFAULTS), limit=live.MAX_SECONDS
+    speech = frame.scripted(
+        HERE / "live.js",
+        WORDS,
+        _spoken(known[:1], options.DEFAULTS),
+        [HERE / "microphone.js"],
+        limit=live.MAX_SECONDS,
     )
     with gr.Accordion(label("options"), open=False):
         fields = options.build({known[0].family})
-    result = _component("player", "transcript", "result", value=None)
+    result = frame.scripted(
+        HERE / "result.js", WORDS, before=[HERE / "player.js", HERE / "transcript.js"]
+    )
 
     async def transcribe(
         evt: gr.EventData, names: list[str], *values: Any
@@ -84,21 +91,6 @@ def build(services: Services) -> None:
           show_progress="hidden", queue=False)  # fmt: skip
     gr.on([gr.Timer(frame.REFRESH).tick, frame.current().load], look, outputs=[states],
           show_progress="hidden", queue=False)  # fmt: skip
-
-
-def _component(*scripts: str, **props: Any) -> gr.HTML:
-    """A component that the scripts of that name make, one after the other."""
-    code = [(HERE / f"{one}.js").read_text(encoding="utf-8") for one in scripts]
-    return gr.HTML(
-        props.pop("value"),
-        html_template="",
-        css_template=(HERE / "asr.css").read_text(encoding="utf-8"),
-        js_on_load="\n".join(code),
-        apply_default_css=False,
-        elem_classes="theresa-flush",
-        labels=script_labels(words.WORDS),
-        **props,
-    )
 
 
 def _spoken(services: Sequence[Service], values: Sequence[Any]) -> dict[str, Any]:

@@ -47,6 +47,12 @@ def said(file: Path) -> str:
     return file.with_suffix(".txt").read_text(encoding="utf-8").strip()
 
 
+def put(page: Page, name: str, content: bytes) -> None:
+    """Chooses a file."""
+    zone = page.locator("#asr-file-input")
+    zone.set_input_files({"name": name, "mimeType": "audio/flac", "buffer": content})
+
+
 def answer(page: Page, model: str) -> Locator:
     """What the page shows of a model's answer."""
     return page.get_by_role("article").filter(has=page.get_by_role("heading", name=model))
@@ -101,8 +107,7 @@ def test_models_stand_side_by_side_and_one_may_fail(open_page: OpenPage) -> None
     page = open_page("/asr")
     for model in ("whisper_asr", "wav2vec2_asr", "broken-asr"):
         page.get_by_role("checkbox", name=model).set_checked(True)
-    file = {"name": "<img src=x onerror=alert(1)>.flac", "mimeType": "audio/flac"}
-    page.locator("#asr-file-input").set_input_files({**file, "buffer": THAI.read_bytes()})
+    put(page, name := "<img src=x onerror=alert(1)>.flac", THAI.read_bytes())
     page.get_by_role("button", name="Transcribe").click()
     expect(segment(page, "wav2vec2_asr")).to_contain_text(said(THAI))
     expect(answer(page, "wav2vec2_asr")).to_contain_text(re.compile(r"Took\s*\d+\.\d\d s"))
@@ -111,7 +116,7 @@ def test_models_stand_side_by_side_and_one_may_fail(open_page: OpenPage) -> None
     expect(failure).to_have_text("The server's answer isn't a model's; is the address right?")
     whisper, wav2vec2 = (place(page, one) for one in ("whisper_asr", "wav2vec2_asr"))
     assert whisper["x"] + whisper["width"] <= wav2vec2["x"]
-    expect(page.get_by_text(file["name"])).to_have_count(2)  # as it is, in the zone and the player
+    expect(page.get_by_text(name)).to_have_count(2)  # as it is, in the zone and the player
 
 
 def test_the_options_are_those_of_the_models(open_page: OpenPage) -> None:
@@ -133,11 +138,9 @@ def test_the_options_are_those_of_the_models(open_page: OpenPage) -> None:
 
 def test_a_file_that_is_too_large_or_no_sound_is_refused(open_page: OpenPage) -> None:
     page = open_page("/asr")
-    large = {"name": "long.wav", "mimeType": "audio/wav", "buffer": bytes(MAX_UPLOAD + 1)}
-    page.locator("#asr-file-input").set_input_files(large)
+    put(page, "long.wav", bytes(MAX_UPLOAD + 1))
     expect(page.get_by_role("alert").filter(has_text="“long.wav” is larger than")).to_be_visible()
-    noise = {"name": "noise.wav", "mimeType": "audio/wav", "buffer": b"no sound at all"}
-    page.locator("#asr-file-input").set_input_files(noise)
+    put(page, "noise.wav", b"no sound at all")
     expect(page.get_by_text("This browser can't play the recording")).to_be_visible()
     page.get_by_role("button", name="Transcribe").click()
     expect(answer(page, "whisper_asr").get_by_role("alert")).to_contain_text("decode")
