@@ -5,8 +5,10 @@ code. So the contenders take turns, each turn gives one ratio to the reference, 
 these ratios is reported with the range that its middle half covers.
 """
 
+import contextlib
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 from tqdm import trange
 
 from zoo.packaging import MODELS
@@ -96,6 +99,39 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
         return values[0], values[0], values[0]
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, median, high
+
+
+class Meter:
+    """What this process, and those that it started, use of the processors since it was made."""
+
+    def __init__(self) -> None:
+        self._start, self._busy, self._own = time.perf_counter(), _busy(), _own()
+
+    def others(self) -> float:
+        """The share of the machine's processors that everybody else used meanwhile."""
+        possible = (time.perf_counter() - self._start) * (os.cpu_count() or 1)
+        return max(0.0, (_busy() - self._busy) - (_own() - self._own)) / possible
+
+
+def children_seconds() -> float:
+    """CPU seconds of the processes that this one started and that are still there."""
+    total = 0.0
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _own() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime + children_seconds()
+
+
+def _busy() -> float:
+    """CPU seconds of all processes of the machine, and what its host took from it."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system + times.irq + times.softirq + times.steal + times.nice)
 
 
 def saved(name: str) -> Path:

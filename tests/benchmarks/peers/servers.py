@@ -108,7 +108,10 @@ class Stock(Server):
 
     @property
     def settings(self) -> str:
-        return f"MLflow {version('mlflow')}, {WORKERS} workers"
+        return (
+            f"MLflow {version('mlflow')}, {WORKERS} workers; uvicorn's workers share a socket "
+            "without TCP_NODELAY, so a lone client waits for a delayed ACK at every answer"
+        )
 
 
 class Zoo(Stock):
