@@ -1,7 +1,6 @@
 """Photos: captions, categories and neighbours, and the map of a collection."""
 
 import base64
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from test_models.caption import words
 from test_models.caption.collection import bfloat16
 from test_models.client import IMAGES
 from test_models.drop import drop
-from test_models.labels import add, label, script_labels
+from test_models.labels import add, label
 from test_models.services import Services
 
 HERE = Path(__file__).parent
@@ -43,7 +42,7 @@ def build(services: Services) -> None:
         seed = gr.Number(0, label=label("caption-seed"), precision=0, minimum=0)
     drop("caption-zone", accept=PHOTOS, send="caption-send", many=True, listed=False,
          samples=SAMPLES)  # fmt: skip
-    photos = _scripted(words.PHOTOS, "dialog.js", "loading.js", "photos.js", batch=IMAGES)
+    photos = frame.scripted(HERE / "photos.js", words.PHOTOS, [HERE / "shared.js"], batch=IMAGES)
 
     async def ask(
         evt: gr.EventData, name: str, mode: str, count: int, seed: int, sentence: str
@@ -51,7 +50,7 @@ def build(services: Services) -> None:
         answer: dict[str, Any] = {"turn": evt.turn}
         try:
             images = [uploads.take(str(file["path"])) for file in evt.files[:IMAGES]]
-            params = {
+            params: dict[str, Any] = {
                 "mode": mode,
                 "num_captions": 1 if mode == "greedy" else count,
                 "seed": int(seed or 0),
@@ -70,28 +69,10 @@ def build(services: Services) -> None:
     gr.HTML(
         f"<h2>{frame.spans(words.OPTIONS['caption-map-title'])}</h2>", elem_classes="theresa-flush"
     )
-    _scripted(words.MAP, "dialog.js", "loading.js", "scatter.js", "shapes.js", "map.js")
+    parts = ("shared.js", "loading.js", "scatter.js", "shapes.js")
+    frame.scripted(HERE / "map.js", words.MAP, [HERE / one for one in parts])
     gr.Markdown(label("caption-map-help"))
     drop("caption-map-zone", accept=".parquet", send="caption-map-send", many=True)
-
-
-def _scripted(labels: words.Labels, *scripts: str, **props: Any) -> gr.HTML:
-    """A component that the page's scripts make; its own style sheet has the last one's name."""
-    styles = ["common.css", str(Path(scripts[-1]).with_suffix(".css"))]
-    return gr.HTML(
-        None,
-        html_template="",
-        css_template=_joined(styles),
-        js_on_load=_joined(scripts),
-        elem_classes="theresa-flush",
-        apply_default_css=False,
-        labels=script_labels(labels),
-        **props,
-    )
-
-
-def _joined(files: Sequence[str]) -> str:
-    return "\n".join((HERE / one).read_text(encoding="utf-8") for one in files)
 
 
 def _shown(answer: Captions) -> dict[str, Any]:

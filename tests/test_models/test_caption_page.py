@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.clip_caption.collection import types
+from tests.clip_caption.collection import facts, types
 from tests.test_models.conftest import OpenPage, findings, kept
 from tests.zoo.pictures import encoded
 from zoo.packaging import ROOT
@@ -172,15 +172,21 @@ def shown_map(open_page: OpenPage, mapped: Path, embedded: Path, uploads: Path) 
     return page
 
 
-def test_photos_are_placed_among_a_collection(shown_map: Page, embedded: Path) -> None:
-    page = shown_map
+def test_photos_are_placed_among_a_collection(
+    shown_map: Page, embedded: Path, photos: Path
+) -> None:
+    page, known = shown_map, facts(embedded)
+    own = "000/000000.jpg"
+    drop(page, "caption-zone", [("own.jpg", (photos / own).read_bytes())])
+    page.get_by_role("button", name="Caption", exact=True).click()
+    near = card(page, "own.jpg").locator(".thumbnails button")
+    expect(near).to_have_count(5)
+    expect(near.first).to_have_text("1.00")  # it is in the collection itself
+    named = [str(one.get_attribute("aria-label")).split(":")[0] for one in near.all()]
+    assert named[0] == own
+    assert sum((known.loc[name] == known.loc[own]).any() for name in named) >= 4
     page.get_by_role("button", name="Try a sample").click()
     expect(page.get_by_text("4 of your photos are on the map")).to_be_visible()
-    near = card(page, "flood.jpg").locator(".thumbnails button")
-    expect(near).to_have_count(5)
-    known = types(embedded)
-    named = [str(one.get_attribute("aria-label")).split(":")[0] for one in near.all()]
-    assert [known[name] for name in named].count("flood") >= 4
     page.get_by_label("Colour by").select_option("type")
     assert findings(page) == []
     kept(page, "caption")

@@ -3,6 +3,7 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from test_models.caption import collection, maps
 from tests.clip_caption.collection import types
 
 
-def table(**columns: list[object]) -> bytes:
+def table(**columns: list[Any]) -> bytes:
     """A Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)
