@@ -10,6 +10,7 @@ is a table or a folder, and "texts" says what was answered, and how much memory 
 import hashlib
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -57,6 +58,7 @@ def loop(requests: Any, directory: str, number: int, count: int) -> None:
     import pandas as pd
     from mlflow.pyfunc import load_model
 
+    os.environ["THERESA_CORES"] = "1"
     model, name = load_model(directory), Path(directory).name
     (column, *_) = model.metadata.get_input_schema().input_names()
     while True:
