@@ -10,21 +10,26 @@ python mlflow_models/batch.py --model models:/clip_caption@champion --input mani
 The input is a table (Parquet, CSV with a header, JSON lines) with the column that the model reads;
 a folder or pattern of recordings, photos or texts, each file a row; or a manifest: a table whose
 column `path` names files, relative to itself. Paths may be local, hdfs:// or s3a://, whatever the
-executors' Hadoop connectors read (for s3a: --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:
-and the version of Spark's Hadoop).
+executors' Hadoop connectors read (for s3a with PySpark 4.3:
+--conf spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0). A local path on a cluster has to be
+the same place for all its machines.
 
 The output has the input's columns (files have their path instead of their content), the fields of
 the model's answer as typed columns, and `error`, null where all is well. A row or file that can't
 be answered has its reason there and doesn't stop the others.
 
 Parts are written to OUTPUT.partial as they are done; OUTPUT appears when all are. After a kill the
-same command goes on with what is left. A lost executor's parts are scored again by others.
+same command goes on with what is left. A lost executor's parts are scored again by others. Two runs
+at once must not have the same OUTPUT.
 
 One worker process has one model. With a model that uses one core (captions, entities) a core is a
 worker; a recognizer of speech gets a local machine's cores, and on a cluster those of an executor
-(--conf spark.executor.cores=N). Executors need Python with the model's requirements.txt, MLflow and
-PySpark (PYSPARK_PYTHON names it); the model and this code are sent to them once. On Kubernetes that
-is an image: --master k8s://https://HOST --conf spark.kubernetes.container.image=IMAGE.
+(--conf spark.executor.cores=N). Each worker process holds its model beside the executor's Java heap
+(--conf spark.executor.memory=4g), and a file, of at most 1 GiB, passes through both.
+
+Executors need Python with the model's requirements.txt, MLflow and PySpark (PYSPARK_PYTHON names
+it); the model and this code are sent to them once. On Kubernetes that is an image:
+--master k8s://https://HOST --conf spark.kubernetes.container.image=IMAGE.
 """
 
 import argparse
@@ -76,7 +81,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="a part's rows, or its bytes of files "
         "(default: 2,000 texts, 100 binary rows, 64 MiB; less where there is little to do)",
     )
-    add("--cores-per-model", type=_positive, metavar="N", help="see above")
+    add(
+        "--cores-per-model",
+        type=_positive,
+        metavar="N",
+        help="cores of a worker process and its model (default: see above)",
+    )
     add(
         "--conf",
         action="append",
