@@ -47,7 +47,7 @@ def test_what_is_known_of_a_photo_goes_to_its_place() -> None:
     found = collection.read([("known", known), ("map", MAP)])
     assert (found.ids, found.captions) == (["b", "a"], ["two", "one"])
     assert found.vectors is not None
-    np.testing.assert_allclose(found.vectors, [[0, -1], [0.6, 0.8]], atol=1e-6)
+    np.testing.assert_allclose(found.vectors, [[0.0, -1.0], [0.6, 0.8]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_browser_gets_the_collection_that_the_pages_started_with() -> None:
     assert (header["width"], header["thumbnails"]) == (2, [])
     assert np.frombuffer(rest[:16], "<f4").tolist() == [1, 2, 3, 4]
     halves = np.frombuffer(rest[16:], "<u2").astype("<u4") << 16
-    np.testing.assert_allclose(halves.view("<f4"), [0.6, 0.8, -1, 0], rtol=2**-8)
+    np.testing.assert_allclose(halves.view("<f4"), [0.6, 0.8, -1.0, 0.0], rtol=2**-8)
 
 
 def test_without_a_collection_there_is_none() -> None:
