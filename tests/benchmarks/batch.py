@@ -27,7 +27,7 @@ NAMES = {
     "spark-2": "Spark, 2 workers",
 }
 SAMPLES = {"whisper_asr": "flac", "clip_caption": "jpg"}
-ROWS = {"hanlp_ner": 10_000, "whisper_asr": 60, "clip_caption": 600}
+ROWS = {"hanlp_ner": 10_000, "whisper_asr": 40, "clip_caption": 100}
 QUICK = ("plain-1", "spark-1")
 
 
@@ -83,7 +83,7 @@ def measure(data: Path | None, quick: bool) -> dict[str, Any]:
     if quick:
         models = {"hanlp_ner": speed("hanlp_ner", 50, data, 1, QUICK)}
     else:
-        models = {name: speed(name, count, data, 3, list(NAMES)) for name, count in ROWS.items()}
+        models = {name: speed(name, count, data, 2, list(NAMES)) for name, count in ROWS.items()}
     return {
         "machine": machine(("pyspark", "pyarrow", "mlflow", "onnxruntime", "ctranslate2")),
         "models": models,
