@@ -120,19 +120,22 @@ def error_html(sentence: str) -> str:
     return f'<p class="theresa-error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
 
 
-def scripted(script: Path, labels: Labels, uses: Sequence[Path] = (), **props: Any) -> gr.HTML:
+def scripted(
+    script: Path, labels: Labels, uses: Sequence[Path] = (), value: Any = None, **props: Any
+) -> gr.HTML:
     """A component that a script makes and fills; the style sheet beside it has its name.
 
     Args:
         script: a file `NAME.js`; `NAME.css` is beside it.
         labels: what the script says.
         uses: scripts that run before it, with their style sheets.
+        value: what it begins with.
         props: the script's own.
     """
     scripts = [*uses, script]
     styles = [one for each in scripts if (one := each.with_suffix(".css")).is_file()]
     return gr.HTML(
-        None,
+        value,
         html_template="",
         css_template="\n".join(one.read_text(encoding="utf-8") for one in styles),
         js_on_load="\n".join(one.read_text(encoding="utf-8") for one in scripts),

@@ -43,23 +43,23 @@ def build(services: Services) -> None:
     speech = frame.scripted(
         HERE / "live.js",
         WORDS,
-        _spoken(known[:1], options.DEFAULTS),
         [HERE / "microphone.js"],
+        _spoken(known[:1], options.DEFAULTS),
         limit=live.MAX_SECONDS,
     )
     with gr.Accordion(label("options"), open=False):
         fields = options.build({known[0].family})
     result = frame.scripted(
-        HERE / "result.js", WORDS, before=[HERE / "player.js", HERE / "transcript.js"]
+        HERE / "result.js", WORDS, uses=[HERE / "player.js", HERE / "transcript.js"]
     )
 
     async def transcribe(
         evt: gr.EventData, names: list[str], *values: Any
     ) -> AsyncIterator[dict[str, Any]]:
         try:
-            asked = [services.named(name) for name in names]
             (file,) = evt.files
             audio = uploads.take(file["path"])
+            asked = [services.named(name) for name in names]
             if not asked:
                 raise ServiceError("No model is chosen.")
         except ServiceError as error:
