@@ -7,7 +7,7 @@ import base64
 import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -52,11 +52,9 @@ class Server(ABC):
 
     Attributes:
         name: As people call it.
-        environment: Its folder here, where it needs one.
     """
 
     name: str
-    environment: str | None = None
 
     def __init__(self, column: str, batch: int) -> None:
         self.column, self.batch = column, batch
@@ -132,23 +130,52 @@ class Zoo(Stock):
         return f"`zoo.server`, {WORKERS} workers"
 
 
-class BentoML(Server):
-    """BentoML with adaptive batching, as its documentation has it."""
+class Installed(Server):
+    """A server in an environment of its own.
 
-    name = "BentoML"
-    environment = "bentoml"
+    Attributes:
+        ready: The path that answers with success once it is ready.
+    """
+
+    environment: str
+    ready: str
+
+    @abstractmethod
+    def command(self, model: Path, port: int, work: Path) -> list[str]:
+        """What runs it; `work` is a folder for what it is to read."""
+
+    @property
+    def programs(self) -> Path:
+        """The folder of its programs."""
+        return environment.programs(self.environment)
 
     @contextmanager
     def start(self, model: Path) -> Iterator[str]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        command = [str(environment.programs("bentoml") / "bentoml"), "serve", "service:Peer"]
-        command += ["--working-dir", str(environment.HERE / "bentoml")]
-        command += ["--host", "127.0.0.1", "--port", str(port)]
-        quiet = {"BENTOML_DO_NOT_TRACK": "True"}
-        variables = {**peer_variables(self, model), **quiet}
-        with running(command, f"{url}/readyz", variables, str(model)):
-            yield url
+        variables = {
+            "PEER_MODEL": str(model),
+            "PEER_COLUMN": self.column,
+            "PEER_BATCH": str(self.batch),
+            "PEER_WORKERS": str(WORKERS),
+            "BENTOML_DO_NOT_TRACK": "True",
+            **ONE_THREAD,
+        }
+        with tempfile.TemporaryDirectory() as work:
+            command = self.command(model, port, Path(work))
+            with running(command, url + self.ready, variables, str(model)):
+                yield url
+
+
+class BentoML(Installed):
+    """BentoML with adaptive batching, as its documentation has it."""
+
+    name, environment, ready = "BentoML", "bentoml", "/readyz"
+
+    def command(self, model: Path, port: int, work: Path) -> list[str]:  # noqa: ARG002
+        folder = str(environment.HERE / "bentoml")
+        given = ["serve", "service:Peer", "--working-dir", folder]
+        return [str(self.programs / "bentoml"), *given, "--host", "127.0.0.1", "--port", str(port)]
 
     def request(self, row: str | bytes) -> Post:
         body = json.dumps({"rows": [self.as_text(row)]}).encode()
@@ -166,20 +193,14 @@ class BentoML(Server):
         )
 
 
-class LitServe(Server):
+class LitServe(Installed):
     """LitServe with batching, as its documentation has it."""
 
-    name = "LitServe"
-    environment = "litserve"
+    name, environment, ready = "LitServe", "litserve", "/health"
 
-    @contextmanager
-    def start(self, model: Path) -> Iterator[str]:
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        python = str(environment.programs("litserve") / "python")
-        command = [python, str(environment.HERE / "litserve" / "server.py"), str(port)]
-        with running(command, f"{url}/health", peer_variables(self, model), str(model)):
-            yield url
+    def command(self, model: Path, port: int, work: Path) -> list[str]:  # noqa: ARG002
+        script = environment.HERE / "litserve" / "server.py"
+        return [str(self.programs / "python"), str(script), str(port)]
 
     def request(self, row: str | bytes) -> Post:
         return Post("/predict", "application/json", json.dumps({"row": self.as_text(row)}).encode())
@@ -196,28 +217,21 @@ class LitServe(Server):
         )
 
 
-class FasterWhisper(Server):
+class FasterWhisper(Installed):
     """faster-whisper-server: OpenAI's interface around faster-whisper, of the same weights."""
 
-    name = "faster-whisper-server"
-    environment = "faster_whisper"
+    name, environment, ready = "faster-whisper-server", "faster_whisper", "/health"
 
-    @contextmanager
-    def start(self, model: Path) -> Iterator[str]:
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
+    def command(self, model: Path, port: int, work: Path) -> list[str]:
         weights = next((model / "artifacts").glob("**/model.bin")).parent
         options = {"device": "cpu", "compute_type": "int8", "cpu_threads": 1}
         one = {"name": "whisper-1", "path": str(weights), "model_options": options}
         one["transcribe_options"] = {"vad_filter": True}
-        with tempfile.TemporaryDirectory() as work:
-            config = Path(work) / "config.yaml"
-            config.write_text(yaml.safe_dump({"models": [one]}), encoding="utf-8")
-            program = environment.programs("faster_whisper") / "faster-whisper-server"
-            command = [str(program), "--config", str(config), "--workers", str(WORKERS)]
-            command += ["--host", "127.0.0.1", "--port", str(port)]
-            with running(command, f"{url}/health", ONE_THREAD, str(weights)):
-                yield url
+        config = work / "config.yaml"
+        config.write_text(yaml.safe_dump({"models": [one]}), encoding="utf-8")
+        program = str(self.programs / "faster-whisper-server")
+        given = ["--config", str(config), "--workers", str(WORKERS)]
+        return [program, *given, "--host", "127.0.0.1", "--port", str(port)]
 
     def request(self, row: str | bytes) -> Post:
         sent = Request(
@@ -239,14 +253,3 @@ class FasterWhisper(Server):
             f"{environment.version('faster_whisper', 'faster-whisper-server')}, {WORKERS} workers, "
             "int8, `vad_filter`, faster-whisper's own beam of 5"
         )
-
-
-def peer_variables(server: Server, model: Path) -> Mapping[str, str]:
-    """What the scripts of the peers read."""
-    return {
-        "PEER_MODEL": str(model),
-        "PEER_COLUMN": server.column,
-        "PEER_BATCH": str(server.batch),
-        "PEER_WORKERS": str(WORKERS),
-        **ONE_THREAD,
-    }
