@@ -1,9 +1,9 @@
 """The pyfunc that MLflow serves: photos in, captions out. The work is done in `engine`."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,14 @@ BATCH = 16  # photos that are embedded or captioned at once
 Work = Callable[[list[Any]], Iterable[Any]]
 
 
+class Job(NamedTuple):
+    """Work on one value; jobs of one kind do the same to theirs."""
+
+    kind: Hashable
+    work: Work
+    value: Any
+
+
 class ClipCaptionModel(ZooModel):
     """Column `image`, a photo's file, or `image_url`; parameters as `parameters.Request` has them.
 
@@ -38,8 +46,8 @@ class ClipCaptionModel(ZooModel):
         self.engine = Captioner(directory)
         packed = directory / "index"
         self.index = Index.read(packed) if packed.is_dir() else None
-        self._runner: Runner[tuple[Work, Any], Any] = Runner(_run, lambda _: 1, BATCH)
-        embed = functools.partial(self._compute, self.engine.embed)
+        self._runner: Runner[Job, Any] = Runner(_run, lambda _: 1, BATCH, lambda job: job.kind)
+        embed = functools.partial(self._compute, "embed", self.engine.embed)
         size = self.engine.pixels_of.size
         self.reader = Reader(self.engine.pixels, size, embed, BATCH, Fetcher())
 
@@ -65,10 +73,10 @@ class ClipCaptionModel(ZooModel):
             _add(records, "captions", self._captions(rows, params))
         if params.embedding != "none":
             clip = params.embedding == "clip"
-            found = rows if clip else self._compute(_stacked(self.engine.prefixes), rows)
+            found = rows if clip else self._compute("prefix", _stacked(self.engine.prefixes), rows)
             _add(records, "embedding", [_numbers(one) for one in found])
         if params.match_text:
-            (text,) = self._compute(self.engine.embed_texts, [params.match_text])
+            (text,) = self._compute("text", self.engine.embed_texts, [params.match_text])
             if isinstance(text, Exception):
                 raise text
             cosines = normalised(features) @ normalised(text[None])[0]
@@ -83,21 +91,21 @@ class ClipCaptionModel(ZooModel):
         write = functools.partial(self.engine.caption, options=params.options)
         return [
             found if isinstance(found, Exception) else [_record(one) for one in found]
-            for found in self._compute(_stacked(write), rows)
+            for found in self._compute(params.options, _stacked(write), rows)
         ]
 
-    def _compute(self, work: Work, values: Sequence[Any]) -> list[Any]:
+    def _compute(self, kind: Hashable, work: Work, values: Sequence[Any]) -> list[Any]:
         """Has the engine thread do something with each value, in batches; or why it failed."""
-        results = self._runner([(work, value) for value in values])
+        results = self._runner([Job(kind, work, value) for value in values])
         for result in results:
             if isinstance(result, Cancelled):
                 raise result
         return results
 
 
-def _run(batch: list[tuple[Work, Any]]) -> list[Any]:
-    """Runs a batch, on the engine thread. It is one request's, so that the work is the same."""
-    return list(batch[0][0]([value for _, value in batch]))
+def _run(batch: list[Job]) -> list[Any]:
+    """Runs a batch, on the engine thread: jobs of one kind, so that the work is the same."""
+    return list(batch[0].work([job.value for job in batch]))
 
 
 def _stacked(work: Callable[[np.ndarray], Iterable[Any]]) -> Work:

@@ -53,7 +53,7 @@ class Recognizer:
         self._limit = config["limit"]
         self.tasks = tuple(self._network.tasks)
         self._runner: Runner[tuple[str, Sequence[str]], Answer] = Runner(
-            self._run, lambda piece: len(piece[0]), PADDED_TOKENS
+            self._run, lambda piece: len(piece[0]), PADDED_TOKENS, lambda piece: tuple(piece[1])
         )
 
     def __call__(
@@ -98,7 +98,7 @@ class Recognizer:
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[Answer]:
-        """Runs a batch, on the engine thread. It is one request's, so its tasks are the same."""
+        """Runs a batch, on the engine thread; all of its pieces are for the same tasks."""
         answers: list[Answer] = self._network.run([text for text, _ in pieces], pieces[0][1])
         return answers
 

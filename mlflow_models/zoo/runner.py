@@ -3,6 +3,8 @@
 MLflow calls `predict` in a thread per request, so several requests are inside one model at once. An
 engine that computes in all of them fights itself for the cores; here a single thread runs the
 batches, taking turns between the requests, so that a small request isn't starved by a large one.
+What waits of other requests joins a batch that has room for it: nobody waits for company, but
+under load a model that gains from batches has them (`python -m tests.benchmarks peers_captions`).
 """
 
 import contextlib
@@ -12,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,7 +23,7 @@ from zoo.errors import Cancelled
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
+PADDING = 1.3  # times the work of batches apart that a joint one may be, for its padding
 
 # Set where nobody waits for the answer any more: what is left of the request isn't computed.
 cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
@@ -97,6 +99,7 @@ class Runner(Generic[Item, Result]):
         run: Computes one batch; called on the engine thread only. Returns a result per item.
         length: The length of an item after padding's measure (tokens, frames).
         budget: How many padded units a batch may hold: its longest item times its size.
+        kind: What the items of one batch have in common; a request's items are of one kind.
     """
 
     def __init__(
@@ -104,7 +107,9 @@ class Runner(Generic[Item, Result]):
         run: Callable[[list[Item]], Sequence[Result]],
         length: Callable[[Item], int],
         budget: int,
+        kind: Callable[[Item], Hashable] = lambda _: None,
     ) -> None:
+        self._kind = kind
         self._run = run
         self._length = length
         self._budget = budget
@@ -154,32 +159,61 @@ class Runner(Generic[Item, Result]):
             with self._wake:
                 while not self._queue:
                     self._wake.wait()
-                request = self._queue.popleft()
-            request.cancel_if_asked()
-            if request.batches:
-                queued(-1)
-                self._step(request, request.batches.popleft())
-            if request.batches:
-                with self._wake:
-                    self._queue.append(request)
-            else:
-                request.done.set()
+                share = self._share()
+            if share:
+                self._step([(request, index) for request, batch in share for index in batch])
+            with self._wake:
+                for request, _ in share:
+                    self._put_back(request)
 
-    def _step(self, request: _Request[Item, Result], batch: list[int]) -> None:
+    def _share(self) -> list[tuple[_Request[Item, Result], list[int]]]:
+        """The batch of the request whose turn it is, and what joins it from the others."""
+        share: list[tuple[_Request[Item, Result], list[int]]] = []
+        width = count = apart = 0
+        for request in list(self._queue):
+            request.cancel_if_asked()
+            if not request.batches:
+                self._queue.remove(request)
+                request.done.set()
+                continue
+            batch = request.batches[0]
+            longest = self._length(request.items[batch[-1]])
+            wide, many = max(width, longest), count + len(batch)
+            work = apart + longest * len(batch)
+            if share:
+                first, others = share[0]
+                same = self._kind(first.items[others[0]]) == self._kind(request.items[batch[0]])
+                if not same or wide * many > min(self._budget, PADDING * work):
+                    continue
+            width, count, apart = wide, many, work
+            self._queue.remove(request)
+            share.append((request, request.batches.popleft()))
+            queued(-1)
+        return share
+
+    def _put_back(self, request: _Request[Item, Result]) -> None:
+        """Has a request wait for its next turn, or tells it that it is done."""
+        if request.batches:
+            self._queue.append(request)
+        else:
+            request.done.set()
+
+    def _step(self, batch: list[tuple[_Request[Item, Result], int]]) -> None:
         """Runs one batch; when it fails, its items one by one, so that only the bad one fails."""
         start = time.perf_counter()
         try:
-            results = self._run([request.items[index] for index in batch])
+            results = self._run([request.items[index] for request, index in batch])
             answers = list(zip(batch, results, strict=True))
         except BaseException as error:  # nothing may end the thread that everybody waits for
             if len(batch) == 1:
                 failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
-                request.results[batch[0]] = failure
+                ((request, index),) = batch
+                request.results[index] = failure
                 return
-            for index in batch:
-                self._step(request, [index])
+            for one in batch:
+                self._step([one])
         else:
-            for index, result in answers:
+            for (request, index), result in answers:
                 request.results[index] = result
             computed(len(batch), time.perf_counter() - start)
 

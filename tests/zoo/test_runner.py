@@ -130,3 +130,54 @@ def test_an_engine_has_no_more_cores_than_it_is_given(monkeypatch: pytest.Monkey
     assert cores() == 1
     monkeypatch.setenv("THERESA_CORES", "1000000")
     assert cores() == everything
+
+
+def waiting(
+    engine: Runner[int, int], requests: list[list[int]], seen: list[list[int]]
+) -> list[list[int]]:
+    """Answers of requests that come, in turn, while the engine is busy with another; what its
+    batches were is put into `seen`."""
+    busy, release = threading.Event(), threading.Event()
+
+    def run(batch: list[int]) -> list[int]:
+        if batch == [0]:
+            busy.set()
+            assert release.wait(30)
+        seen.append(batch)
+        return double(batch)
+
+    engine._run = run
+    with ThreadPoolExecutor(len(requests) + 1) as pool:
+        first = pool.submit(engine, [0])
+        assert busy.wait(30)
+        others = []
+        for count, request in enumerate(requests, 1):
+            others.append(pool.submit(engine, request))
+            with engine._wake:  # they come one after the other
+                engine._wake.wait_for(lambda count=count: len(engine._queue) == count, 30)
+        release.set()
+        assert first.result(30) == [0]
+        return [other.result(30) for other in others]
+
+
+def test_requests_that_wait_share_a_batch_of_one_kind() -> None:
+    seen: list[list[int]] = []
+    engine = Runner(double, lambda _: 1, 4, lambda item: item % 2)
+    answers = waiting(engine, [[1], [2], [3, 5], [7, 9], [4]], seen)
+    assert answers == [[2], [4], [6, 10], [14, 18], [8]]
+    assert seen[1:] == [[1, 3, 5], [2, 4], [7, 9]]  # no more than four, and in their turn
+
+
+def test_requests_of_unlike_lengths_dont_pad_each_other() -> None:
+    seen: list[list[int]] = []
+    waiting(Runner(double, abs, 1000), [[100], [10], [90], [11]], seen)
+    assert seen[1:] == [[100, 90], [10, 11]]
+
+
+def test_a_bad_item_fails_alone_in_a_shared_batch() -> None:
+    seen: list[list[int]] = []
+    first, bad, last = waiting(Runner(double, lambda _: 1, 8), [[1], [-1], [2, 3]], seen)
+    assert first == [2]
+    assert isinstance(bad[0], ValueError)
+    assert last == [4, 6]
+    assert seen[1] == [1, -1, 2, 3]
