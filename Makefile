@@ -1,6 +1,7 @@
 # Short names of real commands. `make demo`, `make test`; MODEL picks one of the README's models.
 MODEL ?= hanlp_ner
 SAVED = mlflow_models/models/$(MODEL)
+DEMO_MAP = mlflow_models/models/demo-map
 PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
@@ -31,8 +32,13 @@ build: setup
 serve: setup
 	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.launch $(SAVED)
 
-pages: setup
+pages: setup $(if $(DEMO),$(DEMO_MAP)/map)
 	$(BIN)/python -m zoo.pages $(if $(DEMO),--demo) $(if $(HOST),--host $(HOST))
+
+$(DEMO_MAP)/map: | .venv/ready
+	$(BIN)/python -m clip_caption.training.scenes -o $(DEMO_MAP)/scenes --count 200 --seed 2026 --width 192
+	$(BIN)/python mlflow_models/clip_caption/explore.py embed $(DEMO_MAP)/scenes/manifest.csv -o $(DEMO_MAP)/embeddings --captions greedy --thumbnail 96
+	$(BIN)/python mlflow_models/clip_caption/explore.py map $(DEMO_MAP)/embeddings -o $@ --neighbours 60 --smallest 8
 
 image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local

@@ -3,7 +3,8 @@
   make pages             those that are built
   make pages DEMO=1      builds the demo checkpoints that aren't, first
 
-Every model gets a free port of this machine and one worker (`MLFLOW_MODELS_WORKERS` for more).
+Every model gets a free port of this machine and one worker (`MLFLOW_MODELS_WORKERS` for more). The
+map of drawn scenes that `make pages DEMO=1` makes is shown with the photos.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from zoo.packaging import MODELS, ROOT, run
 from zoo.serving import serve
 
 TASKS = {"audio": "asr", "text": "ner", "image": "caption"}  # of a page, by the model's column
+DEMO_MAP = MODELS / "demo-map"  # the Makefile makes it
 ONE_WORKER = {"MLFLOW_MODELS_WORKERS": os.environ.get("MLFLOW_MODELS_WORKERS", "1")}
 
 
@@ -89,6 +91,8 @@ def main() -> None:
         for model, url in serve_all(models, stack, console).items():
             console.print(f"{model.name} is ready at {url}", highlight=False)
             options += [f"--{built[model]}", f"{model.name}={url}"]
+        if (DEMO_MAP / "map").is_dir():
+            options += ["--map", str(DEMO_MAP / "map"), str(DEMO_MAP / "embeddings")]
         pages = subprocess.Popen([sys.executable, "-m", "test_models.app", *options], cwd=ROOT)
         stack.callback(pages.wait)
         stack.callback(pages.terminate)
