@@ -1,0 +1,57 @@
+"""The benchmarks work, and their pages are what their results give."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import pages
+from tests.benchmarks.__main__ import MODULES, SLOW
+from tests.benchmarks.peers import environment
+from zoo.packaging import ROOT
+
+COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")
+PEERS = sorted(path.parent.name for path in environment.HERE.glob("*/requirements.in"))
+
+
+def test_the_pages_are_what_the_results_give(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for path in pages.write(MODULES, tmp_path):
+        new, old = path.read_text(), (ROOT / path.relative_to(tmp_path)).read_text()
+        if path.suffix == ".svg":  # whose last digits are the processor's
+            new, old = (" ".join(re.findall(">([^<]+)</text>", text)) for text in (new, old))
+        assert new == old, f"{path.name} is stale; `python -m tests.benchmarks --render` writes it"
+
+
+def test_every_result_is_on_the_page() -> None:
+    assert set(pages.results()) <= set(MODULES)
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_peer_computes_with_the_zoos_versions(peer: str) -> None:
+    pins = environment.pins(peer).read_text()
+    assert "://" not in pins
+    own, ours = (dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+                 for text in (pins, (ROOT / "requirements.txt").read_text()))  # fmt: skip
+    shared = [name for name in COMPUTING if name in own]
+    assert shared
+    for name in shared:
+        assert own[name] == ours.get(name), name
+
+
+def test_every_benchmark_works(
+    tmp_path: Path, ner_model: Path, whisper_model: Path, clip_model: Path
+) -> None:
+    """`make bench-quick`, but for peers that aren't installed, on models that are built already."""
+    for model in (ner_model, whisper_model, clip_model):
+        (tmp_path / model.name).symlink_to(model)
+    before = (ROOT / "BENCHMARKS.md").stat()
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--models", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name, module in MODULES.items():
+        if name not in SLOW and f"{name} is left out: no CUDA" not in done.stdout:
+            assert f"{module.TITLE}\n\n" in done.stdout, done.stdout[-3000:]
+    assert (ROOT / "BENCHMARKS.md").stat() == before  # a quick run's figures are worth nothing
