@@ -140,7 +140,7 @@ def saved(name: str) -> Path:
     Raises:
         NotHere: It didn't yet.
     """
-    home = MODELS / name
+    home = (MODELS / name).resolve()  # MLflow refuses what lies behind a link
     if not home.is_dir():
         raise NotHere(f"there is no saved model; `make build MODEL={name}` writes it")
     return home
