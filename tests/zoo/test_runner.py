@@ -1,5 +1,6 @@
 """The engine thread: order, fairness, failures, forks."""
 
+import functools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -134,7 +135,7 @@ def test_an_engine_has_no_more_cores_than_it_is_given(monkeypatch: pytest.Monkey
 
 def waiting(
     engine: Runner[int, int], requests: list[list[int]], seen: list[list[int]]
-) -> list[list[int]]:
+) -> list[list[int | Exception]]:
     """Answers of requests that come, in turn, while the engine is busy with another; what its
     batches were is put into `seen`."""
     busy, release = threading.Event(), threading.Event()
@@ -154,7 +155,9 @@ def waiting(
         for count, request in enumerate(requests, 1):
             others.append(pool.submit(engine, request))
             with engine._wake:  # they come one after the other
-                engine._wake.wait_for(lambda count=count: len(engine._queue) == count, 30)
+                engine._wake.wait_for(
+                    functools.partial(lambda n: len(engine._queue) == n, count), 30
+                )
         release.set()
         assert first.result(30) == [0]
         return [other.result(30) for other in others]
