@@ -121,9 +121,10 @@ def render(result: dict[str, Any]) -> str:
                 f"{memory['java']:.2f}" if memory["java"] else "",
             ]
             lines.append(f"| {' | '.join(cells)} |")
-    lines += [
-        "",
-        f"The whole command takes {result['whole_command']:.0f} s for one sentence: Java, Spark, "
-        "and loading the model.",
-    ]
+    if result["whole_command"]:
+        lines += [
+            "",
+            f"The whole command takes {result['whole_command']:.0f} s for one sentence: Java, "
+            "Spark, and loading the model.",
+        ]
     return "\n".join(lines)

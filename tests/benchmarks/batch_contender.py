@@ -47,6 +47,9 @@ class Plain:
         self._ask(path)
         return lambda: [one for found in self._ask(None) for one in found]
 
+    def stop(self) -> None:
+        """Nothing: the processes end with this one."""
+
     def _ask(self, request: str | None) -> list[Any]:
         for worker in self._workers:
             worker.send(request)
@@ -112,20 +115,30 @@ class Spark:
 
         return answers
 
+    def stop(self) -> None:
+        """Ends the session; Python waits for it even after an error."""
+        self._session.__exit__(None, None, None)
+
 
 def main() -> None:
     """Answers requests until standard input ends."""
     kind, count = sys.argv[1].split("-")
     contender: Plain | Spark = (Plain if kind == "plain" else Spark)(sys.argv[2], int(count))
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed isn't an answer
-    for line in sys.stdin:
-        request = json.loads(line)
-        with measured() as seconds:
-            found = contender.run(request["inputs"])
-        text = json.dumps(sorted(found()), sort_keys=True)
-        about = {"digest": hashlib.sha256(text.encode()).hexdigest(), "memory": memory()}
-        answer = {"texts": {"name": sys.argv[1], **about}, "peak": 0.0, **seconds}
-        print(json.dumps(answer), file=answers, flush=True)
+    try:
+        for line in sys.stdin:
+            print(json.dumps(answer(contender, json.loads(line))), file=answers, flush=True)
+    finally:
+        contender.stop()
+
+
+def answer(contender: Plain | Spark, request: dict[str, Any]) -> dict[str, Any]:
+    """What a request took, and what came of it."""
+    with measured() as seconds:
+        found = contender.run(request["inputs"])
+    text = json.dumps(sorted(found()), sort_keys=True)
+    about = {"digest": hashlib.sha256(text.encode()).hexdigest(), "memory": memory()}
+    return {"texts": {"name": sys.argv[1], **about}, "peak": 0.0, **seconds}
 
 
 @contextmanager
@@ -155,8 +168,9 @@ def memory() -> dict[str, float]:
     for process in tree()[1:]:
         kind = "java" if process.name() == "java" else "worker"
         status = Path(f"/proc/{process.pid}/status").read_text()
-        (peak,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-        found[kind] = max(found[kind], int(peak) / 1e6)
+        for line in status.splitlines():
+            if line.startswith("VmHWM"):  # one that has just ended has none
+                found[kind] = max(found[kind], int(line.split()[1]) / 1e6)
     return found
 
 
