@@ -33,7 +33,6 @@ it); the model and this code are sent to them once. On Kubernetes that is an ima
 """
 
 import argparse
-import contextlib
 import json
 import sys
 import tempfile
@@ -120,15 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with session.session(settings) as spark:
             try:
                 score(spark, args, scorer, params, Path(work))
-            except ZooError:
+            except ZooError:  # a refusal: Spark's log has nothing to add
+                session.LOG.unlink(missing_ok=True)
                 raise
             except (Exception, KeyboardInterrupt) as error:
                 raise ZooError(
                     f"{reason(error)} (Spark's log: {session.LOG}). What is done stays in "
                     f"'{args.output.rstrip('/')}.partial'; the same command goes on from there."
                 ) from error
-        with contextlib.suppress(OSError):
-            session.LOG.unlink()
+        session.LOG.unlink(missing_ok=True)
 
 
 def score(
