@@ -41,7 +41,13 @@ def build(services: Services) -> None:
             line = gr.HTML(frame.state_html(None), padding=True)
             gr.HTML(_way(service.task), padding=True)
             with gr.Accordion(label("start-curl"), open=False):
-                gr.Code(curl(service), language="shell", show_label=False, interactive=False)
+                gr.Code(
+                    curl(service),
+                    language=None,
+                    show_label=False,
+                    interactive=False,
+                    wrap_lines=True,
+                )
             card = CARDS / service.name / "README.md"
             if card.is_file():
                 with gr.Accordion(label("start-card"), open=False):

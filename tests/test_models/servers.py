@@ -1,9 +1,12 @@
 """Real HTTP servers that fail on demand."""
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeVar
 
 import requests
 
@@ -11,6 +14,7 @@ from zoo.serving import direct
 
 HANG_UP = 0  # closes the connection instead of answering
 Answer = Callable[[bytes], bytes]
+T = TypeVar("T")
 
 
 class Flaky:
@@ -70,6 +74,12 @@ def serving(flaky: Flaky, port: int = 0) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def awaited(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives; in a thread, because a browser's tests have a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def forward(url: str) -> Answer:

@@ -8,7 +8,7 @@ import pytest
 
 from test_models.calls import Busy, Refused, RowFailed, ServiceError, Unavailable
 from test_models.client import AsyncClient, Client
-from tests.test_models.servers import HANG_UP, Flaky, serving
+from tests.test_models.servers import HANG_UP, Flaky, awaited, serving
 from zoo.packaging import ROOT
 from zoo.serving import free_port
 
@@ -124,7 +124,7 @@ def test_it_works_within_a_loop_and_for_several_at_once() -> None:
         assert [one.entities[0].text for (one,) in found] == ["a", "b", "c"]
 
     with serving(Flaky(entities_of, [])) as url:
-        asyncio.run(ask(url))
+        awaited(ask(url))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """How a test set is sent to a model that answers, fails, or is down."""
 
-import asyncio
 import json
 
 import pytest
@@ -9,7 +8,7 @@ from test_models.calls import ServiceError
 from test_models.evaluate import runs
 from test_models.evaluate.cases import Case
 from test_models.services import Service
-from tests.test_models.servers import Flaky, serving
+from tests.test_models.servers import Flaky, awaited, serving
 
 CASES = [Case(str(number), text="我爱中国", spans=frozenset({(2, 4, "X")})) for number in range(9)]
 FOUND = {"predictions": [{"entities": [{"text": "中国", "type": "X", "start": 2, "end": 4}]}]}
@@ -19,7 +18,7 @@ def run(flaky: Flaky, cases: list[Case]) -> runs.Run:
     """The run, with three requests at a time."""
     with serving(flaky) as url:
         found = runs.started(cases)
-        asyncio.run(runs.ask(found, Service("x", "ner", url), cases, {}, 3))
+        awaited(runs.ask(found, Service("x", "ner", url), cases, {}, 3))
     return found
 
 

@@ -47,11 +47,10 @@ def test_a_model_that_comes_up_is_up_by_itself(browser: Browser, tmp_path: Path)
     with app(tmp_path, "--asr", f"late=http://127.0.0.1:{port}") as url:
         page = browser.new_page(locale="en-US")
         page.goto(url)
-        expect(page.get_by_role("status")).to_contain_text("down")
+        state = page.locator(".theresa-state")
+        expect(state).to_contain_text("down")
         with serving(Flaky(lambda body: body, []), port):
-            expect(page.get_by_role("status")).to_have_text(
-                "up", timeout=30_000, use_inner_text=True
-            )
+            expect(state).to_have_text("up", timeout=30_000, use_inner_text=True)
         page.close()
 
 
