@@ -30,8 +30,9 @@ FOLDERS = ROOT / "mlflow_models"
 CLIENTS = (1, 8, 32)
 TURNS = 2
 BATCHING = (
-    "BentoML and LitServe compute rows of several clients in one batch, which is what they gain "
-    "under load; the zoo's server and MLflow's only put the rows of one request together."
+    "BentoML and LitServe wait a little for rows of other clients, to compute them in one batch. "
+    "The zoo's models wait for nobody: what has come while they computed is the next batch, in its "
+    "own server and in MLflow's."
 )
 
 
