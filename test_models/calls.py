@@ -67,11 +67,12 @@ class RowFailed(ServiceError):
 
     Attributes:
         row: its number among those that were given, from 0.
+        reason: the server's, without the number.
     """
 
     def __init__(self, row: int, reason: str) -> None:
         super().__init__(f"Item {row}: {reason}")
-        self.row = row
+        self.row, self.reason = row, reason
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ add(
         "model": ("Model", "模型", "โมเดล"),
         "sample": ("Try a sample", "试用示例", "ลองตัวอย่าง"),
         "options": ("Options", "选项", "ตัวเลือก"),
-        "download": ("Download", "下载", "ดาวน์โหลด"),
     }
 )
 NO_MODEL = "No such model is set up."
@@ -184,10 +183,12 @@ def on(
                  show_progress="hidden")  # fmt: skip
 
 
-def chosen(services: Services, name: str | None, task: Task) -> Service:
+def chosen(services: Services, name: str | None) -> Service:
     """The service that a picker's value names.
 
     Raises:
         ServiceError: there is none.
     """
-    return services.named(name or f"({task})")
+    if not name:
+        raise ServiceError(NO_MODEL)
+    return services.named(name)

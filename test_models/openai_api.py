@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from test_models.answers import Segment, Transcript
-from test_models.calls import Busy, Refused, RowFailed, ServiceError, Unavailable
+from test_models.calls import Refused, RowFailed, ServiceError, Unavailable
 from test_models.formats import as_srt, as_text, as_vtt
 from test_models.services import Service, Services
 
@@ -224,16 +224,16 @@ def _key(request: Request) -> str | None:
 
 def _error(error: ServiceError) -> JSONResponse:
     """An error in OpenAI's form."""
-    status, field, kind = 502, None, "server_error"
+    status, field, kind, message = 502, None, "server_error", str(error)
     if isinstance(error, BadRequest):
         status, field = error.status, error.field
     elif isinstance(error, RowFailed):
-        status, field = 400, "file"
+        status, field, message = 400, "file", f"The file: {error.reason}"
     elif isinstance(error, Refused):
         status = error.status
-    elif isinstance(error, Busy | Unavailable):
+    elif isinstance(error, Unavailable):
         status = 503
     if status < 500:
         kind = "authentication_error" if status in (401, 403) else "invalid_request_error"
-    content = {"message": str(error), "type": kind, "param": field, "code": None}
+    content = {"message": message, "type": kind, "param": field, "code": None}
     return JSONResponse({"error": content}, status)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from test_models.calls import Refused, ServiceError, Unavailable, address
+from test_models.calls import Refused, ServiceError, address
 from test_models.client import AsyncClient
 
 Task = Literal["asr", "ner", "caption"]
@@ -108,8 +108,6 @@ async def _state(service: Service) -> State:
         if error.status in (401, 403):
             return State(False, "It wants a key.")
         return State(False, f"There is no model at {service.url} (status {error.status}).")
-    except Unavailable as error:
-        return State(False, str(error))
     except ServiceError as error:
         return State(False, str(error))
     return State(True)

@@ -51,7 +51,7 @@ async def _answer(audio: bytes, service: Service, params: Mapping[str, Any]) -> 
         async with service.client() as client:
             transcript = await client.transcribe(audio, **params)
     except RowFailed as error:
-        return {"error": str(error).removeprefix(f"Item {error.row}: ")}
+        return {"error": error.reason}
     except ServiceError as error:
         return {"error": str(error)}
     except Exception:

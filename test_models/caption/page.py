@@ -57,7 +57,7 @@ def build(services: Services) -> None:
                 "embedding": "clip",
                 **({"match_text": sentence.strip()} if sentence.strip() else {}),
             }
-            async with frame.chosen(services, name, "caption").client() as client:
+            async with frame.chosen(services, name).client() as client:
                 found = await client.caption(images, on_error="report", **params)
             return {**answer, "answers": [_shown(one) for one in found]}
         except ServiceError as error:

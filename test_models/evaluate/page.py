@@ -57,8 +57,8 @@ def _task(services: Services, task: Task, timer: gr.Timer) -> None:
     report = frame.scripted(SCRIPT, words.REPORT, task=task)
 
     def chosen(names: Sequence[str | None]) -> list[Service]:
-        return [frame.chosen(services, names[0], task),
-                *(frame.chosen(services, name, task) for name in names[1:] if name)]  # fmt: skip
+        return [frame.chosen(services, names[0]),
+                *(frame.chosen(services, name) for name in names[1:] if name)]  # fmt: skip
 
     async def score(evt: gr.EventData, *inputs: Any) -> AsyncIterator[Value]:
         try:

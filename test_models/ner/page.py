@@ -59,7 +59,7 @@ def _one(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
     async def found(name: str, own: str, text: str) -> Value:
         if not text.strip():
             raise ServiceError("There is no text to look at.")
-        service, own_words = frame.chosen(services, name, "ner"), dictionary(own)
+        service, own_words = frame.chosen(services, name), dictionary(own)
         began = time.monotonic()
         async with service.client() as client:
             answers = await client.entities([text], dictionary=json.dumps(own_words))
@@ -94,7 +94,7 @@ def _many(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
         try:
             (file,) = evt.files
             content = uploads.take(str(file["path"]))
-            service, own_words = frame.chosen(services, name, "ner"), dictionary(own)
+            service, own_words = frame.chosen(services, name), dictionary(own)
             given = read(str(file["name"]), content, column)
         except ServiceError as error:
             yield gr.skip(), {"error": str(error)}
