@@ -21,6 +21,7 @@ from tests.benchmarks import (
     prepare,
     server,
     soak,
+    starts,
     wav2vec2_asr,
     whisper_asr,
 )
@@ -30,6 +31,7 @@ MODULES: dict[str, Any] = {
     "hanlp_ner": hanlp_ner,
     "whisper_asr": whisper_asr,
     "wav2vec2_asr": wav2vec2_asr,
+    "starts": starts,
     "clip_caption": clip_caption.MLP,
     "clip_caption_transformer": clip_caption.TRANSFORMER,
     "clip_serving": clip_serving,

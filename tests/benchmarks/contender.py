@@ -85,13 +85,6 @@ def first_answers(
     }
 
 
-def render_first(first: dict[str, list[float]]) -> list[str]:
-    """What `first_answers` found, as Markdown."""
-    lines = ["", "| process start to first answer, demo | CPU seconds | wall seconds |"]
-    lines.append("| --- | ---: | ---: |")
-    return lines + [f"| {name} | {cpu:.2f} | {wall:.2f} |" for name, (cpu, wall) in first.items()]
-
-
 def render_speed(one: dict[str, float]) -> str:
     """A ratio to the reference, with the range of the turns where there were several."""
     speed = f"{one['speedup']:.2f}×"

@@ -8,8 +8,6 @@ import numpy as np
 
 from tests.benchmarks.contender import (
     Contender,
-    first_answers,
-    render_first,
     render_speed,
     talk,
 )
@@ -20,6 +18,7 @@ from zoo.audio import decode
 from zoo.packaging import ROOT
 
 MODULE = "tests.benchmarks.whisper_contender"
+FIRST = {"beam_size": 1}  # of the request that a start is measured by
 TITLE = "whisper_asr against openai-whisper and faster-whisper"
 FOLDER = ROOT / "mlflow_models" / "whisper_asr"
 MINUTES = 10  # of a file
@@ -166,14 +165,9 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
                 rows.append({"what": what, "beams": beams, "rows": found, "peaks": peaks})
             for engine in engines.values():
                 engine.stop()
-        request = {"inputs": sounds["the demo's samples"][:1], "options": {"beam_size": 1}}
-        names = [name for name in ENGINES if takes_part(name, "the demo's samples")]
-        names = names[-1:] if quick else names
-        first = first_answers(MODULE, names, demo, request, 1 if quick else 3)
     return {
         "machine": machine(("openai-whisper", "faster-whisper", "ctranslate2", "torch")),
         "rows": rows,
-        "first": first,
     }
 
 
@@ -203,4 +197,4 @@ def render(result: dict[str, Any]) -> str:
                 f"| {row['what']}, {search(row)} | {name} | {one['seconds']:.2f} "
                 f"| {render_speed(one)} | {row['peaks'][name]:.2f} GB |"
             )
-    return "\n".join(lines + render_first(result["first"]))
+    return "\n".join(lines)
