@@ -14,12 +14,11 @@ from collections.abc import Collection, Iterable
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import httpcore2
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zoo import runner
 from zoo.connections import CheckedBackend, deadline
 from zoo.errors import BadInput
+from zoo.settings import FetchSettings
 
 MAX_URL = 4_000  # characters
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -31,22 +30,6 @@ HEADERS: dict[bytes | str, bytes | str] = {
     "Accept": "image/*,*/*;q=0.5",
     "Accept-Encoding": "identity",  # a photo is compressed already, and a bomb may be
 }
-
-
-class FetchSettings(BaseSettings):
-    """What an operator may set, each from an environment variable `THERESA_IMAGE_<NAME>`."""
-
-    model_config = SettingsConfigDict(env_prefix="THERESA_IMAGE_")
-
-    hosts: str = Field(
-        "",
-        description="Where photos may come from, such as 'photos.example.org,*.example.net:8443'; "
-        "'*' is every host with a public address; without a port it is 80 and 443. Empty: nowhere.",
-    )
-    max_bytes: int = Field(20_000_000, gt=0, description="A larger photo is refused.")
-    seconds: float = Field(15.0, gt=0, description="For one photo, with redirects and retries.")
-    redirects: int = Field(3, ge=0, description="How many are followed.")
-    attempts: int = Field(2, gt=0, description="Where a server is busy or a connection breaks.")
 
 
 class Fetcher:

@@ -1,38 +1,66 @@
 """gunicorn's settings that a command line can't say."""
 
-import asyncio
+import atexit
 import logging
 import os
+import shutil
+import signal
 import sys
+import tempfile
+from types import FrameType
 from typing import Any
 
-from prometheus_client import multiprocess
+# Before prometheus_client is imported, which looks for it then. Workers end without `atexit`.
+METRICS, MASTER = tempfile.mkdtemp(prefix="theresa-"), os.getpid()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS
 
-from zoo.server import Observed
+
+@atexit.register
+def _clean_up() -> None:
+    if os.getpid() == MASTER:
+        shutil.rmtree(METRICS, ignore_errors=True)
+
+
+from prometheus_client import multiprocess  # noqa: E402
+
+from zoo.shared import shared  # noqa: E402
 
 # One JSON line per request comes from the app; gunicorn's own log says when workers come and go.
 logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
 logging.getLogger("theresa").setLevel(logging.INFO)
 
 
-def post_worker_init(worker: Any) -> None:
-    """Lets a worker that was told to stop leave as soon as no request is in flight."""
-    worker.leaving = worker.loop.create_task(_leave_when_idle(worker))  # kept, or it is collected
+def when_ready(_server: Any) -> None:
+    """Have `/ready` say 503 from the moment at which the whole server is told to stop."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, _stopping(signal.getsignal(number)))
 
 
-async def _leave_when_idle(worker: Any) -> None:
-    # gunicorn 26.2 waits for idle connections too, such as a gateway keeps, and never closes them.
-    while worker.alive:
-        await asyncio.sleep(0.1)
-    idle = 0
-    while idle < 5:  # half a second, for the last answers to leave their buffers
-        await asyncio.sleep(0.1)
-        idle = 0 if Observed.in_progress else idle + 1
-    worker.handle_quit_signal()
+def _stopping(then: Any) -> Any:
+    def handle(number: int, frame: FrameType | None) -> None:
+        shared.stopping = True
+        then(number, frame)
+
+    return handle
+
+
+def nworkers_changed(_server: Any, new: int, _old: int | None) -> None:
+    """Tell the workers how many they are."""
+    shared.workers = new
+
+
+def pre_fork(_server: Any, worker: Any) -> None:
+    """Give a worker its slot of what they share."""
+    worker.slot = shared.take()
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Tell a worker its slot."""
+    shared.slot = worker.slot
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
-    """Ends a worker, when all is done, without the destructors of the engine's libraries.
+    """End a worker, when all is done, without the destructors of the engine's libraries.
 
     These wait for threads of the parent that a fork doesn't take along: for ever, or until they
     abort.
@@ -44,5 +72,6 @@ def worker_exit(_server: Any, _worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Forgets the gauges of a worker that has gone."""
+    """Forget the numbers of a worker that has gone."""
     multiprocess.mark_process_dead(worker.pid)
+    shared.release(worker.slot)

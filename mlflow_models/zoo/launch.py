@@ -6,38 +6,56 @@
 Workers share one copy of the weights: the model is loaded once, then gunicorn forks. Where the
 engine doesn't survive a fork (the model's metadata says `fork_safe: false`), or there is a GPU, a
 single worker loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then
-requests in flight finish. Settings come from `THERESA_*` (see `zoo.settings`),
-`MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
+requests in flight finish. The process becomes gunicorn's master: signals mean what gunicorn says
+they do. Settings come from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and
+`GUNICORN_CMD_ARGS`.
 """
 
 import argparse
+import math
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
-from types import FrameType
 
+from zoo.errors import ZooError
 from zoo.runner import cores
-from zoo.settings import Settings
+from zoo.settings import Settings, check
+from zoo.shared import SLOTS
 
+WORKER_CLASS = "zoo.worker.Worker"
 GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
 
 
 def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.
 
-    The app is an ASGI one, which gevent's and the other WSGI workers can't run.
+    Raises:
+        ZooError: It asks for no workers at all.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-k", "--worker-class")
-    known, rest = parser.parse_known_args(shlex.split(given))
-    other = known.worker_class if known.worker_class not in (None, "asgi") else None
-    return rest, other
+    parser.add_argument("-w", "--workers")
+    try:
+        known, rest = parser.parse_known_args(shlex.split(given))
+    except (ValueError, argparse.ArgumentError) as error:
+        raise ZooError(f"GUNICORN_CMD_ARGS: {error}.") from None
+    if known.workers is not None:
+        rest += ["--workers", str(worker_count("GUNICORN_CMD_ARGS", known.workers))]
+    return rest, known.worker_class
+
+
+def worker_count(variable: str, value: str) -> int:
+    """A number of workers.
+
+    Raises:
+        ZooError: It is no number from 1 to `SLOTS`.
+    """
+    if not (value.isdecimal() and 1 <= int(value) <= SLOTS):
+        raise ZooError(f"{variable} asks for {value!r} workers; give a number from 1 to {SLOTS}.")
+    return int(value)
 
 
 def survives_fork(model: Path) -> bool:
@@ -54,8 +72,8 @@ def command(settings: Settings, model: Path) -> list[str]:
     given, other = gunicorn_arguments(os.environ.get("GUNICORN_CMD_ARGS", ""))
     if other:
         print(
-            f"GUNICORN_CMD_ARGS asks for the worker class '{other}', which can't run an ASGI app; "
-            "carrying on with 'asgi'.",
+            f"GUNICORN_CMD_ARGS asks for the worker class '{other}'; carrying on with "
+            f"'{WORKER_CLASS}', which the app needs.",
             file=sys.stderr,
             flush=True,
         )
@@ -64,10 +82,11 @@ def command(settings: Settings, model: Path) -> list[str]:
     workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
     arguments = {
         "--bind": f"0.0.0.0:{settings.port}",
-        "--workers": workers,
-        "--worker-class": "asgi",
+        "--workers": str(worker_count("MLFLOW_MODELS_WORKERS", workers)),
+        "--worker-class": WORKER_CLASS,
         "--config": "python:zoo.gunicorn_conf",
-        "--graceful-timeout": str(settings.grace_seconds),
+        "--keep-alive": str(settings.idle_seconds),
+        "--graceful-timeout": str(math.ceil(settings.drain_seconds + settings.grace_seconds)),
         "--worker-tmp-dir": "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir(),
     }
     options = [word for pair in arguments.items() for word in pair]
@@ -93,7 +112,7 @@ def is_ready(port: int) -> bool:
 
 
 def main() -> None:
-    """Starts gunicorn, and stops it gently."""
+    """Becomes gunicorn."""
     parser = argparse.ArgumentParser(
         prog="python -m zoo.launch",
         description=__doc__,
@@ -102,32 +121,18 @@ def main() -> None:
     parser.add_argument("model", type=Path, nargs="?", help="a saved model's directory")
     parser.add_argument("--check", action="store_true", help="exit with 0 if it is ready")
     args = parser.parse_args()
-    settings = Settings()
-    if args.check:
-        sys.exit(not is_ready(settings.port))
-    if args.model is None or not (args.model / "MLmodel").is_file():
-        parser.error(f"'{args.model}' is no saved model; build.py writes one")
-    with tempfile.TemporaryDirectory(prefix="theresa-") as work:
-        stopping = Path(work) / "stopping"
-        (Path(work) / "metrics").mkdir()
-        environment = {
-            **os.environ,
-            "GUNICORN_CMD_ARGS": "",
-            "PROMETHEUS_MULTIPROC_DIR": f"{work}/metrics",
-            "THERESA_MODEL": str(args.model.resolve()),
-            "THERESA_STOPPING_FILE": str(stopping),
-        }
-        process = subprocess.Popen(command(settings, args.model), env=environment)
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            if not stopping.exists():
-                stopping.touch()
-                time.sleep(settings.drain_seconds)
-            process.send_signal(signal.SIGTERM)
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        sys.exit(process.wait())
+    try:
+        settings = check()
+        if args.check:
+            sys.exit(not is_ready(settings.port))
+        if args.model is None or not (args.model / "MLmodel").is_file():
+            parser.error(f"'{args.model}' is no saved model; build.py writes one")
+        start = command(settings, args.model)
+    except ZooError as error:
+        sys.exit(f"error: {error}")
+    os.environ["THERESA_MODEL"] = str(args.model.resolve())
+    os.environ["GUNICORN_CMD_ARGS"] = ""
+    os.execv(sys.executable, start)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ ZOO_SERVING = (
     "audio.py",
     "connections.py",
     "denoise.py",
+    "edge.py",
     "errors.py",
     "fetch.py",
     "gunicorn_conf.py",
@@ -31,6 +32,7 @@ ZOO_SERVING = (
     "metrics.py",
     "model.py",
     "params.py",
+    "protocol.py",
     "recognizer.py",
     "requirements.txt",
     "rows.py",
@@ -38,10 +40,13 @@ ZOO_SERVING = (
     "scoring.py",
     "server.py",
     "settings.py",
+    "shared.py",
     "snr.py",
+    "tables.py",
     "transcriber.py",
     "transcript.py",
     "windows.py",
+    "worker.py",
 )
 
 # Loads the saved copy as a server would: from its own code, with no help from this repository.

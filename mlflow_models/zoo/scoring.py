@@ -1,24 +1,26 @@
-"""MLflow's scoring, with clean errors: a request in its protocol in, its JSON answer out.
+"""Scores one request: a body in MLflow's protocol, or a file, in; its JSON answer out.
 
-MLflow echoes the rows in some errors and the stack trace in others. Here what goes wrong becomes a
-`ZooError` with one sentence; what was our fault is left to be raised.
+What goes wrong becomes a `ZooError` with one sentence, which never repeats what was sent; a fault
+of ours is left to be raised.
 """
 
 import json
 import math
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import PyFuncModel, scoring_server  # type: ignore[attr-defined]
-from mlflow.types import ColSpec, DataType, ParamSpec, Schema
+from mlflow.pyfunc import PyFuncModel  # type: ignore[attr-defined]
+from mlflow.types import DataType, ParamSpec
 
-from zoo import metrics, runner
+from zoo import metrics, runner, tables
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
 
-FORMS = "'dataframe_split', 'dataframe_records', 'instances' or 'inputs'"
-MEDIA = ("audio", "image")
-TYPES = tuple(scoring_server.CONTENT_TYPES)
+TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
+# A file is told by its content: a recording of a browser's is video/webm, curl says octet-stream.
+FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
 
 
 class Scorer:
@@ -27,77 +29,86 @@ class Scorer:
     Args:
         model: A loaded pyfunc.
         max_rows: How many rows a request may have.
+        max_bytes: How large a body may be once it is unpacked.
     """
 
-    def __init__(self, model: PyFuncModel, max_rows: int) -> None:
-        self._model, self._max_rows = model, max_rows
-        self._schema: Schema = model.metadata.get_input_schema()
-        # Files come as base64. MLflow would decode them, but says not which row it can't decode.
-        self._sent = Schema([_as_sent(column) for column in self._schema])
+    def __init__(self, model: PyFuncModel, max_rows: int, max_bytes: int) -> None:
+        self._model, self._max_bytes = model, max_bytes
+        self._schema = model.metadata.get_input_schema()
+        optional = [column.name for column in self._schema if not column.required]
+        self._read = tables.Reader(self._schema.input_names(), optional, max_rows)
         params = model.metadata.get_params_schema()
         self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
 
-    def __call__(self, body: bytes, content_type: str, query: dict[str, str]) -> str:
-        """Answers one request.
+    def __call__(
+        self, body: bytes, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+    ) -> bytes:
+        """Answer one request.
 
         Args:
-            body: In any form of MLflow's protocol, or a raw audio file or image, which is one row.
+            body: In any form of MLflow's protocol, or a file, which is one row.
             content_type: The body's.
-            query: Parameters of a raw file.
+            query: Parameters, besides those of a JSON body.
+            gzipped: Whether the body is.
 
         Returns:
-            The answer, JSON.
+            The answer, JSON in UTF-8.
 
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
         """
-        mime, separator, parameters = content_type.partition(";")
-        mime, parameters = mime.strip().lower(), separator + parameters
-        if mime.partition("/")[0] in MEDIA:
-            return self._file(body, mime, query)
-        if mime not in TYPES:
-            raise UnsupportedMedia(
-                f"Content-Type must be {', '.join(TYPES)}, or a file's own audio/* or image/*."
-            )
-        call = _Call(self)
-        try:
-            answer = scoring_server.invocations(body, mime + parameters, call, self._sent)
-        except Exception as error:
-            if call.failure is not None:
-                raise call.failure from None
-            raise _refusal(error, mime) from None
-        if answer.status != 200:
-            raise UnsupportedMedia("The only charset is UTF-8, and the only parameter of the type.")
-        return str(answer.response)
+        kind = self._kind(content_type)
+        if gzipped:
+            body = _unpacked(body, self._max_bytes)
+        if kind in TYPES:
+            table, given = self._read(body, kind)
+        else:
+            table, given = pd.DataFrame({kind: [body]}, dtype=object), None
+        if given is not None and not isinstance(given, dict):
+            raise BadInput("'params' is not a JSON object.")
+        params = {**(given or {}), **self._from_query(query, given or {})}
+        answer = self._predict(table, params)
+        text = json.dumps({"predictions": answer}, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
 
-    def _file(self, body: bytes, mime: str, query: dict[str, str]) -> str:
+    def _kind(self, content_type: str) -> str:
+        """The form of a table, or the column that a file is for."""
+        mime, *rest = (part.strip().lower() for part in content_type.split(";"))
+        if mime in TYPES:
+            if any(part.replace('"', "") not in ("", "charset=utf-8") for part in rest):
+                raise UnsupportedMedia("Content-Type's only parameter is charset=utf-8.")
+            return mime
         column = next((one.name for one in self._schema if one.type == DataType.binary), None)
         if column is None:
-            raise UnsupportedMedia(f"This model takes no {mime.partition('/')[0]} files.")
-        params = {name: self._cast(name, value) for name, value in query.items()}
-        answer = self.predict(pd.DataFrame({column: [body]}), params)
-        return json.dumps({"predictions": answer}, ensure_ascii=False)
+            raise UnsupportedMedia(f"Content-Type must be one of {', '.join(TYPES)}.")
+        if not mime.startswith(FILES):
+            types = ", ".join((*TYPES, "audio/*", "image/*", "video/*", *FILES[3:]))
+            raise UnsupportedMedia(f"Content-Type must be one of {types}.")
+        return str(column)
 
-    def _cast(self, name: str, value: str) -> Any:
-        """A parameter of a query, in the type that the model's signature has for it."""
-        spec = self._params.get(name)
-        if spec is None or spec.dtype == DataType.string:
-            return value.split(",") if spec is not None and spec.shape else value
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            raise BadParameter(name, f"is no {spec.dtype.name}") from None
+    def _from_query(self, query: Sequence[tuple[str, str]], body: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of a query, in the types that the model's signature has for them."""
+        found: dict[str, Any] = {}
+        for name, value in query:
+            spec = self._spec(name)
+            if name in body:
+                raise BadParameter(name, "is both in the query and in the body")
+            if name in found and not spec.shape:
+                raise BadParameter(name, "occurs twice in the query")
+            if spec.dtype == DataType.string:
+                read: Any = value.split(",") if spec.shape else value
+            else:
+                try:
+                    read = json.loads(value)
+                except (ValueError, RecursionError):
+                    raise BadParameter(name, f"is not {_type(spec)}") from None
+                if spec.shape and not isinstance(read, list):
+                    read = [read]
+            found[name] = [*found[name], *read] if name in found else read
+        return found
 
-    def predict(self, table: pd.DataFrame, params: dict[str, Any] | None) -> Any:
-        """The model's answer to rows that were decoded, after checks that MLflow lacks."""
-        if len(table) > self._max_rows:
-            raise TooLarge(f"The request has {len(table):,} rows; at most {self._max_rows:,}.")
-        for column in self._schema.required_input_names():
-            if column not in table:
-                raise BadInput(f"Column '{column}' is missing.")
-        if not table.columns.is_unique:
-            raise BadInput("A column's name occurs twice.")
-        for name, value in (params or {}).items():
+    def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> Any:
+        for name, value in params.items():
             self._check(name, value)
         runner.stop_if_cancelled()
         metrics.rows.observe(len(table))
@@ -106,59 +117,41 @@ class Scorer:
         except MlflowException as error:
             if isinstance(error.__cause__, ZooError):
                 raise error.__cause__ from None
-            if "enforce schema" in error.message:
-                raise BadInput(f"The columns don't fit the model's: {self._schema}.") from None
             raise
 
+    def _spec(self, name: str) -> ParamSpec:
+        if name not in self._params:
+            known = ", ".join(self._params) or "none"
+            raise BadParameter(name[:40], f"not found; available: {known}")
+        return self._params[name]
+
     def _check(self, name: str, value: Any) -> None:
-        spec = self._params.get(name)
-        if spec is None:
-            known = ", ".join(self._params) or "no parameters"
-            raise BadParameter(name[:40], f"is unknown; this model has {known}")
+        spec = self._spec(name)
         try:
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError
             ParamSpec.validate_param_spec(value, spec)
         except Exception:
-            kind = f"a list of {spec.dtype.name}s" if spec.shape else f"a {spec.dtype.name}"
-            raise BadParameter(name, f"is not {kind}") from None
+            raise BadParameter(name, f"is not {_type(spec)}") from None
 
 
-def _as_sent(column: ColSpec) -> ColSpec:
-    """A column as a request has it: a file is text."""
-    type_ = DataType.string if column.type == DataType.binary else column.type
-    return ColSpec(type_, column.name, required=column.required)
+def _type(spec: ParamSpec) -> str:
+    return f"a list of {spec.dtype.name}s" if spec.shape else f"a {spec.dtype.name}"
 
 
-class _Call:
-    """Stands for the model in MLflow's scoring of one request, and keeps what went wrong in it."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
-        self.metadata = scorer._model.metadata
-        self.failure: Exception | None = None
-
-    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
-        try:
-            if not isinstance(data, pd.DataFrame):
-                data = pd.DataFrame(data)
-            if params is not None and not isinstance(params, dict):
-                raise BadInput("'params' is not a JSON object.")
-            return self._scorer.predict(data, params)
-        except Exception as error:
-            self.failure = error
-            raise
-
-
-def _refusal(error: Exception, mime: str) -> ZooError:
-    """Why a body couldn't be read; whatever MLflow raised, before the model was asked."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, json.JSONDecodeError):
-        return BadInput(f"The body is not valid JSON (line {cause.lineno}, column {cause.colno}).")
-    if isinstance(cause, UnicodeDecodeError):
-        return BadInput(f"The body is not valid UTF-8 (byte {cause.start}).")
-    if isinstance(error, RecursionError):
-        return BadInput("The body is nested too deeply.")
-    if mime == "application/json":
-        return BadInput(f"The body is not a JSON object with exactly one of {FORMS}, well formed.")
-    return BadInput(f"The body can't be read as {mime}.")
+def _unpacked(body: bytes, limit: int) -> bytes:
+    """A gzipped body, no further than the limit."""
+    parts, size = [], 0
+    try:
+        while body:
+            one = zlib.decompressobj(wbits=31)
+            parts.append(one.decompress(body, limit - size + 1))
+            size += len(parts[-1])
+            if size > limit:
+                raise TooLarge(f"The body is larger than {limit:,} bytes when it is unpacked.")
+            if not one.eof:
+                raise zlib.error
+            body = one.unused_data  # gzip files may be joined
+    except zlib.error:
+        raise BadInput("The body is not valid gzip.") from None
+    return b"".join(parts)

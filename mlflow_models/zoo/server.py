@@ -2,42 +2,42 @@
 
 `/invocations`, `/ping` and `/version` behave as MLflow documents. Besides: `/health` and `/ready`,
 `/metrics`, errors as JSON with a request's id, limits (`zoo.settings`), and one line of JSON per
-request in the log. A request that timed out, or whose client went away, stops costing.
+request in the log (`zoo.edge`). A request that timed out, or whose client went away, stops costing.
 """
 
 import asyncio
 import contextlib
 import contextvars
 import gc
+import gzip
 import json
 import logging
 import os
 import re
 import threading
 import time
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from mlflow.pyfunc import load_model  # type: ignore[attr-defined]
 from mlflow.version import VERSION
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zoo import metrics, runner
+from zoo.edge import Edge, error_body
 from zoo.errors import Busy, Cancelled, TimedOut, TooLarge, TooSlow, UnsupportedMedia, ZooError
 from zoo.scoring import Scorer
 from zoo.settings import Settings
+from zoo.shared import shared
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics")
-access = logging.getLogger("theresa.access")
+GZIP_FROM = 1024  # bytes of an answer; a smaller one is one packet anyhow
+GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins so
+GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 log = logging.getLogger("theresa.server")
 
 
@@ -47,58 +47,65 @@ class Server:
     Args:
         model: A saved model's directory.
         settings: The limits.
-        stopping: A file that exists while the service is being stopped.
     """
 
-    def __init__(self, model: Path, settings: Settings, stopping: Path | None) -> None:
-        self.settings, self._stopping = settings, stopping
+    def __init__(self, model: Path, settings: Settings) -> None:
+        self.settings = settings
         loaded = load_model(str(model))
-        self._score = Scorer(loaded, settings.max_rows)
+        self._score = Scorer(loaded, settings.max_rows, settings.max_body_bytes)
         self.sample = (model / "serving_input_example.json").read_bytes()
         self._pool: ThreadPoolExecutor | None = None
-        self._in_flight = 0
         self._ready = False
         about = loaded.metadata.metadata or {}
         self._about = (str(about.get("name", "")), str(loaded.metadata.model_uuid))
 
     async def start(self) -> None:
         """Answers the sample; runs in the worker, after any fork. Until then it isn't ready."""
-        self._pool = ThreadPoolExecutor(self.settings.max_requests, "request")
+        self._pool = ThreadPoolExecutor(self._most(), "request")
         runner.observers[:] = [metrics.EngineMetrics()]
         metrics.model_info.labels(*self._about).set(1)
-        await self._run(self.sample, "application/json", {}, threading.Event())
+        await self._run(threading.Event(), self.sample, "application/json", [], False)
         self._ready = True
+
+    def _most(self) -> int:
+        """How many requests all workers together take at once: one that is full in a server with
+        room isn't, since a client can't choose its worker."""
+        return self.settings.max_requests * shared.workers
 
     @property
     def ready(self) -> bool:
         """Whether this worker has answered its sample, and isn't about to stop."""
-        return self._ready and not (self._stopping is not None and self._stopping.exists())
+        return self._ready and not shared.stopping
 
     async def invocations(self, request: Request) -> Response:
         """Answers a prediction within the limits."""
-        if self._in_flight >= self.settings.max_requests:
+        if shared.in_flight >= self._most():
             raise Busy("The server has as many requests as it takes at once; try again.")
-        self._in_flight += 1
+        shared.count(1)
         metrics.in_flight.inc()
         start = time.perf_counter()
         try:
             content_type = request.headers.get("content-type")
             if not content_type:
                 raise UnsupportedMedia("Content-Type is missing; JSON is application/json.")
+            encoding = request.headers.get("content-encoding", "identity").strip().lower()
+            if encoding not in ("identity", "gzip"):
+                raise UnsupportedMedia("Content-Encoding must be gzip or identity.")
             body = await self._body(request)
-            answer = await self._answer(request, body, content_type)
-            return Response(answer, media_type="application/json")
+            answer = await self._answer(request, body, content_type, encoding == "gzip")
         finally:
-            self._in_flight -= 1
+            shared.count(-1)
             metrics.in_flight.dec()
             metrics.latency.observe(time.perf_counter() - start)
+        headers = {"Vary": "Accept-Encoding"}
+        if answer.startswith(GZIP_MAGIC):
+            headers["Content-Encoding"] = "gzip"
+        return Response(answer, headers=headers, media_type="application/json")
 
     async def _body(self, request: Request) -> bytes:
         """Reads the body, no further than the limits of size and time."""
         limit = self.settings.max_body_bytes
         too_large = TooLarge(f"The body is larger than {limit:,} bytes.")
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedMedia("Content-Encoding must be identity: send the body as it is.")
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             raise too_large
@@ -116,11 +123,15 @@ class Server:
             raise Cancelled("The client went away.") from None
         return b"".join(parts)
 
-    async def _answer(self, request: Request, body: bytes, content_type: str) -> str:
+    async def _answer(
+        self, request: Request, body: bytes, content_type: str, gzipped: bool
+    ) -> bytes:
         """Scores in a thread; gives it up when time is out or the client has gone."""
         cancelled = threading.Event()
-        query = dict(request.query_params)
-        work = asyncio.ensure_future(self._run(body, content_type, query, cancelled))
+        query = request.query_params.multi_items()
+        compress = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
+        arguments = body, content_type, query, gzipped
+        work = asyncio.ensure_future(self._run(cancelled, *arguments, compress=compress))
         gone = asyncio.ensure_future(_disconnect(request))
         try:
             await asyncio.wait(
@@ -140,14 +151,17 @@ class Server:
             work.cancel()
 
     async def _run(
-        self, body: bytes, content_type: str, query: dict[str, str], cancelled: threading.Event
-    ) -> str:
+        self, cancelled: threading.Event, *arguments: Any, compress: bool = False
+    ) -> bytes:
         context = contextvars.copy_context()
         context.run(runner.cancellation.set, cancelled)
+
+        def work() -> bytes:
+            answer = self._score(*arguments)
+            return gzip.compress(answer, 1) if compress and len(answer) >= GZIP_FROM else answer
+
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._pool, context.run, self._score, body, content_type, query
-        )
+        return await loop.run_in_executor(self._pool, context.run, work)
 
 
 async def _disconnect(request: Request) -> None:
@@ -156,19 +170,18 @@ async def _disconnect(request: Request) -> None:
         pass
 
 
-def create() -> FastAPI:
+def create() -> Edge:
     """The app of the model in `THERESA_MODEL`; gunicorn calls it, before it forks."""
-    stopping = os.environ.get("THERESA_STOPPING_FILE")
-    server = Server(
-        Path(os.environ["THERESA_MODEL"]), Settings(), Path(stopping) if stopping else None
-    )
+    server = Server(Path(os.environ["THERESA_MODEL"]), Settings())  # type: ignore[call-arg]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await server.start()
         yield
 
-    app = FastAPI(title="Theresa", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Theresa", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.add_api_route(
         "/invocations",
         server.invocations,
@@ -212,76 +225,31 @@ def create() -> FastAPI:
     app.add_exception_handler(ZooError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(Exception, _fail)
-    app.add_middleware(Observed)
     # What is loaded stays: left to the collector, its pauses are the slowest requests of a worker.
     gc.collect()
     gc.freeze()
-    return app
+    return Edge(app)
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:
     """A refusal of ours, or of the router's (404, 405), as JSON."""
-    if isinstance(error, HTTPException):
-        status, code, message = error.status_code, "HTTP_ERROR", f"{error.detail}."
-    else:
+    if not isinstance(error, HTTPException):
         assert isinstance(error, ZooError)
-        status, code, message = error.status, error.code, str(error)
-    return _json_error(request, status, code, message)
+        return _json_error(request, error)
+    refusal = ZooError(f"{error.detail}.")
+    refusal.status, refusal.code = error.status_code, "HTTP_ERROR"
+    return _json_error(request, refusal, error.headers)
 
 
 async def _fail(request: Request, _: Exception) -> JSONResponse:
     """A fault of ours; the trace goes to the log, under the request's id."""
     log.exception("Request %s failed.", request.state.request_id)
-    return _json_error(request, 500, "INTERNAL_ERROR", "The model failed on this request.")
+    return _json_error(request, ZooError("The model failed on this request."))
 
 
-def _json_error(request: Request, status: int, code: str, message: str) -> JSONResponse:
-    content = {"error_code": code, "message": message, "request_id": request.state.request_id}
-    return JSONResponse(content, status, {"Retry-After": "1"} if status == 503 else None)
-
-
-class Observed:
-    """Gives every request an id, and, when it is answered, a line in the log and a count.
-
-    Attributes:
-        in_progress: How many requests this process has taken and not answered yet.
-    """
-
-    in_progress: ClassVar[int] = 0
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        start, status = time.perf_counter(), 500
-
-        async def observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
-            await send(message)
-
-        Observed.in_progress += 1
-        try:
-            await self._app(scope, receive, observed)
-        finally:
-            Observed.in_progress -= 1
-            path = scope["path"] if scope["path"] in PATHS else "other"
-            metrics.requests.labels(path, status).inc()
-            line = {
-                "request_id": request_id,
-                "method": scope["method"],
-                "path": path,
-                "status": status,
-                "seconds": round(time.perf_counter() - start, 4),
-                "bytes": headers.get("content-length"),
-            }
-            access.info(json.dumps(line))
+def _json_error(
+    request: Request, error: ZooError, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    usual = {503: {"Retry-After": "1"}, 415: {"Accept-Encoding": "gzip"}}.get(error.status)
+    body = error_body(error, request.state.request_id)
+    return JSONResponse(body, error.status, headers or usual)

@@ -1,7 +1,14 @@
 """The server's settings, each from an environment variable `THERESA_<NAME>`."""
 
-from pydantic import Field
+import os
+
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from zoo.errors import ZooError
+
+# Variables of the same prefix that other parts of the project read, where one shell has them all.
+OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED")
 
 
 class Settings(BaseSettings):
@@ -10,18 +17,36 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="THERESA_")
 
     max_body_bytes: int = Field(
-        100_000_000, gt=0, description="A larger body is refused (413) before it is read."
+        100_000_000,
+        gt=0,
+        description="A larger body is refused (413) before it is read; also what gzip unpacks to.",
     )
     max_rows: int = Field(
         20_000, gt=0, description="A request with more rows is refused (413); send several."
     )
     max_requests: int = Field(
-        64, gt=0, description="Requests taken at once; one more is told to come back (503)."
+        64,
+        gt=0,
+        description="Requests taken at once, times the workers; one more is told to come back "
+        "(503).",
     )
     request_seconds: float = Field(
         60.0, gt=0, description="What takes longer is given up (504) and stops costing."
     )
-    body_seconds: float = Field(30.0, gt=0, description="How long a body may take to arrive (408).")
+    header_seconds: float = Field(
+        10.0, gt=0, description="How long a request's head may take to arrive (408)."
+    )
+    body_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="How long a body may take to arrive (408), and an answer to be fetched.",
+    )
+    idle_seconds: int = Field(
+        75,
+        gt=0,
+        description="How long a connection may be idle; longer than the 60 s for which a gateway "
+        "keeps one, so that the gateway is the one to close it.",
+    )
     drain_seconds: float = Field(
         2.0,
         ge=0,
@@ -32,3 +57,43 @@ class Settings(BaseSettings):
         30, gt=0, description="After that, how long requests in flight may take to finish."
     )
     port: int = Field(8080, gt=0, lt=65536, description="The port to listen on.")
+
+
+class FetchSettings(BaseSettings):
+    """What an operator may set of fetching photos, each from `THERESA_IMAGE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="THERESA_IMAGE_")
+
+    hosts: str = Field(
+        "",
+        description="Where photos may come from, such as 'photos.example.org,*.example.net:8443'; "
+        "'*' is every host with a public address; without a port it is 80 and 443. Empty: nowhere.",
+    )
+    max_bytes: int = Field(20_000_000, gt=0, description="A larger photo is refused.")
+    seconds: float = Field(15.0, gt=0, description="For one photo, with redirects and retries.")
+    redirects: int = Field(3, ge=0, description="How many are followed.")
+    attempts: int = Field(2, gt=0, description="Where a server is busy or a connection breaks.")
+
+
+def check() -> Settings:
+    """Read all settings, before anything starts.
+
+    Raises:
+        ZooError: A variable has a value that it can't have, or a name that none has.
+    """
+    known = {f"THERESA_{name}" for name in OTHERS}
+    for kind in (Settings, FetchSettings):
+        prefix = str(kind.model_config["env_prefix"])
+        known |= {(prefix + name).upper() for name in kind.model_fields}
+        try:
+            found = kind()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"{prefix}{first['loc'][0]}".upper()
+            raise ZooError(f"{name}={os.environ.get(name)!r}: {first['msg']}.") from None
+        if isinstance(found, Settings):
+            settings = found
+    for name in sorted(os.environ):
+        if name.upper().startswith("THERESA_") and name.upper() not in known:
+            raise ZooError(f"{name} not found; available: {', '.join(sorted(known))}.")
+    return settings

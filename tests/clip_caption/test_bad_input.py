@@ -24,7 +24,8 @@ from tests.clip_caption.serving import (
     texts,
 )
 from tests.zoo.pictures import BAD
-from zoo.fetch import Fetcher, FetchSettings
+from zoo.fetch import Fetcher
+from zoo.settings import FetchSettings
 
 NO_PHOTO = {
     **BAD,

@@ -22,7 +22,8 @@ from tests.zoo.pictures import encoded, scene
 from zoo import runner
 from zoo.connections import is_public
 from zoo.errors import BadInput, Cancelled
-from zoo.fetch import Fetcher, FetchSettings
+from zoo.fetch import Fetcher
+from zoo.settings import FetchSettings
 
 PHOTO = encoded(scene())
 asked: Counter[str] = Counter()

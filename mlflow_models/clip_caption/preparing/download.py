@@ -20,7 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from zoo.errors import BadInput
-from zoo.fetch import Fetcher, FetchSettings
+from zoo.fetch import Fetcher
+from zoo.settings import FetchSettings
 
 PART = ".part-"
 GONE = re.compile(r"answered 4(?!08|29)\d\d|leads to a page|doesn't exist|is not an http")

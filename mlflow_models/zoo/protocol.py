@@ -1,0 +1,206 @@
+"""HTTP on one connection of the zoo's server: uvicorn's, with limits on time and size.
+
+uvicorn leaves these to a proxy in front: deadlines for a request's head and for a client that
+doesn't read, gunicorn's limits on the head, and errors of the parser in the form of all others.
+"""
+
+import asyncio
+import json
+import socket
+import struct
+import sys
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from zoo.edge import error_body, new_id, record
+from zoo.errors import BadInput, TooLarge, TooSlow, ZooError
+from zoo.settings import Settings
+
+UPGRADE = (b"connection", b"upgrade", b"http2-settings")
+LINGER_SECONDS = 2.0  # what a refused client still sends is read so long, or it misses the answer
+
+
+class TargetTooLong(TooLarge):
+    """A request line over the server's limit."""
+
+    status = 414
+    code = "TARGET_TOO_LONG"
+
+
+class HeadTooLarge(TooLarge):
+    """A request's headers over the server's limit."""
+
+    status = 431
+    code = "HEAD_TOO_LARGE"
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP on one connection.
+
+    Args:
+        limits: gunicorn's configuration, for its `limit_request_*`.
+        settings: The deadlines.
+    """
+
+    def __init__(self, *args: Any, limits: Any, settings: Settings, **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self._settings = settings
+        self._line, self._fields = limits.limit_request_line, limits.limit_request_fields
+        self._field = limits.limit_request_field_size
+        self._most = self._line + self._fields * self._field  # bytes of a head
+        self._part: str | None = None  # of a request that is arriving: "head", "body", or None
+        self._head_bytes, self._data = 0, b""  # of a head so far; what was received last
+        self._deadline: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None  # the client's
+        self._refusal: ZooError | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect("head", self._settings.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect(None)
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
+        if self._part is None and self._is_answered():
+            self._expect("head", self._settings.header_seconds)
+        self._data = data
+        super().data_received(data)
+        if self._part == "head" and self._refusal is None:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._most:
+                self._refuse(HeadTooLarge("The request's head is too large."))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._part, self._head_bytes = "head", 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self._line:
+            raise TargetTooLong(f"The request's target is longer than {self._line:,} bytes.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > self._fields:
+            raise HeadTooLarge(f"The request has more than {self._fields:,} headers.")
+        if len(name) + len(value) > self._field:
+            raise HeadTooLarge(f"A header is larger than {self._field:,} bytes.")
+
+    def on_headers_complete(self) -> None:
+        if self._upgrades_to_nothing():
+            return
+        self._expect("body")
+        super().on_headers_complete()
+
+    def _upgrades_to_nothing(self) -> bool:
+        return bool(self.parser.should_upgrade() and not self._should_upgrade())
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Read a request for another protocol, such as Java's for HTTP/2, as what it also is.
+
+        httptools takes what follows its head for the other protocol, so it gets the head again
+        without the wish.
+        """
+        error = sys.exc_info()[1]
+        assert isinstance(error, httptools.HttpParserUpgrade)
+        rest = self._data[error.args[0] :]
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
+        lines += [name + b": " + value for name, value in self.headers if name not in UPGRADE]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
+
+    def on_message_complete(self) -> None:
+        if self._upgrades_to_nothing():
+            return
+        self._expect(None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+        elif self._part == "body":  # of a request that was refused already: read, and forgotten
+            self._expect("body", self._settings.body_seconds)
+        elif self._part == "head":  # of the next one, which came early
+            self._expect("head", self._settings.header_seconds)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, for any fault
+        error = sys.exc_info()[1]
+        cause = error.__context__ if error is not None else None
+        self._refuse(
+            cause if isinstance(cause, ZooError) else BadInput("The request is not valid HTTP.")
+        )
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading = self.loop.call_later(self._settings.body_seconds, self._give_up)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _give_up(self) -> None:
+        """End the connection of a client that doesn't read, with what the kernel holds for it."""
+        raw = self.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _is_answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect(self, part: str | None, seconds: float | None = None) -> None:
+        """Note which part of a request comes next, and by when."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._part = part
+        self._deadline = self.loop.call_later(seconds, self._late) if seconds else None
+
+    def _late(self) -> None:
+        if self._part == "head" and self._head_bytes:
+            self._refuse(TooSlow("The request's head didn't arrive in time."))
+        else:
+            self.transport.close()
+
+    def _refuse(self, error: ZooError) -> None:
+        """Answer what is no request, after the requests before it, and end the connection."""
+        self._refusal = error
+        self._unset_keepalive_if_required()
+        if self._part == "body" and not self._is_answered():
+            # Its body is at fault: the app waits for it, and is told that nothing more will come.
+            if self.pipeline:
+                self.pipeline.popleft()
+            else:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+                if self.cycle.response_started:
+                    self.transport.close()
+                    return
+                self._write_refusal(error)
+                return
+        self._expect(None)
+        if self._is_answered() and not self.pipeline:
+            self._write_refusal(error)
+
+    def _write_refusal(self, error: ZooError) -> None:
+        if self.transport.is_closing():
+            return
+        request_id = new_id()
+        body = json.dumps(error_body(error, request_id)).encode()
+        head = (
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            f"X-Request-ID: {request_id}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(STATUS_LINE[error.status] + head.encode() + body)
+        record(request_id, None, None, error.status, 0.0)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._expect(None, LINGER_SECONDS)
