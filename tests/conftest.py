@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.zoo import containers
+from tests.zoo import containers, echo
 from zoo.packaging import ROOT
 from zoo.serving import serve
 
@@ -27,6 +27,12 @@ def _own_code(monkeypatch: pytest.MonkeyPatch) -> None:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tracking server's database that only this run uses."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def echo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model without weights, for tests of the server alone."""
+    return echo.save(tmp_path_factory.mktemp("models") / "echo")
 
 
 def built(

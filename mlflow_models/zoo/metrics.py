@@ -20,6 +20,7 @@ in_flight = Gauge(
 queue_depth = Gauge(
     "theresa_queue_depth", "Batches that wait for the engine.", multiprocess_mode="livesum"
 )
+workers = Gauge("theresa_workers", "Workers that are ready.", multiprocess_mode="livesum")
 model_info = Gauge(
     "theresa_model", "The model that is served.", ["name", "version"], multiprocess_mode="max"
 )

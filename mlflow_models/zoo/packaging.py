@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "mlflow_models" / "models"
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
 ZOO_SERVING = (
+    "accepting.py",
     "audio.py",
     "connections.py",
     "denoise.py",

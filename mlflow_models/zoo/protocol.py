@@ -14,9 +14,10 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from zoo.edge import error_body, new_id, record
+from zoo.edge import Edge, error_body, new_id, record
 from zoo.errors import BadInput, TooLarge, TooSlow, ZooError
 from zoo.settings import Settings
+from zoo.shared import shared
 
 UPGRADE = (b"connection", b"upgrade", b"http2-settings")
 LINGER_SECONDS = 2.0  # what a refused client still sends is read so long, or it misses the answer
@@ -58,12 +59,18 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._count()
         self._expect("head", self._settings.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
         self.resume_writing()
         super().connection_lost(exc)
+        self._count()
+
+    def _count(self) -> None:
+        if not Edge.leaving:
+            shared.hold(len(self.connections))
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:

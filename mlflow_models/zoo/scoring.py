@@ -121,8 +121,8 @@ class Scorer:
 
     def _spec(self, name: str) -> ParamSpec:
         if name not in self._params:
-            known = ", ".join(self._params) or "none"
-            raise BadParameter(name[:40], f"not found; available: {known}")
+            known = ", ".join(self._params) or "no parameters"
+            raise BadParameter(name[:40], f"is unknown; this model has {known}")
         return self._params[name]
 
     def _check(self, name: str, value: Any) -> None:

@@ -51,7 +51,7 @@ def serve(
 @contextmanager
 def running(
     command: Sequence[str], ready: str, environment: Mapping[str, str], served: str
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Runs any server until the block ends, which begins when it is ready.
 
     Args:
@@ -59,6 +59,9 @@ def running(
         ready: The address that answers with success once the server is ready.
         environment: Variables to add to the server's environment.
         served: What is served, for the message of an error.
+
+    Yields:
+        The server's process.
 
     Raises:
         ZooError: The server stopped, or didn't answer in time; with the end of its log.
@@ -77,7 +80,7 @@ def running(
             except TimeoutError as error:
                 log.seek(0)
                 raise ZooError(f"The server of '{served}' {error}:\n{log.read()[-3000:]}") from None
-            yield
+            yield process
         finally:
             _stop(process)
 

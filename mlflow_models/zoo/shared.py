@@ -3,64 +3,75 @@
 import mmap
 
 SLOTS = 256  # workers at a time
-STOPPING, WORKERS, FIRST = range(3)
+AWAY = -1  # for connections: of a worker that takes none
 
 
 class Shared:
-    """Whether the server stops, how many workers it has, and the requests that each has in hand.
+    """Whether the server stops, how many workers it has, and what each of them has in hand.
 
-    Each worker writes its own number only, so none needs a lock. A worker that is killed leaves its
-    number behind; gunicorn's master clears it (`release`).
+    Each worker writes its own numbers only, so none needs a lock. A worker that is killed leaves
+    its numbers behind; gunicorn's master clears them (`release`).
 
     Attributes:
-        slot: Which number is this process's own.
+        slot: Which numbers are this process's own.
     """
 
     def __init__(self) -> None:
-        self._numbers = memoryview(mmap.mmap(-1, 4 * (FIRST + SLOTS))).cast("i")
+        numbers = memoryview(mmap.mmap(-1, 4 * (2 + 2 * SLOTS))).cast("i")
+        self._server = numbers[:2]  # whether it stops, its workers
+        self._requests, self._connections = numbers[2 : 2 + SLOTS], numbers[2 + SLOTS :]
         self._taken: set[int] = set()
-        self._numbers[WORKERS] = 1
-        self.slot = 0
+        self.slot, self.workers = 0, 1
+        for slot in range(SLOTS):
+            self._connections[slot] = AWAY
 
     @property
     def stopping(self) -> bool:
         """Whether the whole server is about to stop."""
-        return bool(self._numbers[STOPPING])
+        return bool(self._server[0])
 
     @stopping.setter
     def stopping(self, value: bool) -> None:
-        self._numbers[STOPPING] = value
+        self._server[0] = value
 
     @property
     def workers(self) -> int:
         """How many workers the server has."""
-        return self._numbers[WORKERS]
+        return self._server[1]
 
     @workers.setter
     def workers(self, value: int) -> None:
-        self._numbers[WORKERS] = value
+        self._server[1] = value
 
     def take(self) -> int:
         """Find a slot for a worker that is about to be forked; for the master."""
         slot = min(set(range(SLOTS)) - self._taken)
         self._taken.add(slot)
-        self.release(slot, free=False)
         return slot
 
-    def release(self, slot: int, free: bool = True) -> None:
-        """Clear the number of a worker that has gone; for the master."""
-        self._numbers[FIRST + slot] = 0
-        if free:
-            self._taken.discard(slot)
+    def release(self, slot: int) -> None:
+        """Clear the numbers of a worker that has gone; for the master."""
+        self._requests[slot], self._connections[slot] = 0, AWAY
+        self._taken.discard(slot)
 
     def count(self, change: int) -> None:
         """Add to the requests that this worker has in hand."""
-        self._numbers[FIRST + self.slot] += change
+        self._requests[self.slot] += change
 
     @property
     def in_flight(self) -> int:
         """The requests that all workers together have in hand."""
-        return sum(self._numbers[FIRST:])
+        return sum(self._requests)
+
+    def hold(self, connections: int) -> None:
+        """Say how many connections this worker has; `AWAY` if it shouldn't have more."""
+        self._connections[self.slot] = connections
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a worker that takes connections has fewer than this one."""
+        own = self._connections[self.slot]
+        return any(one > AWAY and (one < own or own == AWAY) for one in self._connections)
 
 
 shared = Shared()

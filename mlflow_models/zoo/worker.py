@@ -5,10 +5,12 @@ Connections are spread evenly over the workers, and no request is lost when one 
 
 import asyncio
 import functools
+import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -16,12 +18,14 @@ import uvicorn
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
+from zoo import metrics
+from zoo.accepting import Acceptor
 from zoo.edge import Edge
 from zoo.protocol import Protocol
 from zoo.settings import Settings
-from zoo.shared import shared
+from zoo.shared import AWAY, shared
 
-BACKLOG = 2048  # connections that wait to be accepted; the kernel allows fewer, mostly 4096
+SETTLE_SECONDS = 0.5  # for the requests of connections that were taken last
 
 
 class Server(uvicorn.Server):
@@ -29,7 +33,7 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's.
-        drain_seconds: How long clients may take to leave by themselves.
+        drain_seconds: How long it serves on once the whole server is told to stop.
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
@@ -37,22 +41,40 @@ class Server(uvicorn.Server):
         self._drain_seconds = drain_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # asyncio accepts up to `backlog` connections at a time: with 1, what comes at once is
-        # spread over the workers. More may wait.
-        await super().startup(sockets)
-        for one in sockets or ():
-            one.listen(BACKLOG)
+        await super().startup([])
+        protocol = functools.partial(
+            self.config.http_protocol_class,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self._acceptor = Acceptor(sockets or [], protocol, self.config.ssl)
+        shared.hold(0)
+        metrics.workers.set(1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what comes, ending each connection; after a while stop listening."""
+        """Serve on, ending each connection with its answer; then stop listening, and leave.
+
+        A worker that is replaced serves until its last client has gone, at the latest when each
+        connection has been idle for too long. So none is closed under a request.
+        """
         Edge.leaving = True
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._drain_seconds
-        while loop.time() < end and not self.force_exit:
-            if not shared.stopping and not self.server_state.connections:
-                break  # a worker that is replaced, with no client left
-            await asyncio.sleep(0.05)
+        shared.hold(AWAY)
+        idle = self.config.timeout_keep_alive
+        await self._wait(idle, lambda: shared.stopping or not self.server_state.connections)
+        if shared.stopping:
+            await self._wait(self._drain_seconds)
+        self._acceptor.close()
+        await self._wait(SETTLE_SECONDS, lambda: not self.server_state.connections)
         await super().shutdown(sockets)
+
+    async def _wait(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while loop.time() < end and not self.force_exit:
+            await asyncio.sleep(0.05)  # first, for a connection that is just being taken
+            if done():
+                break
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop gently; unlike uvicorn's, the signal isn't raised again at the end."""
@@ -98,13 +120,14 @@ class Worker(UvicornWorker):
         server = Server(self.config, self._settings.drain_seconds)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
-        beating = loop.create_task(self._beat())  # also while it answers its sample, and leaves
+        beating = loop.create_task(self._beat(server))  # also before it listens, and as it leaves
         await server.serve(sockets=self.sockets)
         beating.cancel()
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
-    async def _beat(self) -> None:
-        while True:
+    async def _beat(self, server: Server) -> None:
+        while os.getppid() == self.ppid:
             self.notify()
             await asyncio.sleep(1)
+        server.quit()  # its master was killed

@@ -14,7 +14,6 @@ from tests.zoo.helpers import metric
 from tests.zoo.wire import GOOD, Answer, get, post, wire
 from zoo.serving import serve
 
-CITY = {"predictions": [{"entities": [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]}]}
 LIMITS = {
     "MLFLOW_MODELS_WORKERS": "2",
     "THERESA_HEADER_SECONDS": "1",
@@ -25,15 +24,15 @@ LIMITS = {
 
 
 @pytest.fixture(scope="module")
-def url(ner_model: Path) -> Iterator[str]:
+def url(echo_model: Path) -> Iterator[str]:
     """A server with short deadlines."""
-    with serve(ner_model, LIMITS) as address:
+    with serve(echo_model, LIMITS) as address:
         yield address
 
 
 def assert_good(answer: Answer) -> None:
     assert answer.status == 200, answer
-    assert answer.json() == CITY
+    assert answer.json() == {"predictions": [{"text": "我爱中国"}]}
 
 
 def assert_refused(answer: Answer, *statuses: int) -> None:
@@ -161,6 +160,44 @@ def test_other_spellings_of_the_path_are_answered_where_they_are(url: str, targe
         assert_good(one.read())
 
 
+def test_a_fault_of_ours_ends_no_connection(url: str) -> None:
+    boom = json.dumps({"instances": ["boom"]}).encode()
+    with wire(url) as one:
+        for number in range(20):
+            one.send(post(boom, f"X-Request-ID: fault-{number}"))
+            answer = one.read()
+            assert_refused(answer, 500)
+            assert answer.headers["x-request-id"] == f"fault-{number}"
+            one.send(post())
+            assert_good(one.read())
+
+
+def test_a_query_is_taken_beside_a_body_or_refused_by_name(url: str) -> None:
+    rows = json.dumps({"instances": [None, "我爱中国"]}).encode()
+    params = json.dumps({"instances": ["a"], "params": {"on_error": "raise"}}).encode()
+    queries = {
+        ("on_error=report", rows): 200,
+        ("on_error=report", params): 400,
+        ("on_error=report&on_error=raise", rows): 400,
+        ("on_eror=report", rows): 400,
+        ("seconds=much", rows): 400,
+        ("words=a,b&words=c&numbers=1&numbers=[2,3]&on_error=report", GOOD): 200,
+    }
+    with wire(url) as one:
+        answers = []
+        for (query, body), status in queries.items():
+            one.send(post(body, target=f"/invocations?{query}"))
+            answers.append(one.read())
+            assert answers[-1].status == status, (query, answers[-1])
+            if status == 400:
+                assert f"'{query.partition('=')[0]}'" in answers[-1].json()["message"]
+    null, good = answers[0].json()["predictions"]
+    assert (null["text"], good["text"], good["error"]) == (None, "我爱中国", None)
+    assert "Row 0" in null["error"]
+    (lists,) = answers[-1].json()["predictions"]
+    assert (lists["words"], lists["numbers"]) == (["a", "b", "c"], [1, 2, 3])
+
+
 def test_an_upgrade_that_isnt_known_is_a_plain_request(url: str) -> None:
     """What Java's client asks for with its first request."""
     upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAA")
@@ -219,8 +256,8 @@ def test_gzip_goes_both_ways(url: str) -> None:
     with wire(url) as one:
         one.send(post(body, zipped), post(body, zipped, "Accept-Encoding: br, gzip"))
         plain, packed = one.read(), one.read()
-        assert plain.json() == {"predictions": CITY["predictions"] * 100}
-        assert "中国" in plain.body.decode()
+        assert plain.json() == {"predictions": [{"text": "我爱中国"}] * 100}
+        assert "我爱中国" in plain.body.decode()
         assert packed.headers["content-encoding"] == "gzip"
         assert gzip.decompress(packed.body) == plain.body
         one.send(post(body, zipped, "Accept-Encoding: gzip;q=0"))

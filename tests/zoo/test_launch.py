@@ -1,0 +1,213 @@
+"""The launcher: what it refuses, signals, workers that come and go, and how they share the load."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.zoo.helpers import metric
+from tests.zoo.wire import GOOD, Wire, get, post, wire
+from zoo.launch import command
+from zoo.packaging import ROOT
+from zoo.serving import free_port, running
+from zoo.settings import Settings
+
+LAUNCH = [sys.executable, "-m", "zoo.launch"]
+
+
+@dataclass
+class Launched:
+    """A server's address and its first process, gunicorn's master."""
+
+    url: str
+    master: psutil.Process
+
+    def workers(self) -> list[psutil.Process]:
+        return [one for one in self.master.children() if one.status() != psutil.STATUS_ZOMBIE]
+
+
+@contextmanager
+def launched(model: Path, environment: Mapping[str, str], workers: int = 2) -> Iterator[Launched]:
+    """A server with all of its workers ready."""
+    port = free_port()
+    usual = {
+        "THERESA_PORT": str(port),
+        "THERESA_DRAIN_SECONDS": "0",
+        "THERESA_IDLE_SECONDS": "2",
+        "MLFLOW_MODELS_WORKERS": str(workers),
+    }
+    url = f"http://127.0.0.1:{port}"
+    variables = {**usual, **environment}
+    with running([*LAUNCH, str(model)], f"{url}/ready", variables, str(model)) as process:
+        server = Launched(url, psutil.Process(process.pid))
+        while metric(url, "theresa_workers") < workers:
+            pass  # until each of them listens
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MLFLOW_MODELS_WORKERS", "0"),
+        ("MLFLOW_MODELS_WORKERS", "-1"),
+        ("MLFLOW_MODELS_WORKERS", "many"),
+        ("GUNICORN_CMD_ARGS", "--workers 0"),
+        ("GUNICORN_CMD_ARGS", "-w0"),
+        ("GUNICORN_CMD_ARGS", "--bind 'unclosed"),
+        ("THERESA_MAX_ROWS", "many"),
+        ("THERESA_MAX_ROWS", "0"),
+        ("THERESA_PORT", "http"),
+        ("THERESA_MAX_ROW", "5"),
+        ("THERESA_IMAGE_SECONDS", "long"),
+        ("THERESA_IMAGE_HOST", "a.example"),
+    ],
+)
+def test_a_variable_that_cant_be_is_refused_in_a_sentence(
+    echo_model: Path, variable: str, value: str
+) -> None:
+    done = subprocess.run(
+        [*LAUNCH, str(echo_model)],
+        env={**os.environ, variable: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode not in (0, None)
+    (line,) = done.stderr.splitlines()
+    assert variable in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH])
+def test_a_signal_leaves_no_orphan_and_nothing_behind(
+    echo_model: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with launched(echo_model, {"TMPDIR": str(tmp_path)}) as server:
+        before = {one.pid for one in server.workers()}
+        server.master.send_signal(number)
+        if number == signal.SIGHUP:  # new workers, with the old ones gone
+            while before & {one.pid for one in server.workers()} or len(server.workers()) < 2:
+                pass
+        assert requests.post(f"{server.url}/invocations", json=json.loads(GOOD), timeout=30).ok
+        family = [server.master, *server.workers()]
+        server.master.terminate()
+        gone, alive = psutil.wait_procs(family, timeout=30)
+        assert not alive
+        assert len(gone) == len(family)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_whose_master_was_killed_end_by_themselves(echo_model: Path) -> None:
+    with launched(echo_model, {}) as server:
+        workers = server.workers()
+        server.master.kill()
+        assert psutil.wait_procs(workers, timeout=30)[1] == []
+
+
+@pytest.mark.parametrize("clients", [1, 8])
+def test_no_request_is_lost_when_workers_are_replaced(echo_model: Path, clients: int) -> None:
+    arguments = {"GUNICORN_CMD_ARGS": "--max-requests 50"}
+    with launched(echo_model, arguments) as server:
+        first = {one.pid for one in server.workers()}
+
+        def ask(_: int) -> Counter[int]:
+            seen: Counter[int] = Counter()
+            one = Wire(server.url)
+            for _ in range(400 // clients):
+                one.send(post())
+                answer = one.read()
+                seen[answer.status] += 1
+                if answer.headers.get("connection") == "close":
+                    one.close()
+                    one = Wire(server.url)
+            one.close()
+            return seen
+
+        with ThreadPoolExecutor(clients) as pool:
+            assert sum(pool.map(ask, range(clients)), Counter()) == {200: 400}
+        while first & {one.pid for one in server.workers()}:
+            pass  # they were replaced, not only told to go
+
+
+def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
+    with launched(echo_model, {}) as server:
+        waiting = [Wire(server.url) for _ in range(16)]
+        for one in waiting:
+            one.send(get("/ping"))
+        for one in waiting:
+            assert one.read().status == 200
+        counts = [
+            sum(one.status == "ESTABLISHED" for one in worker.net_connections("tcp"))
+            for worker in server.workers()
+        ]
+        for one in waiting:
+            one.close()
+    assert min(counts) >= 3, counts  # mostly 6 to 8
+
+
+def test_a_server_is_full_when_all_of_its_workers_are(echo_model: Path) -> None:
+    slow = post(json.dumps({"instances": ["a"], "params": {"seconds": 3}}).encode())
+    with launched(echo_model, {"THERESA_MAX_REQUESTS": "4"}) as server:
+        waiting = [Wire(server.url) for _ in range(24)]
+        for one in waiting:
+            one.send(slow)
+        answers = [one.read() for one in waiting]
+        for one in waiting:
+            one.close()
+        with wire(server.url) as one:  # and it takes as many again
+            one.send(post())
+            assert one.read().status == 200
+    counts = Counter(answer.status for answer in answers)
+    assert set(counts) == {200, 503}
+    assert counts[200] >= 8
+    assert {one.headers["retry-after"] for one in answers if one.status == 503} == {"1"}
+
+
+def test_a_worker_that_is_killed_gives_its_requests_back(echo_model: Path) -> None:
+    slow = post(json.dumps({"instances": ["a"], "params": {"seconds": 600}}).encode())
+    with launched(echo_model, {"THERESA_MAX_REQUESTS": "1"}, workers=1) as server:
+        (worker,) = server.workers()
+        with wire(server.url) as busy, wire(server.url) as other:
+            busy.send(slow)
+            while True:
+                other.send(post())
+                if other.read().status == 503:
+                    break
+            worker.kill()
+            assert busy.read().status == 0
+        while True:
+            try:
+                with wire(server.url) as one:
+                    one.send(post())
+                    if (status := one.read().status) != 0:
+                        break
+            except ConnectionError:
+                continue
+        assert status == 200
+
+
+def test_help_is_worth_reading() -> None:
+    done = subprocess.run([*LAUNCH, "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0
+    for word in ("THERESA_", "MLFLOW_MODELS_WORKERS", "GUNICORN_CMD_ARGS", "SIGTERM"):
+        assert word in done.stdout
+
+
+def test_what_a_command_line_asks_for_comes_last(
+    echo_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--timeout 60 -k gevent --workers=3")
+    line = command(Settings(), echo_model)
+    assert line.index("--timeout") > line.index("--bind")
+    assert [line[place + 1] for place, word in enumerate(line) if word == "--workers"][-1] == "3"
+    assert "gevent" not in line
