@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zoo import metrics
 from zoo.errors import ZooError
+from zoo.shared import shared
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics")
@@ -81,7 +82,7 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             # Whether the body of a request that was refused before it follows, nobody can know.
-            if Edge.leaving or self._awaits_continue:
+            if Edge.leaving or shared.stopping or self._awaits_continue:
                 headers["Connection"] = "close"
         await self._send(message)
 

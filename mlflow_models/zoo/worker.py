@@ -42,12 +42,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
-        protocol = functools.partial(
-            self.config.http_protocol_class,
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
-        )
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        state = {"server_state": self.server_state, "app_state": self.lifespan.state}
+        protocol = functools.partial(make, config=self.config, **state)
         self._acceptor = Acceptor(sockets or [], protocol, self.config.ssl)
         shared.hold(0)
         metrics.workers.set(1)

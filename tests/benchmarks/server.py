@@ -32,13 +32,13 @@ KINDS = {
 LIGHT = {"dataframe_split": {"columns": ["text"], "data": [["我爱中国"]]}}
 HEAVY = {"dataframe_split": {"columns": ["text"], "data": [["我爱中国。" * 200]] * 4}}
 
-# The pids of the workers: what gunicorn, a child of the first process, has started.
+# The pids of the workers: what gunicorn, the first process, has started.
 WORKERS = """
 import pathlib
 pids = [int(path.name) for path in pathlib.Path("/proc").glob("[0-9]*")]
 def parent(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-print(*sorted(pid for pid in pids if pid > 1 and parent(pid) > 1))
+print(*sorted(pid for pid in pids if pid > 1 and parent(pid) == 1))
 """
 
 # Inside the container, since it has no network: waits for the first 200.

@@ -114,6 +114,26 @@ def test_workers_whose_master_was_killed_end_by_themselves(echo_model: Path) -> 
         assert psutil.wait_procs(workers, timeout=30)[1] == []
 
 
+def test_what_is_in_hand_when_the_server_stops_is_answered(echo_model: Path) -> None:
+    slow = post(json.dumps({"instances": ["a"], "params": {"seconds": 2}}).encode())
+    with launched(echo_model, {"THERESA_DRAIN_SECONDS": "1"}) as server:
+        with wire(server.url) as busy, wire(server.url) as late, wire(server.url) as idle:
+            late.send(post())
+            assert late.read().status == 200
+            busy.send(slow)
+            while metric(server.url, "theresa_requests_in_flight") == 0:
+                pass  # until it is taken
+            server.master.terminate()
+            while requests.get(f"{server.url}/ready", timeout=30).status_code != 503:
+                pass  # a gateway sees this, and meanwhile:
+            late.send(post())
+            answer = late.read()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert busy.read().status == 200
+            assert idle.is_closed()
+        assert server.master.wait(30) == 0
+
+
 @pytest.mark.parametrize("clients", [1, 8])
 def test_no_request_is_lost_when_workers_are_replaced(echo_model: Path, clients: int) -> None:
     arguments = {"GUNICORN_CMD_ARGS": "--max-requests 50"}

@@ -1,19 +1,11 @@
 """The zoo's server, over real HTTP: its endpoints, its limits, and requests that mean harm."""
 
-import gzip
 import json
 import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import pandas as pd
 import pytest
@@ -21,8 +13,8 @@ import requests
 
 from tests.zoo.helpers import metric
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
-from zoo.launch import command, gunicorn_arguments
-from zoo.packaging import ROOT
+from tests.zoo.wire import post, wire
+from zoo.launch import command
 from zoo.serving import serve
 from zoo.settings import Settings
 
@@ -57,49 +49,12 @@ def test_hostile_requests_are_refused_and_the_next_is_answered(zoo_url: str, cas
     assert_answers(zoo_url)
 
 
-def test_a_gzip_bomb_isnt_unpacked(zoo_url: str) -> None:
-    bomb = gzip.compress(b"a" * 100_000_000)
-    response = ask(zoo_url, bomb, JSON, **{"Content-Encoding": "gzip"})
-    assert_refused(response, 415, "Content-Encoding must be identity")
-
-
-def raw(url: str, request: bytes, close: bool = False) -> bytes:
-    """What comes back on a connection of its own."""
-    address = urlparse(url)
-    with socket.create_connection((address.hostname, address.port or 80), timeout=30) as connection:
-        connection.sendall(request)
-        if close:
-            return b""
-        parts = []
-        while part := connection.recv(65536):
-            parts.append(part)
-            if b"\r\n\r\n" in b"".join(parts):
-                break
-        return b"".join(parts)
-
-
-HEAD = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-
-
-def test_a_body_that_never_comes_is_given_up(zoo_url: str) -> None:
-    answer = raw(zoo_url, HEAD + b"Content-Length: 100\r\n\r\n{")
-    assert answer.startswith(b"HTTP/1.1 408 ")
-
-
 def test_clients_that_hang_up_disturb_nobody(zoo_url: str) -> None:
-    body = split([["我爱中国。" * 2000]] * 20)
+    request = post(split([["我爱中国。" * 2000]] * 20))
     for _ in range(10):
-        raw(zoo_url, HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body, close=True)
-        raw(zoo_url, HEAD + b"Content-Length: 1000\r\n\r\n{", close=True)
-    assert_answers(zoo_url)
-
-
-@pytest.mark.parametrize(
-    "request_line", [b"garbage\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\0\0\r\n\r\n"]
-)
-def test_what_isnt_http_is_dropped(zoo_url: str, request_line: bytes) -> None:
-    answer = raw(zoo_url, request_line)
-    assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
+        for part in (request, request[:-100]):
+            with wire(zoo_url) as one:
+                one.send(part)
     assert_answers(zoo_url)
 
 
@@ -112,12 +67,50 @@ def test_every_form_of_mlflows_protocol_is_answered(zoo_url: str) -> None:
         (json.dumps({"dataframe_records": [{"text": "我爱中国"}]}).encode(), JSON),
         (json.dumps({"instances": [{"text": "我爱中国"}]}).encode(), JSON),
         (json.dumps({"inputs": {"text": ["我爱中国"]}}).encode(), JSON),
+        (json.dumps({"instances": ["我爱中国"]}).encode(), JSON),
+        (json.dumps({"inputs": ["我爱中国"]}).encode(), JSON),
+        (json.dumps({"inputs": {"text": "我爱中国"}}).encode(), JSON),
+        (json.dumps({"inputs": [{"text": "我爱中国"}]}).encode(), JSON),
         (table.to_csv(index=False).encode(), "text/csv"),
+        (table.to_csv().encode("utf-8-sig"), "text/csv; charset=utf-8"),
         (parquet(table), PARQUET),
     ]
     for body, kind in forms:
         response = ask(zoo_url, body, kind)
         assert response.json() == {"predictions": [{"entities": CITY}]}, (kind, body)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[None, "北京"], [True, "北京"], [123, "北京"], [["北京"], "北京"], [{"a": 1}, "北京"]],
+)
+def test_a_value_of_another_type_is_an_error_of_its_row_in_every_form(
+    zoo_url: str, values: list[Any]
+) -> None:
+    forms = {
+        "dataframe_split": {"columns": ["text"], "data": [[one] for one in values]},
+        "dataframe_records": [{"text": one} for one in values],
+        "inputs": {"text": values},
+        "instances": [{"text": one} for one in values],
+    }
+    if not isinstance(values[0], dict):  # else it is a record
+        forms["instances"] = values
+    for form, table in forms.items():
+        asked = {form: table, "params": {"on_error": "report"}}
+        bad, good = ask(zoo_url, json.dumps(asked)).json()["predictions"]
+        assert bad["entities"] is None
+        assert "Row 0, column 'text'" in bad["error"]
+        assert (good["entities"][0]["text"], good["error"]) == ("北京", None)
+
+
+def test_a_csv_s_cells_are_texts_and_its_lines_are_rows(zoo_url: str) -> None:
+    texts = ["北京", "", "NA", "None", "nan", "null", "1", "TRUE", "", ' a "quoted", cell\n ']
+    table = pd.DataFrame({"text": texts}).to_csv(index=False)
+    answers = ask(zoo_url, table.encode(), "text/csv").json()["predictions"]
+    assert len(answers) == len(texts)
+    assert [one["text"] for one in answers[0]["entities"]] == ["北京"]
+    lines = ask(zoo_url, "text\n北京\n\n北京\n".encode(), "text/csv").json()["predictions"]
+    assert [len(one["entities"]) for one in lines] == [1, 0, 1]
 
 
 def test_a_request_id_is_taken_over_if_it_is_one(zoo_url: str) -> None:
@@ -187,46 +180,3 @@ def test_what_takes_too_long_or_comes_too_often_is_told_so(ner_model: Path) -> N
         assert_refused(busy[0], 503, "as many requests as it takes")
         assert busy[0].headers["Retry-After"] == "1"
         assert_answers(url)
-
-
-def test_nothing_in_flight_is_lost_when_it_stops(ner_model: Path, tmp_path: Path) -> None:
-    """SIGTERM while a request is computed: it is answered, then the process leaves."""
-    own = shutil.copytree(ner_model, tmp_path / "own")  # so that no other server gets the signal
-    sent, answers = threading.Event(), []
-    body = split([["我爱中国，" * 1000]] * 12)
-
-    def one() -> None:
-        sent.set()
-        answers.append(ask(url, body).status_code)
-
-    with serve(own, {"MLFLOW_MODELS_WORKERS": "1"}) as url:
-        client = threading.Thread(target=one)
-        client.start()
-        sent.wait(10)
-        while metric(url, "theresa_requests_in_flight") == 0 and client.is_alive():
-            pass  # until the server has taken it
-        subprocess.run(["pkill", "-TERM", "-f", f"zoo.launch {own}"], check=True)
-        client.join(60)
-    assert answers == [200]
-
-
-def test_gunicorns_arguments_are_honoured_but_for_gevent() -> None:
-    given = "--timeout 60 -k gevent --workers=1"
-    assert gunicorn_arguments(given) == (["--timeout", "60", "--workers=1"], "gevent")
-    assert gunicorn_arguments("-k asgi") == ([], None)
-    assert gunicorn_arguments("") == ([], None)
-
-
-def test_it_starts_with_the_line_its_users_have(ner_model: Path) -> None:
-    arguments = {"GUNICORN_CMD_ARGS": "--timeout 60 -k gevent --workers=1"}
-    with serve(ner_model, arguments) as url:
-        assert_answers(url)
-
-
-def test_help_is_worth_reading() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo.launch", "--help"], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0
-    assert "THERESA_" in done.stdout
-    assert signal.SIGTERM.name in done.stdout

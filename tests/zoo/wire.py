@@ -46,6 +46,10 @@ class Wire:
         length = 0 if method == "HEAD" or status == 100 else int(headers["content-length"])
         return Answer(status, headers, self._file.read(length))
 
+    def end(self) -> None:
+        """Say that nothing more is sent; answers are still read."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def is_closed(self) -> bool:
         """Waits for the server to end the connection; what still comes isn't looked at."""
         try:

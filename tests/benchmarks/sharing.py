@@ -1,0 +1,82 @@
+"""How evenly the workers of our server share connections that come together."""
+
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.benchmarks.harness import machine, saved
+from tests.zoo.helpers import metric
+from tests.zoo.test_launch import Launched, launched
+from tests.zoo.wire import Wire, post
+
+TITLE = "Connections that come together, shared by the workers"
+CONNECTIONS, REQUESTS = 16, 64
+SHORT = post(json.dumps({"instances": ["我爱中国"]}).encode())
+LONG = post(json.dumps({"instances": ["我爱中国。" * 200] * 4}).encode())
+
+
+def share(worker: psutil.Process) -> int:
+    """How many connections a worker has."""
+    return sum(one.status == "ESTABLISHED" for one in worker.net_connections("tcp"))
+
+
+def turn(server: Launched, request: bytes) -> tuple[list[int], float]:
+    """Opens the connections at once and sends the requests over them; shares and seconds."""
+    wires = [Wire(server.url, 120) for _ in range(CONNECTIONS)]
+    start = time.perf_counter()
+    for _ in range(REQUESTS // CONNECTIONS):
+        for one in wires:
+            one.send(request)
+        for one in wires:
+            assert one.read().status == 200
+    seconds, found = time.perf_counter() - start, sorted(map(share, server.workers()))
+    for one in wires:
+        one.close()
+    return found, seconds
+
+
+def measure(_: Path | None, quick: bool) -> dict[str, Any]:
+    """Two and four workers, short and long requests."""
+    turns, rows = 2 if quick else 20, []
+    for workers in (2, 4):
+        with launched(saved("hanlp_ner"), {}, workers) as server:
+            for name, request in (("short", SHORT), ("long", LONG)):
+                found = []
+                for _turn in range(turns):
+                    found.append(turn(server, request))
+                    while any(map(share, server.workers())):
+                        pass  # until the last turn's connections have gone
+                least, most = min(one[0][0] for one in found), max(one[0][-1] for one in found)
+                rows.append(
+                    {
+                        "workers": workers,
+                        "requests": name,
+                        "turns": turns,
+                        "least": least,
+                        "most": most,
+                        "seconds": statistics.median(one[1] for one in found),
+                    }
+                )
+            assert metric(server.url, "theresa_workers") == workers
+    return {"machine": machine(("gunicorn", "uvicorn")), "rows": rows}
+
+
+def render(result: dict[str, Any]) -> str:
+    """The shares, as Markdown."""
+    lines = [
+        f"hanlp_ner; {CONNECTIONS} connections opened at once, {REQUESTS} requests over them. The "
+        "least and the most that one worker had, of all turns.",
+        "",
+        "| workers | requests | turns | connections of a worker | seconds |",
+        "| ---: | --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['workers']} | {row['requests']} | {row['turns']} | {row['least']} to "
+        f"{row['most']} | {row['seconds']:.2f} |"
+        for row in result["rows"]
+    ]
+    return "\n".join(lines)
