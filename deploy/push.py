@@ -18,7 +18,8 @@ from pathlib import Path
 import yaml
 
 from zoo.errors import ZooError
-from zoo.packaging import MODELS, ROOT, TRACKING_URI, run
+from zoo.packaging import MODELS, ROOT, run
+from zoo.tracking import TRACKING_URI, reach
 
 
 def output(command: Sequence[str], text: str | None = None) -> str:
@@ -50,13 +51,14 @@ def registered_version(model: Path, name: str, tracking_uri: str) -> str:
     """The number that MLflow's registry gave to a saved model.
 
     Raises:
-        ZooError: nothing is saved there, or it isn't registered.
+        ZooError: nothing is saved there, it isn't registered, or the registry doesn't answer.
     """
     import mlflow
 
     if not (model / "MLmodel").is_file():
         raise ZooError(f"'{model}' is no saved model: `make build MODEL={name}` first.")
     run_id = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))["run_id"]
+    reach(tracking_uri)
     client = mlflow.MlflowClient(tracking_uri=tracking_uri)
     found = client.search_model_versions(f"name='{name}' and run_id='{run_id}'")
     if not found:

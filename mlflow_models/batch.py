@@ -45,7 +45,7 @@ from batching import model, session
 from batching.opening import FORMATS, open_source
 from batching.output import Output
 from batching.source import reason
-from zoo import packaging
+from zoo import packaging, tracking
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="KEY=VALUE",
         help="a setting of Spark; may be given again",
     )
-    add("--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, for models:/ URIs")
+    add("--tracking-uri", default=tracking.TRACKING_URI, help="MLflow's, for models:/ URIs")
     return parser.parse_args(arguments)  # fmt: skip
 
 

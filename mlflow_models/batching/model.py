@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo import tracking
 from zoo.errors import ZooError
 from zoo.packaging import MODELS, ROOT
 
@@ -44,7 +45,7 @@ def find(model: str, tracking_uri: str, work: Path) -> Path:
         work: Where to put what has to be downloaded.
 
     Raises:
-        ZooError: There is no such model.
+        ZooError: There is no such model, or the registry doesn't answer.
     """
     if re.fullmatch(r"\w+", model) and not (Path(model) / "MLmodel").is_file():
         if (MODELS / model / "MLmodel").is_file():
@@ -63,6 +64,8 @@ def find(model: str, tracking_uri: str, work: Path) -> Path:
         raise ZooError(f"'{model}' is no saved model: it has no file MLmodel.")
     import mlflow
 
+    if model.startswith("models:"):
+        tracking.reach(tracking_uri)
     try:
         mlflow.set_tracking_uri(tracking_uri)
         return Path(mlflow.artifacts.download_artifacts(model, dst_path=str(work)))

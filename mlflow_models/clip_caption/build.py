@@ -118,7 +118,11 @@ def main() -> None:
 
     from clip_caption.checkpoint import find
     from clip_caption.convert import convert
+    from clip_caption.index import Index
 
+    if args.index:
+        Index.read(args.index)
+    packaging.check(args)
     checkpoint = find(args.checkpoint)
     with tempfile.TemporaryDirectory() as work:
         print(f"Converting {args.checkpoint} ...", flush=True)

@@ -32,7 +32,7 @@ from clip_caption.evaluating.results import (
     worst_lines,
 )
 from clip_caption.evaluating.translate import add_options, translate
-from zoo import packaging
+from zoo import packaging, tracking
 from zoo.errors import ZooError
 
 USAGE = """evaluate.py MODEL DATA [options]
@@ -61,10 +61,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--worst", type=int, default=5, help="captions to list")
     cli.add_argument("--output", type=Path, help="keep the tables and pictures here, too")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    cli.add_argument(
-        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
-    )
-    cli.add_argument("--experiment", default="clip_caption", help="MLflow's")
+    tracking.add_options(cli, "clip_caption")
     return cli
 
 
@@ -190,7 +187,7 @@ def track(
     """Logs settings, figures, tables and pictures to MLflow."""
     import mlflow
 
-    packaging.set_experiment(args.experiment, args.tracking_uri)
+    tracking.set_experiment(args.experiment, args.tracking_uri)
     name = args.model or (args.predictions or args.results).name
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -210,6 +207,7 @@ def main(argv: list[str] | None = None) -> None:
     given = bool(args.model and args.data), bool(args.predictions), bool(args.results)
     if sum(given) != 1 or bool(args.results) != bool(args.annotations):
         cli.error("give MODEL and DATA, or --predictions, or --annotations and --results")
+    tracking.reach(args.tracking_uri)
     found = read(args)
     if args.translate:
         found = replace(found, examples=translated(found.examples, args))

@@ -147,7 +147,7 @@ class Index:
             )
             categories, k = settings["categories"], settings["k"]
             return cls(searcher, ids, labels, categories, k, settings["threshold"], probe)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError) as error:
             raise CheckpointError(
                 f"'{directory}' is no complete index; write one with explore.py index."
             ) from error

@@ -5,13 +5,23 @@ python mlflow_models/hanlp_ner/build.py --checkpoint DIRECTORY       what HanLP'
 python mlflow_models/hanlp_ner/build.py --checkpoint MSRA_NER_ELECTRA_SMALL_ZH
 """
 
+import json
 import tempfile
 from pathlib import Path
 
 from zoo import checkpoints, packaging
 
 FOLDER = Path(__file__).parent
-CODE = ("component.py", "decode.py", "document.py", "engine.py", "multitask.py", "tagger.py")
+DICTIONARY = "dictionary.json"
+CODE = (
+    "component.py",
+    "decode.py",
+    "dictionary.py",
+    "document.py",
+    "engine.py",
+    "multitask.py",
+    "tagger.py",
+)
 
 
 def signature() -> "packaging.ModelSignature":
@@ -70,9 +80,13 @@ def main() -> None:
 
     from hanlp_ner.component import fetch
     from hanlp_ner.convert import convert
+    from hanlp_ner.dictionary import read_file
 
+    words = read_file(args.dictionary) if args.dictionary else {}
+    packaging.check(args)
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch)
-    dictionary = args.dictionary or checkpoint / "dictionary.json"
+    if not args.dictionary and (checkpoint / DICTIONARY).is_file():
+        words = read_file(checkpoint / DICTIONARY)
     with tempfile.TemporaryDirectory() as work:
         print(f"Converting {args.checkpoint} ...", flush=True)
         config = convert(checkpoint, Path(work), args.precision, not args.no_torch)
@@ -81,9 +95,8 @@ def main() -> None:
                 f"{', '.join(others)} need torch and HanLP, GBs in the model's image; "
                 "--no-torch leaves these tasks out."
             )
-        if dictionary.is_file():
-            text = dictionary.read_text(encoding="utf-8")
-            (Path(work) / "dictionary.json").write_text(text, encoding="utf-8")
+        text = json.dumps(words, ensure_ascii=False)
+        (Path(work) / DICTIONARY).write_text(text, encoding="utf-8")
         packaging.publish(
             FOLDER,
             CODE,

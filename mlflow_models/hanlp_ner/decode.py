@@ -5,7 +5,7 @@ These restate what HanLP does after its network, without torch; the tests hold t
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,34 +118,44 @@ class TagSet:
 class Dictionary:
     """Words that must come out as entities of a given type, by longest match from the left.
 
+    A trie would look up less, but its nodes take many times the memory of the words.
+
     Args:
         words: Entity type by word. HanLP calls it `dict_whitelist`.
+        below: A dictionary that these words come on top of, as if they were added to it.
     """
 
-    def __init__(self, words: Mapping[str, str]) -> None:
-        self._root: dict[str, Any] = {}
-        for word, type_ in words.items():
-            node = self._root
-            for character in word:
-                node = node.setdefault(character, {})
-            node[""] = type_  # no character is empty, so this key is free for the word's end
+    def __init__(self, words: Mapping[str, str], below: "Dictionary | None" = None) -> None:
+        found: dict[str, set[int]] = {}
+        for word in words:
+            found.setdefault(word[0], set()).add(len(word))
+        lengths = {first: tuple(sorted(some, reverse=True)) for first, some in found.items()}
+        self._layers = [(words, lengths)] if words else []
+        if below:
+            self._layers += below._layers
 
     def matches(self, text: str) -> list[Span]:
         """Non-overlapping matches from left to right, the longest at each place."""
         found: list[Span] = []
-        place, root = 0, self._root
-        while place < len(text):
-            node, longest = root.get(text[place]), None
-            end = place + 1
-            while node is not None:
-                if "" in node:
-                    longest = Span(place, end, node[""])
-                node = node.get(text[end]) if end < len(text) else None
-                end += 1
+        place = 0
+        while self._layers and place < len(text):
+            longest = self._longest(text, place)
             if longest:
                 found.append(longest)
             place = longest.end if longest else place + 1
         return found
+
+    def _longest(self, text: str, place: int) -> Span | None:
+        """The longest word at a place; of one that several layers have, the uppermost's."""
+        longest: Span | None = None
+        for words, lengths in self._layers:
+            for length in lengths.get(text[place], ()):
+                word = text[place : place + length]  # shorter at the text's end
+                if word in words:
+                    if longest is None or len(word) > longest.end - place:
+                        longest = Span(place, place + len(word), words[word])
+                    break
+        return longest
 
     def apply(self, text: str, spans: Iterable[Span]) -> list[Span]:
         """Adds the dictionary's words; an entity that overlaps one of them gives way."""

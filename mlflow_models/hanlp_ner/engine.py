@@ -36,12 +36,16 @@ class Recognizer:
     Args:
         directory: What `hanlp_ner.convert` wrote.
         threads: Threads inside one forward pass; 1 is right where several workers share a machine.
+        words: Entity type by word, for words that must come out as given in every text.
 
     Attributes:
         tasks: The names of the other tasks that the checkpoint can do.
     """
 
-    def __init__(self, directory: Path, threads: int = 1) -> None:
+    def __init__(
+        self, directory: Path, threads: int = 1, words: Mapping[str, str] | None = None
+    ) -> None:
+        self._packed = Dictionary(words or {})
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         self._network: Any
         if config["kind"] == "multi":
@@ -66,13 +70,13 @@ class Recognizer:
 
         Args:
             texts: Texts of any length; long ones are cut at sentence ends.
-            dictionary: Entity type by word, for words that must come out as given.
+            dictionary: More words, on top of those that every text has.
             tasks: Other tasks to do; names out of `self.tasks`.
 
         Returns:
             For each text what was found, or the exception that it caused.
         """
-        words = Dictionary(dictionary or {})
+        words = Dictionary(dictionary, self._packed) if dictionary else self._packed
         windows = [
             [window for segment in cut(text, self._limit) for window in segment]
             if text.strip()

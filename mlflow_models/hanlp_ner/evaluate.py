@@ -21,7 +21,7 @@ from hanlp_ner.training.scoring import (
     span_scores,
     worst,
 )
-from zoo import checkpoints, packaging
+from zoo import checkpoints, packaging, tracking
 
 FOLDER = Path(__file__).parent
 
@@ -76,18 +76,14 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--worst", type=int, default=10, help="sentences to list (default: 10)")
     cli.add_argument("--device", type=int, default=-1, help="GPU number (default: -1, the CPU)")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    cli.add_argument(
-        "--tracking-uri",
-        default=packaging.TRACKING_URI,
-        help="MLflow's (default: %(default)s), or '' for none",
-    )
-    cli.add_argument("--experiment", default="hanlp_ner")
+    tracking.add_options(cli, "hanlp_ner")
     return cli
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
+    tracking.reach(args.tracking_uri)
     mapping = parse_mapping(args.map)
     examples = [row for source in args.sources for row in read_source(source, mapping)]
     if args.mark_dates:
@@ -107,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.tracking_uri:
         import mlflow
 
-        packaging.set_experiment(args.experiment, args.tracking_uri)
+        tracking.set_experiment(args.experiment, args.tracking_uri)
         with mlflow.start_run(run_name=f"evaluate {args.model}"):
             mlflow.log_params({"model": args.model, "sources": " ".join(args.sources)})
             log_scores(scores, {"confusion.json": table, "worst.txt": mistakes})

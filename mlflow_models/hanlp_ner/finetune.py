@@ -20,7 +20,7 @@ from hanlp_ner.training.corpora import (
     read_source,
 )
 from hanlp_ner.training.scoring import Scores, log_scores, markdown
-from zoo import checkpoints, packaging
+from zoo import checkpoints, packaging, tracking
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -84,10 +84,7 @@ def parser() -> argparse.ArgumentParser:
     hyper.add_argument("--seed", type=int, default=1)
     hyper.add_argument("--threads", type=int, default=1, help="CPU threads")
     hyper.add_argument("--device", type=int, default=-1, help="GPU number; -1 is the CPU")
-    cli.add_argument(
-        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
-    )
-    cli.add_argument("--experiment", default="hanlp_ner", help="MLflow's")
+    tracking.add_options(cli, "hanlp_ner")
     return cli
 
 
@@ -215,7 +212,7 @@ def track(trainer: "Trainer") -> Scores:
     import mlflow
 
     args = trainer.args
-    packaging.set_experiment(args.experiment, args.tracking_uri)
+    tracking.set_experiment(args.experiment, args.tracking_uri)
     with mlflow.start_run(run_id=trainer.run_id or None) as run:
         if not trainer.run_id:
             settings = {k: v for k, v in vars(args).items() if k != "tracking_uri"}
@@ -231,6 +228,7 @@ def track(trainer: "Trainer") -> Scores:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
+    tracking.reach(args.tracking_uri)
     mapping = parse_mapping(args.map)
     sets = [
         [row for source in sources for row in read_source(source, mapping) if row[0]]

@@ -48,6 +48,20 @@ def signature(directory: Path) -> "packaging.ModelSignature":
     )
 
 
+def check_language_model(given: Path, checkpoint: Path) -> None:
+    """Sees that a language model can be read and knows the labels, before the long conversion.
+
+    Raises:
+        CheckpointError: As `BeamSearch` and `Settings.read` do.
+    """
+    from wav2vec2_asr.checkpoint import read_config
+    from wav2vec2_asr.labels import Labels
+    from wav2vec2_asr.language_model import BeamSearch, Settings
+
+    labels = Labels.read(checkpoint, read_config(checkpoint).get("vocab_size"))
+    BeamSearch(labels.texts, labels.blank, Settings.read(given).model, special=labels.special)
+
+
 def pack_language_model(given: Path, directory: Path) -> None:
     """Copies a language model and what it is decoded with, beside the network."""
     from wav2vec2_asr.language_model import Settings
@@ -83,10 +97,13 @@ def main() -> None:
     from wav2vec2_asr.checkpoint import find
     from wav2vec2_asr.convert import convert
 
+    packaging.check(args)
     checkpoint = find(args.checkpoint)
     model = args.language_model
     if model is None and (checkpoint / "language_model.json").is_file():
         model = checkpoint / "language_model.json"
+    if model:
+        check_language_model(model, checkpoint)
     with tempfile.TemporaryDirectory() as work:
         print(f"Converting {args.checkpoint} ...", flush=True)
         convert(checkpoint, Path(work), args.precision, args.language)

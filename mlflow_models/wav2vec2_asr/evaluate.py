@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
-from zoo import packaging
+from zoo import packaging, tracking
 from zoo.denoise import GATE
 from zoo.speech.results import Result, Utterance, markdown, record, worst_lines
 from zoo.speech.scoring import Interval, bootstrap
@@ -49,10 +49,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--worst", type=int, default=10, help="utterances to list")
     cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    cli.add_argument(
-        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
-    )
-    cli.add_argument("--experiment", default="wav2vec2_asr", help="MLflow's")
+    tracking.add_options(cli, "wav2vec2_asr")
     return cli
 
 
@@ -176,7 +173,7 @@ def track(
     """Logs settings, figures, tables and the plot to MLflow."""
     import mlflow
 
-    packaging.set_experiment(args.experiment, args.tracking_uri)
+    tracking.set_experiment(args.experiment, args.tracking_uri)
     name = args.predictions.name if args.predictions else args.model
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -197,6 +194,7 @@ def main(argv: list[str] | None = None) -> None:
         cli.error("give either MODEL and DATA, or --predictions")
     convention = Convention(args.words, args.spaces, args.lower, args.normalize)
     convention.check()
+    tracking.reach(args.tracking_uri)
     if args.predictions:
         results = from_table(args, convention)
     else:

@@ -70,6 +70,8 @@ class Settings:
                 float(content["bonus"]),
                 int(content["beam_size"]),
             )
+        except FileNotFoundError as error:
+            raise CheckpointError(f"There is no file '{path}'.") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"'{path}' isn't a JSON object with file, weight, bonus and beam_size."

@@ -73,6 +73,7 @@ def main() -> None:
 
     from whisper_asr.convert import convert, fetch
 
+    packaging.check(args)
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch, suffixes=(".pt",))
     with tempfile.TemporaryDirectory() as work:
         print(f"Converting {args.checkpoint} ...", flush=True)

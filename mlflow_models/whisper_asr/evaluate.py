@@ -15,7 +15,7 @@ from whisper_asr.finetune import FOLDER, fetch
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.results import Result
 from whisper_asr.training.transcribe import Decoding, transcribe
-from zoo import checkpoints, packaging
+from zoo import checkpoints, packaging, tracking
 from zoo.speech.results import Utterance, markdown, record, worst_lines
 from zoo.speech.scoring import bootstrap
 from zoo.speech.stored import Waves, names, open_data, ratios
@@ -53,10 +53,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--worst", type=int, default=10, help="utterances to list")
     cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    cli.add_argument(
-        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
-    )
-    cli.add_argument("--experiment", default="whisper_asr", help="MLflow's")
+    tracking.add_options(cli, "whisper_asr")
     return cli
 
 
@@ -105,6 +102,7 @@ def describe(results: dict[str, Result], worst: int) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
+    tracking.reach(args.tracking_uri)
     data = open_data(args.data)
     normalizer = Normalizer(args.script, args.width, args.case, args.numerals, args.punctuation)
     models = [args.model, *([args.compare] if args.compare else [])]
@@ -116,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.tracking_uri:
         import mlflow
 
-        packaging.set_experiment(args.experiment, args.tracking_uri)
+        tracking.set_experiment(args.experiment, args.tracking_uri)
         with (
             tempfile.TemporaryDirectory() as folder,
             mlflow.start_run(run_name=f"evaluate {args.model}"),

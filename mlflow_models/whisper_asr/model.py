@@ -14,6 +14,7 @@ from zoo.params import choice, count
 from zoo.recognizer import RecognizerModel
 
 MAX_BEAMS, MAX_BATCH = 20, 16
+MAX_PROMPT_CHARACTERS = 8_000  # 223 tokens, of 33 at the most, have fewer; counting them takes ms
 PUNCTUATION = {"keep": True, "strip": False}
 
 
@@ -56,6 +57,8 @@ class WhisperModel(RecognizerModel):
         most, taken, prompts = self.engine.max_prompt, 0, {}
         for name in ("initial_prompt", "hotwords"):
             text = prompts[name] = str(params.get(name, "")).strip()
+            if len(text) > MAX_PROMPT_CHARACTERS:
+                raise BadParameter(name, f"has more than {MAX_PROMPT_CHARACTERS:,} characters")
             if "<|" in text:
                 raise BadParameter(name, "has a special token ('<|') in it")
             if name == "hotwords" and text and not self.engine.takes_hotwords:
@@ -68,7 +71,7 @@ class WhisperModel(RecognizerModel):
 
 def temperatures(values: Any) -> tuple[float, ...]:
     """The temperatures to try, in this order."""
-    given = tuple(float(value) for value in values)
+    given = tuple(float(value) for value in values[:11])  # an eleventh is one too many
     if not 1 <= len(given) <= 10 or not all(0 <= one <= 2 and math.isfinite(one) for one in given):
         raise BadParameter("temperature", "is not a list of one to ten numbers between 0 and 2")
     return given

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.tracking import ROOT, TRACKING_URI, reach, set_experiment
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "mlflow_models" / "models"
-TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
+TRACE = "proof.txt"  # of a run whose model can't answer: what that said
 ZOO_SERVING = (
     "accepting.py",
     "audio.py",
@@ -81,7 +81,8 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         "--tracking-uri",
         default=TRACKING_URI,
         help="MLflow's tracking server and registry (default: $MLFLOW_TRACKING_URI, "
-        "or a database in this repository)",
+        "or a database in this repository); a server is waited for as long as "
+        "$THERESA_TRACKING_SECONDS says (30)",
     )
     parser.add_argument(
         "--alias", default="champion", help="the registry's alias for this version (%(default)s)"
@@ -93,6 +94,24 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         help=f"where to save a copy (default: mlflow_models/models/{name})",
     )
     return parser
+
+
+def check(args: argparse.Namespace) -> None:
+    """Sees that a build can end well, before its long conversion begins.
+
+    Args:
+        args: The parsed options of `parser`.
+
+    Raises:
+        ZooError: What is at `--output` is no saved model, and would be lost; or the tracking server
+            doesn't answer.
+    """
+    output = args.output
+    if output.is_file() or (
+        output.is_dir() and any(output.iterdir()) and not (output / "MLmodel").is_file()
+    ):
+        raise ZooError(f"'{output}' holds something else than a saved model; choose another.")
+    reach(args.tracking_uri)
 
 
 def run(main: Any) -> None:
@@ -114,7 +133,10 @@ def publish(
     requirements: Path,
     fork_safe: bool = True,
 ) -> None:
-    """Logs a model with its weights inside, registers it, saves a copy and tries that copy.
+    """Logs a model with its weights inside, tries a copy, registers the model and keeps the copy.
+
+    A model whose copy can't answer the sample isn't registered; its run has failed, and the copy
+    of an earlier build stays.
 
     Args:
         folder: The capability's folder; its name is the model's.
@@ -137,7 +159,11 @@ def publish(
     params = sample.pop("params", None)
     example = infer_and_parse_data(sample, schema=signature.inputs)
     set_experiment(name, args.tracking_uri)
-    with tempfile.TemporaryDirectory() as work:
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as work,
+        tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".saving-") as saving,
+    ):
         with mlflow.start_run(run_name=f"build {name}") as run:
             mlflow.log_params({key: str(value)[:500] for key, value in description.items()})
             mlflow.log_dict(dict(checksums), "checkpoint_sha256.json")
@@ -150,29 +176,19 @@ def publish(
                 signature=signature,
                 input_example=(example, params) if params else example,
                 pip_requirements=str(requirements),
-                registered_model_name=name,
                 metadata={
                     "name": name,
                     "fork_safe": fork_safe,
                     **{key: str(value) for key, value in description.items()},
                 },
             )
-        answer = _save(info.model_uri, args.output, folder / "sample.json")
-        version = info.registered_model_version
-        mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
+            copy = mlflow.artifacts.download_artifacts(info.model_uri, dst_path=f"{saving}/new")
+            answer = _run_sample(Path(copy), folder / "sample.json", run.info.run_id)
+            version = mlflow.register_model(info.model_uri, name).version
+            mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
+        _replace(args.output, Path(copy), Path(saving) / "old")
     print(f"\nThe saved copy answers its sample:\n{answer}\n")
     print(_next_steps(name, version, args, run.info.run_id))
-
-
-def set_experiment(name: str, tracking_uri: str) -> None:
-    """Chooses the server and the experiment; the files of a local database are kept beside it."""
-    import mlflow
-
-    mlflow.set_tracking_uri(tracking_uri)
-    if mlflow.get_experiment_by_name(name) is None and tracking_uri.startswith("sqlite:///"):
-        database = Path(tracking_uri.removeprefix("sqlite:///")).resolve()
-        mlflow.create_experiment(name, artifact_location=(database.parent / "mlruns").as_uri())
-    mlflow.set_experiment(name)
 
 
 def _stage(folder: Path, code: Sequence[str], work: Path) -> list[str]:
@@ -184,31 +200,26 @@ def _stage(folder: Path, code: Sequence[str], work: Path) -> list[str]:
     return [str(work / "zoo"), str(work / folder.name)]
 
 
-def _save(model_uri: str, output: Path, sample: Path) -> str:
-    """Saves a copy of the logged model, once it has answered the sample; returns that answer.
+def _replace(output: Path, new: Path, old: Path) -> None:
+    """Puts a directory in the place of another, which is back there if that fails."""
+    if output.exists():
+        output.rename(old)
+    try:
+        new.rename(output)
+    except OSError:
+        if old.exists():
+            old.rename(output)
+        raise
 
-    The old copy stays until the new one is proven.
+
+def _run_sample(model: Path, sample: Path, run_id: str) -> str:
+    """A copy's answer to the sample request, as JSON.
+
+    Raises:
+        ZooError: It has none; with the last line of why, and all of it in the run's artifacts.
     """
     import mlflow
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".saving-") as fresh:
-        path = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=f"{fresh}/new"))
-        answer = _run_sample(path, sample)
-        old = Path(fresh) / "old"
-        if output.exists():
-            output.rename(old)
-        try:
-            path.rename(output)
-        except OSError:
-            if old.exists():
-                old.rename(output)
-            raise
-    return answer
-
-
-def _run_sample(model: Path, sample: Path) -> str:
-    """The saved copy's answer to the sample request, as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", RUN_SAMPLE, str(ROOT), str(model), str(sample)],
         capture_output=True,
@@ -217,7 +228,12 @@ def _run_sample(model: Path, sample: Path) -> str:
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )
     if done.returncode:
-        raise ZooError(f"the saved copy can't answer its sample:\n{done.stderr}")
+        said = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
+        mlflow.log_text(done.stderr, TRACE, run_id=run_id)
+        raise ZooError(
+            f"the model can't answer its sample, so it isn't registered: {said[-1].strip()} "
+            f"(see {TRACE} of run {run_id} for all that it said)"
+        )
     return done.stdout.strip()
 
 

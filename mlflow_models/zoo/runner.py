@@ -23,21 +23,28 @@ from zoo.errors import Cancelled
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # times the work of batches apart that a joint one may be, for its padding
 
 # Set where nobody waits for the answer any more: what is left of the request isn't computed.
 cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
 
 
-def cores() -> int:
+def cores(groups: Path = CONTROL_GROUPS) -> int:
     """The cores that this process may use, by its affinity and its container's quota; at most
-    `THERESA_CORES`, which Spark's workers have, since an executor is no container everywhere."""
+    `THERESA_CORES`, which Spark's workers have, since an executor is no container everywhere.
+
+    Args:
+        groups: Where the kernel's control groups are mounted, version 1 or 2.
+    """
     allowed = len(os.sched_getaffinity(0))
     with contextlib.suppress(KeyError, ValueError):
         allowed = min(allowed, int(os.environ["THERESA_CORES"]))
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        allowed = min(allowed, math.ceil(int(quota) / int(period)))  # quota may be "max"
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+            quota, period = " ".join((groups / name).read_text() for name in names).split()
+            if int(quota) > 0:  # -1 is no limit
+                allowed = min(allowed, math.ceil(int(quota) / int(period)))
     return max(1, allowed)
 
 

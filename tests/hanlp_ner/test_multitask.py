@@ -146,6 +146,8 @@ def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None
     assert empty == {"entities": [], "tasks": []}
     assert "".join("".join(one["tok/fine"]) for one in long["tasks"]) == "他在北京工作。" * 100
     assert [one["start"] for one in long["tasks"]] == list(range(0, 700, 7))
+    often = {"tasks": params["tasks"] * 1000}  # costs no more than once
+    assert model.predict(table, params=often) == [short, empty, long]
     with pytest.raises(mlflow.MlflowException, match="Parameter 'tasks': names a task that this"):
         model.predict(table, params={"tasks": ["dep"]})
     rows = pd.DataFrame({"text": pd.Series(["我爱中国。", None], dtype=object)})

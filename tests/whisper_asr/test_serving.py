@@ -70,6 +70,7 @@ def test_hours_are_not_taken_without_finding_speech(whisper_url: str) -> None:
         ({"initial_prompt": "今天天气很好。" * 100}, "prompt and hotwords have 223 tokens"),
         ({"hotwords": "米哈游" * 200}, "prompt and hotwords have 223 tokens"),
         ({"hotwords": "米哈游 " * 20, "initial_prompt": "今天天气很好。" * 40}, "223 tokens"),
+        ({"hotwords": "米" * 8001}, "'hotwords': has more than 8,000 characters"),
         ({"initial_prompt": "<|startoftranscript|><|en|>"}, "has a special token"),
         ({"beam_size": None}, "null"),
         ({"temperature": [None]}, "null"),

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from zoo import packaging
+from zoo import tracking
 from zoo.speech import options
 
 ADVICE = """\
@@ -38,10 +38,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--train", type=Path, required=True)
     data.add_argument("--dev", type=Path, required=True, help="chooses the checkpoint, by its loss")
     data.add_argument("--output", type=Path, required=True, help="best/, last/ and states go here")
-    cli.add_argument(
-        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
-    )
-    cli.add_argument("--experiment", default="clip_caption", help="MLflow's")
+    tracking.add_options(cli, "clip_caption")
     start = cli.add_argument_group("where to start").add_mutually_exclusive_group(required=True)
     start.add_argument(
         "--model", help="demo, or a checkpoint of ClipCap (directory or .pt): mapper and GPT-2"

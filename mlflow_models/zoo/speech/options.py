@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from zoo import packaging
+from zoo import tracking
 
 
 def parser(description: str, experiment: str) -> argparse.ArgumentParser:
@@ -22,10 +22,7 @@ def parser(description: str, experiment: str) -> argparse.ArgumentParser:
     data.add_argument("--train", type=Path, nargs="+", required=True, help="one or several")
     data.add_argument("--dev", type=Path, required=True, help="chooses the checkpoint, by CER")
     data.add_argument("--output", type=Path, required=True, help="best/, last/ and states go here")
-    cli.add_argument(
-        "--tracking-uri", default=packaging.TRACKING_URI, help="MLflow's, or '' for none"
-    )
-    cli.add_argument("--experiment", default=experiment, help="MLflow's")
+    tracking.add_options(cli, experiment)
     return cli
 
 

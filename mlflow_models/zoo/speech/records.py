@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from zoo import packaging
+from zoo import tracking
 from zoo.errors import CheckpointError, ZooError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def run(
         return
     import mlflow
 
-    packaging.set_experiment(args.experiment, args.tracking_uri)
+    tracking.set_experiment(args.experiment, args.tracking_uri)
     with mlflow.start_run(run_id=earlier.get("run_id") or None) as tracked:
         if not earlier:
             mlflow.log_params(settings)

@@ -1,0 +1,74 @@
+"""Reads dictionaries, JSON objects of entity types by word: a request's, and one to pack."""
+
+import json
+from pathlib import Path
+
+from zoo.errors import CheckpointError
+from zoo.rows import LONE_SURROGATE
+
+MAX_WORD_CHARACTERS = 64  # matching takes up to as many steps per character of a text
+# A request's is read anew each time, beside those of other requests: at most 10 ms and 4 MB.
+MAX_DICTIONARY_WORDS = 10_000
+MAX_DICTIONARY_CHARACTERS = 1_000_000  # of JSON: so many words of ten characters, all escaped
+ADVICE = "are taken, and build.py --dictionary packs more"
+
+
+class DictionaryError(ValueError):
+    """What is wrong with a dictionary, to be said after its name."""
+
+
+def read_words(text: str) -> dict[str, str]:
+    """Entity type by word, of a dictionary such as `{"米哈游": "ORGANIZATION"}`.
+
+    Raises:
+        DictionaryError: It is no JSON object of texts by non-empty words.
+    """
+    try:
+        words = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise DictionaryError(f"is not valid JSON: see {place}") from None
+    except (ValueError, RecursionError):
+        raise DictionaryError("is not valid JSON: a number, or a nesting, is too large") from None
+    if not isinstance(words, dict):
+        raise DictionaryError("is not a JSON object of entity types by word")
+    if not all(word and isinstance(type_, str) and type_ for word, type_ in words.items()):
+        raise DictionaryError("has an empty word, or a type that is no text")
+    if any(len(word) > MAX_WORD_CHARACTERS for word in words):
+        raise DictionaryError(f"has a word of more than {MAX_WORD_CHARACTERS} characters")
+    if LONE_SURROGATE.search("".join([*words, *words.values()])):
+        raise DictionaryError("is not valid Unicode: it has half a surrogate pair")
+    return words
+
+
+def read_few_words(text: str) -> dict[str, str]:
+    """`read_words` of a request's dictionary, which may not be as large as a packed one.
+
+    Raises:
+        DictionaryError: As for `read_words`; or it is too large.
+    """
+    if (size := len(text)) > MAX_DICTIONARY_CHARACTERS:  # before parsing, which costs the most
+        most = f"{MAX_DICTIONARY_CHARACTERS:,}"
+        raise DictionaryError(f"has {size:,} characters of JSON; at most {most} {ADVICE}")
+    words = read_words(text)
+    if (size := len(words)) > MAX_DICTIONARY_WORDS:
+        raise DictionaryError(f"has {size:,} words; at most {MAX_DICTIONARY_WORDS:,} {ADVICE}")
+    return words
+
+
+def read_file(path: Path) -> dict[str, str]:
+    """`read_words` of a file in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        CheckpointError: There is no such file, or it is no dictionary.
+    """
+    try:
+        return read_words(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CheckpointError(f"The dictionary '{path}' can't be read: {reason}.") from error
+    except UnicodeDecodeError as error:
+        message = f"The dictionary '{path}' is not in UTF-8: see byte {error.start}."
+        raise CheckpointError(message) from error
+    except DictionaryError as error:
+        raise CheckpointError(f"The dictionary '{path}' {error}.") from error
