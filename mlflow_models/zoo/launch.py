@@ -132,6 +132,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     os.environ["THERESA_MODEL"] = str(args.model.resolve())
     os.environ["GUNICORN_CMD_ARGS"] = ""
+    # The C library keeps freed memory apart for each thread that asked for it, and gives none back.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.execv(sys.executable, start)
 
 

@@ -82,7 +82,7 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         default=TRACKING_URI,
         help="MLflow's tracking server and registry (default: $MLFLOW_TRACKING_URI, "
         "or a database in this repository); a server is waited for as long as "
-        "$THERESA_TRACKING_SECONDS says (30)",
+        "$THERESA_TRACKING_SECONDS says (60)",
     )
     parser.add_argument(
         "--alias", default="champion", help="the registry's alias for this version (%(default)s)"

@@ -8,6 +8,7 @@ request in the log (`zoo.edge`). A request that timed out, or whose client went 
 import asyncio
 import contextlib
 import contextvars
+import ctypes
 import gc
 import gzip
 import json
@@ -38,6 +39,8 @@ from zoo.shared import shared
 GZIP_FROM = 1024  # bytes of an answer; a smaller one is one packet anyhow
 GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins so
 GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+LARGE_BYTES, TIDY_SECONDS = 1_000_000, 1.0  # of a body; how long after it memory is given back
+LIBC = ctypes.CDLL(None)
 log = logging.getLogger("theresa.server")
 
 
@@ -55,6 +58,7 @@ class Server:
         self._score = Scorer(loaded, settings.max_rows, settings.max_body_bytes)
         self.sample = (model / "serving_input_example.json").read_bytes()
         self._pool: ThreadPoolExecutor | None = None
+        self._tidying: asyncio.TimerHandle | None = None
         self._ready = False
         about = loaded.metadata.metadata or {}
         self._about = (str(about.get("name", "")), str(loaded.metadata.model_uuid))
@@ -83,7 +87,7 @@ class Server:
             raise Busy("The server has as many requests as it takes at once; try again.")
         shared.count(1)
         metrics.in_flight.inc()
-        start = time.perf_counter()
+        start, body = time.perf_counter(), b""
         try:
             content_type = request.headers.get("content-type")
             if not content_type:
@@ -97,10 +101,19 @@ class Server:
             shared.count(-1)
             metrics.in_flight.dec()
             metrics.latency.observe(time.perf_counter() - start)
+            if len(body) >= LARGE_BYTES and self._tidying is None:
+                loop = asyncio.get_running_loop()
+                self._tidying = loop.call_later(TIDY_SECONDS, self._tidy)
         headers = {"Vary": "Accept-Encoding"}
         if answer.startswith(GZIP_MAGIC):
             headers["Content-Encoding"] = "gzip"
         return Response(answer, headers=headers, media_type="application/json")
+
+    def _tidy(self) -> None:
+        """Gives the memory of large requests back, which Python and the C library would keep."""
+        self._tidying = None
+        if self._pool is not None:
+            self._pool.submit(_give_memory_back)
 
     async def _body(self, request: Request) -> bytes:
         """Reads the body, no further than the limits of size and time."""
@@ -162,6 +175,12 @@ class Server:
 
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, context.run, work)
+
+
+def _give_memory_back() -> None:
+    gc.collect()  # an error and the frames that it came through refer to each other
+    if hasattr(LIBC, "malloc_trim"):  # glibc's
+        LIBC.malloc_trim(0)
 
 
 async def _disconnect(request: Request) -> None:

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from zoo.errors import ZooError
 
 # Variables of the same prefix that other parts of the project read, where one shell has them all.
-OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED")
+OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED", "TRACKING_SECONDS")
 
 
 class Settings(BaseSettings):

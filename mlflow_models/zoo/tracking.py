@@ -13,7 +13,7 @@ from zoo.errors import ZooError
 ROOT = Path(__file__).parents[2]
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
 PATIENCE = "THERESA_TRACKING_SECONDS"  # the variable that says how long a server is waited for
-USUAL_PATIENCE = 30.0  # seconds: a server that is started anew is back by then
+USUAL_PATIENCE = 60.0  # seconds: a server that is started anew is back by then
 ATTEMPT, PAUSE = 5.0, 0.5  # seconds, at most for a connection and for an answer; between attempts
 PROBE = "/api/2.0/mlflow/experiments/search"  # unlike /health it wants the credentials, too
 

@@ -33,6 +33,10 @@ class Launched:
     url: str
     master: psutil.Process
 
+    def memory(self) -> int:
+        """Bytes (PSS) of all its processes."""
+        return sum(one.memory_full_info().pss for one in (self.master, *self.workers()))
+
     def workers(self) -> list[psutil.Process]:
         return [one for one in self.master.children() if one.status() != psutil.STATUS_ZOMBIE]
 
@@ -221,6 +225,23 @@ def test_help_is_worth_reading() -> None:
     assert done.returncode == 0
     for word in ("THERESA_", "MLFLOW_MODELS_WORKERS", "GUNICORN_CMD_ARGS", "SIGTERM"):
         assert word in done.stdout
+
+
+def test_the_memory_of_large_requests_comes_back(echo_model: Path) -> None:
+    large = post(json.dumps({"instances": ["我" * 900_000] * 10}).encode())  # 54 MB
+    with launched(echo_model, {}) as server:
+
+        def ask(_: int) -> int:
+            with wire(server.url) as one:
+                one.send(large)
+                return one.read().status
+
+        before = server.memory()
+        with ThreadPoolExecutor(6) as pool:
+            assert {*pool.map(ask, range(6))} == {200}
+        assert server.memory() > 1.5 * before  # so it was something
+        while server.memory() > 1.25 * before:
+            pass
 
 
 def test_what_a_command_line_asks_for_comes_last(
