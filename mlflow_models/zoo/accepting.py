@@ -38,10 +38,13 @@ class Acceptor:
             self._watch(one)
 
     def close(self) -> None:
-        """Take no more."""
+        """Take what waits, and then no more: with the last worker's, the sockets are closed."""
         self._open = False
         for one in self._sockets:
             self._loop.remove_reader(one)
+            while self._accept(one):
+                pass
+            one.close()
 
     def _watch(self, one: socket.socket) -> None:
         if self._open:
@@ -51,20 +54,25 @@ class Acceptor:
         if shared.is_ahead and not self._has_yielded:
             self._has_yielded = True
             self._pause(one, YIELD_SECONDS)
-            return
-        self._has_yielded = False
+        else:
+            self._has_yielded = False
+            self._accept(one)
+
+    def _accept(self, one: socket.socket) -> bool:
+        """Take a connection; returns whether one was there."""
         try:
             connection, _ = one.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker has it, or the client has gone
+            return False  # another worker has it, or the client has gone
         except OSError as error:
             log.error("No connection can be taken: %s.", error.strerror)
             self._pause(one, PAUSE_SECONDS)
-            return
+            return False
         connection.setblocking(False)
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+        return True
 
     def _pause(self, one: socket.socket, seconds: float) -> None:
         self._loop.remove_reader(one)

@@ -25,7 +25,7 @@ from zoo.protocol import Protocol
 from zoo.settings import Settings
 from zoo.shared import AWAY, shared
 
-SETTLE_SECONDS = 0.5  # for the requests of connections that were taken last
+SETTLE_SECONDS = 2.0  # for the first requests of connections that were taken last
 
 
 class Server(uvicorn.Server):
@@ -62,8 +62,12 @@ class Server(uvicorn.Server):
         if shared.stopping:
             await self._wait(self._drain_seconds)
         self._acceptor.close()
-        await self._wait(SETTLE_SECONDS, lambda: not self.server_state.connections)
+        await self._wait(SETTLE_SECONDS, self._has_heard_all)
         await super().shutdown(sockets)
+
+    def _has_heard_all(self) -> bool:
+        """Whether each connection has had a request."""
+        return all(getattr(one, "cycle", one) is not None for one in self.server_state.connections)
 
     async def _wait(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
         loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,12 @@ class Launched:
         return sum(one.memory_full_info().pss for one in (self.master, *self.workers()))
 
     def workers(self) -> list[psutil.Process]:
-        return [one for one in self.master.children() if one.status() != psutil.STATUS_ZOMBIE]
+        found = []
+        for one in self.master.children():
+            with suppress(psutil.NoSuchProcess):
+                if one.status() != psutil.STATUS_ZOMBIE:
+                    found.append(one)
+        return found
 
 
 @contextmanager
@@ -136,6 +141,31 @@ def test_what_is_in_hand_when_the_server_stops_is_answered(echo_model: Path) -> 
             assert busy.read().status == 200
             assert idle.is_closed()
         assert server.master.wait(30) == 0
+
+
+def test_connections_that_come_as_the_server_stops_are_answered_or_refused(
+    echo_model: Path,
+) -> None:
+    def ask(_: int) -> Counter[str]:
+        seen: Counter[str] = Counter()
+        while not seen["refused"]:
+            try:
+                one = Wire(server.url)
+            except ConnectionRefusedError:
+                seen["refused"] += 1
+                break
+            one.send(post())
+            seen[str(one.read().status)] += 1
+            one.close()
+        return seen
+
+    with launched(echo_model, {}) as server, ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask, number) for number in range(4)]
+        while metric(server.url, "theresa_request_rows_count") < 20:
+            pass
+        server.master.terminate()
+        seen = sum((one.result(timeout=60) for one in asking), Counter())
+    assert set(seen) == {"200", "refused"}, seen
 
 
 @pytest.mark.parametrize("clients", [1, 8])
