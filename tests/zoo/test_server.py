@@ -80,6 +80,32 @@ def test_every_form_of_mlflows_protocol_is_answered(zoo_url: str) -> None:
         assert response.json() == {"predictions": [{"entities": CITY}]}, (kind, body)
 
 
+def test_what_mlflows_server_answers_is_answered_alike(zoo_url: str, ner_url: str) -> None:
+    text, rows = "我爱中国", [["我爱中国"], ["北京"]]
+    forms: list[dict[str, Any]] = [
+        {"dataframe_split": {"columns": ["text"], "data": rows}},
+        {"dataframe_split": {"columns": ["text", "id"], "index": [7], "data": [[text, 1]]}},
+        {"dataframe_split": {"columns": ["text"], "data": [text, "北京"]}},
+        {"dataframe_split": {"columns": ["text"], "data": []}},
+        {"dataframe_split": {"columns": ["text"], "data": rows}, "params": None},
+        {"dataframe_records": [{"text": text, "id": 1}, {"text": "北京"}]},
+        {"inputs": [text]},
+        {"inputs": []},
+        {"inputs": {"text": text}},
+        {"inputs": {"text": [text, "北京"], "id": [1, 2]}},
+        {"inputs": [{"text": text}]},
+        {"inputs": [text], "signature_name": "serving_default"},
+        {"instances": [text, "北京"]},
+        {"instances": [{"text": text}, {"text": "北京"}]},
+        {"instances": {"text": [text]}},
+    ]
+    for form in forms:
+        body = json.dumps(form).encode()
+        stock, ours = ask(ner_url, body), ask(zoo_url, body)
+        assert stock.status_code == ours.status_code == 200, form
+        assert stock.json() == ours.json(), form
+
+
 @pytest.mark.parametrize(
     "values",
     [[None, "北京"], [True, "北京"], [123, "北京"], [["北京"], "北京"], [{"a": 1}, "北京"]],
