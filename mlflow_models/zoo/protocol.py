@@ -48,8 +48,9 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, limits: Any, settings: Settings, **rest: Any) -> None:
         super().__init__(*args, **rest)
         self._settings = settings
-        self._line, self._fields = limits.limit_request_line, limits.limit_request_fields
-        self._field = limits.limit_request_field_size
+        self._line = limits.limit_request_line or sys.maxsize  # gunicorn's 0 is no limit
+        self._fields = limits.limit_request_fields
+        self._field = limits.limit_request_field_size or sys.maxsize
         self._most = self._line + self._fields * self._field  # bytes of a head
         self._part: str | None = None  # of a request that is arriving: "head", "body", or None
         self._head_bytes, self._data = 0, b""  # of a head so far; what was received last
