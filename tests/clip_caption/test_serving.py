@@ -31,12 +31,13 @@ from tests.clip_caption.serving import (
     send,
     texts,
 )
-from tests.zoo.helpers import metric
+from tests.zoo.helpers import assert_same, metric
 from tests.zoo.pictures import encoded
 from zoo.errors import CheckpointError
 from zoo.serving import serve
 
 PHOTOS = list(FILES.values())
+NEARLY = 2e-3  # of an embedding's numbers, which are small
 WAYS: list[dict[str, Any]] = [
     {},
     {"mode": "greedy", "max_tokens": 9},
@@ -49,15 +50,6 @@ WAYS: list[dict[str, Any]] = [
 def near(one: list[float], other: list[float]) -> float:
     """The cosine of two embeddings."""
     return float((normalised(np.array([one])) @ normalised(np.array([other])).T)[0, 0])
-
-
-def close(one: Any, other: Any) -> bool:
-    """Whether two answers are the same but for rounding."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(close(one[name], other[name]) for name in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(close, one, other))
-    return bool(one == pytest.approx(other, abs=2e-3)) if isinstance(one, float) else one == other
 
 
 def test_the_sample_is_the_photos_beside_it() -> None:
@@ -82,7 +74,7 @@ def test_both_servers_and_the_loaded_model_say_the_same(
     loaded = mlflow.pyfunc.load_model(str(clip_model))
     expected = loaded.predict(pd.DataFrame({"image": PHOTOS}), params=params)
     for url in (clip_url, clip_stock_url):
-        assert close(caption(url, PHOTOS, **params), expected)
+        assert_same(caption(url, PHOTOS, **params), expected, NEARLY)
 
 
 def test_a_raw_file_is_one_row(clip_url: str) -> None:
@@ -96,7 +88,7 @@ def test_a_raw_file_is_one_row(clip_url: str) -> None:
             timeout=60,
         )
         assert response.status_code == 200, response.text
-        assert close(response.json()["predictions"], expected)
+        assert_same(response.json()["predictions"], expected, NEARLY)
 
 
 def test_a_parquet_file_of_photos_is_taken(clip_url: str) -> None:
@@ -122,7 +114,7 @@ def test_formats_and_colour_modes_make_little_difference(clip_url: str) -> None:
         encoded(turned, "PNG", exif=exif),
     ]
     (expected, *others) = caption(clip_url, lossless, embedding="clip")
-    assert all(close(other, expected) for other in others)
+    assert_same(others, [expected] * len(others), NEARLY)
     lossy = [
         FLOOD,
         encoded(photo, "HEIF"),
@@ -143,7 +135,7 @@ def test_rows_of_a_request_dont_touch_each_other(clip_url: str) -> None:
     for params in WAYS:
         alone = [caption(clip_url, [photo], **params)[0] for photo in PHOTOS]
         together = caption(clip_url, PHOTOS * 10, **params)
-        assert close(together, alone * 10)
+        assert_same(together, alone * 10, NEARLY)
 
 
 def test_many_at_once_get_their_own_answers(clip_url: str) -> None:
@@ -154,7 +146,7 @@ def test_many_at_once_get_their_own_answers(clip_url: str) -> None:
 
     expected = [answer(one) for one in asked]
     with ThreadPoolExecutor(8) as pool:
-        assert close(list(pool.map(answer, asked * 2)), expected * 2)
+        assert_same(list(pool.map(answer, asked * 2)), expected * 2, NEARLY)
 
 
 def test_parameters_do_what_they_say(clip_url: str) -> None:

@@ -28,6 +28,7 @@ from tests.hanlp_ner.checkpoints import write_transformer
 from tests.hanlp_ner.helpers import write
 from tests.hanlp_ner.test_engine import texts
 from tests.zoo.helpers import logged
+from tests.zoo.training import assert_same_run
 from zoo.errors import CheckpointError
 
 FOLDER = Path(hanlp_ner.__file__).parent
@@ -96,9 +97,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(
 
     tracking = ["--tracking-uri", registry, "--experiment", "killed"]
     finetune.main([*tiny, "--output", str(killed), *tracking])
-    assert steps(killed) == steps(whole)
+    assert_same_run(killed, whole, "model.pt")
     for name in ("best", "last"):
-        assert (killed / name / "model.pt").read_bytes() == (whole / name / "model.pt").read_bytes()
         assert "/" not in json.loads((killed / name / "config.json").read_text())["transformer"]
 
     run, files = logged(registry, "killed")

@@ -22,6 +22,7 @@ import pytest
 import requests
 
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
+from tests.zoo.helpers import assert_same
 from tests.zoo.sounds import BAD, encoded, muxed, tone
 from wav2vec2_asr.export import main
 from wav2vec2_asr.exports import parameters
@@ -256,7 +257,7 @@ def test_concurrent_requests_are_batched_and_get_the_engines_own_answer(
     for heard, answer in zip(engine(recordings, Options(vad=False)), found, strict=True):
         assert not isinstance(heard, Exception)
         assert answer["text"] == [heard.text]
-        assert json.loads(answer["transcript"][0]) == heard.record()
+        assert_same(json.loads(answer["transcript"][0]), heard.record())
         assert answer["error"] == [""]
     assert len({answer["text"][0] for answer in found}) > 5
     after = batches(server)
@@ -310,7 +311,7 @@ def test_requests_of_one_batch_keep_their_parameters(
     for params, answer in zip(asked, found, strict=False):
         heard = engine(rows, Options(**params))
         records = [one.record() for one in heard if not isinstance(one, Exception)]
-        assert [json.loads(one) for one in answer["transcript"]] == records, params
+        assert_same([json.loads(one) for one in answer["transcript"]], records, where=str(params))
     assert len({str(answer["transcript"]) for answer in found}) == len(found)
     assert "'beam'" in unknown["message"]
 

@@ -7,8 +7,9 @@ import pytest
 
 from tests.zoo import speech
 from tests.zoo.helpers import metric
+from tests.zoo.no_speech import NOTHING
 from tests.zoo.sounds import encoded
-from tests.zoo.speech import NOTHING, ServedSpeech, Speech, post, refusal
+from tests.zoo.speech import ServedSpeech, Speech, post, refusal
 from zoo.audio import SAMPLE_RATE
 from zoo.serving import serve
 

@@ -17,27 +17,13 @@ import pandas as pd
 import pytest
 import requests
 
-from tests.zoo.sounds import BAD, encoded, muxed, silence, tone, with_header
+from tests.zoo.helpers import assert_same
+from tests.zoo.no_speech import NO_SOUND, NOTHING
+from tests.zoo.sounds import encoded, muxed, with_header
 from zoo.audio import SAMPLE_RATE, decode
 from zoo.packaging import ROOT
 
 Record = dict[str, Any]
-
-NOTHING = {
-    "silence": encoded(np.zeros(5 * SAMPLE_RATE), kind="FLAC"),
-    "40 s of silence": encoded(np.zeros(40 * SAMPLE_RATE), kind="FLAC"),
-    "two hours of silence": silence(hours=2),
-    "noise": encoded(np.random.default_rng(1).normal(0, 0.05, 8 * SAMPLE_RATE), kind="FLAC"),
-    "a tone": encoded(tone(5, 50), kind="FLAC"),
-    "a single sample": encoded(np.full(1, 0.1)),
-    "ten milliseconds": encoded(tone(0.01)),
-}
-NO_SOUND = {
-    **BAD,
-    "video without sound": muxed("mp4", "mpeg4", None),
-    "text in the column": "这不是录音, นี่ไม่ใช่เสียง",
-    "null": None,
-}
 
 
 def post(url: str, files: list[Any], **params: Any) -> requests.Response:
@@ -77,7 +63,7 @@ class Speech:
         sentence: the sample, of those in `samples`, that it understands and that sample.json sends.
         check: what holds for every transcript; is told whether it has words.
         steady: parameters with which it says the same each time.
-        exact: whether what else is in a batch leaves every figure as it is, or only the text.
+        exact: whether what else is in a batch leaves the times as they are, or only the text.
         ways: parameters that make it go another way about a recording.
         query: all kinds of parameters, in the address of a raw file.
     """
@@ -188,7 +174,7 @@ class ServedSpeech:
             params = {**self.speech.steady, **way}
             expected = loaded.predict(pd.DataFrame({"audio": files}), params=params)
             for address in (url, stock_url):
-                assert self.speech.transcribe(address, files, **params) == expected
+                assert_same(self.speech.transcribe(address, files, **params), expected)
 
     def test_a_raw_file_is_one_row(self, url: str) -> None:
         for query in ("", f"?{self.speech.query}"):
@@ -212,7 +198,7 @@ class ServedSpeech:
             encoded(sound, SAMPLE_RATE, "FLAC"),
         ]
         said = self.speech.said(self.speech.transcribe(url, lossless))
-        assert said == said[:1] * 3
+        assert_same(said, said[:1] * 3)
         lossy = [
             encoded(sound[::2], 8000, "WAV", "PCM_16"),
             encoded(np.repeat(sound, 3), 48_000, "WAV", "PCM_16"),
@@ -230,7 +216,7 @@ class ServedSpeech:
         for way in self.speech.ways:
             alone = [self.speech.transcribe(url, [file], **way)[0] for file in files]
             together = self.speech.transcribe(url, files * 3, **way)
-            assert self.speech.said(together) == self.speech.said(alone) * 3
+            assert_same(self.speech.said(together), self.speech.said(alone) * 3)
 
     def test_many_at_once_get_their_own_answers(self, url: str) -> None:
         asked = [
@@ -245,7 +231,7 @@ class ServedSpeech:
         expected = [answer(one) for one in asked]
         assert len(set(map(str, expected))) >= len(self.speech.files)
         with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(answer, asked * 3)) == expected * 3
+            assert_same(list(pool.map(answer, asked * 3)), expected * 3)
 
     @pytest.mark.parametrize("name", NOTHING)
     def test_nothing_is_invented_where_nobody_speaks(self, url: str, name: str) -> None:

@@ -12,6 +12,7 @@ from mlflow.pyfunc import load_model
 from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
 from tests.zoo.containers import Images, docker, needs_engine
+from tests.zoo.helpers import assert_same
 
 ASK = """
 import json, sys, urllib.request
@@ -59,7 +60,7 @@ def answers_within(container: str, seconds: float, served: Served) -> None:
     while time.monotonic() < end:
         done = subprocess.run(ask, capture_output=True, text=True)
         if done.returncode == 0:
-            assert json.loads(done.stdout) == {"predictions": served.answer}
+            assert_same(json.loads(done.stdout)["predictions"], served.answer)
             return
     raise AssertionError(docker("logs", container))
 
