@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from tests.test_models.servers import Flaky, serving
+from tests.test_models.servers import Flaky, nobody, serving
 from zoo.packaging import ROOT
 from zoo.serving import free_port, running
 
@@ -21,6 +21,9 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 ).split()
 MAX_UPLOAD = 3_000_000  # bytes
+# What is half faded in has too little contrast; spinners turn for ever.
+AT_REST = """() => document.getAnimations().every(one =>
+  one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity)"""
 OpenPage = Callable[..., Page]
 expect.set_options(timeout=30_000)  # ms: CI's machine is slow, and models answer in between
 
@@ -47,8 +50,7 @@ def pages_url(
 ) -> Iterator[str]:
     """The pages in front of the four demo models, and of one that is down and one that is broken:
     the models `gone` and `broken` of every task."""
-    gone = f"http://127.0.0.1:{free_port()}"
-    with serving(Flaky(lambda _: b"nonsense", [])) as broken:
+    with nobody() as gone, serving(Flaky(lambda _: b"nonsense", [])) as broken:
         models = {
             "asr": {"whisper_asr": whisper_url, "wav2vec2_asr": wav2vec2_url},
             "ner": {"hanlp_ner": zoo_url},
@@ -56,7 +58,7 @@ def pages_url(
         }
         arguments = [f"--max-upload={MAX_UPLOAD}"]
         for task, named in models.items():
-            others = {f"gone-{task}": gone, f"broken-{task}": broken}
+            others = {f"gone-{task}": gone.url, f"broken-{task}": broken}
             for name, url in {**named, **others}.items():
                 arguments += [f"--{task}", f"{name}={url}"]
         with app(uploads, *arguments) as url:
@@ -129,8 +131,14 @@ def kept(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True, animations="disabled")
 
 
+def fits(page: Page, width: int) -> None:
+    """Waits until nothing is wider than a screen of so many pixels."""
+    page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
+
+
 def findings(page: Page) -> list[str]:
-    """What axe finds of serious or critical faults of accessibility."""
+    """What axe finds of serious or critical faults of accessibility, once the page is at rest."""
+    page.wait_for_function(AT_REST)
     result = Axe().run(page)
     return [
         f"{one['id']}: {one['nodes'][0]['html'][:200]} ({len(one['nodes'])})"

@@ -1,6 +1,7 @@
 """Real HTTP servers that fail on demand."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,6 +75,31 @@ def serving(flaky: Flaky, port: int = 0) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class Nobody:
+    """A port where nobody listens, and which nobody else can take meanwhile."""
+
+    def __init__(self) -> None:
+        self._held = socket.socket()
+        self._held.bind(("127.0.0.1", 0))
+        self._port: int = self._held.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def taken(self) -> int:
+        """Gives the port to somebody who will listen there at once."""
+        self._held.close()
+        return self._port
+
+
+@contextmanager
+def nobody() -> Iterator[Nobody]:
+    """Holds such a port until the block ends."""
+    held = Nobody()
+    try:
+        yield held
+    finally:
+        held.taken()
 
 
 def awaited(work: Coroutine[Any, Any, T]) -> T:

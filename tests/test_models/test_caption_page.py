@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.clip_caption.collection import facts, types
-from tests.test_models.conftest import OpenPage, findings, kept
+from tests.test_models.conftest import OpenPage, findings, fits, kept
 from tests.zoo.pictures import encoded
 from zoo.packaging import ROOT
 
@@ -70,6 +70,7 @@ def test_many_photos_come_in_batches_and_go_into_files(open_page: OpenPage, uplo
     drop(page, "caption-zone", photos)
     expect(cards(page)).to_have_count(18)
     page.get_by_text("Options").click()
+    page.get_by_role("slider").click()  # waits until the options are all there
     page.get_by_role("slider").fill("2")
     page.get_by_role("button", name="Caption", exact=True).click()
     expect(page.get_by_text("18 of 18 captioned")).to_be_visible()
@@ -133,7 +134,7 @@ def test_it_fits_a_phone_in_thai(open_page: OpenPage) -> None:
     page.get_by_role("button", name="ลองตัวอย่าง").click()
     expect(page.get_by_text("เสร็จแล้ว 4 จาก 4 ภาพ")).to_be_visible()
     expect(page.get_by_text("green tuk-tuk in front")).to_be_visible()  # in English, as it came
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)
     assert findings(page) == []
 
 
@@ -143,6 +144,7 @@ def test_all_is_done_by_the_keyboard(open_page: OpenPage) -> None:
     for _ in range(2):  # its button is off as long as there are no files
         if page.evaluate("document.activeElement.textContent") != "Try a sample":
             page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Try a sample")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("4 of 4 captioned")).to_be_visible()
     picture = page.get_by_role("button", name="Enlarge flood.jpg")
@@ -202,12 +204,12 @@ def test_a_part_of_the_map_is_selected(shown_map: Page, embedded: Path) -> None:
     expect(selected.get_by_role("heading")).to_have_text(f"{floods} selected")
     expect(selected.locator("li")).to_have_count(floods)
     page.get_by_role("checkbox", name="Show flood").uncheck()
+    page.get_by_role("button", name="Lasso").click()
     canvas = page.get_by_role("application")
-    canvas.scroll_into_view_if_needed()
+    canvas.hover()  # scrolls to it, and waits until it stays where it is
     box = canvas.bounding_box()
     assert box
     corners = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99)]
-    page.get_by_role("button", name="Lasso").click()
     for n, (x, y) in enumerate(corners):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         if n == 0:

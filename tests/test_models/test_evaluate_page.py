@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.test_models.conftest import MAX_UPLOAD, OpenPage, findings, kept
+from tests.test_models.conftest import MAX_UPLOAD, OpenPage, findings, fits, kept
 from zoo.packaging import ROOT
 
 SPEECH = ROOT / "mlflow_models" / "whisper_asr" / "samples"
@@ -111,14 +111,16 @@ def test_a_zip_is_scored_and_what_is_bad_in_it_is_said(open_page: OpenPage, tmp_
     page = open_page("/evaluate", width=390, locale="zh-CN")
     part = tab(page, "语音")
     page.locator("#evaluate-zone-asr-input").set_input_files(file)
-    part.get_by_role("button", name="开始评测").focus()
+    button = part.get_by_role("button", name="开始评测")
+    expect(button).to_be_enabled()
+    button.focus()
     page.keyboard.press("Enter")
     # 2 of 14 characters are of the one that isn't answered
     expect(figure(part, "字符错误率")).to_have_text("14.29 %")
     expect(figure(part, "未应答")).to_have_text("1")
     expect(part.get_by_text("gone.wav: The ZIP has no such file.")).to_be_visible()
     expect(part.locator(".cases .error")).to_contain_text("audio")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)
     assert findings(page) == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.test_models.conftest import MAX_UPLOAD, OpenPage, findings, kept
+from tests.test_models.conftest import MAX_UPLOAD, OpenPage, findings, fits, kept
 
 SCRIPT = "<img src=x onerror=alert(1)>"
 HOSTILE = f"王小明爱中国{SCRIPT}"
@@ -115,7 +115,7 @@ def test_a_phone_and_only_the_keyboard(open_page: OpenPage) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("mark")).to_have_text("中国LOCATION")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)
     assert findings(page) == []
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.test_models.conftest import OpenPage, app, findings
-from tests.test_models.servers import Flaky, serving
-from zoo.serving import free_port
+from tests.test_models.conftest import OpenPage, app, findings, fits
+from tests.test_models.servers import Flaky, nobody, serving
 
 
 @pytest.mark.parametrize(("locale", "up", "down"), [
@@ -31,25 +30,26 @@ def test_its_commands_work_and_its_cards_are_there(open_page: OpenPage) -> None:
     page = open_page("/", width=390)
     card = page.locator(".theresa-card", has=page.get_by_role("heading", name="hanlp_ner"))
     card.get_by_role("button", name="From the command line").click()
-    command = "\n".join(card.locator(".cm-line").all_inner_texts())
+    shown = card.locator(".cm-content")
+    expect(shown).to_contain_text("我爱中国")
+    command = "\n".join(shown.locator(".cm-line").all_inner_texts())
     answer = json.loads(subprocess.check_output(["bash", "-c", command]))
     assert answer["predictions"][0]["entities"][0]["text"] == "中国"
     card.get_by_role("button", name="Model card").click()
     expect(card.get_by_text("Chinese models are for research and teaching only")).to_be_visible()
     assert findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)
     card.get_by_role("link", name="Entities").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Entities")
 
 
 def test_a_model_that_comes_up_is_up_by_itself(browser: Browser, tmp_path: Path) -> None:
-    port = free_port()
-    with app(tmp_path, "--asr", f"late=http://127.0.0.1:{port}") as url:
+    with nobody() as late, app(tmp_path, "--asr", f"late={late.url}") as url:
         page = browser.new_page(locale="en-US")
         page.goto(url)
         state = page.locator(".theresa-state")
         expect(state).to_contain_text("down")
-        with serving(Flaky(lambda body: body, []), port):
+        with serving(Flaky(lambda body: body, []), late.taken()):
             expect(state).to_have_text("up", timeout=30_000, use_inner_text=True)
         page.close()
 

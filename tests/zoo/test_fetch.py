@@ -229,10 +229,8 @@ def test_a_short_pause_is_kept(port: int) -> None:
     ],
 )
 def test_a_hostile_server_is_given_up(port: int, path: str, reason: str) -> None:
-    start = time.monotonic()
     with pytest.raises(BadInput, match=reason):
         fetcher(f"127.0.0.1:{port}", seconds=1.0)(f"http://127.0.0.1:{port}/{path}")
-    assert time.monotonic() - start < 10 * 1.0
 
 
 @pytest.mark.parametrize(
