@@ -24,6 +24,15 @@ def _own_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real recordings, texts and schemas that THERESA_SHARED names."""
+    folder = os.environ.get("THERESA_SHARED")
+    if not folder:
+        pytest.skip("THERESA_SHARED, the folder of real material, isn't set")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tracking server's database that only this run uses."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"

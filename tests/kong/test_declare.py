@@ -16,10 +16,6 @@ from kong.errors import KongError
 from kong.spec import DECLARED
 from zoo.packaging import ROOT
 
-SCHEMAS = ROOT.parent / "shared" / "kong"
-needs_schemas = pytest.mark.skipif(
-    not SCHEMAS.is_dir(), reason="no shared/kong beside the checkout"
-)
 FILES = ["services.yaml", "compose/services.yaml"]
 PLUGINS = {
     "key-auth": "KeyAuth",
@@ -28,6 +24,12 @@ PLUGINS = {
     "correlation-id": "CorrelationId",
     "prometheus": "Prometheus",
 }
+
+
+@pytest.fixture
+def schemas(shared: Path) -> Path:
+    """Kong's own."""
+    return shared / "kong"
 
 
 def made(name: str = "services.yaml", deck: bool = True) -> dict[str, Any]:
@@ -47,33 +49,31 @@ def strict(schema: Any) -> Any:
     return stricter
 
 
-@needs_schemas
 @pytest.mark.parametrize("name", FILES)
-def test_what_we_write_is_what_kongs_schemas_allow(name: str) -> None:
-    schema = json.loads((SCHEMAS / "deck-file.schema.json").read_text())
+def test_what_we_write_is_what_kongs_schemas_allow(name: str, schemas: Path) -> None:
+    schema = json.loads((schemas / "deck-file.schema.json").read_text())
     file = made(name)
     jsonschema.Draft4Validator(schema).validate(file)
     seen = set()
     for service in file["services"]:
         for plugin in service["plugins"]:
-            path = SCHEMAS / "plugins" / f"{PLUGINS[plugin['name']]}.json"
+            path = schemas / "plugins" / f"{PLUGINS[plugin['name']]}.json"
             config = json.loads(path.read_text())["properties"]["config"]
             jsonschema.Draft7Validator(strict(config)).validate(plugin["config"])
             seen.add(plugin["name"])
     assert seen == set(PLUGINS)
 
 
-@needs_schemas
-def test_the_schemas_would_notice() -> None:
+def test_the_schemas_would_notice(schemas: Path) -> None:
     """A test of the test above: a misspelt key in each kind of object is refused."""
     validator = jsonschema.Draft4Validator(
-        json.loads((SCHEMAS / "deck-file.schema.json").read_text())
+        json.loads((schemas / "deck-file.schema.json").read_text())
     )
     for kind in ("services", "upstreams"):
         file = made()
         file[kind][0]["read_timeouts"] = 1
         assert not validator.is_valid(file), kind
-    config = json.loads((SCHEMAS / "plugins" / "KeyAuth.json").read_text())["properties"]["config"]
+    config = json.loads((schemas / "plugins" / "KeyAuth.json").read_text())["properties"]["config"]
     assert not jsonschema.Draft7Validator(strict(config)).is_valid({"hide_credential": True})
 
 

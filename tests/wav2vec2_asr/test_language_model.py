@@ -21,11 +21,10 @@ from tests.wav2vec2_asr.language import (
 from wav2vec2_asr import language_model, ngram
 from wav2vec2_asr.language_model import BeamSearch, Settings
 from zoo.errors import CheckpointError
-from zoo.packaging import ROOT
 from zoo.speech.scoring import count_errors, total
 
 LABELS = labels_of(SENTENCES)
-DEVELOPMENT = ROOT.parent / "shared" / "data" / "text" / "th_common_voice_dev.tsv"
+DEVELOPMENT = "data/text/th_common_voice_dev.tsv"
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +161,8 @@ def test_the_model_spells_what_the_ear_cannot_tell_apart(model: Path) -> None:
     assert mistakes(search, texts) < 0.1 * greedy
 
 
-@pytest.mark.skipif(not DEVELOPMENT.is_file(), reason="no Common Voice text here")
-def test_a_model_of_other_sentences_repairs_unseen_ones(tmp_path: Path) -> None:
-    lines = DEVELOPMENT.read_text(encoding="utf-8").split("\n")[1:-1]
+def test_a_model_of_other_sentences_repairs_unseen_ones(shared: Path, tmp_path: Path) -> None:
+    lines = (shared / DEVELOPMENT).read_text(encoding="utf-8").split("\n")[1:-1]
     texts = [" ".join(line.split("\t")[1].split()) for line in lines]
     known = set(LABELS) | {" "}
     unseen = [text for text in texts[::100] if set(text) <= known]

@@ -17,9 +17,8 @@ from wav2vec2_asr.training import kneser_ney
 from wav2vec2_asr.training.kneser_ney import Counter, estimate
 from wav2vec2_asr.training.texts import Spelling, read_texts
 from zoo.errors import ZooError
-from zoo.packaging import ROOT
 
-DEVELOPMENT = ROOT.parent / "shared" / "data" / "text" / "th_common_voice_dev.tsv"
+DEVELOPMENT = "data/text/th_common_voice_dev.tsv"
 
 
 def contexts(model: Arpa) -> Iterator[tuple[str, ...]]:
@@ -214,11 +213,10 @@ def test_a_built_model_foresees_its_language(
         ngram.score(model, [])
 
 
-@pytest.mark.skipif(not DEVELOPMENT.is_file(), reason="no Common Voice text here")
-def test_longer_ngrams_foresee_unseen_thai_better(tmp_path: Path) -> None:
+def test_longer_ngrams_foresee_unseen_thai_better(shared: Path, tmp_path: Path) -> None:
     texts = [
         text
-        for raw in read_texts([DEVELOPMENT], "sentence")
+        for raw in read_texts([shared / DEVELOPMENT], "sentence")
         if (text := Spelling("")(raw))  # clean enough for this
     ]
     learnt, unseen = [t for n, t in enumerate(texts) if n % 10], texts[::10]

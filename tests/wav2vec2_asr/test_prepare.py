@@ -14,10 +14,8 @@ from tests.wav2vec2_asr.corpora import TEXTS, manifest, rows, run
 from tests.zoo.corpora import write_table
 from wav2vec2_asr import prepare
 from zoo.errors import ZooError
-from zoo.packaging import ROOT
 from zoo.speech import dataset, splits
 
-FSDD = ROOT.parent / "shared" / "data" / "speech" / "fsdd" / "recordings"
 SPOKEN = [
     "อากาศวันนี้ดีมากมาก ครับ",
     "รถไฟออกเวลา สิบนาฬิกาสามสิบนาที จาก จตาก",
@@ -203,10 +201,12 @@ def test_transcripts_in_other_scripts_are_left_out_and_said(
         run(table, tmp_path / "english", "--language", "en", "--without", "symbols")
 
 
-@pytest.mark.skipif(not FSDD.is_dir(), reason="no FSDD here")
-def test_human_speech_is_prepared(tmp_path: Path) -> None:
+def test_human_speech_is_prepared(shared: Path, tmp_path: Path) -> None:
+    spoken = shared / "data/speech/fsdd/recordings"
     words = "zero one two three four".split()
-    listed = [(str(FSDD / f"{n}_george_{take}.wav"), words[n]) for n in range(5) for take in (5, 6)]
+    listed = [
+        (str(spoken / f"{n}_george_{take}.wav"), words[n]) for n in range(5) for take in (5, 6)
+    ]
     table = write_table(tmp_path / "fsdd.tsv", ("path", "text"), listed)
     options = ["--language", "en", "--shortest", "0.2", "--test-share", "0"]
     report = run(table, tmp_path / "out", *options)
