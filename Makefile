@@ -1,10 +1,11 @@
-# Short names of real commands. `make demo`, `make test`; MODEL picks one of the README's models.
+# Short names of real commands. `make demo`, `make check`, `make test`; MODEL picks one of the README's models.
 MODEL ?= hanlp_ner
 SAVED = mlflow_models/models/$(MODEL)
 DEMO_MAP = mlflow_models/models/demo-map
 PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
+SLOW = build or browser or container or gpu or spark or training
 BIN = .venv/bin
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
@@ -12,7 +13,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image test lint bench bench-quick kong-validate pins
+.PHONY: setup demo build serve pages image check test lint bench bench-quick kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -43,6 +44,10 @@ $(DEMO_MAP)/map: | .venv/ready
 image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
 	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
+
+# One thread each: what it runs is so small that more of them only wait for each other.
+check: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(TESTS) -m "not ($(SLOW))"
 
 test: setup
 	$(BIN)/pytest $(TESTS) --junit-xml $(REPORTS)/tests.xml

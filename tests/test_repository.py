@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,10 @@ def test_a_capability_is_complete(model: str) -> None:
         assert (MODELS / model / name).exists(), name
     size = sum(path.stat().st_size for path in (MODELS / model / "demo").rglob("*"))
     assert size <= 20e6
+
+
+def test_make_check_leaves_out_whatever_is_marked_as_slow() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    marks = settings["tool"]["pytest"]["ini_options"]["markers"]
+    (slow,) = re.findall("^SLOW = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert slow.split(" or ") == [mark.partition(":")[0] for mark in marks]

@@ -23,7 +23,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["clip_stock_url", "clip_url"])
-def any_url(request: pytest.FixtureRequest) -> str:
+def any_url(request: pytest.FixtureRequest, clip_model: Path) -> str:  # noqa: ARG001
     """Each of the two."""
     address: str = request.getfixturevalue(request.param)
     return address

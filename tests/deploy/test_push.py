@@ -12,7 +12,7 @@ import pytest
 
 from deploy import push
 from tests.kong.conftest import eventually
-from tests.zoo.containers import docker, needs_engine
+from tests.zoo.containers import docker
 from zoo.errors import ZooError
 from zoo.serving import free_port
 
@@ -81,7 +81,7 @@ def local(tmp_path: Path) -> Iterator[str]:
         running.wait()
 
 
-@needs_engine
+@pytest.mark.container
 @pytest.mark.skipif(not REGISTRY, reason="Debian's docker-registry isn't installed")
 def test_a_pushed_image_can_be_pulled_by_its_digest(local: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("what the image has in it")

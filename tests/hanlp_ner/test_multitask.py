@@ -126,6 +126,7 @@ print("torch" in sys.modules)
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.build
 def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None:
     """The whole way, once: build.py, then MLflow's own loading of what it saved."""
     checkpoint = random_multitask(tmp_path / "checkpoint")

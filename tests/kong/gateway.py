@@ -236,8 +236,10 @@ async def _send(send: Any, status: int, body: Any, headers: Any = None) -> None:
 
 
 @contextmanager
-def _listening(app: Any, certificates: Certificates, mutual: bool) -> Iterator[str]:
-    """Serves an app over HTTPS in a thread; yields its address once it listens."""
+def _listening(
+    app: Any, certificates: Certificates, mutual: bool
+) -> Iterator[tuple[str, uvicorn.Server]]:
+    """Serves an app over HTTPS in a thread; yields its address and itself once it listens."""
     ready = threading.Event()
 
     async def lifespan_or_http(scope: Any, receive: Any, send: Any) -> None:
@@ -276,7 +278,7 @@ def _listening(app: Any, certificates: Certificates, mutual: bool) -> Iterator[s
     assert ready.wait(10)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"https://127.0.0.1:{port}"
+        yield f"https://127.0.0.1:{port}", server
     finally:
         server.should_exit = True
         thread.join()
@@ -293,11 +295,12 @@ def gateway(
     store = Store(propagation, database)
     fake = Gateway(store, Balancer(store, interval), certificates)
     with (
-        _listening(fake.administer, certificates, mutual=True) as fake.admin,
-        _listening(fake.forward, certificates, mutual=False) as fake.proxy,
+        _listening(fake.administer, certificates, mutual=True) as (fake.admin, admin),
+        _listening(fake.forward, certificates, mutual=False) as (fake.proxy, proxy),
     ):
         fake.balancer.start()
         try:
             yield fake
         finally:
+            admin.should_exit = proxy.should_exit = True  # each takes a moment
             fake.balancer.stop()

@@ -22,7 +22,7 @@ from deploy.user_data import document
 from tests.kong.conftest import SAMPLE, Client, Tool, arguments, eventually
 from tests.kong.gateway import Gateway
 from tests.kong.stub import stub
-from tests.zoo.containers import Images, docker, needs_engine
+from tests.zoo.containers import Images, docker
 from zoo.packaging import ROOT
 from zoo.serving import free_port, serve
 
@@ -161,7 +161,6 @@ def test_a_canary_that_is_well_takes_over_and_can_be_taken_back(
     assert not any(fake.store.config().values())
 
 
-@needs_engine
 def test_a_container_as_a_host_runs_it_gets_a_route(
     fake: Gateway, tool: Tool, ner_images: Images, tmp_path: Path
 ) -> None:

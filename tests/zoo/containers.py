@@ -1,25 +1,22 @@
 """Images that are built once per run, and containers of them, where a Docker engine runs."""
 
+import functools
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from zoo.packaging import ROOT
 
 
+@functools.cache
 def has_engine() -> bool:
     """Whether a Docker engine runs here."""
     try:
         return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
     except FileNotFoundError:
         return False
-
-
-needs_engine = pytest.mark.skipif(not has_engine(), reason="no Docker engine is running")
 
 
 def docker(*arguments: str) -> str:

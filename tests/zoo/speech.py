@@ -123,6 +123,7 @@ class Speech:
         return records if self.exact else [record["text"] for record in records]
 
 
+@pytest.mark.build
 class ServedSpeech:
     """The tests; a class that inherits them says of what."""
 
