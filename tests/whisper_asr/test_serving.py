@@ -115,8 +115,10 @@ def test_what_takes_too_long_is_given_up(whisper_model: Path) -> None:
         while post(url, [DOCTOR], beam_size=1).status_code == 504:
             pass  # until what was being decoded is over
         worked = metric(url, "theresa_batch_items_sum")
-        transcribe(url, [DOCTOR], beam_size=1)
-        assert metric(url, "theresa_batch_items_sum") == worked + 1  # the rest was never begun
+        for _ in range(4):
+            transcribe(url, [DOCTOR], beam_size=1)
+        # the rest would have had every second turn; one was perhaps being decoded still
+        assert metric(url, "theresa_batch_items_sum") <= worked + 4 + 1
         assert metric(url, "theresa_queue_depth") == 0
 
 
