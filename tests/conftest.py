@@ -6,57 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests import tiers
 from tests.zoo import containers, echo
 from zoo.packaging import ROOT
 from zoo.serving import serve
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
 
-# What is slow is marked by the fixtures that make it so, or by its file; pyproject.toml says what
-# the marks mean, and `make check` leaves all of them out.
-FIXTURES = {
-    "browser": "browser",
-    "clip_model": "build",
-    "java": "spark",
-    "mapped": "training",
-    "ner_build": "build",
-    "ner_images": "container",
-    "playwright": "browser",
-    "wav2vec2_model": "build",
-    "whisper_images": "container",
-    "whisper_model": "build",
-}
-FILES = {
-    "test_finetune.py": "training",
-    "test_training.py": "training",
-    "test_tuned_checkpoints.py": "training",
-}
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Marks what is slow, before a command's -m chooses by marks."""
-    for item in items:
-        marks = [FIXTURES[name] for name in item.fixturenames if name in FIXTURES]
-        for mark in {*marks, *(FILES[name] for name in (item.path.name,) if name in FILES)}:
-            item.add_marker(mark)
-
-
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> None:
-    """Fails a test that gets something slow by a fixture's name alone, and isn't marked for it."""
-    mark = FIXTURES.get(name := fixturedef.argname)
-    if mark and not request._pyfuncitem.get_closest_marker(mark):
-        pytest.fail(f"The fixture {name} is slow; mark the test with @pytest.mark.{mark}.")
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips what needs a Docker engine where none runs."""
-    if item.get_closest_marker("container") and not containers.has_engine():
-        pytest.skip("no Docker engine is running")
+def pytest_configure(config: pytest.Config) -> None:
+    """A plugin's hooks hear of every fixture; those of a conftest.py not of a session's."""
+    config.pluginmanager.register(tiers, "tiers")
 
 
 @pytest.fixture(autouse=True)

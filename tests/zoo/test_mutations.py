@@ -12,6 +12,7 @@ URLS = {
 }
 
 
+@pytest.mark.build
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_no_request_harms_a_model(name: str, request: pytest.FixtureRequest) -> None:
     tried = try_all(request.getfixturevalue(URLS[name]), SUBJECTS[name], 300, seed=15)
