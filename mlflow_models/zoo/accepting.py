@@ -1,7 +1,7 @@
 """Takes connections from a socket that several workers listen on, and shares them evenly.
 
-asyncio's server takes all that wait as soon as it wakes, so that the worker that wakes first has
-them all. Here each takes one at a time, and one that has more than another lets that one go first.
+asyncio's server takes all that wait as soon as it wakes, so one worker has them all. Here a worker
+takes one at a time. A worker that has more connections than another waits a moment first.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 from zoo.shared import shared
 
 YIELD_SECONDS = 0.02  # within which a worker with fewer connections wakes, even on a busy host
-PAUSE_SECONDS = 1.0  # when there is no file descriptor left for a connection
+PAUSE_SECONDS = 1.0  # after a yield in vain; without a file descriptor for a connection
 log = logging.getLogger("theresa.server")
 
 
@@ -23,15 +23,26 @@ class Acceptor:
     Args:
         sockets: Listening sockets.
         protocol: Makes the protocol of one connection.
-        ssl: For TLS.
+        ssl: For TLS; None without it.
+        handshake_seconds: How long TLS's handshake may take.
+        yields: Whether other workers take from these sockets, too.
     """
 
     def __init__(
-        self, sockets: Sequence[socket.socket], protocol: Callable[[], asyncio.Protocol], ssl: Any
+        self,
+        sockets: Sequence[socket.socket],
+        protocol: Callable[[], asyncio.Protocol],
+        ssl: Any,
+        handshake_seconds: float,
+        yields: bool,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets, self._protocol, self._ssl = sockets, protocol, ssl
-        self._open, self._has_yielded = True, False
+        self._sockets, self._protocol, self._yields = sockets, protocol, yields
+        self._tls: dict[str, Any] = {}
+        if ssl is not None:
+            self._tls = {"ssl": ssl, "ssl_handshake_timeout": handshake_seconds}
+            self._tls["ssl_shutdown_timeout"] = PAUSE_SECONDS
+        self._open, self._has_yielded, self._next_yield = True, False, 0.0
         self._connecting: set[asyncio.Task[None]] = set()
         for one in sockets:
             one.setblocking(False)
@@ -46,17 +57,28 @@ class Acceptor:
                 pass
             one.close()
 
+    @property
+    def is_connecting(self) -> bool:
+        """Whether a connection was taken that has no protocol yet."""
+        return bool(self._connecting)
+
     def _watch(self, one: socket.socket) -> None:
         if self._open:
             self._loop.add_reader(one, self._take, one)
 
     def _take(self, one: socket.socket) -> None:
-        if shared.is_ahead and not self._has_yielded:
+        """Take one; where another worker has fewer, wait once, so that it can.
+
+        One that couldn't, because it hangs, isn't waited for again soon.
+        """
+        now = self._loop.time()
+        if self._yields and shared.is_ahead and not self._has_yielded and now >= self._next_yield:
             self._has_yielded = True
             self._pause(one, YIELD_SECONDS)
+        elif self._accept(one) and self._has_yielded:
+            self._has_yielded, self._next_yield = False, now + PAUSE_SECONDS
         else:
             self._has_yielded = False
-            self._accept(one)
 
     def _accept(self, one: socket.socket) -> bool:
         """Take a connection; returns whether one was there."""
@@ -80,6 +102,6 @@ class Acceptor:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection, ssl=self._ssl)
+            await self._loop.connect_accepted_socket(self._protocol, connection, **self._tls)
         except OSError:  # its TLS handshake failed, or it went away meanwhile
             connection.close()

@@ -21,13 +21,20 @@ def _clean_up() -> None:
         shutil.rmtree(METRICS, ignore_errors=True)
 
 
-from prometheus_client import multiprocess  # noqa: E402
+from prometheus_client import multiprocess, values  # noqa: E402
 
 from zoo.shared import shared  # noqa: E402
+
+# Counts are in a slot's files, not a process's: each worker that is replaced would leave its own.
+values.ValueClass = values.MultiProcessValue(lambda: f"slot{shared.slot}")
 
 # One JSON line per request comes from the app; gunicorn's own log says when workers come and go.
 logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
 logging.getLogger("theresa").setLevel(logging.INFO)
+
+
+# While the model loads, gunicorn doesn't listen to this yet; the folder is cleaned up then, too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def when_ready(_server: Any) -> None:
@@ -37,6 +44,8 @@ def when_ready(_server: Any) -> None:
 
 
 def _stopping(then: Any) -> Any:
+    """Wrap a signal's handler, so that it first marks the server as stopping."""
+
     def handle(number: int, frame: FrameType | None) -> None:
         shared.stopping = True
         then(number, frame)
@@ -73,5 +82,5 @@ def worker_exit(_server: Any, _worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the numbers of a worker that has gone."""
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(f"slot{worker.slot}")
     shared.release(worker.slot)

@@ -23,7 +23,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.runner import cores
 from zoo.settings import Settings, check
-from zoo.shared import SLOTS
+from zoo.shared import MAX_WORKERS
 
 WORKER_CLASS = "zoo.worker.Worker"
 GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
@@ -38,10 +38,13 @@ def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-k", "--worker-class")
     parser.add_argument("-w", "--workers")
+    parser.add_argument("-c", "--config")
     try:
         known, rest = parser.parse_known_args(shlex.split(given))
     except (ValueError, argparse.ArgumentError) as error:
         raise ZooError(f"GUNICORN_CMD_ARGS: {error}.") from None
+    if known.config is not None:
+        raise ZooError("GUNICORN_CMD_ARGS: --config would replace the server's own; give options.")
     if known.workers is not None:
         rest += ["--workers", str(worker_count("GUNICORN_CMD_ARGS", known.workers))]
     return rest, known.worker_class
@@ -51,10 +54,12 @@ def worker_count(variable: str, value: str) -> int:
     """A number of workers.
 
     Raises:
-        ZooError: It is no number from 1 to `SLOTS`.
+        ZooError: It is no number from 1 to `MAX_WORKERS`.
     """
-    if not (value.isdecimal() and 1 <= int(value) <= SLOTS):
-        raise ZooError(f"{variable} asks for {value!r} workers; give a number from 1 to {SLOTS}.")
+    if not (value.isdecimal() and 1 <= int(value) <= MAX_WORKERS):
+        raise ZooError(
+            f"{variable} asks for {value!r} workers; give a number from 1 to {MAX_WORKERS}."
+        )
     return int(value)
 
 
@@ -80,8 +85,10 @@ def command(settings: Settings, model: Path) -> list[str]:
     shared = survives_fork(model)
     usual = str(cores()) if shared else "1"
     workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
+    # gunicorn listens on each address that it is given: one of the operator's stands alone.
+    own = not any(one.startswith(("-b", "--bind")) for one in given)
     arguments = {
-        "--bind": f"0.0.0.0:{settings.port}",
+        **({"--bind": f"0.0.0.0:{settings.port}"} if own else {}),
         "--workers": str(worker_count("MLFLOW_MODELS_WORKERS", workers)),
         "--worker-class": WORKER_CLASS,
         "--config": "python:zoo.gunicorn_conf",
@@ -105,7 +112,8 @@ def command(settings: Settings, model: Path) -> list[str]:
 def is_ready(port: int) -> bool:
     """Whether the server on this machine answers `/ready` with 200."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=4):
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{port}/ready", timeout=4):
             return True
     except OSError:
         return False

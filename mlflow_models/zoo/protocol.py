@@ -53,13 +53,16 @@ class Protocol(HttpToolsProtocol):
         self._field = limits.limit_request_field_size or sys.maxsize
         self._most = self._line + self._fields * self._field  # bytes of a head
         self._part: str | None = None  # of a request that is arriving: "head", "body", or None
-        self._head_bytes, self._data = 0, b""  # of a head so far; what was received last
+        self._head_bytes = 0  # of a head so far
+        self._data = self._again = b""  # what was received; what has to be read once more
         self._deadline: asyncio.TimerHandle | None = None
-        self._reading: asyncio.TimerHandle | None = None  # the client's
+        self._reading: asyncio.TimerHandle | None = None  # until when the client must read on
         self._refusal: ZooError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = _Lingering(transport, self)  # type: ignore[assignment]
+        transport.set_write_buffer_limits(0)  # so that `pause_writing` hears of each unread byte
         self._count()
         self._expect("head", self._settings.header_seconds)
 
@@ -78,16 +81,19 @@ class Protocol(HttpToolsProtocol):
             return
         if self._part is None and self._is_answered():
             self._expect("head", self._settings.header_seconds)
-        self._data = data
-        super().data_received(data)
-        if self._part == "head" and self._refusal is None:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._most:
+        while data:
+            self._data, self._again = data, b""
+            super().data_received(data)
+            data = self._again
+        if self._part is not None and self._refusal is None:
+            self._head_bytes += len(self._data)
+            if self._head_bytes > self._most:  # of headers, or of what follows the last chunk
                 self._refuse(HeadTooLarge("The request's head is too large."))
+        self._data = b""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._part, self._head_bytes = "head", 0
+        self._part, self._head_bytes = "head", 1 - len(self._data)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -102,39 +108,51 @@ class Protocol(HttpToolsProtocol):
             raise HeadTooLarge(f"A header is larger than {self._field:,} bytes.")
 
     def on_headers_complete(self) -> None:
+        if self.parser.get_method() == b"CONNECT":
+            raise BadInput("This server is no proxy.")
         if self._upgrades_to_nothing():
             return
-        self._expect("body")
         super().on_headers_complete()
+        self._expect("body")
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._head_bytes = -len(self._data)
 
     def _upgrades_to_nothing(self) -> bool:
         return bool(self.parser.should_upgrade() and not self._should_upgrade())
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Read a request for another protocol, such as Java's for HTTP/2, as what it also is.
+        """Treat a request that asks for another protocol (Java's client: HTTP/2) as a plain one.
 
-        httptools takes what follows its head for the other protocol, so it gets the head again
-        without the wish.
+        httptools stops at the end of its head, so the head is read again without these headers.
         """
         error = sys.exc_info()[1]
         assert isinstance(error, httptools.HttpParserUpgrade)
         rest = self._data[error.args[0] :]
-        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        connection = b",".join(value for name, value in self.headers if name == b"connection")
+        if b"close" in connection.lower():
+            lines.append(b"Connection: close")
         lines += [name + b": " + value for name, value in self.headers if name not in UPGRADE]
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
+        self._again = b"\r\n".join([*lines, b"", b""]) + rest
 
     def on_message_complete(self) -> None:
         if self._upgrades_to_nothing():
             return
-        self._expect(None)
         super().on_message_complete()
+        self._expect(None, self.timeout_keep_alive if self._is_answered() else None)
 
     def on_response_complete(self) -> None:
+        last = not self.pipeline
         super().on_response_complete()
         if self._refusal is not None:
-            self._refuse(self._refusal)
-        elif self._part == "body":  # of a request that was refused already: read, and forgotten
+            if last:
+                self._unset_keepalive_if_required()
+                self._write_refusal(self._refusal)
+        elif self._part == "body" and self._is_answered():  # the rest of it is read, and forgotten
             self._expect("body", self._settings.body_seconds)
         elif self._part == "head":  # of the next one, which came early
             self._expect("head", self._settings.header_seconds)
@@ -179,23 +197,24 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: ZooError) -> None:
-        """Answer what is no request, after the requests before it, and end the connection."""
+        """Refuse a request. Those before it are answered first; then the connection ends."""
         self._refusal = error
         self._unset_keepalive_if_required()
-        if self._part == "body" and not self._is_answered():
-            # Its body is at fault: the app waits for it, and is told that nothing more will come.
-            if self.pipeline:
-                self.pipeline.popleft()
-            else:
-                self.cycle.disconnected = True
-                self.cycle.message_event.set()
-                if self.cycle.response_started:
-                    self.transport.close()
-                    return
-                self._write_refusal(error)
-                return
+        part = self._part
         self._expect(None)
-        if self._is_answered() and not self.pipeline:
+        if part == "body" and self._is_answered():
+            self.transport.close()
+        elif part == "body" and self.pipeline:
+            self.pipeline.popleft()  # the requests before it are answered first
+        elif part == "body":
+            # The app waits for its body, and is told that nothing more will come.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+            else:
+                self._write_refusal(error)
+        elif self._is_answered():
             self._write_refusal(error)
 
     def _write_refusal(self, error: ZooError) -> None:
@@ -209,6 +228,38 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[error.status] + head.encode() + body)
         record(request_id, None, None, error.status, 0.0)
+        self.linger()
+
+    def linger(self) -> None:
+        """End the connection; what the client still sends is read, or it misses the answer."""
+        if self._refusal is None:
+            self._refusal = BadInput("The request has been answered.")  # so nothing more is read
+        self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._expect(None, LINGER_SECONDS)
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether the body of a request is still on its way."""
+        return self._part == "body"
+
+
+class _Lingering:
+    """A connection's transport, that is closed only when the request has arrived."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
+        self._transport, self._protocol, self._ends = transport, protocol, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._ends or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._protocol.is_receiving and not self._ends and self._transport.can_write_eof():
+            self._ends = True
+            self._protocol.linger()
+        else:
+            self._transport.close()

@@ -4,6 +4,8 @@ What goes wrong becomes a `ZooError` with one sentence, which never repeats what
 of ours is left to be raised.
 """
 
+import gzip
+import io
 import json
 import math
 import zlib
@@ -19,7 +21,8 @@ from zoo import metrics, runner, tables
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
-# A file is told by its content: a recording of a browser's is video/webm, curl says octet-stream.
+PIECE_BYTES = 1 << 20  # of a body that is unpacked
+# A label doesn't say what a file is: browsers send recordings as video/webm, curl as octet-stream.
 FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
 
 
@@ -36,7 +39,7 @@ class Scorer:
         self._model, self._max_bytes = model, max_bytes
         self._schema = model.metadata.get_input_schema()
         optional = [column.name for column in self._schema if not column.required]
-        self._read = tables.Reader(self._schema.input_names(), optional, max_rows)
+        self._read = tables.Reader(self._schema.input_names(), optional, max_rows, max_bytes)
         params = model.metadata.get_params_schema()
         self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
 
@@ -122,14 +125,18 @@ class Scorer:
     def _spec(self, name: str) -> ParamSpec:
         if name not in self._params:
             known = ", ".join(self._params) or "no parameters"
-            raise BadParameter(name[:40], f"is unknown; this model has {known}")
+            shown = name[:40].encode(errors="replace").decode()
+            raise BadParameter(shown, f"is unknown; this model has {known}")
         return self._params[name]
 
     def _check(self, name: str, value: Any) -> None:
         spec = self._spec(name)
         try:
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, float) and not math.isfinite(one):
+                    raise ValueError
+                if isinstance(one, str):
+                    one.encode()  # half a surrogate pair isn't a text
             ParamSpec.validate_param_spec(value, spec)
         except Exception:
             raise BadParameter(name, f"is not {_type(spec)}") from None
@@ -143,15 +150,13 @@ def _unpacked(body: bytes, limit: int) -> bytes:
     """A gzipped body, no further than the limit."""
     parts, size = [], 0
     try:
-        while body:
-            one = zlib.decompressobj(wbits=31)
-            parts.append(one.decompress(body, limit - size + 1))
-            size += len(parts[-1])
-            if size > limit:
-                raise TooLarge(f"The body is larger than {limit:,} bytes when it is unpacked.")
-            if not one.eof:
-                raise zlib.error
-            body = one.unused_data  # gzip files may be joined
-    except zlib.error:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            while part := file.read(PIECE_BYTES):
+                runner.stop_if_cancelled()
+                size += len(part)
+                if size > limit:
+                    raise TooLarge(f"The body is larger than {limit:,} bytes when it is unpacked.")
+                parts.append(part)
+    except (OSError, EOFError, zlib.error):
         raise BadInput("The body is not valid gzip.") from None
     return b"".join(parts)

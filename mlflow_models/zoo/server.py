@@ -34,7 +34,7 @@ from zoo.edge import Edge, error_body
 from zoo.errors import Busy, Cancelled, TimedOut, TooLarge, TooSlow, UnsupportedMedia, ZooError
 from zoo.scoring import Scorer
 from zoo.settings import Settings
-from zoo.shared import shared
+from zoo.shared import MAX_WORKERS, shared
 
 GZIP_FROM = 1024  # bytes of an answer; a smaller one is one packet anyhow
 GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins so
@@ -65,15 +65,15 @@ class Server:
 
     async def start(self) -> None:
         """Answers the sample; runs in the worker, after any fork. Until then it isn't ready."""
-        self._pool = ThreadPoolExecutor(self._most(), "request")
+        # Threads are made as they are needed: for as many requests as there may ever be.
+        self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
         runner.observers[:] = [metrics.EngineMetrics()]
         metrics.model_info.labels(*self._about).set(1)
         await self._run(threading.Event(), self.sample, "application/json", [], False)
         self._ready = True
 
     def _most(self) -> int:
-        """How many requests all workers together take at once: one that is full in a server with
-        room isn't, since a client can't choose its worker."""
+        """Requests that all workers together take at once: a client can't choose its worker."""
         return self.settings.max_requests * shared.workers
 
     @property

@@ -9,6 +9,8 @@ from zoo.errors import ZooError
 
 # Variables of the same prefix that other parts of the project read, where one shell has them all.
 OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED", "TRACKING_SECONDS")
+# What Kubernetes tells each pod of a Service that is named theresa.
+KUBERNETES = ("THERESA_SERVICE_", "THERESA_PORT_")
 
 
 class Settings(BaseSettings):
@@ -31,13 +33,20 @@ class Settings(BaseSettings):
         "(503).",
     )
     request_seconds: float = Field(
-        60.0, gt=0, description="What takes longer is given up (504) and stops costing."
+        60.0,
+        allow_inf_nan=False,
+        gt=0,
+        description="What takes longer is given up (504) and stops costing.",
     )
     header_seconds: float = Field(
-        10.0, gt=0, description="How long a request's head may take to arrive (408)."
+        10.0,
+        allow_inf_nan=False,
+        gt=0,
+        description="How long a request's head may take to arrive (408).",
     )
     body_seconds: float = Field(
         30.0,
+        allow_inf_nan=False,
         gt=0,
         description="How long a body may take to arrive (408), and an answer to be fetched.",
     )
@@ -49,6 +58,7 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(
         2.0,
+        allow_inf_nan=False,
         ge=0,
         description="On SIGTERM /ready is 503 for so long before the server stops listening, so "
         "that a gateway has seen it.",
@@ -70,7 +80,9 @@ class FetchSettings(BaseSettings):
         "'*' is every host with a public address; without a port it is 80 and 443. Empty: nowhere.",
     )
     max_bytes: int = Field(20_000_000, gt=0, description="A larger photo is refused.")
-    seconds: float = Field(15.0, gt=0, description="For one photo, with redirects and retries.")
+    seconds: float = Field(
+        15.0, allow_inf_nan=False, gt=0, description="For one photo, with redirects and retries."
+    )
     redirects: int = Field(3, ge=0, description="How many are followed.")
     attempts: int = Field(2, gt=0, description="Where a server is busy or a connection breaks.")
 
@@ -94,6 +106,8 @@ def check() -> Settings:
         if isinstance(found, Settings):
             settings = found
     for name in sorted(os.environ):
+        if name.startswith(KUBERNETES):
+            continue
         if name.upper().startswith("THERESA_") and name.upper() not in known:
             raise ZooError(f"{name} not found; available: {', '.join(sorted(known))}.")
     return settings

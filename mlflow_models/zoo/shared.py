@@ -2,7 +2,9 @@
 
 import mmap
 
-SLOTS = 256  # workers at a time
+MAX_WORKERS = 256
+SLOTS = 2 * MAX_WORKERS  # while all are replaced, the old ones and the new ones are there
+COUNT = SLOTS + 1
 AWAY = -1  # for connections: of a worker that takes none
 
 
@@ -13,16 +15,16 @@ class Shared:
     its numbers behind; gunicorn's master clears them (`release`).
 
     Attributes:
-        slot: Which numbers are this process's own.
+        slot: Which numbers are this process's own; the master's come last.
     """
 
     def __init__(self) -> None:
-        numbers = memoryview(mmap.mmap(-1, 4 * (2 + 2 * SLOTS))).cast("i")
+        numbers = memoryview(mmap.mmap(-1, 4 * (2 + 2 * COUNT))).cast("i")
         self._server = numbers[:2]  # whether it stops, its workers
-        self._requests, self._connections = numbers[2 : 2 + SLOTS], numbers[2 + SLOTS :]
+        self._requests, self._connections = numbers[2 : 2 + COUNT], numbers[2 + COUNT :]
         self._taken: set[int] = set()
-        self.slot, self.workers = 0, 1
-        for slot in range(SLOTS):
+        self.slot, self.workers = SLOTS, 1
+        for slot in range(COUNT):
             self._connections[slot] = AWAY
 
     @property

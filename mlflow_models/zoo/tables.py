@@ -2,7 +2,7 @@
 
 MLflow's own readers guess types: a null in `instances` becomes the word "None", a cell `NA` of a
 CSV a null. Here a value stays what was sent, so that a wrong one is refused by its row. What
-MLflow's server answers is answered alike.
+MLflow's server answers is answered alike, unless it guesses.
 """
 
 import csv
@@ -13,9 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from zoo.errors import BadInput, TooLarge
+from zoo import runner
+from zoo.errors import BadInput, TooLarge, ZooError
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+PARQUET_ROWS = 64  # that are unpacked at a time
 Columns = dict[str, list[Any]]
 
 csv.field_size_limit(2**31 - 1)  # a cell may be a file in base64; the body has a limit of its own
@@ -28,10 +30,14 @@ class Reader:
         columns: The names of the model's columns; others in a request are left out.
         optional: Which of them a row may lack.
         max_rows: How many rows a request may have.
+        max_bytes: How large a Parquet file's columns may be once they are unpacked.
     """
 
-    def __init__(self, columns: Sequence[str], optional: Sequence[str], max_rows: int) -> None:
-        self._columns, self._optional, self._max_rows = columns, set(optional), max_rows
+    def __init__(
+        self, columns: Sequence[str], optional: Sequence[str], max_rows: int, max_bytes: int
+    ) -> None:
+        self._columns, self._optional = columns, set(optional)
+        self._max_rows, self._max_bytes = max_rows, max_bytes
 
     def __call__(self, body: bytes, kind: str) -> tuple[pd.DataFrame, Any]:
         """Read a body.
@@ -64,6 +70,10 @@ class Reader:
         """Refuse more rows than the server takes."""
         if rows > self._max_rows:
             raise TooLarge(f"The request has {rows:,} rows; at most {self._max_rows:,} are taken.")
+
+    def _check_bytes(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise TooLarge(f"The table is larger than {self._max_bytes:,} bytes, unpacked.")
 
     def _json(self, body: bytes) -> tuple[Columns, Any]:
         message = _parse(body)
@@ -148,8 +158,8 @@ class Reader:
         reader = csv.reader(text, strict=True)
         try:
             names, *rows = ([*row] for row in reader)
-            if len(names) == 1:
-                rows = [row or [""] for row in rows]  # a blank line is a row with an empty text
+            # A blank line is a row with an empty text; beside other columns it is nothing.
+            rows = [row or [""] for row in rows if row or len(names) == 1]
             columns = self._table(names, rows)
         except csv.Error:
             raise BadInput(f"The body is not valid CSV (line {reader.line_num}).") from None
@@ -167,10 +177,19 @@ class Reader:
         try:
             file = pyarrow.parquet.ParquetFile(io.BytesIO(body))
             self.check_rows(file.metadata.num_rows)
-            names = file.schema_arrow.names
-            table = file.read(columns=[name for name in self._columns if name in names])
-            return {name: table[name].to_pylist() for name in table.column_names}
-        except TooLarge:
+            names = [name for name in self._columns if name in file.schema_arrow.names]
+            groups = [file.metadata.row_group(one) for one in range(file.metadata.num_row_groups)]
+            self._check_bytes(sum(group.total_byte_size for group in groups))
+            found: Columns = {name: [] for name in names}
+            size = 0
+            for batch in file.iter_batches(PARQUET_ROWS, columns=names):
+                runner.stop_if_cancelled()
+                size += batch.nbytes  # a value that is there once in the file may have many rows
+                self._check_bytes(size)
+                for name in names:
+                    found[name] += batch.column(name).to_pylist()
+            return found
+        except ZooError:
             raise
         except Exception:  # pyarrow has no one class for what a file can have wrong
             raise BadInput("The body is not valid Parquet.") from None

@@ -33,19 +33,21 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's.
-        drain_seconds: How long it serves on once the whole server is told to stop.
+        settings: How long it serves on once the whole server is told to stop.
+        yields: Whether the workers listen on one socket, and let each other go first.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Settings, yields: bool) -> None:
         super().__init__(config)
-        self._drain_seconds = drain_seconds
+        self._settings, self._yields = settings, yields
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
         state = {"server_state": self.server_state, "app_state": self.lifespan.state}
         protocol = functools.partial(make, config=self.config, **state)
-        self._acceptor = Acceptor(sockets or [], protocol, self.config.ssl)
+        ssl = (self.config.ssl, self._settings.header_seconds)
+        self._acceptor = Acceptor(sockets or [], protocol, *ssl, yields=self._yields)
         shared.hold(0)
         metrics.workers.set(1)
 
@@ -60,20 +62,21 @@ class Server(uvicorn.Server):
         idle = self.config.timeout_keep_alive
         await self._wait(idle, lambda: shared.stopping or not self.server_state.connections)
         if shared.stopping:
-            await self._wait(self._drain_seconds)
+            await self._wait(self._settings.drain_seconds)
         self._acceptor.close()
         await self._wait(SETTLE_SECONDS, self._has_heard_all)
         await super().shutdown(sockets)
 
     def _has_heard_all(self) -> bool:
         """Whether each connection has had a request."""
-        return all(getattr(one, "cycle", one) is not None for one in self.server_state.connections)
+        heard = (getattr(one, "cycle", one) for one in self.server_state.connections)
+        return not self._acceptor.is_connecting and all(one is not None for one in heard)
 
     async def _wait(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while loop.time() < end and not self.force_exit:
-            await asyncio.sleep(0.05)  # first, for a connection that is just being taken
+            await asyncio.sleep(0.05)  # first: a connection may just be arriving
             if done():
                 break
 
@@ -91,8 +94,8 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "asyncio",
-        "backlog": 1,
         "server_header": False,
+        "ws": "none",
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -118,7 +121,7 @@ class Worker(UvicornWorker):
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = Server(self.config, self._settings.drain_seconds)
+        server = Server(self.config, self._settings, yields=not self.cfg.reuse_port)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
         beating = loop.create_task(self._beat(server))  # also before it listens, and as it leaves

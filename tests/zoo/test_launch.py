@@ -73,6 +73,8 @@ def launched(model: Path, environment: Mapping[str, str], workers: int = 2) -> I
         ("MLFLOW_MODELS_WORKERS", "many"),
         ("GUNICORN_CMD_ARGS", "--workers 0"),
         ("GUNICORN_CMD_ARGS", "-w0"),
+        ("GUNICORN_CMD_ARGS", "--config other.py"),
+        ("THERESA_DRAIN_SECONDS", "inf"),
         ("GUNICORN_CMD_ARGS", "--bind 'unclosed"),
         ("THERESA_MAX_ROWS", "many"),
         ("THERESA_MAX_ROWS", "0"),
@@ -169,8 +171,10 @@ def test_connections_that_come_as_the_server_stops_are_answered_or_refused(
 
 
 @pytest.mark.parametrize("clients", [1, 8])
-def test_no_request_is_lost_when_workers_are_replaced(echo_model: Path, clients: int) -> None:
-    arguments = {"GUNICORN_CMD_ARGS": "--max-requests 50"}
+def test_no_request_is_lost_when_workers_are_replaced(
+    echo_model: Path, clients: int, tmp_path: Path
+) -> None:
+    arguments = {"GUNICORN_CMD_ARGS": "--max-requests 50", "TMPDIR": str(tmp_path)}
     with launched(echo_model, arguments) as server:
         first = {one.pid for one in server.workers()}
 
@@ -191,6 +195,8 @@ def test_no_request_is_lost_when_workers_are_replaced(echo_model: Path, clients:
             assert sum(pool.map(ask, range(clients)), Counter()) == {200: 400}
         while first & {one.pid for one in server.workers()}:
             pass  # they were replaced, not only told to go
+        assert metric(server.url, "theresa_request_rows_count") >= 400  # and their counts are kept
+        assert len([*tmp_path.glob("*/*.db")]) <= 4 * 4  # in the files of their slots
 
 
 def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
@@ -272,6 +278,22 @@ def test_the_memory_of_large_requests_comes_back(echo_model: Path) -> None:
         assert server.memory() > 1.5 * before  # so it was something
         while server.memory() > 1.25 * before:
             pass
+
+
+def test_an_address_of_the_operators_stands_alone(echo_model: Path) -> None:
+    port = free_port()
+    # A proxy is nobody's business here, and Kubernetes names variables as it likes.
+    others = {"http_proxy": "http://127.0.0.1:1", "THERESA_SERVICE_HOST": "10.0.0.1"}
+    arguments = {"GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}", "THERESA_PORT": str(port)}
+    ready = f"http://127.0.0.1:{port}/ready"
+    with running([*LAUNCH, str(echo_model)], ready, {**arguments, **others}, "echo") as process:
+        (place,) = {
+            one.laddr for one in psutil.Process(process.pid).net_connections() if not one.raddr
+        }
+        assert place == ("127.0.0.1", port)
+        environment = {**os.environ, **arguments, **others}
+        check = subprocess.run([*LAUNCH, "--check"], env=environment, timeout=60)
+        assert check.returncode == 0
 
 
 def test_what_a_command_line_asks_for_comes_last(

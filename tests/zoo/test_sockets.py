@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.zoo.helpers import metric
+from tests.zoo.hostile import PARQUET, parquet
 from tests.zoo.wire import GOOD, Answer, get, post, wire
 from zoo.serving import serve
 
@@ -65,6 +67,9 @@ def test_what_isnt_http_after_a_good_request_is_answered_after_it(url: str) -> N
 POST = b"POST /invocations HTTP/1.1\r\nContent-Type: application/json\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 BAD_HEADS = {
+    "a proxy's method": (b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "a target without a path": (b"GET http://a HTTP/1.1\r\n\r\n", 400),
+    "a trailer without end": (POST + CHUNKED + b"0\r\nA: " + b"a" * 2_000_000, 431),
     "garbage": (b"garbage\r\n\r\n", 400),
     "no such version": (b"GET / HTTP/9.9\r\n\r\n", 400),
     "null bytes": (b"\0\0\0\r\n\r\n", 400),
@@ -94,6 +99,86 @@ def test_what_isnt_http_is_refused_like_every_other_error(url: str, case: str) -
     with wire(url) as one:
         one.send(post())
         assert_good(one.read())
+
+
+SLOW = post(json.dumps({"instances": ["我爱中国"], "params": {"seconds": 0.3}}).encode())
+BAD_ENDS = {
+    "a target": (b"GET http://a HTTP/1.1\r\n\r\n", 400),
+    "a body": (POST + CHUNKED + b"xyz\r\n", 400),
+    "a body that doesn't come": (post(GOOD)[:-3], 408),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ENDS)
+def test_what_is_wrong_with_the_last_request_takes_nothing_from_those_before_it(
+    url: str, case: str
+) -> None:
+    last, status = BAD_ENDS[case]
+    with wire(url) as one:
+        one.send(SLOW, post(), last)
+        assert_good(one.read())
+        assert_good(one.read())
+        assert_refused(one.read(), status)
+        assert one.is_closed()
+
+
+def test_a_body_that_comes_after_its_refusal_keeps_no_connection_open(url: str) -> None:
+    with wire(url) as one:
+        one.send(post(GOOD, target="/ping").removesuffix(GOOD))
+        assert_refused(one.read(), 405)
+        one.send(GOOD, post())
+        assert_good(one.read())
+        one.send(post(GOOD, target="/ping").removesuffix(GOOD))
+        assert_refused(one.read(), 405)
+        one.send(GOOD)
+        assert one.is_closed()  # as every idle one, after a while
+
+
+@pytest.mark.parametrize("header", ["Connection: close", "Expect: 100-continue"])
+def test_a_refusal_arrives_though_the_client_still_sends(url: str, header: str) -> None:
+    with wire(url) as one:
+        one.send(post(b"a" * 9_000_000, header))
+        assert_refused(one.read(), 413)
+        assert one.is_closed()
+
+
+def test_a_websocket_is_no_path_around_the_server(url: str) -> None:
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13"
+    upgrade = f"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n\r\n"
+    with wire(url) as one:
+        one.send(SLOW, upgrade.encode())
+        assert_good(one.read())
+        assert_refused(one.read(), 404)
+
+
+def test_what_is_packed_small_and_unpacks_large_is_refused(url: str) -> None:
+    cells = pd.DataFrame({"text": ["a" * 900_000] * 500})
+    for table in (cells, pd.DataFrame({"text": ["a" * 30_000_000]})):
+        with wire(url) as one:
+            one.send(post(parquet(table), kind=PARQUET))
+            assert_refused(one.read(), 413)
+    with wire(url) as one:
+        one.send(post(gzip.compress(b"") * 90_000, "Content-Encoding: gzip"))
+        assert_refused(one.read(), 400)
+
+
+PARAMETERS = [
+    {"\ud800": 1},
+    {"words": ["\ud800"]},
+    {"on_error": "\ud800"},
+    {"numbers": [float("nan")]},
+    {"numbers": [1.0, float("inf")]},
+    {"seconds": float("nan")},
+]
+
+
+@pytest.mark.parametrize("params", PARAMETERS)
+def test_a_parameter_that_is_no_text_or_number_is_refused(
+    url: str, params: dict[str, object]
+) -> None:
+    with wire(url) as one:
+        one.send(post(json.dumps({"instances": ["a"], "params": params}).encode()))
+        assert_refused(one.read(), 400)
 
 
 def test_expect_100_continue_is_answered_at_once(url: str) -> None:
