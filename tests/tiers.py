@@ -1,5 +1,7 @@
-"""Which tests are slow, as a plugin of pytest: their fixtures or their file mark them. pyproject.toml
-says what the marks mean; `make check` leaves all of them out."""
+"""Which tests are slow: their fixtures or their file mark them, by this plugin of pytest.
+
+pyproject.toml says what the marks mean; `make check` leaves all of them out.
+"""
 
 from typing import Any
 

@@ -21,7 +21,9 @@ def send(url: str, body: bytes, kind: str) -> requests.Response:
     return requests.post(f"{url}/invocations", data=body, headers=headers, timeout=60)
 
 
-@pytest.mark.build
+pytestmark = pytest.mark.build  # by the names of fixtures in SAMPLES
+
+
 @pytest.mark.parametrize("server", SAMPLES)
 def test_a_file_is_told_by_its_content(server: str, request: pytest.FixtureRequest) -> None:
     url, file = request.getfixturevalue(server), SAMPLES[server].read_bytes()
@@ -33,7 +35,6 @@ def test_a_file_is_told_by_its_content(server: str, request: pytest.FixtureReque
         assert record["captions" if server == "clip_url" else "text"]
 
 
-@pytest.mark.build
 @pytest.mark.parametrize("server", SAMPLES)
 def test_a_label_of_no_file_is_refused(server: str, request: pytest.FixtureRequest) -> None:
     url, file = request.getfixturevalue(server), SAMPLES[server].read_bytes()

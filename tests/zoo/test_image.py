@@ -94,6 +94,6 @@ def test_it_answers_as_its_users_run_it(served: Served, tag: str) -> None:
         answers_within(container, 120, served)
         if tag == "test":
             logs = subprocess.getoutput(f"docker logs {container}")
-            assert "can't run an ASGI app; carrying on" in logs
+            assert "worker class 'gevent'; carrying on" in logs
     finally:
         docker("rm", "--force", container)
