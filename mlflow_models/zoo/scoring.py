@@ -19,6 +19,7 @@ from mlflow.types import DataType, ParamSpec
 
 from zoo import metrics, runner, tables
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
+from zoo.rows import LONE_SURROGATE
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
 PIECE_BYTES = 1 << 20  # of a body that is unpacked
@@ -131,12 +132,12 @@ class Scorer:
 
     def _check(self, name: str, value: Any) -> None:
         spec = self._spec(name)
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(one, str) and LONE_SURROGATE.search(one) for one in values):
+            raise BadParameter(name, "is not valid Unicode: it has half a surrogate pair")
         try:
-            for one in value if isinstance(value, list) else [value]:
-                if isinstance(one, float) and not math.isfinite(one):
-                    raise ValueError
-                if isinstance(one, str):
-                    one.encode()  # half a surrogate pair isn't a text
+            if any(isinstance(one, float) and not math.isfinite(one) for one in values):
+                raise ValueError
             ParamSpec.validate_param_spec(value, spec)
         except Exception:
             raise BadParameter(name, f"is not {_type(spec)}") from None
