@@ -5,8 +5,12 @@ DEMO_MAP = mlflow_models/models/demo-map
 PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
-SLOW = build or browser or container or gpu or spark or training
 BIN = .venv/bin
+# Tests that share a model, a server or an engine run one after the other. The others run two at a time,
+# with one thread each: what they compute is so small that threads would only wait for each other.
+ALONE = build or browser or container or gpu or spark
+TOGETHER = OMP_NUM_THREADS=1 $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
+NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
 SEVERITY = HIGH,CRITICAL
@@ -45,12 +49,12 @@ image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
 	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
 
-# What it runs is so small that it needs a core each, and threads would only wait for each other.
 check: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(TESTS) -m "not ($(SLOW))" --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml || test $$? = 5  # all of them are slow
+	$(TOGETHER) -m "not ($(ALONE) or training)" $(NONE)
 
-test: check
-	$(BIN)/pytest $(TESTS) -m "$(SLOW)" --junit-xml $(REPORTS)/tests.xml || test $$? = 5  # none of them is
+test: setup
+	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
+	$(BIN)/pytest $(TESTS) -m "$(ALONE)" --junit-xml $(REPORTS)/tests.xml $(NONE)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -12,8 +12,9 @@ from tests.benchmarks.__main__ import MODULES, SLOW
 from tests.benchmarks.peers import environment
 from zoo.packaging import ROOT
 
-# tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's.
-ELSEWHERE = ("batch", "peers_captions", "peers_speech")
+# tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's;
+# tests/zoo/test_mutations.py sends hostile requests.
+ELSEWHERE = ("batch", "hostile", "peers_captions", "peers_speech")
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")
 PEERS = sorted(path.parent.name for path in environment.HERE.glob("*/requirements.in"))
 
