@@ -13,7 +13,9 @@ from typing import Any
 from zoo.shared import shared
 
 YIELD_SECONDS = 0.02  # within which a worker with fewer connections wakes, even on a busy host
-PAUSE_SECONDS = 1.0  # after a yield in vain; without a file descriptor for a connection
+STEP_SECONDS = 0.001  # after which it is seen whether it has
+MANY = 10  # yields in vain, one after the other
+PAUSE_SECONDS = 1.0  # after that many; where there is no file descriptor for a connection
 log = logging.getLogger("theresa.server")
 
 
@@ -42,7 +44,7 @@ class Acceptor:
         if ssl is not None:
             self._tls = {"ssl": ssl, "ssl_handshake_timeout": handshake_seconds}
             self._tls["ssl_shutdown_timeout"] = PAUSE_SECONDS
-        self._open, self._has_yielded, self._next_yield = True, False, 0.0
+        self._open, self._in_vain, self._next_yield = True, 0, 0.0
         self._connecting: set[asyncio.Task[None]] = set()
         for one in sockets:
             one.setblocking(False)
@@ -67,18 +69,26 @@ class Acceptor:
             self._loop.add_reader(one, self._take, one)
 
     def _take(self, one: socket.socket) -> None:
-        """Take one; where another worker has fewer, wait once, so that it can.
-
-        One that couldn't, because it hangs, isn't waited for again soon.
-        """
+        """Take one; while another worker has fewer, wait for a moment, so that it can."""
         now = self._loop.time()
-        if self._yields and shared.is_ahead and not self._has_yielded and now >= self._next_yield:
-            self._has_yielded = True
-            self._pause(one, YIELD_SECONDS)
-        elif self._accept(one) and self._has_yielded:
-            self._has_yielded, self._next_yield = False, now + PAUSE_SECONDS
+        if self._yields and shared.is_ahead and now >= self._next_yield:
+            self._loop.remove_reader(one)
+            self._wait(one, now + YIELD_SECONDS)
         else:
-            self._has_yielded = False
+            self._accept(one)
+
+    def _wait(self, one: socket.socket, until: float) -> None:
+        if not self._open:
+            return
+        now, ahead = self._loop.time(), shared.is_ahead
+        if ahead and now < until:
+            self._loop.call_later(STEP_SECONDS, self._wait, one, until)
+            return
+        self._watch(one)
+        in_vain = self._accept(one) and ahead
+        self._in_vain = self._in_vain + 1 if in_vain else 0
+        if self._in_vain >= MANY:  # the other hangs: it isn't waited for again soon
+            self._in_vain, self._next_yield = 0, now + PAUSE_SECONDS
 
     def _accept(self, one: socket.socket) -> bool:
         """Take a connection; returns whether one was there."""

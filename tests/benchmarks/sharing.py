@@ -70,8 +70,8 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
 def render(result: dict[str, Any]) -> str:
     """The shares, as Markdown."""
     lines = [
-        f"hanlp_ner; {CONNECTIONS} connections opened at once, {CONNECTIONS * ROUNDS} requests over them. The "
-        "least and the most that one worker had, of all turns.",
+        f"hanlp_ner; {CONNECTIONS} connections opened at once, and {CONNECTIONS * ROUNDS} requests "
+        "over them. The least and the most that one worker had, of all turns.",
         "",
         "| workers | requests | turns | connections of a worker | seconds |",
         "| ---: | --- | ---: | ---: | ---: |",

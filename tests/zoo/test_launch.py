@@ -200,19 +200,22 @@ def test_no_request_is_lost_when_workers_are_replaced(
 
 
 def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
+    def held(worker: psutil.Process) -> int:
+        return sum(one.status == "ESTABLISHED" for one in worker.net_connections("tcp"))
+
     with launched(echo_model, {}) as server:
-        waiting = [Wire(server.url) for _ in range(16)]
-        for one in waiting:
-            one.send(get("/ping"))
-        for one in waiting:
-            assert one.read().status == 200
-        counts = [
-            sum(one.status == "ESTABLISHED" for one in worker.net_connections("tcp"))
-            for worker in server.workers()
-        ]
-        for one in waiting:
-            one.close()
-    assert min(counts) >= 3, counts  # mostly 6 to 8
+        for _ in range(8):
+            waiting = [Wire(server.url) for _ in range(16)]
+            for one in waiting:
+                one.send(get("/ping"))
+            for one in waiting:
+                assert one.read().status == 200
+            counts = [*map(held, server.workers())]
+            for one in waiting:
+                one.close()
+            assert min(counts) >= 3, counts  # mostly 7 to 9
+            while any(map(held, server.workers())):
+                pass  # until they have noticed
 
 
 def test_a_server_is_full_when_all_of_its_workers_are(echo_model: Path) -> None:
