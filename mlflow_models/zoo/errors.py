@@ -26,6 +26,20 @@ class TooLarge(BadInput):
     code = "TOO_LARGE"
 
 
+class TargetTooLong(TooLarge):
+    """A request line over the server's limit."""
+
+    status = 414
+    code = "TARGET_TOO_LONG"
+
+
+class HeadTooLarge(TooLarge):
+    """A request's headers over the server's limit."""
+
+    status = 431
+    code = "HEAD_TOO_LARGE"
+
+
 class UnsupportedMedia(BadInput):
     """A content type, or an encoding, that isn't taken."""
 

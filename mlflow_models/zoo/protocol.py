@@ -15,26 +15,12 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from zoo.edge import Edge, error_body, new_id, record
-from zoo.errors import BadInput, TooLarge, TooSlow, ZooError
+from zoo.errors import BadInput, HeadTooLarge, TargetTooLong, TooSlow, ZooError
 from zoo.settings import Settings
 from zoo.shared import shared
 
 UPGRADE = (b"connection", b"upgrade", b"http2-settings")
 LINGER_SECONDS = 2.0  # what a refused client still sends is read so long, or it misses the answer
-
-
-class TargetTooLong(TooLarge):
-    """A request line over the server's limit."""
-
-    status = 414
-    code = "TARGET_TOO_LONG"
-
-
-class HeadTooLarge(TooLarge):
-    """A request's headers over the server's limit."""
-
-    status = 431
-    code = "HEAD_TOO_LARGE"
 
 
 class Protocol(HttpToolsProtocol):
