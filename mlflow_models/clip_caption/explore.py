@@ -24,9 +24,10 @@ import numpy as np
 from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
-from clip_caption.exploring.store import FAILURES, Embeddings, Settings, check_output, write_whole
+from clip_caption.exploring.store import FAILURES, SETTINGS, Embeddings, Settings, write_whole
 from clip_caption.index import PROBE, normalised
 from zoo import packaging
+from zoo.outputs import check_output
 
 
 def run_embed(args: argparse.Namespace) -> None:
@@ -36,7 +37,7 @@ def run_embed(args: argparse.Namespace) -> None:
     from clip_caption.exploring.embedding import Embedder, embed
 
     collection = read_collection(args.images, args.image_column)
-    check_output(args.output)
+    check_output(args.output, SETTINGS, "embeddings")
     opening.keep(args.checkpoint, args.clip, args.output)
     captioner = opening.captioner(args.output, args.threads)
     longest = min(Options.max_tokens, captioner.max_tokens)

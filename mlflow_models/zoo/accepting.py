@@ -1,7 +1,7 @@
 """Takes connections from a socket that several workers listen on, and shares them evenly.
 
-asyncio's server takes all that wait as soon as it wakes, so one worker has them all. Here a worker
-takes one at a time. A worker that has more connections than another waits a moment first.
+asyncio's server takes every waiting connection when it wakes, so one worker gets them all. Here a
+worker takes one at a time. A worker that has more connections than another waits a moment first.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from typing import Any
 
 from zoo.shared import shared
 
-YIELD_SECONDS = 0.02  # within which a worker with fewer connections wakes, even on a busy host
-STEP_SECONDS = 0.001  # after which it is seen whether it has
-MANY = 10  # yields in vain, one after the other
-PAUSE_SECONDS = 1.0  # after that many; where there is no file descriptor for a connection
+WAIT_SECONDS = 0.02  # for a worker with fewer connections; enough on a busy host
+STEP_SECONDS = 0.001  # between two looks at the other workers
+MAX_WAITS_IN_VAIN = 10  # in a row
+PAUSE_SECONDS = 1.0  # without waiting, after so many; without accepting, at the limit of open files
 log = logging.getLogger("theresa.server")
 
 
@@ -27,7 +27,7 @@ class Acceptor:
         protocol: Makes the protocol of one connection.
         ssl: For TLS; None without it.
         handshake_seconds: How long TLS's handshake may take.
-        yields: Whether other workers take from these sockets, too.
+        shares: Whether other workers take from these sockets, too.
     """
 
     def __init__(
@@ -36,22 +36,22 @@ class Acceptor:
         protocol: Callable[[], asyncio.Protocol],
         ssl: Any,
         handshake_seconds: float,
-        yields: bool,
+        shares: bool,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets, self._protocol, self._yields = sockets, protocol, yields
+        self._sockets, self._protocol, self._shares = sockets, protocol, shares
         self._tls: dict[str, Any] = {}
         if ssl is not None:
             self._tls = {"ssl": ssl, "ssl_handshake_timeout": handshake_seconds}
             self._tls["ssl_shutdown_timeout"] = PAUSE_SECONDS
-        self._open, self._in_vain, self._next_yield = True, 0, 0.0
+        self._open, self._in_vain, self._next_wait = True, 0, 0.0
         self._connecting: set[asyncio.Task[None]] = set()
         for one in sockets:
             one.setblocking(False)
             self._watch(one)
 
     def close(self) -> None:
-        """Take what waits, and then no more: with the last worker's, the sockets are closed."""
+        """Take the waiting connections, then close the sockets."""
         self._open = False
         for one in self._sockets:
             self._loop.remove_reader(one)
@@ -69,11 +69,11 @@ class Acceptor:
             self._loop.add_reader(one, self._take, one)
 
     def _take(self, one: socket.socket) -> None:
-        """Take one; while another worker has fewer, wait for a moment, so that it can."""
+        """Take one connection. If another worker has fewer, wait first: it may take this one."""
         now = self._loop.time()
-        if self._yields and shared.is_ahead and now >= self._next_yield:
+        if self._shares and shared.is_ahead and now >= self._next_wait:
             self._loop.remove_reader(one)
-            self._wait(one, now + YIELD_SECONDS)
+            self._wait(one, now + WAIT_SECONDS)
         else:
             self._accept(one)
 
@@ -87,8 +87,8 @@ class Acceptor:
         self._watch(one)
         in_vain = self._accept(one) and ahead
         self._in_vain = self._in_vain + 1 if in_vain else 0
-        if self._in_vain >= MANY:  # the other hangs: it isn't waited for again soon
-            self._in_vain, self._next_yield = 0, now + PAUSE_SECONDS
+        if self._in_vain >= MAX_WAITS_IN_VAIN:  # the other worker hangs: don't wait for a while
+            self._in_vain, self._next_wait = 0, now + PAUSE_SECONDS
 
     def _accept(self, one: socket.socket) -> bool:
         """Take a connection; returns whether one was there."""

@@ -1,8 +1,8 @@
 """The outermost layer of the app: every answer has an id, a line in the log and a count.
 
-It also mends what frameworks leave open: `HEAD` works wherever `GET` does, a path may end with a
-slash, and an error that was answered isn't raised again, which would close the connection under
-the client's next request.
+It also does what the frameworks don't: `HEAD` works wherever `GET` does, and a path may end with a
+slash. An error that was answered isn't raised again: the server would close the connection, and the
+client's next request would be lost.
 """
 
 import json
@@ -25,14 +25,7 @@ access = logging.getLogger("theresa.access")
 
 
 class Edge:
-    """Wraps an ASGI app.
-
-    Attributes:
-        leaving: Whether this worker is about to go: then each answer ends its connection, so that
-            the client's next request goes to another worker.
-    """
-
-    leaving = False
+    """Wraps an ASGI app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -52,7 +45,7 @@ class Edge:
                 exchange.send,
             )
         except Exception:
-            # The app has logged it, and answered; one that hasn't is the server's to answer.
+            # The app has logged and answered it. If it hasn't answered, the server must.
             if exchange.status is None:
                 raise
         finally:
@@ -81,8 +74,8 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
-            # Whether the body of a request that was refused before it follows, nobody can know.
-            if Edge.leaving or shared.stopping or self._awaits_continue:
+            # A client may still send the body of a refused request, or not: so it has to reconnect.
+            if shared.leaving or shared.stopping or self._awaits_continue:
                 headers["Connection"] = "close"
         await self._send(message)
 

@@ -10,7 +10,7 @@ import tempfile
 from types import FrameType
 from typing import Any
 
-# Before prometheus_client is imported, which looks for it then. Workers end without `atexit`.
+# prometheus_client reads this when it is imported. Workers skip `atexit` when they end.
 METRICS, MASTER = tempfile.mkdtemp(prefix="theresa-"), os.getpid()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS
 
@@ -25,7 +25,7 @@ from prometheus_client import multiprocess, values  # noqa: E402
 
 from zoo.shared import shared  # noqa: E402
 
-# Counts are in a slot's files, not a process's: each worker that is replaced would leave its own.
+# Name the files of counts by slot, not by process: the file of a replaced worker would stay.
 values.ValueClass = values.MultiProcessValue(lambda: f"slot{shared.slot}")
 
 # One JSON line per request comes from the app; gunicorn's own log says when workers come and go.
@@ -33,7 +33,7 @@ logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNI
 logging.getLogger("theresa").setLevel(logging.INFO)
 
 
-# While the model loads, gunicorn doesn't listen to this yet; the folder is cleaned up then, too.
+# gunicorn doesn't handle this signal while the model loads. A usual exit removes the folder.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 

@@ -33,7 +33,7 @@ def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.
 
     Raises:
-        ZooError: It asks for no workers at all.
+        ZooError: It can't be read, asks for no workers, or for another configuration file.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-k", "--worker-class")
@@ -44,7 +44,9 @@ def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
     except (ValueError, argparse.ArgumentError) as error:
         raise ZooError(f"GUNICORN_CMD_ARGS: {error}.") from None
     if known.config is not None:
-        raise ZooError("GUNICORN_CMD_ARGS: --config would replace the server's own; give options.")
+        raise ZooError(
+            "GUNICORN_CMD_ARGS: --config is not supported: the server has its own. Use options."
+        )
     if known.workers is not None:
         rest += ["--workers", str(worker_count("GUNICORN_CMD_ARGS", known.workers))]
     return rest, known.worker_class
@@ -85,7 +87,7 @@ def command(settings: Settings, model: Path) -> list[str]:
     shared = survives_fork(model)
     usual = str(cores()) if shared else "1"
     workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
-    # gunicorn listens on each address that it is given: one of the operator's stands alone.
+    # gunicorn listens on every address that it gets, so ours is left out if the operator has one.
     own = not any(one.startswith(("-b", "--bind")) for one in given)
     arguments = {
         **({"--bind": f"0.0.0.0:{settings.port}"} if own else {}),
@@ -140,7 +142,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     os.environ["THERESA_MODEL"] = str(args.model.resolve())
     os.environ["GUNICORN_CMD_ARGS"] = ""
-    # The C library keeps freed memory apart for each thread that asked for it, and gives none back.
+    # With an arena for each thread, the C library keeps the memory that threads have freed.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.execv(sys.executable, start)
 

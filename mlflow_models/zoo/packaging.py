@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.outputs import check_output
 from zoo.tracking import ROOT, TRACKING_URI, reach, set_experiment
 
 if TYPE_CHECKING:
@@ -103,14 +104,10 @@ def check(args: argparse.Namespace) -> None:
         args: The parsed options of `parser`.
 
     Raises:
-        ZooError: What is at `--output` is no saved model, and would be lost; or the tracking server
-            doesn't answer.
+        ZooError: `--output` is something else than a saved model, which would be lost; or the
+            tracking server doesn't answer.
     """
-    output = args.output
-    if output.is_file() or (
-        output.is_dir() and any(output.iterdir()) and not (output / "MLmodel").is_file()
-    ):
-        raise ZooError(f"'{output}' holds something else than a saved model; choose another.")
+    check_output(args.output, "MLmodel", "a saved model")
     reach(args.tracking_uri)
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from zoo.edge import Edge, error_body, new_id, record
+from zoo.edge import error_body, new_id, record
 from zoo.errors import BadInput, HeadTooLarge, TargetTooLong, TooSlow, ZooError
 from zoo.settings import Settings
 from zoo.shared import shared
 
 UPGRADE = (b"connection", b"upgrade", b"http2-settings")
-LINGER_SECONDS = 2.0  # what a refused client still sends is read so long, or it misses the answer
+LINGER_SECONDS = 2.0  # how long to read on after a refusal, or the client may miss the answer
 
 
 class Protocol(HttpToolsProtocol):
@@ -48,19 +48,15 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.transport = _Lingering(transport, self)  # type: ignore[assignment]
-        transport.set_write_buffer_limits(0)  # so that `pause_writing` hears of each unread byte
-        self._count()
+        transport.set_write_buffer_limits(0)  # `pause_writing` is called for every unread byte
+        shared.hold(len(self.connections))
         self._expect("head", self._settings.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
         self.resume_writing()
         super().connection_lost(exc)
-        self._count()
-
-    def _count(self) -> None:
-        if not Edge.leaving:
-            shared.hold(len(self.connections))
+        shared.hold(len(self.connections))
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:
@@ -73,7 +69,7 @@ class Protocol(HttpToolsProtocol):
             data = self._again
         if self._part is not None and self._refusal is None:
             self._head_bytes += len(self._data)
-            if self._head_bytes > self._most:  # of headers, or of what follows the last chunk
+            if self._head_bytes > self._most:  # headers, or trailers
                 self._refuse(HeadTooLarge("The request's head is too large."))
         self._data = b""
 
@@ -138,9 +134,9 @@ class Protocol(HttpToolsProtocol):
             if last:
                 self._unset_keepalive_if_required()
                 self._write_refusal(self._refusal)
-        elif self._part == "body" and self._is_answered():  # the rest of it is read, and forgotten
+        elif self._part == "body" and self._is_answered():  # read the rest, and drop it
             self._expect("body", self._settings.body_seconds)
-        elif self._part == "head":  # of the next one, which came early
+        elif self._part == "head":  # the next request's, which came early
             self._expect("head", self._settings.header_seconds)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, for any fault
@@ -232,7 +228,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Lingering:
-    """A connection's transport, that is closed only when the request has arrived."""
+    """A transport that closes only after the whole request has arrived."""
 
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         self._transport, self._protocol, self._ends = transport, protocol, False

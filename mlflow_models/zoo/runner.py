@@ -41,7 +41,7 @@ def cores(groups: Path = CONTROL_GROUPS) -> int:
     with contextlib.suppress(KeyError, ValueError):
         allowed = min(allowed, int(os.environ["THERESA_CORES"]))
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+        with contextlib.suppress(OSError, ValueError):  # "max" means no limit
             quota, period = " ".join((groups / name).read_text() for name in names).split()
             if int(quota) > 0:  # -1 is no limit
                 allowed = min(allowed, math.ceil(int(quota) / int(period)))

@@ -2,7 +2,8 @@
 
 `/invocations`, `/ping` and `/version` behave as MLflow documents. Besides: `/health` and `/ready`,
 `/metrics`, errors as JSON with a request's id, limits (`zoo.settings`), and one line of JSON per
-request in the log (`zoo.edge`). A request that timed out, or whose client went away, stops costing.
+request in the log (`zoo.edge`). The server stops the work of a request that times out, or whose
+client leaves.
 """
 
 import asyncio
@@ -33,11 +34,10 @@ from zoo import metrics, runner
 from zoo.edge import Edge, error_body
 from zoo.errors import Busy, Cancelled, TimedOut, TooLarge, TooSlow, UnsupportedMedia, ZooError
 from zoo.scoring import Scorer
-from zoo.settings import Settings
+from zoo.settings import Settings, read
 from zoo.shared import MAX_WORKERS, shared
 
-GZIP_FROM = 1024  # bytes of an answer; a smaller one is one packet anyhow
-GZIP_MAGIC = b"\x1f\x8b"  # no JSON begins so
+GZIP_FROM_BYTES = 1024  # a smaller answer fits into one packet
 GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 LARGE_BYTES, TIDY_SECONDS = 1_000_000, 1.0  # of a body; how long after it memory is given back
 LIBC = ctypes.CDLL(None)
@@ -69,7 +69,7 @@ class Server:
         self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
         runner.observers[:] = [metrics.EngineMetrics()]
         metrics.model_info.labels(*self._about).set(1)
-        await self._run(threading.Event(), self.sample, "application/json", [], False)
+        await self._run(threading.Event(), False, self.sample, "application/json", [], False)
         self._ready = True
 
     def _most(self) -> int:
@@ -96,7 +96,7 @@ class Server:
             if encoding not in ("identity", "gzip"):
                 raise UnsupportedMedia("Content-Encoding must be gzip or identity.")
             body = await self._body(request)
-            answer = await self._answer(request, body, content_type, encoding == "gzip")
+            return await self._answer(request, body, content_type, encoding == "gzip")
         finally:
             shared.count(-1)
             metrics.in_flight.dec()
@@ -104,10 +104,6 @@ class Server:
             if len(body) >= LARGE_BYTES and self._tidying is None:
                 loop = asyncio.get_running_loop()
                 self._tidying = loop.call_later(TIDY_SECONDS, self._tidy)
-        headers = {"Vary": "Accept-Encoding"}
-        if answer.startswith(GZIP_MAGIC):
-            headers["Content-Encoding"] = "gzip"
-        return Response(answer, headers=headers, media_type="application/json")
 
     def _tidy(self) -> None:
         """Gives the memory of large requests back, which Python and the C library would keep."""
@@ -138,13 +134,13 @@ class Server:
 
     async def _answer(
         self, request: Request, body: bytes, content_type: str, gzipped: bool
-    ) -> bytes:
+    ) -> Response:
         """Scores in a thread; gives it up when time is out or the client has gone."""
         cancelled = threading.Event()
         query = request.query_params.multi_items()
         compress = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
-        arguments = body, content_type, query, gzipped
-        work = asyncio.ensure_future(self._run(cancelled, *arguments, compress=compress))
+        scoring = self._run(cancelled, compress, body, content_type, query, gzipped)
+        work = asyncio.ensure_future(scoring)
         gone = asyncio.ensure_future(_disconnect(request))
         try:
             await asyncio.wait(
@@ -163,22 +159,23 @@ class Server:
             gone.cancel()
             work.cancel()
 
-    async def _run(
-        self, cancelled: threading.Event, *arguments: Any, compress: bool = False
-    ) -> bytes:
+    async def _run(self, cancelled: threading.Event, compress: bool, *request: Any) -> Response:
+        """Answers a request, given as `Scorer` takes it, in a thread."""
         context = contextvars.copy_context()
         context.run(runner.cancellation.set, cancelled)
 
-        def work() -> bytes:
-            answer = self._score(*arguments)
-            return gzip.compress(answer, 1) if compress and len(answer) >= GZIP_FROM else answer
+        def work() -> Response:
+            answer, headers = self._score(*request), {"Vary": "Accept-Encoding"}
+            if compress and len(answer) >= GZIP_FROM_BYTES:
+                answer, headers["Content-Encoding"] = gzip.compress(answer, 1), "gzip"
+            return Response(answer, headers=headers, media_type="application/json")
 
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, context.run, work)
 
 
 def _give_memory_back() -> None:
-    gc.collect()  # an error and the frames that it came through refer to each other
+    gc.collect()  # an exception and its frames form a cycle, which keeps the body
     if hasattr(LIBC, "malloc_trim"):  # glibc's
         LIBC.malloc_trim(0)
 
@@ -191,7 +188,7 @@ async def _disconnect(request: Request) -> None:
 
 def create() -> Edge:
     """The app of the model in `THERESA_MODEL`; gunicorn calls it, before it forks."""
-    server = Server(Path(os.environ["THERESA_MODEL"]), Settings())  # type: ignore[call-arg]
+    server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,20 +1,22 @@
-"""The server's settings, each from an environment variable `THERESA_<NAME>`."""
+"""Settings from environment variables; each kind has its own prefix."""
 
 import os
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zoo.errors import ZooError
 
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # Variables of the same prefix that other parts of the project read, where one shell has them all.
-OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED", "TRACKING_SECONDS")
+OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED")
 # What Kubernetes tells each pod of a Service that is named theresa.
 KUBERNETES = ("THERESA_SERVICE_", "THERESA_PORT_")
 
 
 class Settings(BaseSettings):
-    """What an operator may set. Limits are per worker unless they say otherwise."""
+    """What an operator may set of the server, each from `THERESA_<NAME>`."""
 
     model_config = SettingsConfigDict(env_prefix="THERESA_")
 
@@ -29,26 +31,17 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         64,
         gt=0,
-        description="Requests taken at once, times the workers; one more is told to come back "
-        "(503).",
+        description="Requests taken at once, for each worker that the server has; one more is told "
+        "to come back (503).",
     )
-    request_seconds: float = Field(
-        60.0,
-        allow_inf_nan=False,
-        gt=0,
-        description="What takes longer is given up (504) and stops costing.",
+    request_seconds: Seconds = Field(
+        60.0, description="A request that takes longer gets 504, and its work is stopped."
     )
-    header_seconds: float = Field(
-        10.0,
-        allow_inf_nan=False,
-        gt=0,
-        description="How long a request's head may take to arrive (408).",
+    header_seconds: Seconds = Field(
+        10.0, description="How long a request's head may take to arrive (408)."
     )
-    body_seconds: float = Field(
-        30.0,
-        allow_inf_nan=False,
-        gt=0,
-        description="How long a body may take to arrive (408), and an answer to be fetched.",
+    body_seconds: Seconds = Field(
+        30.0, description="How long a body may take to arrive (408), and an answer to be fetched."
     )
     idle_seconds: int = Field(
         75,
@@ -80,34 +73,52 @@ class FetchSettings(BaseSettings):
         "'*' is every host with a public address; without a port it is 80 and 443. Empty: nowhere.",
     )
     max_bytes: int = Field(20_000_000, gt=0, description="A larger photo is refused.")
-    seconds: float = Field(
-        15.0, allow_inf_nan=False, gt=0, description="For one photo, with redirects and retries."
-    )
+    seconds: Seconds = Field(15.0, description="For one photo, with redirects and retries.")
     redirects: int = Field(3, ge=0, description="How many are followed.")
     attempts: int = Field(2, gt=0, description="Where a server is busy or a connection breaks.")
 
 
+class TrackingSettings(BaseSettings):
+    """How commands treat MLflow's tracking server, from `THERESA_TRACKING_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="THERESA_TRACKING_")
+
+    seconds: Seconds = Field(
+        60.0, description="How long to wait for it; one that is started anew is back by then."
+    )
+
+
+Kind = TypeVar("Kind", bound=BaseSettings)
+
+
+def read(kind: type[Kind]) -> Kind:
+    """Read the variables of one kind.
+
+    Raises:
+        ZooError: A variable has a value that it can't have.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{kind.model_config['env_prefix']}{first['loc'][0]}".upper()
+        raise ZooError(f"{name}={os.environ.get(name)!r}: {first['msg']}.") from None
+
+
 def check() -> Settings:
-    """Read all settings, before anything starts.
+    """Read the server's settings, and see that all variables are right, before anything starts.
 
     Raises:
         ZooError: A variable has a value that it can't have, or a name that none has.
     """
     known = {f"THERESA_{name}" for name in OTHERS}
-    for kind in (Settings, FetchSettings):
+    for kind in (Settings, FetchSettings, TrackingSettings):
+        read(kind)
         prefix = str(kind.model_config["env_prefix"])
         known |= {(prefix + name).upper() for name in kind.model_fields}
-        try:
-            found = kind()
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = f"{prefix}{first['loc'][0]}".upper()
-            raise ZooError(f"{name}={os.environ.get(name)!r}: {first['msg']}.") from None
-        if isinstance(found, Settings):
-            settings = found
     for name in sorted(os.environ):
         if name.startswith(KUBERNETES):
             continue
         if name.upper().startswith("THERESA_") and name.upper() not in known:
             raise ZooError(f"{name} not found; available: {', '.join(sorted(known))}.")
-    return settings
+    return read(Settings)

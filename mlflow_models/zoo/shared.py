@@ -1,4 +1,4 @@
-"""What the workers of a server know of each other: memory that they share across the fork."""
+"""What the workers of a server tell each other, in memory that they share across the fork."""
 
 import mmap
 
@@ -9,13 +9,15 @@ AWAY = -1  # for connections: of a worker that takes none
 
 
 class Shared:
-    """Whether the server stops, how many workers it has, and what each of them has in hand.
+    """Whether the server stops, how many workers it has, and each one's requests and connections.
 
-    Each worker writes its own numbers only, so none needs a lock. A worker that is killed leaves
-    its numbers behind; gunicorn's master clears them (`release`).
+    A worker writes only its own numbers, so none needs a lock. A worker that is killed leaves its
+    numbers behind; gunicorn's master clears them (`release`).
 
     Attributes:
         slot: Which numbers are this process's own; the master's come last.
+        leaving: Whether this worker is about to go: then each answer ends its connection, so that
+            the client's next request goes to another worker.
     """
 
     def __init__(self) -> None:
@@ -23,7 +25,7 @@ class Shared:
         self._server = numbers[:2]  # whether it stops, its workers
         self._requests, self._connections = numbers[2 : 2 + COUNT], numbers[2 + COUNT :]
         self._taken: set[int] = set()
-        self.slot, self.workers = SLOTS, 1
+        self.slot, self.workers, self.leaving = SLOTS, 1, False
         for slot in range(COUNT):
             self._connections[slot] = AWAY
 
@@ -66,8 +68,13 @@ class Shared:
         return sum(self._requests)
 
     def hold(self, connections: int) -> None:
-        """Say how many connections this worker has; `AWAY` if it shouldn't have more."""
-        self._connections[self.slot] = connections
+        """Say how many connections this worker has."""
+        if not self.leaving:
+            self._connections[self.slot] = connections
+
+    def leave(self) -> None:
+        """Say that this worker is about to go, and wants no more connections."""
+        self.leaving, self._connections[self.slot] = True, AWAY
 
     @property
     def is_ahead(self) -> bool:

@@ -51,7 +51,8 @@ class Reader:
             which may be anything that JSON has.
 
         Raises:
-            BadInput: The body is none of MLflow's forms; says where, and never what is in it.
+            BadInput: The body has none of MLflow's forms. The message names the place, and never
+                the content.
         """
         params = None
         if kind == JSON:
@@ -60,14 +61,13 @@ class Reader:
             columns = self._csv(body)
         else:
             columns = self._parquet(body)
-        self.check_rows(max(map(len, columns.values()), default=0))
+        self._check_rows(max(map(len, columns.values()), default=0))
         for name in self._columns:
             if name not in columns and name not in self._optional:
                 raise BadInput(f"Column '{name}' is missing.")
         return pd.DataFrame(columns, dtype=object), params
 
-    def check_rows(self, rows: int) -> None:
-        """Refuse more rows than the server takes."""
+    def _check_rows(self, rows: int) -> None:
         if rows > self._max_rows:
             raise TooLarge(f"The request has {rows:,} rows; at most {self._max_rows:,} are taken.")
 
@@ -103,7 +103,7 @@ class Reader:
             raise _Misshapen("has no list of 'columns'")
         index = table.get("index")
         if index is not None and not (isinstance(index, list) and len(index) == len(table["data"])):
-            raise _Misshapen("has an 'index' that is not one entry for each row")
+            raise _Misshapen("has an 'index' without exactly one entry per row")
         return self._table(names, table["data"])
 
     def _table(self, names: Sequence[Any], rows: Sequence[Any]) -> Columns:
@@ -118,9 +118,7 @@ class Reader:
                 row = [row.get(name) for name in names if isinstance(name, str)]
             cells = row if isinstance(row, list) else [row]
             if len(cells) != len(names):
-                raise _Misshapen(
-                    f"has {len(cells)} values in row {number}, and {len(names)} columns"
-                )
+                raise _Misshapen(f"has {len(cells)} values in row {number}; expected: {len(names)}")
             for name, place in places.items():
                 found[name].append(cells[place])
         return found
@@ -130,7 +128,7 @@ class Reader:
             raise _Misshapen("is not a list of objects")
         for number, record in enumerate(records):
             if not isinstance(record, dict):
-                raise _Misshapen(f"has something else than an object in row {number}")
+                raise _Misshapen(f"has no object in row {number}")
         given = [name for name in self._columns if any(name in record for record in records)]
         return {name: [record.get(name) for record in records] for name in given}
 
@@ -150,7 +148,7 @@ class Reader:
             return self._records(values)
         if len(self._columns) > 1:
             names = ", ".join(f"'{name}'" for name in self._columns)
-            raise _Misshapen(f"doesn't say which column it is; name one of {names}")
+            raise _Misshapen(f"names no column; available: {names}")
         return {self._columns[0]: values}
 
     def _csv(self, body: bytes) -> Columns:
@@ -176,7 +174,7 @@ class Reader:
 
         try:
             file = pyarrow.parquet.ParquetFile(io.BytesIO(body))
-            self.check_rows(file.metadata.num_rows)
+            self._check_rows(file.metadata.num_rows)
             names = [name for name in self._columns if name in file.schema_arrow.names]
             groups = [file.metadata.row_group(one) for one in range(file.metadata.num_row_groups)]
             self._check_bytes(sum(group.total_byte_size for group in groups))

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import tenacity
 
+from zoo import settings
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
-PATIENCE = "THERESA_TRACKING_SECONDS"  # the variable that says how long a server is waited for
-USUAL_PATIENCE = 60.0  # seconds: a server that is started anew is back by then
+PATIENCE = "THERESA_TRACKING_SECONDS"
 ATTEMPT, PAUSE = 5.0, 0.5  # seconds, at most for a connection and for an answer; between attempts
 PROBE = "/api/2.0/mlflow/experiments/search"  # unlike /health it wants the credentials, too
 
@@ -48,7 +48,7 @@ def reach(uri: str) -> None:
     if address.scheme not in ("http", "https"):
         return
     shown = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
-    patience = _patience()
+    patience = settings.read(settings.TrackingSettings).seconds
     import mlflow  # noqa: F401 - takes seconds, which are not the server's
 
     def say(state: tenacity.RetryCallState) -> None:
@@ -92,17 +92,6 @@ def set_experiment(name: str, tracking_uri: str) -> None:
         database = Path(tracking_uri.removeprefix("sqlite:///")).resolve()
         mlflow.create_experiment(name, artifact_location=(database.parent / "mlruns").as_uri())
     mlflow.set_experiment(name)
-
-
-def _patience() -> float:
-    given = os.environ.get(PATIENCE, str(USUAL_PATIENCE))
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise ZooError(f"{PATIENCE} is '{given}', but must be a number of seconds above 0.")
-    return seconds
 
 
 def _status(uri: str, seconds: float) -> int:

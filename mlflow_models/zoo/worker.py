@@ -1,6 +1,6 @@
 """gunicorn's worker for the zoo's server: uvicorn's, which shares the load and leaves gently.
 
-Connections are spread evenly over the workers, and no request is lost when one of them goes.
+The workers share connections evenly. When a worker leaves, no request is lost.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ from uvicorn_worker import UvicornWorker
 
 from zoo import metrics
 from zoo.accepting import Acceptor
-from zoo.edge import Edge
 from zoo.protocol import Protocol
-from zoo.settings import Settings
-from zoo.shared import AWAY, shared
+from zoo.settings import Settings, read
+from zoo.shared import shared
 
 SETTLE_SECONDS = 2.0  # for the first requests of connections that were taken last
 
@@ -34,12 +33,12 @@ class Server(uvicorn.Server):
     Args:
         config: uvicorn's.
         settings: How long it serves on once the whole server is told to stop.
-        yields: Whether the workers listen on one socket, and let each other go first.
+        shares: Whether other workers listen on the same sockets.
     """
 
-    def __init__(self, config: uvicorn.Config, settings: Settings, yields: bool) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Settings, shares: bool) -> None:
         super().__init__(config)
-        self._settings, self._yields = settings, yields
+        self._settings, self._shares = settings, shares
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
@@ -47,7 +46,7 @@ class Server(uvicorn.Server):
         state = {"server_state": self.server_state, "app_state": self.lifespan.state}
         protocol = functools.partial(make, config=self.config, **state)
         ssl = (self.config.ssl, self._settings.header_seconds)
-        self._acceptor = Acceptor(sockets or [], protocol, *ssl, yields=self._yields)
+        self._acceptor = Acceptor(sockets or [], protocol, *ssl, shares=self._shares)
         shared.hold(0)
         metrics.workers.set(1)
 
@@ -57,8 +56,7 @@ class Server(uvicorn.Server):
         A worker that is replaced serves until its last client has gone, at the latest when each
         connection has been idle for too long. So none is closed under a request.
         """
-        Edge.leaving = True
-        shared.hold(AWAY)
+        shared.leave()
         idle = self.config.timeout_keep_alive
         await self._wait(idle, lambda: shared.stopping or not self.server_state.connections)
         if shared.stopping:
@@ -100,7 +98,7 @@ class Worker(UvicornWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._settings = Settings()  # type: ignore[call-arg]
+        self._settings = read(Settings)
         self.config.http = functools.partial(  # type: ignore[assignment]
             Protocol, limits=self.cfg, settings=self._settings
         )
@@ -121,7 +119,7 @@ class Worker(UvicornWorker):
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = Server(self.config, self._settings, yields=not self.cfg.reuse_port)
+        server = Server(self.config, self._settings, shares=not self.cfg.reuse_port)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
         beating = loop.create_task(self._beat(server))  # also before it listens, and as it leaves

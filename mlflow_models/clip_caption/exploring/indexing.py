@@ -10,6 +10,7 @@ import numpy as np
 from clip_caption.exploring.classification import Labelled, Outcome, leave_one_out, threshold_for
 from clip_caption.index import Exact, Graph, Searcher
 from zoo.errors import ZooError
+from zoo.outputs import check_output
 
 EXACT = 100_000  # photos; more are searched by a graph
 LINKS, BUILD, SEARCH = 32, 200, 128  # HNSW's M, efConstruction and efSearch
@@ -76,8 +77,7 @@ def write_index(
     Raises:
         ZooError: the directory holds something else.
     """
-    if directory.exists() and not (directory / "index.json").is_file():
-        raise ZooError(f"'{directory}' holds something else; give a new directory.")
+    check_output(directory, "index.json", "an index")
     directory = directory.resolve()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".indexing-") as work:

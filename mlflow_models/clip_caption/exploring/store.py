@@ -96,18 +96,6 @@ class Settings:
         return range(0, self.images, self.part)
 
 
-def check_output(directory: Path) -> None:
-    """Makes sure that nothing else is lost in a directory of embeddings.
-
-    Raises:
-        ZooError: it is a file, or holds something else.
-    """
-    if directory.is_file() or (
-        not (directory / SETTINGS).is_file() and any(directory.glob("[!_]*"))
-    ):
-        raise ZooError(f"'{directory}' holds something else; give a new directory.")
-
-
 def write_part(
     path: Path,
     rows: list[dict[str, Any]],
