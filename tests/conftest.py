@@ -50,6 +50,20 @@ def echo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return echo.save(tmp_path_factory.mktemp("models") / "echo")
 
 
+@pytest.fixture(scope="session")
+def echo_url(echo_model: Path) -> Iterator[str]:
+    """The address of the zoo's own server of that model: two workers, short deadlines."""
+    limits = {
+        "MLFLOW_MODELS_WORKERS": "2",
+        "THERESA_HEADER_SECONDS": "1",
+        "THERESA_IDLE_SECONDS": "2",
+        "THERESA_BODY_SECONDS": "1",
+        "THERESA_MAX_BODY_BYTES": "2000000",
+    }
+    with serve(echo_model, limits) as url:
+        yield url
+
+
 def built(
     name: str, registry: str, factory: pytest.TempPathFactory
 ) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.harness import machine, saved
-from tests.zoo.mutations import SUBJECTS, try_all
+from tests.zoo.promises import SUBJECTS, try_all
 from zoo.serving import serve
 
 TITLE = "Requests that mean harm"

@@ -3,26 +3,19 @@
 A generator makes what clients, fuzzers and broken proxies send: every form of a table with every
 type of value in it, JSON that was cut or changed, parameters, types and encodings that don't fit,
 and bytes that are hardly HTTP. Each may be answered or refused; `try_all` holds a server to four
-promises about it.
+promises about it (`tests.zoo.promises`).
 """
 
 import base64
 import gzip
-import io
 import json
 import random
-import wave
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image
-
-from tests.zoo.wire import Answer, Wire, get, post
+from tests.zoo.wire import get, post
 
 MARK = "SECRETc2VjcmV0"  # in everything that is sent; no refusal may repeat it
-TRACES = ("Traceback", 'File "', ".py", "MlflowException")
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs", "by column")
 TYPES = (
     "application/json",
@@ -213,132 +206,3 @@ class Mutations:
                 request[: choose.randrange(1, len(request))],  # and then it hangs up
             ]
         )
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model to try: its column and a value, its parameters, a field of its answer."""
-
-    column: str
-    value: str
-    params: dict[str, Any]  # with which the value is answered soon; all of their names are tried
-    field: str
-
-    def mutations(self, seed: int) -> Mutations:
-        return Mutations(seed, self.column, self.value, [*self.params])
-
-    @property
-    def good(self) -> bytes:
-        """A request that it answers."""
-        body = {"instances": [{self.column: self.value}], "params": self.params}
-        return post(json.dumps(body).encode())
-
-    def is_good(self, answer: Answer) -> bool:
-        return answer.status == 200 and bool(answer.json()["predictions"][0][self.field])
-
-
-def silence(seconds: float) -> str:
-    """A recording without speech, in base64: the least work that a recognizer has."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(16_000)
-        sound.writeframes(bytes(2 * int(16_000 * seconds)))
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def picture() -> str:
-    """A small photo, in base64."""
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8), "orange").save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-SUBJECTS = {
-    "hanlp_ner": Subject("text", "我爱中国", {"dictionary": "{}", "tasks": []}, "entities"),
-    "whisper_asr": Subject(
-        "audio", silence(0.3), {"beam_size": 1, "temperature": [0.0], "hotwords": ""}, "duration"
-    ),
-    "wav2vec2_asr": Subject("audio", silence(0.3), {"denoise": False}, "duration"),
-    "clip_caption": Subject(
-        "image",
-        picture(),
-        {"num_captions": 0, "embedding": "clip", "match_text": "", "seed": 1},
-        "embedding",
-    ),
-}
-
-
-@dataclass
-class Tried:
-    """What became of the requests; all but `sent` and `statuses` should be empty."""
-
-    sent: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[int] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
-    unanswered: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    bad_after: list[str] = field(default_factory=list)
-
-
-def try_all(url: str, subject: Subject, count: int, seed: int) -> Tried:
-    """Send requests one after the other, each followed by the good one, on one connection.
-
-    A connection that the server ends, as it says, is followed by another.
-
-    Args:
-        url: The server.
-        subject: Its model.
-        count: How many.
-        seed: Of the requests.
-
-    Returns:
-        Counts of what was sent and answered, and every broken promise: an unplanned 5xx, a request
-        without an answer, an answer that tells of the payload or of a trace, a good request that
-        wasn't answered after it.
-    """
-    mutations = subject.mutations(seed)
-    tried, one = Tried(), Wire(url)
-    for _ in range(count):
-        kind, request = mutations()
-        tried.sent[kind] += 1
-        one = _send(one, url, request, kind, tried)
-        one.send(subject.good)
-        answer = one.read()
-        if not subject.is_good(answer):
-            tried.bad_after.append(f"{kind}: {answer} after {request[:500]!r}")
-            one.close()
-            one = Wire(url)
-    one.close()
-    return tried
-
-
-def _send(one: Wire, url: str, request: bytes, kind: str, tried: Tried) -> Wire:
-    """Sends one request; returns a connection for the next."""
-    if kind == "heads":  # what may be no whole request is the last thing that its client says
-        one.close()
-        one = Wire(url)
-        try:
-            one.send(request)
-            one.end()
-            answer = one.read()
-        except ConnectionError:
-            answer = Answer(0)
-        ends = True
-    else:
-        one.send(request)
-        answer = one.read("HEAD" if request.startswith(b"HEAD") else "POST")
-        ends = answer.headers.get("connection") == "close" or answer.status == 0
-        if answer.status == 0:
-            tried.unanswered.append(f"{kind}: {request[:500]!r}")
-    tried.statuses[answer.status] += 1
-    if answer.status >= 500:
-        tried.faults.append(f"{kind}: {answer} to {request[:500]!r}")
-    text = answer.body.decode("utf-8", "replace")
-    if answer.status >= 400 and any(word in text for word in (MARK, *TRACES)):
-        tried.told.append(f"{kind}: {text[:300]} to {request[:500]!r}")
-    if ends:
-        one.close()
-        one = Wire(url)
-    return one

@@ -4,12 +4,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,52 +13,12 @@ import pytest
 import requests
 
 from tests.zoo.helpers import metric
+from tests.zoo.launched import LAUNCH, launched
 from tests.zoo.wire import GOOD, Wire, get, post, wire
 from zoo.launch import command
 from zoo.packaging import ROOT
 from zoo.serving import free_port, running
 from zoo.settings import Settings
-
-LAUNCH = [sys.executable, "-m", "zoo.launch"]
-
-
-@dataclass
-class Launched:
-    """A server's address and its first process, gunicorn's master."""
-
-    url: str
-    master: psutil.Process
-
-    def memory(self) -> int:
-        """Bytes (PSS) of all its processes."""
-        return sum(one.memory_full_info().pss for one in (self.master, *self.workers()))
-
-    def workers(self) -> list[psutil.Process]:
-        found = []
-        for one in self.master.children():
-            with suppress(psutil.NoSuchProcess):
-                if one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(one)
-        return found
-
-
-@contextmanager
-def launched(model: Path, environment: Mapping[str, str], workers: int = 2) -> Iterator[Launched]:
-    """A server with all of its workers ready."""
-    port = free_port()
-    usual = {
-        "THERESA_PORT": str(port),
-        "THERESA_DRAIN_SECONDS": "0",
-        "THERESA_IDLE_SECONDS": "2",
-        "MLFLOW_MODELS_WORKERS": str(workers),
-    }
-    url = f"http://127.0.0.1:{port}"
-    variables = {**usual, **environment}
-    with running([*LAUNCH, str(model)], f"{url}/ready", variables, str(model)) as process:
-        server = Launched(url, psutil.Process(process.pid))
-        while metric(url, "theresa_workers") < workers:
-            pass  # until each of them listens
-        yield server
 
 
 @pytest.mark.parametrize(
@@ -200,9 +156,6 @@ def test_no_request_is_lost_when_workers_are_replaced(
 
 
 def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
-    def held(worker: psutil.Process) -> int:
-        return sum(one.status == "ESTABLISHED" for one in worker.net_connections("tcp"))
-
     with launched(echo_model, {}) as server:
         for _ in range(8):
             waiting = [Wire(server.url) for _ in range(16)]
@@ -210,11 +163,11 @@ def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
                 one.send(get("/ping"))
             for one in waiting:
                 assert one.read().status == 200
-            counts = [*map(held, server.workers())]
+            counts = server.connections()
             for one in waiting:
                 one.close()
             assert min(counts) >= 3, counts  # mostly 7 to 9
-            while any(map(held, server.workers())):
+            while any(server.connections()):
                 pass  # until they have noticed
 
 

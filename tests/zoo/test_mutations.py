@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.zoo.mutations import SUBJECTS, try_all
+from tests.zoo.promises import SUBJECTS, try_all
 
 URLS = {
     "hanlp_ner": "zoo_url",

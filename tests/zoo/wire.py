@@ -89,3 +89,17 @@ def post(
 def get(target: str, method: str = "GET") -> bytes:
     """A request without a body."""
     return f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
+def assert_good(answer: Answer) -> None:
+    """The answer of the model `echo` to `GOOD`."""
+    assert answer.status == 200, answer
+    assert answer.json() == {"predictions": [{"text": "我爱中国"}]}
+
+
+def assert_refused(answer: Answer, *statuses: int) -> None:
+    """As every other error: JSON, under an id that the header names, too."""
+    assert answer.status in statuses, answer
+    error = answer.json()
+    assert set(error) == {"error_code", "message", "request_id"}
+    assert error["request_id"] == answer.headers["x-request-id"]
