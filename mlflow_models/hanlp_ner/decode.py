@@ -122,7 +122,7 @@ class Dictionary:
 
     Args:
         words: Entity type by word. HanLP calls it `dict_whitelist`.
-        below: A dictionary that these words come on top of, as if they were added to it.
+        below: A dictionary that these words are added to.
     """
 
     def __init__(self, words: Mapping[str, str], below: "Dictionary | None" = None) -> None:
@@ -146,7 +146,7 @@ class Dictionary:
         return found
 
     def _longest(self, text: str, place: int) -> Span | None:
-        """The longest word at a place; of one that several layers have, the uppermost's."""
+        """The longest word at a place; if several layers have it, the first one's type counts."""
         longest: Span | None = None
         for words, lengths in self._layers:
             for length in lengths.get(text[place], ()):

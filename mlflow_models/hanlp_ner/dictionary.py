@@ -7,14 +7,14 @@ from zoo.errors import CheckpointError
 from zoo.rows import LONE_SURROGATE
 
 MAX_WORD_CHARACTERS = 64  # matching takes up to as many steps per character of a text
-# A request's is read anew each time, beside those of other requests: at most 10 ms and 4 MB.
+# A request's dictionary is read for that request alone: at most 10 ms and 4 MB.
 MAX_DICTIONARY_WORDS = 10_000
-MAX_DICTIONARY_CHARACTERS = 1_000_000  # of JSON: so many words of ten characters, all escaped
+MAX_DICTIONARY_CHARACTERS = 1_000_000  # of JSON; so many words of ten characters fit, all escaped
 ADVICE = "are taken, and build.py --dictionary packs more"
 
 
 class DictionaryError(ValueError):
-    """What is wrong with a dictionary, to be said after its name."""
+    """What is wrong with a dictionary; the message follows its name."""
 
 
 def read_words(text: str) -> dict[str, str]:

@@ -14,7 +14,9 @@ from zoo.params import choice, count
 from zoo.recognizer import RecognizerModel
 
 MAX_BEAMS, MAX_BATCH = 20, 16
-MAX_PROMPT_CHARACTERS = 8_000  # 223 tokens, of 33 at the most, have fewer; counting them takes ms
+MAX_PROMPT_CHARACTERS = (
+    8_000  # 223 tokens of up to 33 bytes are shorter; more would take long to count
+)
 PUNCTUATION = {"keep": True, "strip": False}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 MODELS = ROOT / "mlflow_models" / "models"
-TRACE = "proof.txt"  # of a run whose model can't answer: what that said
+TRACE = "proof.txt"  # the output of a model that can't answer its sample
 ZOO_SERVING = (
     "accepting.py",
     "audio.py",
@@ -98,7 +98,7 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Sees that a build can end well, before its long conversion begins.
+    """Checks what would stop a build at its end, before the long conversion begins.
 
     Args:
         args: The parsed options of `parser`.
@@ -198,7 +198,7 @@ def _stage(folder: Path, code: Sequence[str], work: Path) -> list[str]:
 
 
 def _replace(output: Path, new: Path, old: Path) -> None:
-    """Puts a directory in the place of another, which is back there if that fails."""
+    """Replaces a directory by another; if that fails, the old one is put back."""
     if output.exists():
         output.rename(old)
     try:
@@ -213,7 +213,7 @@ def _run_sample(model: Path, sample: Path, run_id: str) -> str:
     """A copy's answer to the sample request, as JSON.
 
     Raises:
-        ZooError: It has none; with the last line of why, and all of it in the run's artifacts.
+        ZooError: It has none. The message has the last line of the output; the run has it all.
     """
     import mlflow
 

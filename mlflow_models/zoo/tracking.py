@@ -34,12 +34,12 @@ def add_options(parser: argparse.ArgumentParser, experiment: str) -> None:
 
 
 def reach(uri: str) -> None:
-    """Waits until a tracking server answers, so that nothing long is done in vain.
+    """Waits until a tracking server answers, before anything long is done.
 
     MLflow itself repeats each request for minutes, and says nothing meanwhile.
 
     Args:
-        uri: Where it is; what is no server (a database, a folder, or nothing) isn't waited for.
+        uri: Where it is. A database, a folder or an empty text is no server: nothing is waited for.
 
     Raises:
         ZooError: It doesn't answer in time, or refuses.
