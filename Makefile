@@ -29,25 +29,25 @@ setup: .venv/ready
 	touch $@
 
 demo: setup
-	$(BIN)/python -m zoo.demo $(MODEL) $(if $(JSON),--json)
+	$(BIN)/python -m zoo.building.demo $(MODEL) $(if $(JSON),--json)
 
 build: setup
 	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
 
 serve: setup
-	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.launch $(SAVED)
+	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.serving.launch $(SAVED)
 
 pages: setup $(if $(DEMO),$(DEMO_MAP)/map)
-	$(BIN)/python -m zoo.pages $(if $(DEMO),--demo) $(if $(HOST),--host $(HOST))
+	$(BIN)/python -m zoo.building.pages $(if $(DEMO),--demo) $(if $(HOST),--host $(HOST))
 
 $(DEMO_MAP)/map: | .venv/ready
-	$(BIN)/python -m clip_caption.training.scenes -o $(DEMO_MAP)/scenes --count 200 --seed 2026 --width 192
+	$(BIN)/python -m demos.clip_caption.scenes -o $(DEMO_MAP)/scenes --count 200 --seed 2026 --width 192
 	$(BIN)/python mlflow_models/clip_caption/explore.py embed $(DEMO_MAP)/scenes/manifest.csv -o $(DEMO_MAP)/embeddings --captions greedy --thumbnail 96
 	$(BIN)/python mlflow_models/clip_caption/explore.py map $(DEMO_MAP)/embeddings -o $@ --neighbours 60 --smallest 8
 
 image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
-	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/Dockerfile
+	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/serving/Dockerfile
 
 check: setup
 	$(TOGETHER) -m "not ($(ALONE) or training)" $(NONE)
@@ -62,10 +62,10 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	$(BIN)/python -m tests.benchmarks $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA))
 
 bench-quick: setup
-	$(BIN)/python -m tests.benchmarks --quick
+	$(BIN)/python -m benchmarks --quick
 
 kong-validate: setup
 	$(BIN)/python kong/declare.py --check
@@ -112,5 +112,5 @@ deploy/parser/node_modules: deploy/parser/package-lock.json
 
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt
-	for file in mlflow_models/*/requirements*.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done
-	for file in tests/benchmarks/peers/*/requirements.in; do grep --invert-match '^opentelemetry-' requirements.txt | $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints /dev/stdin $$file --output-file $${file%.in}.txt; done  # BentoML needs another opentelemetry
+	for file in mlflow_models/*/requirements*.in mlflow_models/zoo/serving/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done
+	for file in benchmarks/peers/*/requirements.in; do grep --invert-match '^opentelemetry-' requirements.txt | $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints /dev/stdin $$file --output-file $${file%.in}.txt; done  # BentoML needs another opentelemetry

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import yaml
 
+from zoo.building.packaging import MODELS, ROOT, run
+from zoo.building.tracking import TRACKING_URI, reach
 from zoo.errors import ZooError
-from zoo.packaging import MODELS, ROOT, run
-from zoo.tracking import TRACKING_URI, reach
 
 
 def output(command: Sequence[str], text: str | None = None) -> str:

@@ -45,7 +45,7 @@ from batching import model, session
 from batching.opening import FORMATS, open_source
 from batching.output import Output
 from batching.source import reason
-from zoo import packaging, tracking
+from zoo.building import packaging, tracking
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 
 from tests import tiers
 from tests.zoo import containers, echo
-from zoo.packaging import ROOT
-from zoo.serving import serve
+from zoo.building.local_server import serve
+from zoo.building.packaging import ROOT
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
 
@@ -183,7 +183,7 @@ def clip_url(clip_model: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of scenes that no training saw, with their manifest; one of them is damaged."""
-    from clip_caption.training import scenes
+    from demos.clip_caption import scenes
     from tests.clip_caption.collection import COUNT
 
     folder = tmp_path_factory.mktemp("photos")

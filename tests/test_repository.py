@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 MODELS = ROOT / "mlflow_models"
 CAPABILITIES = sorted(path.parent.name for path in MODELS.glob("*/build.py"))

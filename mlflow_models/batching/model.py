@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import tracking
+from zoo.building import tracking
+from zoo.building.packaging import MODELS, ROOT
 from zoo.errors import ZooError
-from zoo.packaging import MODELS, ROOT
 
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType

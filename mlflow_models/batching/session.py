@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.runner import cores
+from zoo.serving.runner import cores
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

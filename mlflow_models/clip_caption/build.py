@@ -11,19 +11,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from zoo import checkpoints, packaging
+from zoo.building import checkpoints, packaging
 
 FOLDER = Path(__file__).parent
-CODE = (
-    "decode.py",
-    "decoder.py",
-    "engine.py",
-    "index.py",
-    "parameters.py",
-    "pixels.py",
-    "reader.py",
-    "vocabulary.py",
-)
 
 
 def signature(directory: Path) -> "packaging.ModelSignature":
@@ -116,8 +106,8 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from clip_caption.checkpoint import find
-    from clip_caption.convert import convert
+    from clip_caption.building.checkpoint import find
+    from clip_caption.building.convert import convert
     from clip_caption.index import Index
 
     if args.index:
@@ -133,7 +123,6 @@ def main() -> None:
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
         packaging.publish(
             FOLDER,
-            CODE,
             {"clip_caption": directory},
             signature(directory),
             {key: getattr(args, key) for key in ("checkpoint", "clip", "precision", "index")},

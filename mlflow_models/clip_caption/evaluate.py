@@ -32,7 +32,7 @@ from clip_caption.evaluating.results import (
     worst_lines,
 )
 from clip_caption.evaluating.translate import add_options, translate
-from zoo import packaging, tracking
+from zoo.building import packaging, tracking
 from zoo.errors import ZooError
 
 USAGE = """evaluate.py MODEL DATA [options]

@@ -26,8 +26,8 @@ from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
 from clip_caption.exploring.store import FAILURES, SETTINGS, Embeddings, Settings, write_whole
 from clip_caption.index import PROBE, normalised
-from zoo import packaging
-from zoo.outputs import check_output
+from zoo.building import packaging
+from zoo.data.outputs import check_output
 
 
 def run_embed(args: argparse.Namespace) -> None:

@@ -12,12 +12,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from clip_caption.training.options import parser, training_arguments
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from clip_caption.training.trainer import CaptionTrainer
-    from zoo.speech.records import Records
+    from zoo.training.records import Records
 
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
         "workers", "clip_batch_size")  # fmt: skip
@@ -33,7 +33,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
     from clip_caption.training.pairs import open_pairs
     from clip_caption.training.start import begin
     from clip_caption.training.trainer import CaptionTrainer, TrainedCaptioner
-    from zoo.speech.records import Records
+    from zoo.training.records import Records
 
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
@@ -80,7 +80,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from zoo.speech.records import run
+    from zoo.training.records import run
 
     run(parser().parse_args(argv), FREE, build_trainer)
 

@@ -14,10 +14,10 @@ from clip_caption.engine import Caption, Captioner
 from clip_caption.index import Index, normalised
 from clip_caption.parameters import Request
 from clip_caption.reader import Reader, Source, read_sources
+from zoo.data.fetch import Fetcher
 from zoo.errors import BadRow, Cancelled
-from zoo.fetch import Fetcher
-from zoo.model import ZooModel
-from zoo.runner import Runner
+from zoo.serving.model import ZooModel
+from zoo.serving.runner import Runner
 
 BATCH = 16  # photos that are embedded or captioned at once
 Work = Callable[[list[Any]], Iterable[Any]]

@@ -6,8 +6,8 @@ from typing import Any
 
 from clip_caption.engine import Options
 from zoo.errors import BadParameter
-from zoo.params import choice
-from zoo.rows import LONE_SURROGATE
+from zoo.serving.params import choice
+from zoo.serving.rows import LONE_SURROGATE
 
 MODES = ("beam", "greedy", "nucleus")
 EMBEDDINGS = ("none", "clip", "prefix")

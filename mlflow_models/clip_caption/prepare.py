@@ -14,7 +14,7 @@ from clip_caption.preparing import dataset, download, photos
 from clip_caption.preparing.privacy import mask
 from clip_caption.preparing.report import Report, markdown, write_report
 from clip_caption.preparing.sources import Columns, Entry, merged, read_source
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import ZooError
 
 SOURCES = """

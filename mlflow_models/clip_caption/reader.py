@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from zoo import runner
+from zoo.data.fetch import MAX_URL, Fetcher
+from zoo.data.images import decode
 from zoo.errors import BadInput, BadRow
-from zoo.fetch import MAX_URL, Fetcher
-from zoo.images import decode
-from zoo.rows import is_null, read_files, read_texts
+from zoo.serving import runner
+from zoo.serving.rows import is_null, read_files, read_texts
 
 IMAGE, URL = "image", "image_url"
 THREADS = 8  # that fetch; no more decode at a time than there are cores

@@ -9,19 +9,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from zoo import checkpoints, packaging
+from zoo.building import checkpoints, packaging
 
 FOLDER = Path(__file__).parent
 DICTIONARY = "dictionary.json"
-CODE = (
-    "component.py",
-    "decode.py",
-    "dictionary.py",
-    "document.py",
-    "engine.py",
-    "multitask.py",
-    "tagger.py",
-)
 
 
 def signature() -> "packaging.ModelSignature":
@@ -78,8 +69,8 @@ def main() -> None:
     )
     args = parser.parse_args()
 
+    from hanlp_ner.building.convert import convert
     from hanlp_ner.component import fetch
-    from hanlp_ner.convert import convert
     from hanlp_ner.dictionary import read_file
 
     words = read_file(args.dictionary) if args.dictionary else {}
@@ -99,7 +90,6 @@ def main() -> None:
         (Path(work) / DICTIONARY).write_text(text, encoding="utf-8")
         packaging.publish(
             FOLDER,
-            CODE,
             {"ner": Path(work)},
             signature(),
             {"checkpoint": args.checkpoint, "precision": args.precision},

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from zoo.errors import CheckpointError
-from zoo.rows import LONE_SURROGATE
+from zoo.serving.rows import LONE_SURROGATE
 
 MAX_WORD_CHARACTERS = 64  # matching takes up to as many steps per character of a text
 # A request's dictionary is read for that request alone: at most 10 ms and 4 MB.

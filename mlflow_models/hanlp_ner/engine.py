@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hanlp_ner.decode import Dictionary, Span
 from hanlp_ner.document import Window, cut
 from hanlp_ner.tagger import Answer, Tagger
-from zoo.runner import Runner
+from zoo.serving.runner import Runner
 
 PADDED_TOKENS = 512  # per batch: little padding, and activations that stay in the cache
 
@@ -34,7 +34,7 @@ class Recognizer:
     """Finds entities in texts. One object serves any number of threads.
 
     Args:
-        directory: What `hanlp_ner.convert` wrote.
+        directory: What `hanlp_ner.building.convert` wrote.
         threads: Threads inside one forward pass; 1 is right where several workers share a machine.
         words: Entity type by word, for words that must come out as given in every text.
 

@@ -21,7 +21,7 @@ from hanlp_ner.training.scoring import (
     span_scores,
     worst,
 )
-from zoo import checkpoints, packaging, tracking
+from zoo.building import checkpoints, packaging, tracking
 
 FOLDER = Path(__file__).parent
 

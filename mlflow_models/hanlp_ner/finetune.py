@@ -20,7 +20,7 @@ from hanlp_ner.training.corpora import (
     read_source,
 )
 from hanlp_ner.training.scoring import Scores, log_scores, markdown
-from zoo import checkpoints, packaging, tracking
+from zoo.building import checkpoints, packaging, tracking
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:

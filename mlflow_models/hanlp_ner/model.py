@@ -9,8 +9,8 @@ from mlflow.models import set_model
 from hanlp_ner.dictionary import DictionaryError, read_few_words, read_file
 from hanlp_ner.engine import Recognizer
 from zoo.errors import BadParameter, BadRow
-from zoo.model import ZooModel
-from zoo.rows import read_texts
+from zoo.serving.model import ZooModel
+from zoo.serving.rows import read_texts
 
 MAX_CHARACTERS = 1_000_000  # per row; about a novel
 

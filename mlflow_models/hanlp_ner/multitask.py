@@ -71,7 +71,7 @@ class Head:
 
 
 class MultiTask:
-    """The networks of a multi-task checkpoint, as `hanlp_ner.convert` wrote them."""
+    """The networks of a multi-task checkpoint, as `hanlp_ner.building.convert` wrote them."""
 
     def __init__(self, directory: Path, config: dict[str, Any], threads: int) -> None:
         self._config = config

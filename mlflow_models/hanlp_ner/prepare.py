@@ -23,7 +23,7 @@ from hanlp_ner.training.corpora import (
     write_examples,
 )
 from hanlp_ner.training.names import Names
-from zoo import packaging
+from zoo.building import packaging
 
 
 def parser() -> argparse.ArgumentParser:

@@ -61,7 +61,7 @@ def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[
 
 
 class Tagger:
-    """The network of a single-task checkpoint, as `hanlp_ner.convert` wrote it."""
+    """The network of a single-task checkpoint, as `hanlp_ner.building.convert` wrote it."""
 
     tasks: Collection[str] = ()
 

@@ -10,21 +10,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from zoo import checkpoints, packaging
-from zoo.signature import of_recognizer
+from zoo.building import checkpoints, packaging
+from zoo.building.signature import of_recognizer
 
 FOLDER = Path(__file__).parent
-CODE = (
-    "chunks.py",
-    "ctc.py",
-    "engine.py",
-    "labels.py",
-    "language_model.py",
-    "options.py",
-    "parameters.py",
-    "recognizer.py",
-    "words.py",
-)
 
 
 def signature(directory: Path) -> "packaging.ModelSignature":
@@ -54,7 +43,7 @@ def check_language_model(given: Path, checkpoint: Path) -> None:
     Raises:
         CheckpointError: As `BeamSearch` and `Settings.read` do.
     """
-    from wav2vec2_asr.checkpoint import read_config
+    from wav2vec2_asr.building.checkpoint import read_config
     from wav2vec2_asr.labels import Labels
     from wav2vec2_asr.language_model import BeamSearch, Settings
 
@@ -94,8 +83,8 @@ def main() -> None:
     parser.add_argument("--language", default="th", help="code, for the transcripts (%(default)s)")
     args = parser.parse_args()
 
-    from wav2vec2_asr.checkpoint import find
-    from wav2vec2_asr.convert import convert
+    from wav2vec2_asr.building.checkpoint import find
+    from wav2vec2_asr.building.convert import convert
 
     packaging.check(args)
     checkpoint = find(args.checkpoint)
@@ -111,7 +100,6 @@ def main() -> None:
             pack_language_model(model, Path(work))
         packaging.publish(
             FOLDER,
-            CODE,
             {"wav2vec2": Path(work)},
             signature(Path(work)),
             {key: getattr(args, key) for key in ("checkpoint", "precision", "language_model")},

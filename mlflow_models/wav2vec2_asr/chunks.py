@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from zoo.audio import SAMPLE_RATE
+from zoo.data.audio import SAMPLE_RATE
 
 PAUSE = 30  # frames of silence, 0.6 s, between two segments
 LONGEST = 1500  # frames of a segment, 30 s

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
-from zoo import packaging, tracking
-from zoo.denoise import GATE
-from zoo.speech.results import Result, Utterance, markdown, record, worst_lines
-from zoo.speech.scoring import Interval, bootstrap
+from zoo.building import packaging, tracking
+from zoo.speech.denoise import GATE
+from zoo.training.results import Result, Utterance, markdown, record, worst_lines
+from zoo.training.scoring import Interval, bootstrap
 
 RATES = ("WER", "CER")
 APART = 7  # characters between spaces; less are words, since Thai has spaces between clauses

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def write_repository(args: argparse.Namespace, output: Path) -> str:
     """Writes Triton's model repository."""
-    from wav2vec2_asr.checkpoint import find
+    from wav2vec2_asr.building.checkpoint import find
     from wav2vec2_asr.exports import repository
 
     checkpoint, model = find(args.checkpoint), args.language_model
@@ -115,7 +115,7 @@ def write_app(args: argparse.Namespace, output: Path) -> str:
     """Writes a network for phones; says how far it is from PyTorch."""
     sounds = [read_sound(file) for file in args.audio]
 
-    from wav2vec2_asr.checkpoint import find
+    from wav2vec2_asr.building.checkpoint import find
     from wav2vec2_asr.exports import phone, torchscript, xnnpack
 
     exact = args.precision == "fp32"
@@ -127,7 +127,7 @@ def write_app(args: argparse.Namespace, output: Path) -> str:
 
 def read_sound(file: Path) -> "np.ndarray":
     """A recording to compare on."""
-    from zoo.audio import decode
+    from zoo.data.audio import decode
 
     try:
         return decode(file)

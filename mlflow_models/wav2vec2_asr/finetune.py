@@ -11,23 +11,23 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.checkpoint import find, read_config
+from wav2vec2_asr.building.checkpoint import find, read_config
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
 from wav2vec2_asr.training.examples import Collator, Examples, vocabulary
 from wav2vec2_asr.training.options import parser, training_arguments
 from wav2vec2_asr.training.words import Convention
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import ZooError
-from zoo.speech.mixture import Mixture
-from zoo.speech.stored import open_data
+from zoo.training.mixture import Mixture
+from zoo.training.stored import open_data
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import Wav2Vec2ForCTC
 
-    from zoo.speech.records import Records
-    from zoo.speech.trainer import SpeechTrainer
+    from zoo.training.records import Records
+    from zoo.training.trainer import SpeechTrainer
 
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
         "workers")  # fmt: skip
@@ -74,7 +74,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
 
     from wav2vec2_asr.training.paths import Paths
     from wav2vec2_asr.training.trainer import CTCTrainer
-    from zoo.speech.records import Records
+    from zoo.training.records import Records
 
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
@@ -129,7 +129,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from zoo.speech.records import run
+    from zoo.training.records import run
 
     args: Any = parser().parse_args(argv)
     run(args, FREE, build_trainer)

@@ -8,7 +8,7 @@ from mlflow.models import set_model
 from wav2vec2_asr import parameters
 from wav2vec2_asr.options import Options
 from wav2vec2_asr.recognizer import Recognizer
-from zoo.recognizer import RecognizerModel
+from zoo.speech.recognizer import RecognizerModel
 
 
 class Wav2Vec2Model(RecognizerModel):

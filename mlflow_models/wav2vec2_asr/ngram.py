@@ -23,7 +23,7 @@ from wav2vec2_asr.language_model import MARKERS, MAX_ORDER, BeamSearch, load, re
 from wav2vec2_asr.training import arpa, kneser_ney, tune
 from wav2vec2_asr.training.profiles import PROFILES
 from wav2vec2_asr.training.texts import Spelling, read_texts, sentences
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import ZooError
 
 FOLDER = Path(__file__).parent

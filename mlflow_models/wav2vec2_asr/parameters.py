@@ -6,7 +6,7 @@ from typing import Any
 from wav2vec2_asr.options import Options
 from wav2vec2_asr.recognizer import Recognizer
 from zoo.errors import BadParameter
-from zoo.params import count, seconds
+from zoo.serving.params import count, seconds
 
 MAX_BEAMS = 500
 SHORTEST_CHUNK, LONGEST_CHUNK = 2.0, 60.0  # seconds

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from wav2vec2_asr.training import profiles
 from wav2vec2_asr.training.profiles import PROFILES, RULES
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import ZooError
-from zoo.speech import corpora, dataset
-from zoo.speech.cleaning import Limits
-from zoo.speech.report import Report
+from zoo.training import corpora, dataset
+from zoo.training.cleaning import Limits
+from zoo.training.report import Report
 
 ABBREVIATIONS = "abbreviations.tsv"
 LAYOUTS = """

@@ -15,11 +15,12 @@ from wav2vec2_asr.engine import Acoustic
 from wav2vec2_asr.language_model import BeamSearch, Settings
 from wav2vec2_asr.options import Options
 from wav2vec2_asr.words import split
-from zoo import runner, transcriber
-from zoo.audio import SAMPLE_RATE
-from zoo.transcriber import Recording
-from zoo.transcript import Segment, Word
-from zoo.windows import Window, speech_windows
+from zoo.data.audio import SAMPLE_RATE
+from zoo.serving import runner
+from zoo.speech import transcriber
+from zoo.speech.transcriber import Recording
+from zoo.speech.transcript import Segment, Word
+from zoo.speech.windows import Window, speech_windows
 
 LANGUAGE_MODEL = "language_model.json"
 

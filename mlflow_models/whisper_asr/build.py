@@ -9,18 +9,10 @@ python mlflow_models/whisper_asr/build.py --checkpoint DIRECTORY|FILE.pt  Huggin
 import tempfile
 from pathlib import Path
 
-from zoo import checkpoints, packaging
-from zoo.signature import of_recognizer
+from zoo.building import checkpoints, packaging
+from zoo.building.signature import of_recognizer
 
 FOLDER = Path(__file__).parent
-CODE = (
-    "decoder.py",
-    "engine.py",
-    "options.py",
-    "reference.py",
-    "text.py",
-    "transcriber.py",
-)
 
 
 def signature() -> "packaging.ModelSignature":
@@ -71,7 +63,7 @@ def main() -> None:
     if args.gpu and args.engine == "openai":
         parser.error("--engine openai brings torch, which has CUDA with it; leave out --gpu")
 
-    from whisper_asr.convert import convert, fetch
+    from whisper_asr.building.convert import convert, fetch
 
     packaging.check(args)
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch, suffixes=(".pt",))
@@ -82,7 +74,6 @@ def main() -> None:
         kind = "-openai" if args.engine == "openai" else "-gpu" if args.gpu else ""
         packaging.publish(
             FOLDER,
-            CODE,
             {"whisper": Path(work)},
             signature(),
             about,

@@ -17,8 +17,8 @@ from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_token
 from whisper_asr.options import Options
 from whisper_asr.text import REPETITIVE, compression_ratio
 from whisper_asr.transcriber import segment
-from zoo.transcript import Segment
-from zoo.windows import Window
+from zoo.speech.transcript import Segment
+from zoo.speech.windows import Window
 
 UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
 SAMPLES = 5  # drawn at a temperature above 0; the likeliest is taken

@@ -22,9 +22,9 @@ from faster_whisper.tokenizer import Tokenizer
 from whisper_asr.decoder import APPENDED, PREPENDED, Decoder, log_mel
 from whisper_asr.options import Options
 from whisper_asr.transcriber import Transcriber, segment
-from zoo import runner
-from zoo.transcript import Segment
-from zoo.windows import WINDOW, Window
+from zoo.serving import runner
+from zoo.speech.transcript import Segment
+from zoo.speech.windows import WINDOW, Window
 
 log = logging.getLogger("theresa.whisper_asr")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h

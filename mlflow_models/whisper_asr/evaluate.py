@@ -15,10 +15,10 @@ from whisper_asr.finetune import FOLDER, fetch
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.results import Result
 from whisper_asr.training.transcribe import Decoding, transcribe
-from zoo import checkpoints, packaging, tracking
-from zoo.speech.results import Utterance, markdown, record, worst_lines
-from zoo.speech.scoring import bootstrap
-from zoo.speech.stored import Waves, names, open_data, ratios
+from zoo.building import checkpoints, packaging, tracking
+from zoo.training.results import Utterance, markdown, record, worst_lines
+from zoo.training.scoring import bootstrap
+from zoo.training.stored import Waves, names, open_data, ratios
 
 if TYPE_CHECKING:
     from datasets import Dataset

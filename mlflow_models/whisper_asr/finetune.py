@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from whisper_asr.training.examples import Collator, Examples, Mixture
 from whisper_asr.training.options import parser, training_arguments
-from zoo import checkpoints, packaging
-from zoo.speech.stored import open_data
+from zoo.building import checkpoints, packaging
+from zoo.training.stored import open_data
 
 if TYPE_CHECKING:
     from whisper_asr.training.trainer import WhisperTrainer
-    from zoo.speech.records import Records
+    from zoo.training.records import Records
 
 FOLDER = Path(__file__).parent
 FILES = ["*.json", "*.safetensors", "merges.txt"]  # of a published checkpoint, what is needed
@@ -46,7 +46,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
 
     from whisper_asr.training import export
     from whisper_asr.training.trainer import WhisperTrainer
-    from zoo.speech.records import Records
+    from zoo.training.records import Records
 
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
@@ -114,7 +114,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from zoo.speech.records import run
+    from zoo.training.records import run
 
     run(parser().parse_args(argv), FREE, build_trainer)
 

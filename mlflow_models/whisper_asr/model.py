@@ -10,8 +10,8 @@ from mlflow.models import set_model
 from whisper_asr.options import SCRIPTS, TASKS, Options
 from whisper_asr.transcriber import Transcriber
 from zoo.errors import BadParameter
-from zoo.params import choice, count
-from zoo.recognizer import RecognizerModel
+from zoo.serving.params import choice, count
+from zoo.speech.recognizer import RecognizerModel
 
 MAX_BEAMS, MAX_BATCH = 20, 16
 MAX_PROMPT_CHARACTERS = (

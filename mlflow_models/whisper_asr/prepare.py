@@ -8,12 +8,12 @@ when the same command is given again; OUTPUT appears when it is complete.
 import argparse
 from pathlib import Path
 
+from whisper_asr.building.vocabulary import CONTEXT
 from whisper_asr.training.normalizer import SCRIPTS
 from whisper_asr.training.transcripts import Spelling, count_tokens
-from whisper_asr.vocabulary import CONTEXT
-from zoo import packaging
-from zoo.speech import corpora, dataset
-from zoo.speech.cleaning import Limits, Text
+from zoo.building import packaging
+from zoo.training import corpora, dataset
+from zoo.training.cleaning import Limits, Text
 
 PROMPT = 5  # tokens beside the text: start, language, task, timestamps, end
 

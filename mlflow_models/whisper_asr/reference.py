@@ -9,8 +9,8 @@ import numpy as np
 
 from whisper_asr.options import Options
 from whisper_asr.transcriber import Transcriber, segment
-from zoo.transcript import Segment
-from zoo.windows import WINDOW, Window
+from zoo.speech.transcript import Segment
+from zoo.speech.windows import WINDOW, Window
 
 
 class Reference(Transcriber):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from whisper_asr.options import Options
-from zoo.transcript import Segment
+from zoo.speech.transcript import Segment
 
 CONVERSIONS = {"simplified": "t2s", "traditional": "s2t"}  # OpenCC's names
 CHINESE = ("zh", "yue")

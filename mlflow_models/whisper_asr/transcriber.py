@@ -8,11 +8,11 @@ import numpy as np
 
 from whisper_asr.options import Options
 from whisper_asr.text import polished
-from zoo import transcriber
 from zoo.errors import BadInput
-from zoo.transcriber import Recording
-from zoo.transcript import Segment, Word
-from zoo.windows import Window, packed_windows
+from zoo.speech import transcriber
+from zoo.speech.transcriber import Recording
+from zoo.speech.transcript import Segment, Word
+from zoo.speech.windows import Window, packed_windows
 
 LONGEST_UNCUT = 1200.0  # seconds that are taken whole where the speech isn't found first: a GB
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyspark
 
+from zoo.building.local_server import free_port
 from zoo.errors import ZooError
-from zoo.serving import free_port
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 EXECUTOR = b"CoarseGrainedExecutorBackend"

@@ -14,7 +14,7 @@ from mlflow.pyfunc import load_model
 from batching.session import BATCH_BYTES
 from tests.batch.conftest import Score
 from tests.zoo.helpers import assert_same
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 RECORDINGS = ROOT / "mlflow_models" / "whisper_asr" / "samples"
 PHOTOS = ROOT / "mlflow_models" / "clip_caption" / "samples"

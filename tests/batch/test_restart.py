@@ -12,8 +12,8 @@ from mlflow.pyfunc import load_model
 
 from tests.batch.conftest import Score
 from tests.batch.spark import parts, wait_for
+from zoo.building.packaging import ROOT
 from zoo.errors import ZooError
-from zoo.packaging import ROOT
 
 ROWS = 30
 

@@ -8,7 +8,13 @@ from typing import Any
 
 import torch
 
-from clip_caption.network import CaptionModel, LinearMapper, Mapper, MlpMapper, TransformerMapper
+from clip_caption.building.network import (
+    CaptionModel,
+    LinearMapper,
+    Mapper,
+    MlpMapper,
+    TransformerMapper,
+)
 
 CLIP_WIDTH = 64
 PERIODS = 0.45  # how much likelier than other tokens
@@ -58,7 +64,7 @@ def make_model(layout: str, gpt2: dict[str, int], clip_width: int = CLIP_WIDTH) 
 
 def write_directory(model: CaptionModel, directory: Path, kind: str = "vit") -> Path:
     """Writes a model as a directory of ours, with a small CLIP and the first of GPT-2's tokens."""
-    from clip_caption import checkpoint
+    from clip_caption.building import checkpoint
     from clip_caption.vocabulary import GPT2, gpt2_ids
 
     checkpoint.save(model, directory)
@@ -112,7 +118,7 @@ def make_clip(kind: str = "vit", width: int = CLIP_WIDTH) -> tuple[Any, dict[str
 
 def write_clip(directory: Path, kind: str = "vit", width: int = CLIP_WIDTH) -> Path:
     """Writes a small CLIP as open_clip's local directory."""
-    from clip_caption.clip import Clip, save_clip
+    from clip_caption.building.clip import Clip, save_clip
 
     model, config = make_clip(kind, width)
     preprocess = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.clip_caption.translator import write_translator
-from zoo.serving import serve
+from zoo.building.local_server import serve
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ anew here, with tokens as the result where theirs is text.
 
 import torch
 
-from clip_caption.network import CaptionModel
+from clip_caption.building.network import CaptionModel
 
 STOP, LONGEST = 13, 67  # the token ".", and tokens
 

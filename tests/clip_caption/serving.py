@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 FOLDER = ROOT / "mlflow_models" / "clip_caption"
 FILES = {path.stem: path.read_bytes() for path in sorted((FOLDER / "samples").glob("*.jpg"))}

@@ -25,7 +25,7 @@ from tests.clip_caption.serving import (
 )
 from tests.zoo.helpers import assert_same
 from tests.zoo.pictures import BAD
-from zoo.fetch import Fetcher
+from zoo.data.fetch import Fetcher
 from zoo.settings import FetchSettings
 
 NO_PHOTO = {

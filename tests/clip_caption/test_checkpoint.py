@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from clip_caption import checkpoint
-from clip_caption.clip import open_clip_model
-from clip_caption.network import LinearMapper, MlpMapper, TransformerMapper
+from clip_caption.building import checkpoint
+from clip_caption.building.clip import open_clip_model
+from clip_caption.building.network import LinearMapper, MlpMapper, TransformerMapper
 from tests.clip_caption.checkpoints import (
     CLIP_WIDTH,
     LAYOUTS,

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from clip_caption import engine
-from clip_caption.convert import convert
+from clip_caption.building.convert import convert
+from clip_caption.building.network import CaptionModel
 from clip_caption.engine import Caption, Captioner, Options
-from clip_caption.network import CaptionModel
 from clip_caption.vocabulary import Vocabulary, gpt2_ids
 from tests.clip_caption.checkpoints import CLIP_WIDTH, LAYOUTS, SMALL, make_model, write_directory
 from tests.clip_caption.reference import generate2, generate_beam

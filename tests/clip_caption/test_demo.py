@@ -8,14 +8,14 @@ import torch
 from datasets import Dataset
 from PIL import Image
 
-from clip_caption import checkpoint
-from clip_caption.clip import Clip
-from clip_caption.network import CaptionModel
+from clip_caption.building import checkpoint
+from clip_caption.building.clip import Clip
+from clip_caption.building.network import CaptionModel
 from clip_caption.training.features import embed
-from clip_caption.training.scenes import Scene, choose, draw
 from clip_caption.training.trainer import write_captions
 from clip_caption.training.words import Words
-from zoo import checkpoints
+from demos.clip_caption.scenes import Scene, choose, draw
+from zoo.building import checkpoints
 
 SAMPLES = checkpoint.DEMO.parent / "samples"
 SHOWN = {  # what the samples are of, by file

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from clip_caption import checkpoint
-from clip_caption.convert import convert
+from clip_caption.building import checkpoint
+from clip_caption.building.convert import convert
 from clip_caption.engine import Captioner, Options
-from clip_caption.training.scenes import choose, draw
+from demos.clip_caption.scenes import choose, draw
 from tests.clip_caption.checkpoints import (
     CLIP_WIDTH,
     PUBLISHED,
@@ -25,8 +25,8 @@ from tests.clip_caption.checkpoints import (
     write_published,
 )
 from tests.clip_caption.reference import generate_beam
+from zoo.building.packaging import ROOT
 from zoo.errors import BadParameter, CheckpointError
-from zoo.packaging import ROOT
 
 SAMPLES = sorted((checkpoint.DEMO.parent / "samples").glob("*.jpg"))
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from clip_caption import evaluate, prepare
-from clip_caption.checkpoint import DEMO
+from clip_caption.building.checkpoint import DEMO
 from clip_caption.evaluating import words
 from clip_caption.evaluating.metrics import Scores, score
 from clip_caption.evaluating.naming import names, shares
 from clip_caption.evaluating.results import Result, compare
 from clip_caption.evaluating.translate import translate
-from clip_caption.training import scenes
+from demos.clip_caption import scenes
 from tests.clip_caption.photos import save
 from tests.clip_caption.plain_metrics import bleu, cider_d, rouge_l
 from tests.clip_caption.translator import PAIRS, write_many_languages

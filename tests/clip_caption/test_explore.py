@@ -22,9 +22,9 @@ from clip_caption.exploring.store import Embeddings
 from clip_caption.index import Index, normalised
 from tests.clip_caption.collection import COUNT, facts, types
 from tests.clip_caption.translator import PAIRS
+from zoo.building.packaging import ROOT
+from zoo.data.images import decode
 from zoo.errors import ZooError
-from zoo.images import decode
-from zoo.packaging import ROOT
 
 SCRIPT = ROOT / "mlflow_models" / "clip_caption" / "explore.py"
 TREE = "a fallen tree lies across the road"

@@ -9,21 +9,22 @@ import torch
 from datasets import Dataset
 from PIL import Image
 
-from clip_caption import checkpoint, finetune, prepare
-from clip_caption.clip import open_clip_model
-from clip_caption.convert import convert
+from clip_caption import finetune, prepare
+from clip_caption.building import checkpoint
+from clip_caption.building.clip import open_clip_model
+from clip_caption.building.convert import convert
+from clip_caption.building.network import CaptionModel, MlpMapper
 from clip_caption.engine import Captioner
-from clip_caption.network import CaptionModel, MlpMapper
-from clip_caption.training import contrast, scenes
 from clip_caption.training.examples import Examples, collate, tokens_of
 from clip_caption.training.features import cached, embed
 from clip_caption.training.pairs import open_pairs
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
 from clip_caption.training.words import Words
+from demos.clip_caption import contrast, scenes
 from tests.zoo.pictures import encoded, scene
 from tests.zoo.training import assert_left_alone, losses, resumed
+from zoo.data.images import decode
 from zoo.errors import ZooError
-from zoo.images import decode
 
 SHAPE = "--gpt-width 32 --gpt-layers 1 --gpt-heads 2 --vocabulary 300 --prefix-length 4".split()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clip_caption.checkpoint import DEMO
+from clip_caption.building.checkpoint import DEMO
 from clip_caption.pixels import Pixels
 
 PHOTO = DEMO.parent / "samples" / "flood.jpg"

@@ -15,7 +15,7 @@ from datasets import Dataset, concatenate_datasets, load_from_disk
 from clip_caption import prepare
 from clip_caption.preparing.privacy import mask
 from clip_caption.preparing.sources import first_of, position
-from clip_caption.training import scenes
+from demos.clip_caption import scenes
 from tests.clip_caption.photos import Site, jpeg, save, serving
 from zoo.errors import ZooError
 

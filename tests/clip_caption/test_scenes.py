@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clip_caption.training import scenes
-from clip_caption.training.drawing.places import PLACES
-from clip_caption.training.drawing.problems import PROBLEMS
-from clip_caption.training.drawing.things import VEHICLES
-from clip_caption.training.scenes import Scene, choose, draw
-from clip_caption.training.wording import comment, keywords, wordings
+from demos.clip_caption import scenes
+from demos.clip_caption.drawing.places import PLACES
+from demos.clip_caption.drawing.problems import PROBLEMS
+from demos.clip_caption.drawing.things import VEHICLES
+from demos.clip_caption.scenes import Scene, choose, draw
+from demos.clip_caption.wording import comment, keywords, wordings
 
 CAR = Scene("flood", "temple", "sun", "car", "red", 1, "a scene")
 

@@ -33,8 +33,8 @@ from tests.clip_caption.serving import (
 )
 from tests.zoo.helpers import assert_same, metric
 from tests.zoo.pictures import encoded
+from zoo.building.local_server import serve
 from zoo.errors import CheckpointError
-from zoo.serving import serve
 
 PHOTOS = list(FILES.values())
 NEARLY = 2e-3  # of an embedding's numbers, which are small

@@ -11,7 +11,7 @@ import yaml
 
 from deploy.pipeline import PARSER, Wrong, check, parsed
 from kong.register import parser, specification
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 TEXT = (ROOT / "screwdriver.yaml").read_text()
 needs_parser = pytest.mark.skipif(

@@ -13,8 +13,8 @@ import pytest
 from deploy import push
 from tests.kong.conftest import eventually
 from tests.zoo.containers import docker
+from zoo.building.local_server import free_port
 from zoo.errors import ZooError
-from zoo.serving import free_port
 
 REGISTRY = shutil.which("docker-registry")
 CONFIG = "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {0}}}}}\nhttp: {{addr: {1}}}\n"

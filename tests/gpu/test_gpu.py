@@ -13,16 +13,16 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tests.benchmarks.gpu import device
-from tests.benchmarks.harness import NotHere
-from wav2vec2_asr.convert import convert as convert_wav2vec2
+from benchmarks.gpu import device
+from benchmarks.harness import NotHere
+from wav2vec2_asr.building.convert import convert as convert_wav2vec2
 from wav2vec2_asr.engine import Acoustic
 from whisper_asr import engine as whisper
-from whisper_asr.convert import convert as convert_whisper
+from whisper_asr.building.convert import convert as convert_whisper
 from whisper_asr.options import Options
-from zoo.audio import decode
-from zoo.packaging import ROOT
-from zoo.transcript import Transcript
+from zoo.building.packaging import ROOT
+from zoo.data.audio import decode
+from zoo.speech.transcript import Transcript
 
 CUDA = "CUDAExecutionProvider"
 WHISPER, WAV2VEC2 = ROOT / "mlflow_models/whisper_asr", ROOT / "mlflow_models/wav2vec2_asr"

@@ -12,8 +12,8 @@ import pytest
 
 from hanlp_ner.component import load
 from tests.hanlp_ner.checkpoints import random_component
+from zoo.building.packaging import ROOT
 from zoo.errors import CheckpointError
-from zoo.packaging import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from hanlp_ner.training.corpora import (
 )
 from hanlp_ner.training.names import Names
 from tests.hanlp_ner.helpers import write
-from zoo import packaging
+from zoo.building import packaging
 
 FOLDER = Path(hanlp_ner.__file__).parent
 GAZETTEER = FOLDER / "demo" / "gazetteer.txt"

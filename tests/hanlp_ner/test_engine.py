@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
-from hanlp_ner.convert import convert
 from hanlp_ner.decode import Span
 from hanlp_ner.engine import Found, Recognizer
 from tests.hanlp_ner.checkpoints import COMMON, random_component

@@ -8,8 +8,8 @@ import pytest
 
 import hanlp_ner
 from hanlp_ner import build, evaluate
+from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
-from hanlp_ner.convert import convert
 from hanlp_ner.engine import Found, Recognizer
 from hanlp_ner.training.scoring import (
     confusion,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 SERVE_AND_ASK = """
 import json, os, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import requests
-from zoo.serving import serve
+from zoo.building.local_server import serve
 
 def mine():
     return [entry for entry in Path("/proc").glob("[0-9]*") if entry.stat().st_uid == os.getuid()]

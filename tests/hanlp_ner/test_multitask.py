@@ -11,12 +11,12 @@ import mlflow
 import pandas as pd
 import pytest
 
+from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
-from hanlp_ner.convert import convert
 from hanlp_ner.engine import Found, Recognizer
 from tests.hanlp_ner.multitask_checkpoints import PARSERS, random_multitask
 from tests.hanlp_ner.test_engine import texts
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 MIXED = [
     "Hello world, iPhone 13 Pro在北京发售",

@@ -27,7 +27,7 @@ CONVERT = """
 import sys
 from pathlib import Path
 from hanlp_ner.component import fetch
-from hanlp_ner.convert import convert
+from hanlp_ner.building.convert import convert
 from hanlp_ner.engine import Recognizer
 from zoo.errors import CheckpointError
 import urllib3

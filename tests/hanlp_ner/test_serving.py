@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import requests
 
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 SAMPLE = json.loads((ROOT / "mlflow_models/hanlp_ner/sample.json").read_text(encoding="utf-8"))
 JSON = {"Content-Type": "application/json"}

@@ -15,7 +15,7 @@ from kong.register import main
 from tests.kong.certificates import Certificates, make
 from tests.kong.gateway import Gateway, gateway
 from tests.kong.stub import Stub, stub
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 SAMPLE = ROOT / "mlflow_models" / "hanlp_ner" / "sample.json"
 FAST = {"poll": 0.01, "every": 0.01, "watch": 0.0, "patience": 60.0, "propagation": 60.0}

@@ -14,7 +14,7 @@ from kong.declare import main, read
 from kong.document import check, document
 from kong.errors import KongError
 from kong.spec import DECLARED
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 FILES = ["services.yaml", "compose/services.yaml"]
 PLUGINS = {

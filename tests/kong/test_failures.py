@@ -12,7 +12,7 @@ import pytest
 
 from tests.kong.conftest import Done, Tool, arguments
 from tests.kong.gateway import Failure, Gateway
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 HOWS = ("refuse", "cut", "break", "cut early")
 

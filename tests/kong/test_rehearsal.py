@@ -1,7 +1,7 @@
 """From a built model to a route that works, and back: the whole way, with real model servers.
 
-Everything is real but Kong itself: the servers are processes of `zoo.launch`, the gateway listens
-over HTTPS with client certificates, the tool is run as a person would run it.
+Everything is real but Kong itself: the servers are processes of `zoo.serving.launch`, the gateway
+listens over HTTPS with client certificates, the tool is run as a person would run it.
 """
 
 import json
@@ -23,8 +23,8 @@ from tests.kong.conftest import SAMPLE, Client, Tool, arguments, eventually
 from tests.kong.gateway import Gateway
 from tests.kong.stub import stub
 from tests.zoo.containers import Images, docker
-from zoo.packaging import ROOT
-from zoo.serving import free_port, serve
+from zoo.building.local_server import free_port, serve
+from zoo.building.packaging import ROOT
 
 ONE = {"MLFLOW_MODELS_WORKERS": "1"}
 MODEL = {"service": "hanlp_ner"}
@@ -45,7 +45,7 @@ def version(model: Path, log: Path) -> Iterator[tuple[str, subprocess.Popen[byte
     variables = {**os.environ, **ONE, "THERESA_PORT": str(port), "THERESA_DRAIN_SECONDS": "0"}
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "zoo.launch", str(model)],
+            [sys.executable, "-m", "zoo.serving.launch", str(model)],
             env=variables,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -19,7 +19,7 @@ from kong.spec import REGISTERED, Spec, objects
 from tests.kong.certificates import Certificates
 from tests.kong.conftest import SAMPLE
 from tests.kong.stub import RIGHT, Stub
-from zoo.serving import free_port
+from zoo.building.local_server import free_port
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = pytest.mark.skipif(not NGINX, reason="nginx isn't installed")

@@ -13,8 +13,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.test_models.servers import Flaky, nobody, serving
-from zoo.packaging import ROOT
-from zoo.serving import free_port, running
+from zoo.building.local_server import free_port, running
+from zoo.building.packaging import ROOT
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "

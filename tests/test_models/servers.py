@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from zoo.serving import direct
+from zoo.building.local_server import direct
 
 HANG_UP = 0  # closes the connection instead of answering
 Answer = Callable[[bytes], bytes]

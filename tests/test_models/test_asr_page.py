@@ -20,8 +20,8 @@ from tests.test_models.conftest import (
     kept,
     opening,
 )
-from zoo.audio import decode
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
+from zoo.data.audio import decode
 
 CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "office.flac"
 THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"

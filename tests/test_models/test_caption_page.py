@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.clip_caption.collection import facts, types
 from tests.test_models.conftest import OpenPage, findings, fits, kept
 from tests.zoo.pictures import encoded
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 SAMPLES = ROOT / "mlflow_models" / "clip_caption" / "samples"
 FLOOD = (SAMPLES / "flood.jpg").read_bytes()

@@ -9,8 +9,8 @@ import pytest
 from test_models.calls import Busy, Refused, RowFailed, ServiceError, Unavailable
 from test_models.client import AsyncClient, Client
 from tests.test_models.servers import HANG_UP, Flaky, awaited, serving
-from zoo.packaging import ROOT
-from zoo.serving import free_port
+from zoo.building.local_server import free_port
+from zoo.building.packaging import ROOT
 
 SPEECH = ROOT / "mlflow_models" / "whisper_asr" / "samples"
 PHOTOS = ROOT / "mlflow_models" / "clip_caption" / "samples"

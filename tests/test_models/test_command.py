@@ -9,8 +9,8 @@ import pytest
 
 from test_models.answers import Segment, Transcript, Word
 from test_models.formats import as_srt, as_vtt
-from zoo.packaging import ROOT
-from zoo.serving import free_port
+from zoo.building.local_server import free_port
+from zoo.building.packaging import ROOT
 
 SAMPLES = ROOT / "mlflow_models" / "whisper_asr" / "samples"
 DOCTOR = SAMPLES / "doctor.flac"

@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.test_models.conftest import MAX_UPLOAD, OpenPage, findings, fits, kept
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 SPEECH = ROOT / "mlflow_models" / "whisper_asr" / "samples"
 HOSTILE = "<img src=x onerror=alert(1)>"

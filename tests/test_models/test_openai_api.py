@@ -9,7 +9,7 @@ import requests
 
 from test_models.client import Client
 from tests.test_models.conftest import MAX_UPLOAD
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "doctor.flac"
 THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"

@@ -20,8 +20,8 @@ from test_models.stream import Stream
 from tests.test_models.servers import HANG_UP, Flaky, forward, serving
 from tests.test_models.speller import THAI, answer, spell, spoken
 from tests.test_models.test_agreement import speech
-from zoo.packaging import ROOT
-from zoo.serving import free_port
+from zoo.building.local_server import free_port
+from zoo.building.packaging import ROOT
 
 WHISPER = {"temperature": [0.0], "beam_size": 1}
 SAMPLES = ROOT / "mlflow_models" / "whisper_asr" / "samples"

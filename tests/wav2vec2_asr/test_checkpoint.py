@@ -16,10 +16,10 @@ from transformers import AutoProcessor, Wav2Vec2ForCTC
 from tests.wav2vec2_asr.checkpoints import THAI, changed, converted, cut_weights, write_checkpoint
 from wav2vec2_asr import build
 from wav2vec2_asr.engine import Acoustic
-from zoo import packaging
-from zoo.audio import decode
+from zoo.building import packaging
+from zoo.building.packaging import ROOT
+from zoo.data.audio import decode
 from zoo.errors import CheckpointError
-from zoo.packaging import ROOT
 
 SOUND = decode(ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac")
 

@@ -9,12 +9,12 @@ import pytest
 
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from wav2vec2_asr import ctc
+from wav2vec2_asr.building.convert import convert
 from wav2vec2_asr.chunks import LONGEST, PAUSE, frames_of, pieces
-from wav2vec2_asr.convert import convert
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.options import Options
 from wav2vec2_asr.recognizer import Recognizer
-from zoo.audio import SAMPLE_RATE
+from zoo.data.audio import SAMPLE_RATE
 
 HOP, REACH = 320, 400
 LABELS = Labels(("[PAD]", "|", "a", "e", "i", "o", "u", "k", "m", "n"), 0, 1, frozenset({0}))

@@ -13,8 +13,8 @@ from transformers import AutoProcessor, Wav2Vec2ForCTC, pipeline
 from tests.wav2vec2_asr.checkpoints import THAI, changed, converted, write_checkpoint
 from wav2vec2_asr import ctc
 from wav2vec2_asr.engine import Acoustic
-from zoo.audio import SAMPLE_RATE, decode
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
+from zoo.data.audio import SAMPLE_RATE, decode
 
 FOLDER = ROOT / "mlflow_models" / "wav2vec2_asr"
 SAMPLES = [decode(path) for path in sorted((FOLDER / "samples").glob("*.flac"))]

@@ -16,7 +16,7 @@ from tests.zoo.helpers import logged
 from wav2vec2_asr import evaluate
 from wav2vec2_asr.training.transcribe import log_probabilities, open_checkpoint
 from zoo.errors import CheckpointError
-from zoo.speech import augment
+from zoo.training import augment
 
 SENTENCES = [
     "วันนี้อากาศดีมากเราไปเดินเล่นกันเถอะ",

@@ -12,8 +12,8 @@ from tests.zoo.sounds import RATE
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import IGNORED, Collator, Examples, vocabulary
 from wav2vec2_asr.training.export import write_vocabulary
-from zoo.speech.augment import change_speed
-from zoo.speech.mixture import Mixture
+from zoo.training.augment import change_speed
+from zoo.training.mixture import Mixture
 
 TEXTS = ["ดีมาก ครับ", "ไป", "ใช้ google", ""]
 HOP = 320

@@ -17,7 +17,7 @@ from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from tests.zoo.sounds import encoded, tone
 from wav2vec2_asr.export import main
-from zoo.audio import decode
+from zoo.data.audio import decode
 from zoo.errors import ZooError
 
 SAMPLES = 24_000  # of `--seconds 1.5`

@@ -13,8 +13,8 @@ from transformers import AutoModelForCTC
 from tests.wav2vec2_asr.training import METHOD, NETWORK, stored, train
 from tests.zoo.training import assert_left_alone, losses, resumed
 from wav2vec2_asr import finetune
+from zoo.building.packaging import ROOT
 from zoo.errors import ZooError
-from zoo.packaging import ROOT
 
 SCRIPT = ROOT / "mlflow_models" / "wav2vec2_asr" / "finetune.py"
 
@@ -81,7 +81,7 @@ def test_too_little_memory_is_answered_with_advice(tones: Path, tmp_path: Path) 
     """The process may take 600 MB more than when training begins; a batch needs gigabytes."""
     short_of_memory = (
         "import resource; from pathlib import Path; from wav2vec2_asr import finetune;"
-        "from zoo import packaging; from zoo.speech import records;"
+        "from zoo.building import packaging; from zoo.training import records;"
         "pages = lambda: int(Path('/proc/self/statm').read_text().split()[0]);"
         "begin = records.Records.on_train_begin;"
         "records.Records.on_train_begin = lambda *args, **kw: (begin(*args, **kw),"

@@ -14,7 +14,7 @@ from tests.wav2vec2_asr.corpora import TEXTS, manifest, rows, run
 from tests.zoo.corpora import write_table
 from wav2vec2_asr import prepare
 from zoo.errors import ZooError
-from zoo.speech import dataset, splits
+from zoo.training import dataset, splits
 
 SPOKEN = [
     "อากาศวันนี้ดีมากมาก ครับ",
@@ -136,7 +136,7 @@ def test_a_run_of_several_processes_survives_a_kill(tmp_path: Path) -> None:
     script.write_text(
         "import os, signal\n"
         "from wav2vec2_asr import prepare\n"
-        "from zoo.speech import dataset\n"
+        "from zoo.training import dataset\n"
         "def dying(*args):\n"
         "    for number, shard in enumerate(run(*args)):\n"
         "        if number == 1:\n"

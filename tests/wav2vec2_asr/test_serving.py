@@ -19,10 +19,10 @@ from tests.zoo.sounds import encoded, tone
 from tests.zoo.speech import ServedSpeech, Speech, post
 from wav2vec2_asr import ngram
 from wav2vec2_asr.build import pack_language_model
-from wav2vec2_asr.convert import convert
+from wav2vec2_asr.building.convert import convert
 from wav2vec2_asr.model import Wav2Vec2Model
-from zoo.audio import SAMPLE_RATE, decode
-from zoo.serving import serve
+from zoo.building.local_server import serve
+from zoo.data.audio import SAMPLE_RATE, decode
 
 
 def check(record: dict[str, Any], worded: bool) -> None:

@@ -19,7 +19,7 @@ from wav2vec2_asr.training.profiles import (
     write_decisions,
 )
 from zoo.errors import ZooError
-from zoo.speech.cleaning import spell
+from zoo.training.cleaning import spell
 
 THAI = text_of(PROFILES["th"], frozenset(), {})
 ENGLISH = text_of(PROFILES["en"], frozenset(), {})

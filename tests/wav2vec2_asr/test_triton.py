@@ -28,10 +28,10 @@ from wav2vec2_asr.export import main
 from wav2vec2_asr.exports import parameters
 from wav2vec2_asr.options import Options
 from wav2vec2_asr.recognizer import Recognizer
-from zoo.audio import decode
+from zoo.building.local_server import direct, free_port
+from zoo.building.packaging import ROOT
+from zoo.data.audio import decode
 from zoo.errors import BadParameter, ZooError
-from zoo.packaging import ROOT
-from zoo.serving import direct, free_port
 
 NAME = "wav2vec2_asr"
 ROWS = 8

@@ -14,7 +14,7 @@ import pytest
 from wav2vec2_asr import evaluate
 from wav2vec2_asr.training.words import CHUNK, Convention, score
 from zoo.errors import ZooError
-from zoo.speech.scoring import Errors
+from zoo.training.scoring import Errors
 
 SENTENCES = [
     "วันนี้อากาศดีมากเราไปเดินเล่นกันเถอะ",

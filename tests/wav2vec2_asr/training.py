@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.zoo.corpora import tone
 from wav2vec2_asr import finetune
-from zoo.speech.dataset import features
+from zoo.training.dataset import features
 
 TEXTS = ["ดีมาก ๆ", "ไปไหนมา", "กินข้าว", "นอน"]
 NETWORK = "--width 16 --layers 2 --heads 2 --channels 16 16 16 16 16 16 16 --layerdrop 0.2"

@@ -15,16 +15,16 @@ from transformers import (
 )
 
 from tests.whisper_asr.checkpoints import write_openai
-from whisper_asr.checkpoint import alignment_heads, layout, write_hugging_face
-from whisper_asr.convert import convert, fetch
+from whisper_asr.building.checkpoint import alignment_heads, layout, write_hugging_face
+from whisper_asr.building.convert import convert, fetch
 from whisper_asr.engine import Recognizer
 from whisper_asr.options import Options
 from whisper_asr.reference import Reference
 from whisper_asr.transcriber import Transcriber
-from zoo import checkpoints
-from zoo.audio import decode
+from zoo.building import checkpoints
+from zoo.building.packaging import ROOT
+from zoo.data.audio import decode
 from zoo.errors import CheckpointError
-from zoo.packaging import ROOT
 
 FOLDER = ROOT / "mlflow_models/whisper_asr"
 SOUND = decode(FOLDER / "samples" / "bank.flac")

@@ -12,8 +12,8 @@ from whisper_asr import evaluate, prepare
 from whisper_asr.training.normalizer import Normalizer
 from whisper_asr.training.results import Result
 from whisper_asr.training.scoring import character_errors, mixed_errors
-from zoo.speech.results import Utterance, markdown
-from zoo.speech.scoring import Errors, bootstrap, total
+from zoo.training.results import Utterance, markdown
+from zoo.training.scoring import Errors, bootstrap, total
 
 FOLDER = Path(whisper_asr.__file__).parent
 RAW = Normalizer("as_is", width=False, case=False, numerals=False, punctuation=False)

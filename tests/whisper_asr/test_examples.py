@@ -7,7 +7,7 @@ from transformers import WhisperTokenizer
 
 from tests.zoo.corpora import TEXTS, assert_drawn_by_seed_and_epoch, prepared
 from tests.zoo.sounds import RATE
-from whisper_asr import vocabulary
+from whisper_asr.building import vocabulary
 from whisper_asr.training.examples import Collator, Examples, Mixture
 
 IGNORED = -100

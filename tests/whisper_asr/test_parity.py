@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tests.whisper_asr.checkpoints import write_openai
-from whisper_asr.convert import convert
+from whisper_asr.building.convert import convert
 from whisper_asr.engine import Recognizer
 from whisper_asr.options import Options
 from whisper_asr.reference import Reference
-from zoo.audio import SAMPLE_RATE, decode
-from zoo.packaging import ROOT
-from zoo.transcript import Segment, Transcript
-from zoo.windows import Window
+from zoo.building.packaging import ROOT
+from zoo.data.audio import SAMPLE_RATE, decode
+from zoo.speech.transcript import Segment, Transcript
+from zoo.speech.windows import Window
 
 FOLDER = ROOT / "mlflow_models/whisper_asr"
 SAMPLES = sorted((FOLDER / "samples").glob("*.flac"))

@@ -14,7 +14,7 @@ from datasets import Dataset, load_from_disk
 from tests.zoo.corpora import RATE, save, tone, write_manifest, write_table
 from whisper_asr import prepare
 from zoo.errors import ZooError
-from zoo.speech import dataset
+from zoo.training import dataset
 
 
 def manifest(directory: Path) -> Path:
@@ -136,7 +136,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
     # the process kills itself, as rudely as can be, in the middle of the second shard
     dying = (
-        "import os, signal; from whisper_asr import prepare; from zoo.speech import dataset;"
+        "import os, signal; from whisper_asr import prepare; from zoo.training import dataset;"
         "dataset.SHARD, clean, count = 16, dataset.clean, iter(range(99));"
         "dataset.clean = lambda *a: (next(count) < 20 or "
         "os.kill(os.getpid(), signal.SIGKILL)) and clean(*a); prepare.main()"

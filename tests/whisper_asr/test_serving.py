@@ -10,8 +10,8 @@ from tests.zoo.helpers import metric
 from tests.zoo.no_speech import NOTHING
 from tests.zoo.sounds import encoded
 from tests.zoo.speech import ServedSpeech, Speech, post, refusal
-from zoo.audio import SAMPLE_RATE
-from zoo.serving import serve
+from zoo.building.local_server import serve
+from zoo.data.audio import SAMPLE_RATE
 
 
 def check(record: dict[str, Any], worded: bool) -> None:

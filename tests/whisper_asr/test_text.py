@@ -4,7 +4,7 @@ import pytest
 
 from whisper_asr.options import Options
 from whisper_asr.text import in_script, is_made_up, polished, shortened, strip_punctuation
-from zoo.transcript import Segment, Word
+from zoo.speech.transcript import Segment, Word
 
 SURE, UNSURE = (-0.2, 0.01), (-0.9, 0.5)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whisper_asr import vocabulary
+from whisper_asr.building import vocabulary
 from zoo.errors import CheckpointError
 
 TEXTS = [

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
 
 
 @functools.cache

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 
 from tests.zoo.helpers import metric
-from zoo.serving import free_port, running
+from zoo.building.local_server import free_port, running
 
-LAUNCH = [sys.executable, "-m", "zoo.launch"]
+LAUNCH = [sys.executable, "-m", "zoo.serving.launch"]
 
 
 @dataclass

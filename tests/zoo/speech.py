@@ -20,8 +20,8 @@ import requests
 from tests.zoo.helpers import assert_same
 from tests.zoo.no_speech import NO_SOUND, NOTHING
 from tests.zoo.sounds import encoded, muxed, with_header
-from zoo.audio import SAMPLE_RATE, decode
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
+from zoo.data.audio import SAMPLE_RATE, decode
 
 Record = dict[str, Any]
 

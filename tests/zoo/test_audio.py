@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.zoo.sounds import BAD, RATE, encoded, muxed, tone, with_header
-from zoo.audio import decode, decode_blocks
+from zoo.data.audio import decode, decode_blocks
 from zoo.errors import BadInput
 
 FORMATS = {
@@ -95,7 +95,7 @@ def test_a_long_recording_takes_little_memory() -> None:
     script = """
 import resource
 from tests.zoo.sounds import silence
-from zoo.audio import SAMPLE_RATE, decode_blocks
+from zoo.data.audio import SAMPLE_RATE, decode_blocks
 file = silence(hours=2)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 samples = sum(len(block) for block in decode_blocks(file))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import packaging
+from zoo.building import packaging
 
 BROKEN = {
     "dictionary": ("hanlp_ner", "--dictionary", '{"a": "X",}', "is not valid JSON: see line 1"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.checkpoints import fingerprint, resolve
+from zoo.building.checkpoints import fingerprint, resolve
 from zoo.errors import CheckpointError
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.zoo.site import PHOTO, asked, certified, connections, serving
-from zoo import runner
-from zoo.connections import is_public
+from zoo.data.connections import is_public
+from zoo.data.fetch import Fetcher
 from zoo.errors import BadInput, Cancelled
-from zoo.fetch import Fetcher
+from zoo.serving import runner
 from zoo.settings import FetchSettings
 
 

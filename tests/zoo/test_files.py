@@ -4,8 +4,8 @@ import pytest
 import requests
 
 from tests.zoo.sounds import muxed
-from zoo.audio import SAMPLE_RATE, decode
-from zoo.packaging import ROOT
+from zoo.building.packaging import ROOT
+from zoo.data.audio import SAMPLE_RATE, decode
 
 FOLDER = ROOT / "mlflow_models"
 SAMPLES = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tests.zoo.pictures import BAD, FORMATS, encoded, many_scans, scene
+from zoo.data.images import decode
 from zoo.errors import BadInput
-from zoo.images import decode
 
 pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 SIDE = 224  # of CLIP's square
@@ -154,7 +154,7 @@ def test_refusals_cost_neither_memory_nor_time() -> None:
     program = f"""
 import resource
 from tests.zoo.pictures import BAD, encoded, scene
-from zoo.images import decode
+from zoo.data.images import decode
 from zoo.errors import BadInput
 photo = encoded(scene(4000, 3000))
 start = resource.getrusage(resource.RUSAGE_SELF)

@@ -15,9 +15,9 @@ import requests
 from tests.zoo.helpers import metric
 from tests.zoo.launched import LAUNCH, launched
 from tests.zoo.wire import GOOD, Wire, get, post, wire
-from zoo.launch import command
-from zoo.packaging import ROOT
-from zoo.serving import free_port, running
+from zoo.building.local_server import free_port, running
+from zoo.building.packaging import ROOT
+from zoo.serving.launch import command
 from zoo.settings import Settings
 
 

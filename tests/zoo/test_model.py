@@ -9,8 +9,8 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from zoo.errors import BadInput
-from zoo.model import ZooModel
-from zoo.rows import read_texts
+from zoo.serving.model import ZooModel
+from zoo.serving.rows import read_texts
 
 
 class Echo(ZooModel):

@@ -5,11 +5,11 @@ import pytest
 
 from tests.zoo.corpora import tone
 from tests.zoo.sounds import RATE
-from zoo.audio import decode
-from zoo.denoise import denoised
-from zoo.packaging import ROOT
-from zoo.snr import estimate_snr
-from zoo.speech import augment
+from zoo.building.packaging import ROOT
+from zoo.data.audio import decode
+from zoo.speech.denoise import denoised
+from zoo.speech.snr import estimate_snr
+from zoo.training import augment
 
 SAMPLE = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"
 

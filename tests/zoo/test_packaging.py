@@ -9,7 +9,7 @@ import pytest
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from zoo import packaging
+from zoo.building import packaging
 from zoo.errors import ZooError
 
 MODEL = """
@@ -54,7 +54,7 @@ def publish(folder: Path, word: str, args: argparse.Namespace) -> None:
         params=ParamSchema([ParamSpec("on_error", "string", "raise")]),
     )
     requirements = folder / "requirements.txt"
-    packaging.publish(folder, (), {"echo": packed}, signature, {}, {}, args, requirements)
+    packaging.publish(folder, {"echo": packed}, signature, {}, {}, args, requirements)
 
 
 def said(model: str) -> Any:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from zoo.errors import BadInput, BadRow
-from zoo.rows import read_texts
+from zoo.serving.rows import read_texts
 
 
 def read(*values: object) -> list[str]:

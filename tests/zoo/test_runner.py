@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import Cancelled
-from zoo.runner import Runner, cancellation, cores
+from zoo.serving.runner import Runner, cancellation, cores
 
 
 def double(batch: list[int]) -> list[int]:

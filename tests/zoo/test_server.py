@@ -14,8 +14,8 @@ import requests
 from tests.zoo.helpers import metric
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
 from tests.zoo.wire import post, wire
-from zoo.launch import command
-from zoo.serving import serve
+from zoo.building.local_server import serve
+from zoo.serving.launch import command
 from zoo.settings import Settings
 
 CITY = [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]

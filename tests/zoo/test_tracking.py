@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from zoo import packaging, tracking
+from zoo.building import packaging, tracking
+from zoo.building.local_server import free_port
+from zoo.building.packaging import ROOT
 from zoo.errors import ZooError
-from zoo.packaging import ROOT
-from zoo.serving import free_port
 
-REACH = "import sys; from zoo import tracking; tracking.reach(sys.argv[1]); print('reached')"
+REACH = (
+    "import sys; from zoo.building import tracking; tracking.reach(sys.argv[1]); print('reached')"
+)
 
 
 @contextmanager

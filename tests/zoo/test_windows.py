@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from zoo.audio import SAMPLE_RATE, decode
-from zoo.packaging import ROOT
-from zoo.transcript import Segment, Word
-from zoo.windows import WINDOW, Window, find_speech, packed_windows, quiet_place
+from zoo.building.packaging import ROOT
+from zoo.data.audio import SAMPLE_RATE, decode
+from zoo.speech.transcript import Segment, Word
+from zoo.speech.windows import WINDOW, Window, find_speech, packed_windows, quiet_place
 
 SAMPLES = sorted((ROOT / "mlflow_models/whisper_asr/samples").glob("*.flac"))
 SENTENCES = [decode(path) for path in SAMPLES]

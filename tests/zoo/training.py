@@ -19,7 +19,7 @@ from zoo.errors import CheckpointError
 DYING = """
 import os, signal
 from {package} import finetune
-from zoo.speech.records import Records
+from zoo.training.records import Records
 
 def dying(self, args, state, *rest, **others):
     on_step_end(self, args, state, *rest, **others)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clip_caption.evaluating.examples import Example
+from zoo.data.images import decode
 from zoo.errors import BadInput
-from zoo.images import decode
 
 if TYPE_CHECKING:
     from clip_caption.engine import Captioner, Options
@@ -68,8 +68,8 @@ def opened(checkpoint: str, clip: str | None, threads: int) -> Iterator["Caption
     Raises:
         CheckpointError: there is no such checkpoint.
     """
-    from clip_caption.checkpoint import find
-    from clip_caption.convert import convert
+    from clip_caption.building.checkpoint import find
+    from clip_caption.building.convert import convert
     from clip_caption.engine import Captioner
 
     with tempfile.TemporaryDirectory() as work:

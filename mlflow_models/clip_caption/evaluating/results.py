@@ -11,8 +11,8 @@ import numpy as np
 
 from clip_caption.evaluating.examples import Example
 from clip_caption.evaluating.metrics import Scores
+from zoo.data.images import decode
 from zoo.errors import BadInput
-from zoo.images import decode
 
 RANK = "CIDEr"  # what the best and the worst are by, then by ROUGE-L
 DRAWN = 5  # best and worst images in the picture, each

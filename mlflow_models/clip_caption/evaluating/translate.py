@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import checkpoints
+from zoo.building import checkpoints
 from zoo.errors import CheckpointError, ZooError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import numpy as np
 from clip_caption.exploring.collection import Collection, Photo
 from clip_caption.exploring.store import Settings, failures, write_part
 from clip_caption.index import PROBE
+from zoo.data.images import decode
 from zoo.errors import BadInput
-from zoo.images import decode
 
 if TYPE_CHECKING:
     from PIL import Image

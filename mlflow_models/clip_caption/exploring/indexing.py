@@ -9,8 +9,8 @@ import numpy as np
 
 from clip_caption.exploring.classification import Labelled, Outcome, leave_one_out, threshold_for
 from clip_caption.index import Exact, Graph, Searcher
+from zoo.data.outputs import check_output
 from zoo.errors import ZooError
-from zoo.outputs import check_output
 
 EXACT = 100_000  # photos; more are searched by a graph
 LINKS, BUILD, SEARCH = 32, 200, 128  # HNSW's M, efConstruction and efSearch

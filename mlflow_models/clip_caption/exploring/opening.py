@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.data.images import decode
 from zoo.errors import BadInput, ZooError
-from zoo.images import decode
 
 if TYPE_CHECKING:
     from clip_caption.engine import Captioner
@@ -37,8 +37,8 @@ def keep(checkpoint: str, clip: str | None, directory: Path) -> None:
         if (Path(checkpoint) / MODEL).is_dir():
             shutil.copytree(Path(checkpoint) / MODEL, fresh)
         else:
-            from clip_caption.checkpoint import find
-            from clip_caption.convert import convert
+            from clip_caption.building.checkpoint import find
+            from clip_caption.building.convert import convert
 
             convert(find(checkpoint), fresh, clip)
         fresh.rename(directory / MODEL)

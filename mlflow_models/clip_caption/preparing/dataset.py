@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clip_caption.preparing.photos import Look
 from clip_caption.preparing.sources import COORDINATES, Entry
-from zoo.speech.splits import shuffled
+from zoo.training.splits import shuffled
 
 if TYPE_CHECKING:
     from datasets import Features

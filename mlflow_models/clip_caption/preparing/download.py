@@ -19,8 +19,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from zoo.data.fetch import Fetcher
 from zoo.errors import BadInput
-from zoo.fetch import Fetcher
 from zoo.settings import FetchSettings
 
 PART = ".part-"

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.images import decode
 from zoo.errors import BadInput
-from zoo.images import decode
 
 SIDE = 64  # pixels that a look needs; larger photos are decoded at a reduced scale
 KINDS = ("none", "bytes", "look")  # of duplicates that are left out

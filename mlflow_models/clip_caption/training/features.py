@@ -17,7 +17,7 @@ from clip_caption.training.pairs import images
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from clip_caption.clip import Clip
+    from clip_caption.building.clip import Clip
 
 SHARD = 4096  # images
 

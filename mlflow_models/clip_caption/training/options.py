@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from zoo import tracking
-from zoo.speech import options
+from zoo.building import tracking
+from zoo.training import options
 
 ADVICE = """\
 what to choose:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.data.images import decode
 from zoo.errors import BadInput, ZooError
-from zoo.images import decode
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clip_caption import checkpoint, clip
+from clip_caption.building import checkpoint, clip
 from clip_caption.training import bpe
 from clip_caption.training.words import Words
-from zoo import checkpoints
+from zoo.building import checkpoints
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from clip_caption.network import CaptionModel, Mapper
+    from clip_caption.building.network import CaptionModel, Mapper
 
 GPT2_FILES = ["config.json", "*.safetensors", "vocab.json", "merges.txt"]
 
@@ -93,7 +93,7 @@ def begin(args: argparse.Namespace, captions: list[list[str]]) -> Start:
 
 def features_width(model: "CaptionModel") -> int:
     """The width of the features that a model's mapper reads."""
-    from clip_caption.network import LinearMapper, MlpMapper
+    from clip_caption.building.network import LinearMapper, MlpMapper
 
     mapper = model.clip_project
     if isinstance(mapper, LinearMapper):
@@ -119,7 +119,7 @@ def clip_width(name: str | None) -> int:
             config = json.loads((path / clip.CONFIG).read_text(encoding="utf-8"))
             return int(config["model_cfg"]["embed_dim"])
         if path.is_file():
-            from clip_caption.torchscript import read_torchscript
+            from clip_caption.building.torchscript import read_torchscript
 
             return int(read_torchscript(path)["text_projection"].shape[1])
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -174,7 +174,7 @@ def _open_gpt2(directory: Path, dropout: float) -> "GPT2LMHeadModel":
 
 
 def _new_mapper(args: argparse.Namespace, clip_width: int, gpt_width: int) -> "Mapper":
-    from clip_caption import network
+    from clip_caption.building import network
 
     if args.mapper == "mlp":
         return network.MlpMapper(clip_width, gpt_width, args.prefix_length)
@@ -190,7 +190,7 @@ def _new_mapper(args: argparse.Namespace, clip_width: int, gpt_width: int) -> "M
 
 def _join(mapper: "Mapper", gpt: "GPT2LMHeadModel") -> "CaptionModel":
     """A captioning model of a mapper and a GPT-2."""
-    from clip_caption.network import CaptionModel
+    from clip_caption.building.network import CaptionModel
 
     config: GPT2Config = gpt.config
     model = CaptionModel(mapper, config)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 from transformers import Trainer
 
-from clip_caption.network import CaptionModel
+from clip_caption.building.network import CaptionModel
 from clip_caption.training.examples import (
     IGNORED,
     STOP,

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from clip_caption.checkpoint import VOCABULARY
+from clip_caption.building.checkpoint import VOCABULARY
 from zoo.errors import CheckpointError
 
 

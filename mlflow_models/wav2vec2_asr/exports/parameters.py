@@ -6,7 +6,7 @@ from wav2vec2_asr import parameters
 from wav2vec2_asr.options import Options
 from wav2vec2_asr.recognizer import Recognizer
 from zoo.errors import BadParameter
-from zoo.params import choice
+from zoo.serving.params import choice
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 ON_ERROR = ("raise", "report")

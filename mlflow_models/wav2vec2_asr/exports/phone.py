@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from wav2vec2_asr.checkpoint import normalizes, open_model
+from wav2vec2_asr.building.checkpoint import normalizes, open_model
 from wav2vec2_asr.exports.fixed import FixedLength
 from wav2vec2_asr.labels import Labels
-from zoo.audio import SAMPLE_RATE
+from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import ZooError
 
 TOLERANCE = 1e-3  # of a logit, in float32

@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 from string import Template
 
-from wav2vec2_asr.build import CODE, pack_language_model
-from wav2vec2_asr.convert import convert
-from zoo.packaging import ZOO_SERVING
+from wav2vec2_asr.build import pack_language_model
+from wav2vec2_asr.building.convert import convert
+from zoo.building.packaging import stage_code
 
 HERE = Path(__file__).parent
 NAME = "wav2vec2_asr"
-PARAMETERS = ("exports/__init__.py", "exports/parameters.py")
+PARAMETERS = ("__init__.py", "parameters.py")
 PACKAGES = ("av", "faster-whisper", "flashlight-text", "noisereduce", "onnxruntime", "pythainlp")
 
 
@@ -47,11 +47,10 @@ def write(
     convert(checkpoint, version / "engine", precision, language)
     if language_model:
         pack_language_model(language_model, version / "engine")
-    for package, files in (("zoo", ZOO_SERVING), (NAME, (*CODE, *PARAMETERS))):
-        for file in ("__init__.py", *files):
-            copy = version / package / file
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(HERE.parents[1] / package / file, copy)
+    stage_code(HERE.parent, version)
+    (version / NAME / "exports").mkdir()
+    for file in PARAMETERS:
+        shutil.copy(HERE / file, version / NAME / "exports")
     shutil.copy(HERE / "triton_model.py", version / "model.py")
     shutil.copy(HERE / "triton_serve.py", output / "serve.py")
     words = {"name": NAME, "rows": rows, "delay": round(1000 * delay)}

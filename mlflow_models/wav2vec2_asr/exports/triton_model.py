@@ -22,7 +22,7 @@ from wav2vec2_asr.exports import parameters  # noqa: E402
 from wav2vec2_asr.options import Options  # noqa: E402
 from wav2vec2_asr.recognizer import Recognizer  # noqa: E402
 from zoo.errors import BadInput, BadRow, ZooError  # noqa: E402
-from zoo.transcript import Transcript  # noqa: E402
+from zoo.speech.transcript import Transcript  # noqa: E402
 
 COLUMN = "audio"
 Heard = Transcript | Exception

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wav2vec2_asr.labels import Labels
-from zoo.speech.mixture import RATE, Mixed, Mixture
+from zoo.training.mixture import RATE, Mixed, Mixture
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import packaging
-from zoo.audio import SAMPLE_RATE
+from zoo.building import packaging
+from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from wav2vec2_asr.training.words import TOKENIZERS
-from zoo.speech import options
+from zoo.training import options
 
 SWITCH = argparse.BooleanOptionalAction
 

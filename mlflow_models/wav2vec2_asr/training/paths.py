@@ -8,7 +8,7 @@ from transformers import TrainerCallback
 
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import path
-from zoo.speech.mixture import RATE
+from zoo.training.mixture import RATE
 
 FRAME = 400  # samples that a frame hears; less than one can't be computed
 

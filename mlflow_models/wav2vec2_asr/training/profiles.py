@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wav2vec2_asr.training import numerals, thai
 from zoo.errors import ZooError
-from zoo.speech.cleaning import Rule, Text
+from zoo.training.cleaning import Rule, Text
 
 COLUMNS = ("abbreviation", "count", "spoken", "example")
 SYMBOLS = re.compile(

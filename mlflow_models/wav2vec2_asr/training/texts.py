@@ -12,7 +12,7 @@ from typing import Literal
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.profiles import PROFILES, text_of
 from zoo.errors import ZooError
-from zoo.speech.cleaning import spell
+from zoo.training.cleaning import spell
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 

@@ -10,8 +10,8 @@ from transformers import Trainer
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import IGNORED
 from wav2vec2_asr.training.words import Convention, score
-from zoo.speech.scoring import total
-from zoo.speech.trainer import SpeechTrainer
+from zoo.training.scoring import total
+from zoo.training.trainer import SpeechTrainer
 
 
 class CTCTrainer(SpeechTrainer, Trainer):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from wav2vec2_asr import ctc
-from wav2vec2_asr.checkpoint import open_model
+from wav2vec2_asr.building.checkpoint import open_model
 from wav2vec2_asr.labels import Labels
 from zoo.errors import CheckpointError
-from zoo.speech.augment import SAMPLE_RATE
+from zoo.training.augment import SAMPLE_RATE
 
 Wave = np.ndarray  # (samples,) float32 at 16 kHz
 Search = Callable[

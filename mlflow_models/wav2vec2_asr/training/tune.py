@@ -19,7 +19,7 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.language_model import BeamSearch, read_head
 from wav2vec2_asr.training.words import Convention
 from zoo.errors import ZooError
-from zoo.speech.scoring import Errors, total
+from zoo.training.scoring import Errors, total
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wav2vec2_asr import ctc
-from wav2vec2_asr.checkpoint import find
+from wav2vec2_asr.building.checkpoint import find
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.transcribe import (
     Checkpoint,
@@ -25,9 +25,9 @@ from wav2vec2_asr.training.transcribe import (
     open_checkpoint,
     spell,
 )
-from zoo.denoise import denoised
-from zoo.speech.results import Utterance
-from zoo.speech.stored import Waves, names, open_data, ratios
+from zoo.speech.denoise import denoised
+from zoo.training.results import Utterance
+from zoo.training.stored import Waves, names, open_data, ratios
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -75,7 +75,7 @@ def served(directory: Path, precision: str, data: "Dataset") -> Scores:
     """Runs a checkpoint as build.py packs it, on ONNX Runtime."""
     from tqdm import tqdm
 
-    from wav2vec2_asr.convert import convert
+    from wav2vec2_asr.building.convert import convert
     from wav2vec2_asr.engine import Acoustic
 
     with tempfile.TemporaryDirectory() as work:

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 
 from zoo.errors import ZooError
-from zoo.speech.scoring import Errors, count_errors
+from zoo.training.scoring import Errors, count_errors
 
 TOKENIZERS = {
     "newmm": "PyThaiNLP's longest matching in a dictionary",

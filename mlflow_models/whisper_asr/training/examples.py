@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisper_asr.vocabulary import CONTEXT
-from zoo.speech import mixture
-from zoo.speech.mixture import RATE
+from whisper_asr.building.vocabulary import CONTEXT
+from zoo.training import mixture
+from zoo.training.mixture import RATE
 
 if TYPE_CHECKING:
     from datasets import Dataset

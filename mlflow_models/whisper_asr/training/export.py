@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperTokenizer
 
-from whisper_asr import vocabulary
+from whisper_asr.building import vocabulary
 from whisper_asr.training.model import TrainedWhisper
 from zoo.errors import CheckpointError
 

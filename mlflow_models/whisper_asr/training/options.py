@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from zoo.speech import options
+from zoo.training import options
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,8 +2,8 @@
 
 from whisper_asr.training.normalizer import Normalizer
 from whisper_asr.training.scoring import character_errors, mixed_errors
-from zoo.speech import results
-from zoo.speech.results import Utterance
+from zoo.training import results
+from zoo.training.results import Utterance
 
 
 class Result(results.Result):

@@ -1,7 +1,7 @@
 """Error rates of transcripts in Chinese, under a stated normaliser."""
 
 from whisper_asr.training.normalizer import Normalizer, tokens
-from zoo.speech.scoring import Errors, count_errors
+from zoo.training.scoring import Errors, count_errors
 
 
 def character_errors(reference: str, hypothesis: str, normalizer: Normalizer) -> Errors:

@@ -7,8 +7,8 @@ from transformers import Seq2SeqTrainer
 from whisper_asr.training.examples import IGNORED
 from whisper_asr.training.normalizer import Normalizer
 from whisper_asr.training.scoring import character_errors
-from zoo.speech.scoring import total
-from zoo.speech.trainer import SpeechTrainer
+from zoo.training.scoring import total
+from zoo.training.trainer import SpeechTrainer
 
 
 def plain(model: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.speech.augment import SAMPLE_RATE
+from zoo.training.augment import SAMPLE_RATE
 
 Wave = np.ndarray  # (samples,) float32 at 16 kHz
 

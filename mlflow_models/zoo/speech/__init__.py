@@ -1,1 +1,1 @@
-"""Speech corpora: reading them, cleaning them, and making them harder; shared by the ASR models."""
+"""What the speech models share when they serve: windows, transcripts, noise."""

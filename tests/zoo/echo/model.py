@@ -7,8 +7,8 @@ import pandas as pd
 from mlflow.models import set_model
 
 from zoo.errors import BadRow
-from zoo.model import ZooModel
-from zoo.rows import read_texts
+from zoo.serving.model import ZooModel
+from zoo.serving.rows import read_texts
 
 
 class Echo(ZooModel):

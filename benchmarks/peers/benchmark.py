@@ -1,0 +1,244 @@
+"""The zoo's server beside those that a user would pick instead: the same saved model, the same
+requests, the same number of workers, one machine."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clip_serving import resident
+from benchmarks.harness import Meter, children_seconds, machine, saved
+from benchmarks.peers.servers import (
+    BentoML,
+    FasterWhisper,
+    Installed,
+    LitServe,
+    Post,
+    Server,
+    Stock,
+    Zoo,
+)
+from benchmarks.plots import Panel, exact
+from benchmarks.server import load
+from zoo.building.local_server import direct
+from zoo.building.packaging import ROOT
+
+FOLDERS = ROOT / "mlflow_models"
+CLIENTS = (1, 8, 32)
+TURNS = 2
+BATCHING = (
+    "BentoML and LitServe wait a little for rows of other clients, to compute them in one batch. "
+    "The zoo's models wait for nobody: what has come while they computed is the next batch, in its "
+    "own server and in MLflow's."
+)
+
+
+class Peers:
+    """A comparison of the servers of one model.
+
+    Args:
+        model: Its folder's name.
+        rows: What they are asked, in turn.
+        servers: The zoo's first.
+        same: What of a record must be the same from every server.
+        seconds: Of load, at each number of clients.
+        quick: How many of the servers a quick run takes; none that needs an environment.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        rows: Callable[[], Sequence[str | bytes]],
+        servers: Sequence[Server],
+        same: Callable[[dict[str, Any]], Any],
+        seconds: int,
+        quick: int = 1,
+    ) -> None:
+        self.TITLE = f"Servers of {model}, side by side"
+        self._model, self._rows, self._servers = model, rows, servers
+        self._same, self._seconds, self._quick = same, seconds, quick
+
+    def measure(self, _: Path | None, quick: bool) -> dict[str, Any]:
+        """Runs everything, about five minutes; `quick` takes two clients for three seconds."""
+        turns, clients, seconds = (1, (2,), 3) if quick else (TURNS, CLIENTS, self._seconds)
+        rows, model = self._rows(), saved(self._model)
+        known: list[Any] = []
+        found: dict[str, list[dict[str, Any]]] = {}
+        for _turn in range(turns):
+            for server in self._servers[: self._quick if quick else None]:
+                one = self._run(server, model, rows, known, clients, seconds)
+                found.setdefault(server.name, []).append(one)
+        return {
+            "machine": machine(("mlflow", "onnxruntime", "ctranslate2", "locust")),
+            "clients": clients,
+            "seconds": seconds,
+            "turns": turns,
+            "settings": {one.name: one.settings for one in self._servers if one.name in found},
+            "servers": {name: quietest(runs) for name, runs in found.items()},
+        }
+
+    def _run(
+        self,
+        server: Server,
+        model: Path,
+        rows: Sequence[str | bytes],
+        known: list[Any],
+        clients: Sequence[int],
+        seconds: int,
+    ) -> dict[str, Any]:
+        """One server's figures; its answers must be those that are known, which the first gives."""
+        if isinstance(server, Installed):
+            _ = server.programs  # or its installation would be timed
+        posts = [server.request(row) for row in rows]
+        meter, begin = Meter(), time.perf_counter()
+        with server.start(model) as url:
+            ask(url, posts[0])
+            start = [time.perf_counter() - begin, children_seconds()]
+            with ThreadPoolExecutor(max(clients)) as pool:  # at once, so that batches are made
+                asked = posts * (1 + max(clients) // len(posts))
+                answers = list(pool.map(lambda post: ask(url, post), asked))
+            said = [self._same(server.record(answer)) for answer in answers]
+            known[:] = known or said[: len(rows)]
+            for number, one in enumerate(said):
+                expected = known[number % len(rows)]
+                assert one == expected, f"{server.name} says {one}, not {expected}"
+            with tempfile.TemporaryDirectory() as work:
+                given = Path(work) / "requests.json"
+                given.write_text(json.dumps([post.as_json() for post in posts]))
+                loads = {str(count): loaded(url, seconds, count, given) for count in clients}
+            assert not any(one["failures"] for one in loads.values()), (server.name, loads)
+            return {
+                "start": start,
+                "memory": resident(),
+                "load": loads,
+                "others": meter.others(),
+            }
+
+    def chart(self, result: dict[str, Any]) -> list[Panel]:
+        """Throughput and latency as bars."""
+        panels = []
+        shown = (("cpu", "CPU per request, ms"), ("per_second", "requests per second"),
+                 ("p99", "p99, ms"))  # fmt: skip
+        for key, axis in shown:
+            groups = {
+                f"{count} client{'s' * (count > 1)}": {
+                    name: exact(one["load"][str(count)][key])
+                    for name, one in result["servers"].items()
+                }
+                for count in result["clients"]
+            }
+            panels.append(Panel(axis, groups, log=key == "p99"))
+        return panels
+
+    def render(self, result: dict[str, Any]) -> str:
+        """The results as Markdown."""
+        servers = result["servers"]
+        ours = next(iter(servers))
+        most = max(one["others"] for one in servers.values())
+        lines = [
+            "The same saved model of the demo checkpoint, the same requests of one row, answers "
+            "checked equal. A thread of computing in each worker; the clients (locust) share the "
+            f"machine, wait for nothing but their answer, and stay for {result['seconds']} s. "
+            f"Each server ran {result['turns']} times, in turn with the others; its figures are of "
+            "the run that other processes disturbed least. These took up to "
+            f"{100 * most:.0f} % of the machine, which seconds and requests show and CPU time "
+            "hardly does.",
+            "",
+            "| clients | server | CPU per request | times the zoo's | requests per second | p50 "
+            "| p99 |",
+            "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        better: dict[str, list[str]] = {"per_second": [], "cpu": []}
+        for count in map(str, result["clients"]):
+            own = servers[ours]["load"][count]
+            for name, one in servers.items():
+                figures = one["load"][count]
+                if figures["per_second"] > own["per_second"]:
+                    better["per_second"].append(f"{name} at {count}")
+                if round(figures["cpu"] / own["cpu"], 2) < 1:  # as it is shown
+                    better["cpu"].append(f"{name} at {count}")
+                lines.append(
+                    f"| {count} | {name} | {figures['cpu']:.1f} ms "
+                    f"| {figures['cpu'] / own['cpu']:.2f}× | {figures['per_second']:.1f} "
+                    f"| {figures['p50']:.0f} ms | {figures['p99']:.0f} ms |"
+                )
+        for key, what in (("cpu", "Less CPU per request"), ("per_second", "More requests")):
+            lines += ["", f"{what} than the zoo's server: {', '.join(better[key]) or 'none'}."]
+        if {"BentoML", "LitServe"} & set(servers):
+            lines += ["", BATCHING]
+        lines += [
+            "",
+            "| server | process start to first answer | its CPU | memory (PSS) after the load "
+            "| settings |",
+            "| --- | ---: | ---: | ---: | --- |",
+        ]
+        for name, one in servers.items():
+            wall, cpu = one["start"]
+            lines.append(
+                f"| {name} | {wall:.1f} s | {cpu:.1f} s | {one['memory']:.2f} GB "
+                f"| {result['settings'][name]} |"
+            )
+        return "\n".join(lines)
+
+
+def ask(url: str, post: Post) -> Any:
+    """The answer to a request, which must be good."""
+    headers = {"Content-Type": post.type}
+    answer = direct().post(url + post.path, data=post.body, headers=headers, timeout=300)
+    assert answer.ok, answer.text[:500]
+    return answer.json()
+
+
+def loaded(url: str, seconds: int, clients: int, requests: Path) -> dict[str, float]:
+    """What so many clients find, and the server's milliseconds of CPU for a request."""
+    before = children_seconds()
+    figures = load(url, seconds, "GivenClient", clients, requests)
+    return {**figures, "cpu": 1000 * (children_seconds() - before) / figures["requests"]}
+
+
+def quietest(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of a server's runs the one that other processes of the machine disturbed least."""
+    return min(runs, key=lambda run: float(run["others"]))
+
+
+def texts(model: str) -> list[str]:
+    """The texts of a model's sample request."""
+    sample = json.loads((FOLDERS / model / "sample.json").read_text(encoding="utf-8"))
+    return [row[0] for row in sample["dataframe_split"]["data"]]
+
+
+def files(model: str, kind: str) -> list[bytes]:
+    """The samples of a model."""
+    return [path.read_bytes() for path in sorted((FOLDERS / model / "samples").glob(kind))]
+
+
+def captions(record: dict[str, Any]) -> list[str]:
+    """What is said of a photo; the scores of a batch differ in their last digits."""
+    return [one["text"] for one in record["captions"]]
+
+
+NER = Peers(
+    "hanlp_ner",
+    lambda: texts("hanlp_ner"),
+    [Zoo("text", 32), Stock("text", 32), BentoML("text", 32), LitServe("text", 32)],
+    lambda record: record,
+    4,
+    quick=2,
+)
+CAPTIONS = Peers(
+    "clip_caption",
+    lambda: files("clip_caption", "*.jpg"),
+    [Zoo("image", 16), Stock("image", 16), BentoML("image", 16), LitServe("image", 16)],
+    captions,
+    5,
+)
+SPEECH = Peers(
+    "whisper_asr",
+    lambda: files("whisper_asr", "*.flac"),
+    [Zoo("audio", 1), Stock("audio", 1), FasterWhisper("audio", 1)],
+    lambda record: record["text"],
+    6,
+)

@@ -1,0 +1,1 @@
+"""What makes the demo data and the demo checkpoints; no product needs it."""

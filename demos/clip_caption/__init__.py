@@ -1,0 +1,1 @@
+"""Draws street scenes, and trains the CLIP of the demo checkpoint."""

@@ -1,0 +1,1 @@
+"""Speaks Thai, for the demo checkpoint."""

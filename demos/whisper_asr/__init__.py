@@ -1,0 +1,1 @@
+"""Speaks Mandarin, for the demo checkpoint."""

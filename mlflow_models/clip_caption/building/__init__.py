@@ -1,0 +1,1 @@
+"""What build.py needs and the served model doesn't."""

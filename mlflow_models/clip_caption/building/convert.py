@@ -1,0 +1,177 @@
+"""From a ClipCap checkpoint to the directory that the engine loads: ONNX graphs and vocabularies.
+
+vision.onnx, text.onnx      CLIP's two halves, in float32 always: search compares their features
+mapper.onnx                 features to prefixes
+decoder.onnx, .bin          GPT-2, one token at a time; words.npy, places.npy: its embeddings
+vocab.json                  GPT-2's tokens; clip_tokenizer.json: CLIP's
+engine.json                 sizes, and how images are prepared
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clip_caption.building.checkpoint import clip_of, open_model
+from clip_caption.pixels import FILTERS, MODES
+from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
+from zoo.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from clip_caption.building.clip import Clip
+    from clip_caption.building.network import CaptionModel
+
+
+def convert(
+    checkpoint: Path, output: Path, clip: str | None = None, precision: str = "fp32"
+) -> None:
+    """Writes what the engine loads.
+
+    Args:
+        checkpoint: a `.pt` file or a directory.
+        output: a directory; made where it is missing.
+        clip: the CLIP to take; None: the checkpoint's own, or the published one of its width.
+        precision: `fp32` gives the reference's own captions; `int8` quantizes GPT-2: faster, and
+            nearly the same.
+
+    Raises:
+        CheckpointError: the checkpoint or its CLIP is incomplete, of another kind, or not safe to
+            load.
+    """
+    model = open_model(checkpoint)
+    config = model.gpt.config
+    if config.activation_function != "gelu_new":
+        raise CheckpointError(
+            f"The GPT-2 of '{checkpoint}' has the activation '{config.activation_function}', not "
+            "'gelu_new'."
+        )
+    vocabulary = _vocabulary(checkpoint, config.vocab_size)
+    width = _clip_width(model)
+    eyes = clip_of(checkpoint, clip, width)
+    pixels = _preprocessing(eyes)
+    output.mkdir(parents=True, exist_ok=True)
+    _write_clip(eyes, output, pixels["size"])
+    prefix_length = _write_mapper(model, output, width)
+    _write_gpt2(model, output, precision)
+    (output / GPT2).write_text(json.dumps(vocabulary.ids, ensure_ascii=False), encoding="utf-8")
+    about = {
+        "precision": precision,
+        "pixels": pixels,
+        "clip_width": width,
+        "text_length": eyes.model.context_length,
+        "prefix_length": prefix_length,
+        "gpt2": {
+            "layers": config.n_layer,
+            "heads": config.n_head,
+            "width": config.n_embd,
+            "places": config.n_positions,
+        },
+    }
+    (output / "engine.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def _vocabulary(checkpoint: Path, words: int) -> Vocabulary:
+    """The checkpoint's own, or GPT-2's."""
+    path = checkpoint / GPT2
+    own = checkpoint.is_dir() and path.is_file()
+    vocabulary = Vocabulary.read(path) if own else Vocabulary(gpt2_ids())
+    vocabulary.check(checkpoint, words)
+    return vocabulary
+
+
+def _clip_width(model: "CaptionModel") -> int:
+    """The width of the features that the mapper reads."""
+    from torch import nn
+
+    first = next(one for one in model.clip_project.modules() if isinstance(one, nn.Linear))
+    return first.in_features
+
+
+def _preprocessing(eyes: "Clip") -> dict[str, Any]:
+    """How images are prepared, for `pixels.Pixels`."""
+    about = {"interpolation": "bicubic", "resize_mode": "shortest", **eyes.config["preprocess_cfg"]}
+    size = eyes.model.visual.image_size
+    if not isinstance(size, int):
+        height, width = size
+        if height != width:
+            raise CheckpointError(f"The CLIP sees {width} x {height} pixels, not a square.")
+        size = height
+    if about["interpolation"] not in FILTERS or about["resize_mode"] not in MODES:
+        raise CheckpointError(
+            f"The CLIP's images are prepared in a way that isn't known here: "
+            f"{about['interpolation']}, {about['resize_mode']}."
+        )
+    kept = ("mean", "std", "interpolation", "resize_mode")
+    return {"size": int(size), **{name: about[name] for name in kept}}
+
+
+def _write_clip(eyes: "Clip", output: Path, size: int) -> None:
+    import open_clip
+    import torch
+
+    if not isinstance(eyes.model, open_clip.CLIP) or eyes.config["model_cfg"]["text_cfg"].get(
+        "hf_tokenizer_name"
+    ):
+        raise CheckpointError("The CLIP reads text in another way than OpenAI's does.")
+    write_clip_tokenizer(output / CLIP)
+    images = torch.randn(2, 3, size, size)
+    _export(eyes.model, "encode_image", images, output / "vision.onnx", "pixels", "features")
+    tokens = torch.zeros(2, eyes.model.context_length, dtype=torch.int64)
+    tokens[:, 3] = eyes.model.vocab_size - 1
+    _export(eyes.model, "encode_text", tokens, output / "text.onnx", "tokens", "features")
+
+
+def _write_mapper(model: "CaptionModel", output: Path, width: int) -> int:
+    """Writes the mapper; returns the length of its prefixes."""
+    import torch
+
+    features = torch.randn(2, width)
+    _export(model, "prefixes", features, output / "mapper.onnx", "features", "prefixes")
+    with torch.no_grad():
+        return model.prefixes(features).shape[1]
+
+
+def _write_gpt2(model: "CaptionModel", output: Path, precision: str) -> None:
+    from clip_caption.building.graph import write_decoder
+
+    weights = {name: one.numpy() for name, one in model.gpt.transformer.state_dict().items()}
+    write_decoder(weights.__getitem__, model.gpt.config, output / "decoder.onnx", precision)
+    np.save(output / "words.npy", weights["wte.weight"])
+    np.save(output / "places.npy", weights["wpe.weight"])
+
+
+def _export(module: Any, method: str, example: Any, path: Path, given: str, found: str) -> None:
+    """Writes the graph of a module's method of one tensor; the batch is open."""
+    import torch
+
+    class Method(torch.nn.Module):
+        """What the exporter wants: a module, to whose `forward` the weights belong."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.owner = module
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return getattr(self.owner, method)(x)
+
+    # torch's fused attention, which it takes for an even number of heads, is nothing ONNX knows
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            # Torch's other exporter, by dynamo, took a hundred times as long for the same graph.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                Method().eval(),
+                (example,),
+                str(path),
+                input_names=[given],
+                output_names=[found],
+                dynamic_axes={given: {0: "batch"}, found: {0: "batch"}},
+                opset_version=20,
+                dynamo=False,
+            )
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)

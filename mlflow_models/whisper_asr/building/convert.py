@@ -1,0 +1,169 @@
+"""From a published Whisper checkpoint to the directory that the engine loads."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from whisper_asr.building import vocabulary
+from whisper_asr.building.checkpoint import (
+    CTRANSLATE2,
+    HUGGING_FACE,
+    OPENAI,
+    layout,
+    read_openai,
+    write_hugging_face,
+    write_openai,
+)
+from zoo.errors import CheckpointError
+
+PREPROCESSOR = "preprocessor_config.json"
+TOKENIZER = "tokenizer.json"
+# The weights as they are packed, by what `--precision` says; `auto` keeps half the bytes, from
+# which the engine makes int8 on a CPU and float16 on a GPU.
+STORED = {"auto": "float16", "int8": "int8", "float32": "float32"}
+
+
+def fetch(name: str) -> Path:
+    """Downloads a published checkpoint: one of OpenAI's by its name, or a repository of the hub's.
+
+    Raises:
+        CheckpointError: It can't be had; the message says how to go on.
+    """
+    import whisper
+
+    if name.startswith(("/", "./", "../", "~")) or name.endswith(".pt"):
+        raise CheckpointError(f"There is no file or directory '{name}'.")
+    try:
+        if name in whisper._MODELS:
+            cache = Path.home() / ".cache" / "whisper"
+            return Path(whisper._download(whisper._MODELS[name], str(cache), False))
+        if "/" in name:
+            from huggingface_hub import snapshot_download
+
+            ignored = ["*.msgpack", "*.h5", "*.onnx", "*.ot"]
+            return Path(snapshot_download(name, ignore_patterns=ignored))
+    except Exception as error:
+        raise CheckpointError(
+            f"'{name}' can't be downloaded ({type(error).__name__}); fetch it where there is a "
+            "network, and give its directory or .pt file as --checkpoint."
+        ) from error
+    known = ", ".join(one for one in whisper._MODELS if not one.endswith(".en"))
+    raise CheckpointError(
+        f"There is no checkpoint '{name}': give 'demo', a directory, a .pt file, an identifier "
+        f"such as openai/whisper-small, or one of {known}."
+    )
+
+
+def convert(checkpoint: Path, name: str, output: Path, precision: str, engine: str) -> None:
+    """Writes what the engine loads.
+
+    Args:
+        checkpoint: A directory or `.pt` file.
+        name: What the checkpoint was asked for as.
+        output: An empty directory.
+        precision: `auto`, `int8` or `float32`; of a CTranslate2 checkpoint, as it was converted.
+        engine: `ctranslate2`, or `openai` for openai-whisper itself.
+
+    Raises:
+        CheckpointError: The checkpoint is incomplete, of another kind, or not safe to load.
+    """
+    kind = layout(checkpoint)
+    if engine == OPENAI:
+        _for_openai(checkpoint, kind, output)
+    elif kind == CTRANSLATE2:
+        words = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+        if len(words.get("lang_ids") or ()) < min(vocabulary.LANGUAGES.values()):
+            raise CheckpointError(f"'{checkpoint}' knows English only; take the multilingual one.")
+        names = ["model.bin", "config.json", TOKENIZER]
+        names += [path.name for path in checkpoint.glob("vocabulary.*")]
+        names += [path.name for path in checkpoint.glob(PREPROCESSOR)]
+        for one in names:
+            _copy(checkpoint, one, output)
+    else:
+        with tempfile.TemporaryDirectory() as work:
+            ready = Path(work) / "ready"
+            if kind == OPENAI:
+                write_hugging_face(checkpoint, ready, name if name in _published() else None)
+            else:
+                _complete(checkpoint, ready)
+            _to_ctranslate2(ready, output, STORED[precision])
+    about = {"engine": engine, "precision": precision}
+    (output / "engine.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+
+
+def _published() -> list[str]:
+    import whisper
+
+    return list(whisper._MODELS)
+
+
+def _for_openai(checkpoint: Path, kind: str, output: Path) -> None:
+    if kind == OPENAI:
+        read_openai(checkpoint)  # refuses what isn't one
+        shutil.copy(checkpoint, output / "model.pt")
+    elif kind == HUGGING_FACE:
+        write_openai(checkpoint, output / "model.pt")
+    else:
+        raise CheckpointError(
+            "A CTranslate2 checkpoint can't be packed with openai-whisper; give the one that it "
+            "was converted from."
+        )
+
+
+def _copy(checkpoint: Path, file: str, output: Path) -> None:
+    if not (checkpoint / file).is_file():
+        raise CheckpointError(f"'{checkpoint}' is incomplete: '{file}' is missing.")
+    shutil.copy(checkpoint / file, output / file)
+
+
+def _complete(checkpoint: Path, ready: Path) -> None:
+    """Copies a Hugging Face checkpoint, with the files that some of them lack."""
+    from transformers import WhisperFeatureExtractor, WhisperTokenizer
+
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    weights = [
+        path
+        for pattern in ("*.safetensors", "pytorch_model*.bin", "*.index.json")
+        for path in checkpoint.glob(pattern)
+    ]
+    if not weights:
+        raise CheckpointError(f"'{checkpoint}' is incomplete: 'model.safetensors' is missing.")
+    if config.get("vocab_size") not in vocabulary.LANGUAGES:
+        raise CheckpointError(
+            f"'{checkpoint}' has a vocabulary of {config.get('vocab_size')}; the multilingual ones "
+            "have 51865 or 51866."
+        )
+    ready.mkdir()
+    for file in (checkpoint / "config.json", *weights):
+        (ready / file.name).symlink_to(file.resolve())
+    languages = vocabulary.LANGUAGES[config["vocab_size"]]
+    if (checkpoint / TOKENIZER).is_file():
+        for file in checkpoint.glob("*token*.json"):
+            shutil.copy(file, ready)
+    elif (checkpoint / "vocab.json").is_file():
+        vocabulary.save(WhisperTokenizer.from_pretrained(checkpoint), ready)
+    else:
+        vocabulary.write_tokenizer(ready, languages)
+    if (checkpoint / "generation_config.json").is_file():
+        shutil.copy(checkpoint / "generation_config.json", ready)
+    else:
+        vocabulary.generation_config(languages).save_pretrained(ready)
+    if (checkpoint / PREPROCESSOR).is_file():
+        shutil.copy(checkpoint / PREPROCESSOR, ready)
+    else:  # transformers 5 keeps it in processor_config.json, which CTranslate2 doesn't read
+        extractor = WhisperFeatureExtractor(feature_size=config["num_mel_bins"])
+        extractor.save_pretrained(ready)
+
+
+def _to_ctranslate2(ready: Path, output: Path, quantization: str) -> None:
+    from ctranslate2.converters import TransformersConverter
+
+    converter = TransformersConverter(str(ready), copy_files=[TOKENIZER, PREPROCESSOR])
+    try:
+        converter.convert(str(output), quantization=quantization, force=True)
+    except Exception as error:
+        raise CheckpointError(
+            f"The checkpoint can't be converted ({type(error).__name__}): its weights are "
+            "incomplete, or not safe to load."
+        ) from error

@@ -1,0 +1,1 @@
+"""From a checkpoint to a saved model: packaging, tracking, local servers."""

@@ -1,0 +1,124 @@
+"""Starts a saved model's server as a child process, for demos, tests and benchmarks."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import requests
+
+from zoo.errors import ZooError
+
+DEADLINE = 120.0  # seconds until a server must answer
+
+
+@contextmanager
+def serve(
+    model: Path, environment: Mapping[str, str] | None = None, stock: bool = False
+) -> Iterator[str]:
+    """Runs a model's server on a free port of the loopback interface until the block ends.
+
+    Args:
+        model: A saved model's directory.
+        environment: Variables to add to the server's environment.
+        stock: Whether to run `mlflow models serve` instead of the zoo's own server.
+
+    Yields:
+        The server's address, such as `http://127.0.0.1:43210`, once it answers.
+
+    Raises:
+        ZooError: The server stopped, or didn't answer in time; with the end of its log.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "zoo.serving.launch", str(model)]
+    variables = {"THERESA_PORT": str(port), "THERESA_DRAIN_SECONDS": "0"}
+    if stock:
+        command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
+        command += ["--port", str(port), "--host", "127.0.0.1", "--env-manager", "local"]
+    bin_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"PATH": bin_first, **variables, **(environment or {})}
+    with running(command, f"{url}/{'ping' if stock else 'ready'}", variables, str(model)):
+        yield url
+
+
+@contextmanager
+def running(
+    command: Sequence[str], ready: str, environment: Mapping[str, str], served: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs any server until the block ends, which begins when it is ready.
+
+    Args:
+        command: What to run.
+        ready: The address that answers with success once the server is ready.
+        environment: Variables to add to the server's environment.
+        served: What is served, for the message of an error.
+
+    Yields:
+        The server's process.
+
+    Raises:
+        ZooError: The server stopped, or didn't answer in time; with the end of its log.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+        try:
+            try:
+                _wait_until_ready(process, ready)
+            except TimeoutError as error:
+                log.seek(0)
+                raise ZooError(f"The server of '{served}' {error}:\n{log.read()[-3000:]}") from None
+            yield process
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Tells a server to stop, gently; then ends what is left of its tree of processes."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=60)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=10)
+
+
+def direct() -> requests.Session:
+    """A session that speaks to this machine itself, whatever proxy the environment names."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + DEADLINE
+    session = direct()
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise TimeoutError(f"stopped with exit code {process.returncode}")
+        try:
+            if session.get(url, timeout=5).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)  # there is nothing to wait on but the port itself
+    raise TimeoutError(f"didn't answer within {DEADLINE:.0f} s")

@@ -1,0 +1,232 @@
+"""Logs, registers and saves a model: the steps that every `build.py` shares."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.building.tracking import ROOT, TRACKING_URI, reach, set_experiment
+from zoo.data.outputs import check_output
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+MODELS = ROOT / "mlflow_models" / "models"
+COMMAND = '\nif __name__ == "__main__":'
+TRACE = "proof.txt"  # the output of a model that can't answer its sample
+ROOMS = ("serving", "speech", "data")  # of zoo/, that every model carries
+
+# Loads the saved copy as a server would: from its own code, with no help from this repository.
+RUN_SAMPLE = """
+import json, sys, warnings
+warnings.filterwarnings("ignore")
+root, model, sample = sys.argv[1:]
+sys.path[:] = [path for path in sys.path if not path.startswith(root + "/mlflow_models")]
+from mlflow.pyfunc import load_model
+from mlflow.pyfunc.scoring_server import infer_and_parse_data
+request = json.load(open(sample, encoding="utf-8"))
+params = request.pop("params", None)
+loaded = load_model(model)
+table = infer_and_parse_data(request, schema=loaded.metadata.get_input_schema())
+answer = loaded.predict(table, params=params)
+print(json.dumps(answer, ensure_ascii=False))
+"""
+
+
+def parser(description: str | None, name: str) -> argparse.ArgumentParser:
+    """The options that every builder has."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--checkpoint",
+        default="demo",
+        help="demo (default), a published identifier (see the README), or a local directory",
+    )
+    parser.add_argument(
+        "--tracking-uri",
+        default=TRACKING_URI,
+        help="MLflow's tracking server and registry (default: $MLFLOW_TRACKING_URI, "
+        "or a database in this repository); a server is waited for as long as "
+        "$THERESA_TRACKING_SECONDS says (60)",
+    )
+    parser.add_argument(
+        "--alias", default="champion", help="the registry's alias for this version (%(default)s)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=MODELS / name,
+        help=f"where to save a copy (default: mlflow_models/models/{name})",
+    )
+    return parser
+
+
+def check(args: argparse.Namespace) -> None:
+    """Checks what would stop a build at its end, before the long conversion begins.
+
+    Args:
+        args: The parsed options of `parser`.
+
+    Raises:
+        ZooError: `--output` is something else than a saved model, which would be lost; or the
+            tracking server doesn't answer.
+    """
+    check_output(args.output, "MLmodel", "a saved model")
+    reach(args.tracking_uri)
+
+
+def run(main: Any) -> None:
+    """Runs a command's main function; an error that a person can mend is one line, not a trace."""
+    try:
+        main()
+    except ZooError as error:
+        sys.exit(f"error: {error}")
+
+
+def publish(
+    folder: Path,
+    artifacts: Mapping[str, Path],
+    signature: "ModelSignature",
+    description: Mapping[str, Any],
+    checksums: Mapping[str, str],
+    args: argparse.Namespace,
+    requirements: Path,
+    fork_safe: bool = True,
+) -> None:
+    """Logs a model with its weights inside, tries a copy, registers the model and keeps the copy.
+
+    A model whose copy can't answer the sample isn't registered; its run has failed, and the copy
+    of an earlier build stays.
+
+    Args:
+        folder: The capability's folder; its name is the model's.
+        artifacts: Directories to pack, by the name that `load_context` finds them under.
+        signature: Columns, parameters and answer.
+        description: What to log of the checkpoint and the conversion, as parameters of the run.
+        checksums: The SHA-256 of each file of the checkpoint.
+        args: The parsed options of `parser`.
+        requirements: The pins of what serving needs.
+        fork_safe: Whether the engine, once loaded, survives a fork; `zoo.serving.launch`
+            goes by it.
+    """
+    import mlflow
+    from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+    if not sys.stderr.isatty():
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    name, args.output = folder.name, args.output.resolve()
+    sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+    params = sample.pop("params", None)
+    example = infer_and_parse_data(sample, schema=signature.inputs)
+    set_experiment(name, args.tracking_uri)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as work,
+        tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".saving-") as saving,
+    ):
+        with mlflow.start_run(run_name=f"build {name}") as run:
+            mlflow.log_params({key: str(value)[:500] for key, value in description.items()})
+            mlflow.log_dict(dict(checksums), "checkpoint_sha256.json")
+            print(f"Logging {name} to {args.tracking_uri} ...", flush=True)
+            info = mlflow.pyfunc.log_model(
+                name=name,
+                python_model=str(folder / "model.py"),
+                code_paths=stage_code(folder, Path(work)),
+                artifacts={key: str(path) for key, path in artifacts.items()},
+                signature=signature,
+                input_example=(example, params) if params else example,
+                pip_requirements=str(requirements),
+                metadata={
+                    "name": name,
+                    "fork_safe": fork_safe,
+                    **{key: str(value) for key, value in description.items()},
+                },
+            )
+            copy = mlflow.artifacts.download_artifacts(info.model_uri, dst_path=f"{saving}/new")
+            answer = _run_sample(Path(copy), folder / "sample.json", run.info.run_id)
+            version = mlflow.register_model(info.model_uri, name).version
+            mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
+        _replace(args.output, Path(copy), Path(saving) / "old")
+    print(f"\nThe saved copy answers its sample:\n{answer}\n")
+    print(_next_steps(name, version, args, run.info.run_id))
+
+
+def stage_code(folder: Path, work: Path) -> list[str]:
+    """Copies the code that serving needs; returns the packages for MLflow's `code_paths`.
+
+    That is `zoo` with its rooms for serving, and the capability's own modules; not its commands,
+    nor its packages, which are for building and training.
+    """
+    zoo = ROOT / "mlflow_models" / "zoo"
+    _copy_modules(zoo, work / "zoo")
+    for name in ROOMS:
+        _copy_modules(zoo / name, work / "zoo" / name)
+    shutil.copy(zoo / "serving" / "requirements.txt", work / "zoo" / "serving")
+    _copy_modules(folder, work / folder.name)
+    return [str(work / "zoo"), str(work / folder.name)]
+
+
+def _copy_modules(package: Path, target: Path) -> None:
+    """Copies a package's modules; a command (a script with a `main`) isn't one."""
+    target.mkdir()
+    for file in sorted(package.glob("*.py")):
+        if COMMAND not in file.read_text(encoding="utf-8") or package.name in ROOMS:
+            shutil.copy(file, target)
+
+
+def _replace(output: Path, new: Path, old: Path) -> None:
+    """Replaces a directory by another; if that fails, the old one is put back."""
+    if output.exists():
+        output.rename(old)
+    try:
+        new.rename(output)
+    except OSError:
+        if old.exists():
+            old.rename(output)
+        raise
+
+
+def _run_sample(model: Path, sample: Path, run_id: str) -> str:
+    """A copy's answer to the sample request, as JSON.
+
+    Raises:
+        ZooError: It has none. The message has the last line of the output; the run has it all.
+    """
+    import mlflow
+
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_SAMPLE, str(ROOT), str(model), str(sample)],
+        capture_output=True,
+        text=True,
+        cwd=model,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
+        mlflow.log_text(done.stderr, TRACE, run_id=run_id)
+        raise ZooError(
+            f"the model can't answer its sample, so it isn't registered: {said[-1].strip()} "
+            f"(see {TRACE} of run {run_id} for all that it said)"
+        )
+    return done.stdout.strip()
+
+
+def _next_steps(name: str, version: Any, args: argparse.Namespace, run_id: str) -> str:
+    home = args.output
+    if home.is_relative_to(Path.cwd()):
+        home = home.relative_to(Path.cwd())
+    return f"""Registered {name} version {version} as '{args.alias}' (run {run_id}).
+Saved to {home}. Next:
+  serve it     make serve MODEL={name}
+               mlflow models serve -m {home} -p 8080 --env-manager local   (MLflow's own server)
+  its image    mlflow models build-docker -m {home} -n theresa/{name}:{version} --env-manager local
+  query it     curl -s localhost:8080/invocations -H 'Content-Type: application/json' \\
+                 -d @mlflow_models/{name}/sample.json"""

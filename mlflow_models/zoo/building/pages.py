@@ -1,0 +1,106 @@
+"""Serves the models that are built, and the pages where a person tries them, until it is stopped.
+
+  make pages             those that are built
+  make pages DEMO=1      builds the demo checkpoints that aren't, first
+
+Every model gets a free port of this machine and one worker (`MLFLOW_MODELS_WORKERS` for more). The
+map of drawn scenes that `make pages DEMO=1` makes is shown with the photos.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from zoo.building.local_server import serve
+from zoo.building.packaging import MODELS, ROOT, run
+from zoo.errors import ZooError
+
+TASKS = {"audio": "asr", "text": "ner", "image": "caption"}  # of a page, by the model's column
+DEMO_MAP = MODELS / "demo-map"  # the Makefile makes it
+ONE_WORKER = {"MLFLOW_MODELS_WORKERS": os.environ.get("MLFLOW_MODELS_WORKERS", "1")}
+
+
+def task(model: Path) -> str | None:
+    """The page that a saved model belongs to, by the first column that it takes."""
+    about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+    columns = yaml.safe_load((about.get("signature") or {}).get("inputs") or "[]")
+    return TASKS.get(columns[0].get("name")) if columns else None
+
+
+def build_demos(console: Console) -> None:
+    """Builds the demo checkpoint of every model that isn't built."""
+    scripts = sorted(ROOT.glob("mlflow_models/*/build.py"))
+    missing = [one for one in scripts if not (MODELS / one.parent.name / "MLmodel").is_file()]
+    for number, script in enumerate(missing, 1):
+        name = script.parent.name
+        with console.status(f"Building {name} ({number} of {len(missing)})"):
+            done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+        if done.returncode:
+            raise ZooError(f"building {name} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+        console.print(f"Built {name}.", highlight=False)
+
+
+def serve_all(models: Sequence[Path], stack: ExitStack, console: Console) -> dict[Path, str]:
+    """Addresses of the models that start; of one that doesn't, it is said why."""
+
+    def start(model: Path) -> str | None:
+        try:
+            return stack.enter_context(serve(model, ONE_WORKER))
+        except ZooError as error:
+            console.print(str(error), style="red", highlight=False)
+            return None
+
+    names = ", ".join(one.name for one in models)
+    with console.status(f"Starting {names}"), ThreadPoolExecutor(len(models)) as pool:
+        urls = list(pool.map(start, models))
+    return {model: url for model, url in zip(models, urls, strict=True) if url}
+
+
+def main() -> None:
+    """Reads the command line, starts everything, and stops it on Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo.building.pages",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--demo", action="store_true", help="build what isn't built, first")
+    parser.add_argument("--port", type=int, default=7860, help="of the pages (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="of the pages (%(default)s)")
+    args = parser.parse_args()
+    console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if args.demo:
+        build_demos(console)
+    built = {one.parent: task(one.parent) for one in sorted(MODELS.glob("*/MLmodel"))}
+    models = [model for model, page in built.items() if page]
+    if not models:
+        raise ZooError(
+            "no model is built: `make pages DEMO=1` builds the demos, `make build MODEL=NAME` one."
+        )
+    with ExitStack() as stack:
+        options = [f"--host={args.host}", f"--port={args.port}"]
+        for model, url in serve_all(models, stack, console).items():
+            console.print(f"{model.name} is ready at {url}", highlight=False)
+            options += [f"--{built[model]}", f"{model.name}={url}"]
+        if (DEMO_MAP / "map").is_dir():
+            options += ["--map", str(DEMO_MAP / "map"), str(DEMO_MAP / "embeddings")]
+        pages = subprocess.Popen([sys.executable, "-m", "test_models.app", *options], cwd=ROOT)
+        stack.callback(pages.wait)
+        stack.callback(pages.terminate)
+        try:
+            sys.exit(pages.wait())
+        except KeyboardInterrupt:
+            console.print("Stopping.")
+
+
+if __name__ == "__main__":
+    run(main)

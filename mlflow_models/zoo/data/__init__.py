@@ -1,0 +1,1 @@
+"""Files in and out: sound, images, what is fetched, what is written."""

@@ -1,0 +1,187 @@
+"""Fetches photos by URL for batch jobs, from hosts that the operator names, and from nowhere else.
+
+A URL in a request makes this machine open a connection for a stranger (server-side request
+forgery): the host must be allowed and its address public, which `zoo.data.connections` sees to,
+also after each redirect. No proxy is used, since it would look names up itself.
+"""
+
+import email.utils
+import fnmatch
+import random
+import ssl
+import time
+from collections.abc import Collection, Iterable
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+import httpcore2
+
+from zoo.data.connections import CheckedBackend, deadline
+from zoo.errors import BadInput
+from zoo.serving import runner
+from zoo.settings import FetchSettings
+
+MAX_URL = 4_000  # characters
+REDIRECTS = (301, 302, 303, 307, 308)
+AGAIN = (408, 429, 500, 502, 503, 504)  # what may be gone at the next attempt
+PORTS = {"http": 80, "https": 443}
+PAGES = ("text/", "application/json", "application/xml", "application/xhtml")
+HEADERS: dict[bytes | str, bytes | str] = {
+    "User-Agent": "theresa (+image captions)",
+    "Accept": "image/*,*/*;q=0.5",
+    "Accept-Encoding": "identity",  # a photo is compressed already, and a bomb may be
+}
+
+
+class Fetcher:
+    """Fetches photos; one object serves any number of threads, and keeps connections.
+
+    Args:
+        settings: The limits.
+        private: Whether addresses that aren't public are allowed too, or which of them: for tests,
+            and for what a person runs on their own machine.
+        ssl_context: What certificates to trust (default: the system's).
+    """
+
+    def __init__(
+        self,
+        settings: FetchSettings | None = None,
+        private: bool | Collection[str] = False,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.settings = settings or FetchSettings()  # type: ignore[call-arg]
+        self._hosts = [one.strip().lower() for one in self.settings.hosts.split(",") if one.strip()]
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=64,
+            keepalive_expiry=10.0,
+            network_backend=CheckedBackend(private),
+        )
+
+    def __call__(self, url: str) -> bytes:
+        """Fetches one photo.
+
+        Returns:
+            The file as it was sent; whether it is an image is not looked at.
+
+        Raises:
+            BadInput: It can't be had, or may not; the message starts with a verb ("names a host
+                that isn't allowed"), for a sentence that names the input.
+        """
+        if not self._hosts:
+            raise BadInput("is a URL, but no hosts are allowed here (THERESA_IMAGE_HOSTS)")
+        deadline.set(time.monotonic() + self.settings.seconds)
+        attempt = 0
+        while True:
+            runner.stop_if_cancelled()
+            try:
+                return self._follow(url)
+            except _Again as error:
+                attempt += 1
+                wait = error.wait or random.uniform(0.2, 0.6) * 2**attempt
+                if attempt >= self.settings.attempts or wait >= deadline.get() - time.monotonic():
+                    raise BadInput(str(error)) from None
+                time.sleep(wait)
+
+    def _follow(self, url: str) -> bytes:
+        """One attempt, from redirect to redirect."""
+        for _ in range(self.settings.redirects + 1):
+            checked = self._check(url)
+            answer = self._get(checked)
+            if isinstance(answer, bytes):
+                return answer
+            try:
+                url = urljoin(checked, answer)
+            except ValueError:  # of brackets
+                raise BadInput("redirects to what is no URL") from None
+        raise BadInput(f"redirects more than {self.settings.redirects} times")
+
+    def _check(self, url: str) -> str:
+        """The URL in ASCII, once its form and its host are seen to be allowed."""
+        try:
+            parts = urlsplit(url if len(url) <= MAX_URL else "")
+            host = (parts.hostname or "").rstrip(".").encode("idna").decode()
+            port = parts.port or PORTS.get(parts.scheme, 0)
+        except ValueError:  # of ports, brackets and labels
+            host = ""
+        if not host or parts.scheme not in PORTS or parts.username is not None:
+            raise BadInput("is not an http or https URL that can be fetched")
+        if not any(_matches(host, port, pattern) for pattern in self._hosts):
+            raise BadInput("names a host or port that isn't allowed here (THERESA_IMAGE_HOSTS)")
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+        return urlunsplit(
+            (parts.scheme, place, path, quote(parts.query, safe="/%:@!$&'()*+,;=~?"), "")
+        )
+
+    def _get(self, url: str) -> bytes | str:
+        """The body; or where a redirect leads to."""
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.settings.seconds)
+        try:
+            with self._pool.stream(
+                "GET", url, headers=HEADERS, extensions={"timeout": timeouts}
+            ) as response:
+                headers = {
+                    name.decode("latin-1").lower(): value.decode("latin-1")
+                    for name, value in response.headers
+                }
+                if response.status in REDIRECTS and "location" in headers:
+                    return headers["location"]
+                self._check_answer(response.status, headers)
+                return self._read(response.iter_stream())
+        except httpcore2.TimeoutException:
+            seconds = self.settings.seconds
+            raise _Again(f"takes longer than {seconds:g} s to fetch") from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError):
+            raise _Again("can't be fetched: the connection failed") from None
+        except (OSError, ValueError, httpcore2.UnsupportedProtocol):
+            raise BadInput("can't be fetched from where it says") from None
+
+    def _check_answer(self, status: int, headers: dict[str, str]) -> None:
+        if status != 200:
+            reason = f"can't be fetched: the server answered {status}"
+            raise _Again(reason, _retry_after(headers)) if status in AGAIN else BadInput(reason)
+        if headers.get("content-type", "").lower().startswith(PAGES):
+            raise BadInput("leads to a page or a text, not to a photo")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise BadInput("is sent compressed, though that wasn't asked for")
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.settings.max_bytes:
+            raise self._too_large()
+
+    def _read(self, stream: Iterable[bytes]) -> bytes:
+        parts, size = [], 0
+        for part in stream:
+            size += len(part)
+            if size > self.settings.max_bytes:
+                raise self._too_large()
+            parts.append(part)
+        return b"".join(parts)
+
+    def _too_large(self) -> BadInput:
+        return BadInput(f"leads to more than {self.settings.max_bytes:,} bytes")
+
+
+class _Again(Exception):
+    """What may be gone at the next attempt, after so many seconds if the server says so."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def _retry_after(headers: dict[str, str]) -> float | None:
+    """Seconds, from a header that has them or a date."""
+    given = headers.get("retry-after", "")
+    if given.isdigit():
+        return float(given)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(given).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _matches(host: str, port: int, pattern: str) -> bool:
+    """Whether an allowed host is meant; without a port of its own it has the usual ones."""
+    name, _, given = pattern.partition(":")
+    ports = (given,) if given else ("80", "443")
+    return fnmatch.fnmatchcase(host, name) and str(port) in ports

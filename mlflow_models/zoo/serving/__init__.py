@@ -1,0 +1,1 @@
+"""What answers requests: the pyfunc, its server, and the queue before the engine."""

@@ -1,0 +1,278 @@
+"""What a capability says of itself, once: columns, parameters, record, task, languages.
+
+From a `Declaration` come MLflow's signature, the checks of a request, the card's table, and what
+the server tells of itself. A parameter is a field of a pydantic model: its type, its default, its
+bounds and one sentence.
+"""
+
+import inspect
+import json
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
+
+from zoo.errors import BadParameter
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+Kind = Literal["text", "file", "url"]
+LISTS = (list, tuple)
+TYPES = {bool: "boolean", int: "long", float: "double", str: "string"}  # MLflow's names
+PARAMETERS = "<!-- parameters: `make cards` writes this table -->"
+END = "<!-- end of parameters -->"
+
+
+class Options(BaseModel):
+    """What a request may ask for. A capability adds its own; every field has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    on_error: Literal["raise", "report"] = Field(
+        "raise",
+        description="`raise` refuses a request with a bad row; `report` answers the good rows, and "
+        "gives each row an `error`.",
+    )
+
+
+Asked = TypeVar("Asked", bound=Options)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a request.
+
+    Attributes:
+        name: Its name.
+        kind: `text`; `file`, which is bytes, or base64 in JSON; or `url`.
+        max_characters: The most that a value may have, of a text or a URL.
+        description: One sentence.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    max_characters: int = 1_000_000
+
+    @property
+    def mlflow_type(self) -> str:
+        """MLflow's name of its type."""
+        return "binary" if self.kind == "file" else "string"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A capability.
+
+    Attributes:
+        name: The folder's, and the model's.
+        task: As the Hugging Face hub names it, such as `automatic-speech-recognition`.
+        summary: What it does, in one sentence.
+        languages: Codes, such as `zh`; empty where language plays no part.
+        columns: A row has a value in exactly one of them.
+        options: The parameters.
+        record: What one row is answered with. Fields with a default may be left out.
+        fork_safe: Whether the engine, once loaded, survives a fork.
+    """
+
+    name: str
+    task: str
+    summary: str
+    languages: tuple[str, ...]
+    columns: tuple[Column, ...]
+    options: type[Options]
+    record: type[BaseModel]
+    fork_safe: bool = True
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of a record's fields."""
+        return tuple(self.record.model_fields)
+
+    def signature(self, options: type[Options]) -> "ModelSignature":
+        """MLflow's signature.
+
+        Args:
+            options: The parameters, as an engine's checkpoint has them.
+        """
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+        alone = len(self.columns) == 1
+        return ModelSignature(
+            inputs=Schema([ColSpec(one.mlflow_type, one.name, alone) for one in self.columns]),
+            outputs=Schema(
+                [
+                    ColSpec(_schema_type(field.annotation), name, _is_always_there(field))
+                    for name, field in self.record.model_fields.items()
+                ]
+            ),
+            params=ParamSchema(
+                [
+                    ParamSpec(one["name"], one["type"], one["default"], _shape(one))
+                    for one in parameters(options)
+                ]
+            ),
+        )
+
+    def describe(self, options: type[Options]) -> dict[str, Any]:
+        """All of it in JSON's types, for programs that ask the server."""
+        return {
+            "task": self.task,
+            "summary": self.summary,
+            "languages": list(self.languages),
+            "columns": [
+                {"name": one.name, "kind": one.kind, "description": one.description}
+                for one in self.columns
+            ],
+            "parameters": parameters(options),
+            "record": self.record.model_json_schema(),
+        }
+
+
+def tailored(options: type[Asked], **fields: Mapping[str, Any]) -> type[Asked]:
+    """Fit parameters to a checkpoint.
+
+    Args:
+        options: As the capability declares them.
+        fields: For a parameter, what differs: a `default`, a bound such as `le`, or the words that
+            it may be, `choices`.
+    """
+    changed: dict[str, Any] = {}
+    for name, given in fields.items():
+        field, new = options.model_fields[name], dict(given)
+        kind = field.annotation
+        if choices := new.pop("choices", ()):
+            word = Literal[tuple(choices)]  # type: ignore[valid-type]
+            kind = tuple[word, ...] if get_origin(kind) in LISTS else word  # type: ignore
+        default = new.pop("default", field.default)
+        kept = [one for one in field.metadata if type(one).__name__.lower() not in new]
+        bounds = Field(default, description=field.description, **new)
+        changed[name] = (Annotated[kind, *kept] if kept else kind, bounds)
+    return create_model(options.__name__, __base__=options, **changed)
+
+
+def read(options: type[Asked], given: Mapping[str, Any], strict: bool = False) -> Asked:
+    """Check a request's parameters.
+
+    Args:
+        options: The parameters.
+        given: Values by name; what is left out has its default.
+        strict: Whether a number in a text, say, is refused. MLflow has checked types already.
+
+    Raises:
+        BadParameter: A parameter is unknown, or has a wrong type or value.
+    """
+    values = {
+        name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for name, value in given.items()
+    }
+    try:
+        if strict:  # of JSON, where a list is a tuple and a whole number is a number, too
+            return options.model_validate_json(json.dumps(values), strict=True)
+        return options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(options.model_fields)
+            shown = name[:40].encode(errors="replace").decode()
+            raise BadParameter(shown, f"not found; available: {known}") from None
+        said = str(first.get("ctx", {}).get("error") or first["msg"])
+        raise BadParameter(name, said.replace("Input should", "should").rstrip(".")) from None
+
+
+def parameters(options: type[Options]) -> list[dict[str, Any]]:
+    """Describe parameters, each by `name`, `type`, `list`, `default`, bounds and `description`."""
+    return [_describe(name, field) for name, field in options.model_fields.items()]
+
+
+def table(options: type[Options]) -> str:
+    """Write parameters as a Markdown table, for a model card."""
+    lines = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |"]
+    for one in parameters(options):
+        default = json.dumps(one["default"], ensure_ascii=False)
+        lines.append(f"| `{one['name']}` | `{default}` | {_values(one)} | {one['description']} |")
+    return "\n".join(lines)
+
+
+def _values(one: Mapping[str, Any]) -> str:
+    """The values that a parameter may have, in words."""
+    least, most = one.get("minimum"), one.get("maximum")
+    above = one.get("above")
+    if choices := one.get("choices"):
+        kind = ", ".join(f"`{word}`" for word in choices)
+    elif least is not None or most is not None or above is not None:
+        low = f"above {above:g}" if above is not None else f"{least:g}" if least is not None else ""
+        kind = " to ".join(filter(None, [low, f"{most:g}" if most is not None else ""]))
+    else:
+        kind = {"boolean": "true, false", "long": "whole number", "double": "number"}.get(
+            one["type"], "text"
+        )
+    return f"list: {kind}" if one["list"] else kind
+
+
+def _describe(name: str, field: FieldInfo) -> dict[str, Any]:
+    kind, several = field.annotation, False
+    if get_origin(kind) in LISTS:
+        kind, several = get_args(kind)[0], True
+    bounds = list(field.metadata)
+    if get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        for one in more:
+            bounds += one.metadata if isinstance(one, FieldInfo) else [one]
+    found: dict[str, Any] = {"name": name}
+    if get_origin(kind) is Literal:
+        found["choices"], kind = list(get_args(kind)), str
+    assert kind in TYPES, f"{name}: {kind}"
+    for attribute, word in (("ge", "minimum"), ("gt", "above"), ("le", "maximum")):
+        for one in bounds:
+            if (bound := getattr(one, attribute, None)) is not None:
+                found[word] = bound
+    default = list(field.default) if several else field.default
+    return {
+        **found,
+        "type": TYPES[kind],
+        "list": several,
+        "default": default,
+        "description": field.description or "",
+    }
+
+
+def _shape(parameter: Mapping[str, Any]) -> tuple[int, ...] | None:
+    return (-1,) if parameter["list"] else None
+
+
+def _is_always_there(field: FieldInfo) -> bool:
+    return field.is_required()
+
+
+def _schema_type(kind: Any) -> Any:
+    """MLflow's type for a field of a record."""
+    from mlflow.types import DataType
+    from mlflow.types.schema import AnyType, Array, Object, Property
+
+    if get_origin(kind) in (Union, types.UnionType):
+        (kind,) = (one for one in get_args(kind) if one is not type(None))
+    if kind is Any:
+        return AnyType()
+    if get_origin(kind) is list:
+        return Array(_schema_type(get_args(kind)[0]))
+    if inspect.isclass(kind) and issubclass(kind, BaseModel):
+        return Object(
+            [
+                Property(name, _schema_type(field.annotation), field.is_required())
+                for name, field in kind.model_fields.items()
+            ]
+        )
+    return DataType[TYPES[kind]]
+
+
+def columns_of(names: Sequence[str]) -> str:
+    """Name columns in a sentence."""
+    return " or ".join(f"'{name}'" for name in names)

@@ -1,0 +1,122 @@
+"""The outermost layer of the app: every answer has an id, a line in the log and a count.
+
+It also does what the frameworks don't: `HEAD` works wherever `GET` does, and a path may end with a
+slash. An error that was answered isn't raised again: the server would close the connection, and the
+client's next request would be lost.
+"""
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zoo.errors import ZooError
+from zoo.serving import metrics
+from zoo.serving.shared import shared
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics")
+access = logging.getLogger("theresa.access")
+
+
+class Edge:
+    """Wraps an ASGI app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        path = scope["path"].rstrip("/") or "/"
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server sends no body
+        state = {**scope.get("state", {}), "request_id": exchange.request_id}
+        try:
+            await self._app(
+                {**scope, "method": method, "path": path, "state": state},
+                exchange.receive,
+                exchange.send,
+            )
+        except Exception:
+            # The app has logged and answered it. If it hasn't answered, the server must.
+            if exchange.status is None:
+                raise
+        finally:
+            seconds = time.perf_counter() - exchange.start
+            length = exchange.headers.get("content-length")
+            record(exchange.request_id, scope["method"], path, exchange.status, seconds, length)
+
+
+class _Exchange:
+    """One request, and what has become of it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers = Headers(scope=scope)
+        given = self.headers.get("x-request-id", "")
+        self.request_id = given if REQUEST_ID.fullmatch(given) else new_id()
+        self.start, self.status = time.perf_counter(), None
+        self._receive, self._send = receive, send
+        self._awaits_continue = self.headers.get("expect", "").lower() == "100-continue"
+
+    async def receive(self) -> Message:
+        self._awaits_continue = False  # the server sends `100 Continue` now
+        return await self._receive()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            # A client may still send the body of a refused request, or not: so it has to reconnect.
+            if shared.leaving or shared.stopping or self._awaits_continue:
+                headers["Connection"] = "close"
+        await self._send(message)
+
+
+def new_id() -> str:
+    """Make an id for a request that has none."""
+    return uuid.uuid4().hex
+
+
+def record(
+    request_id: str,
+    method: str | None,
+    path: str | None,
+    status: int | None,
+    seconds: float,
+    length: str | None = None,
+) -> None:
+    """Count an answer, and write its line in the log.
+
+    Args:
+        request_id: Its id.
+        method: The request's method; None if the request was none.
+        path: Its path, likewise.
+        status: The answer's; None if there was none, which is a fault of ours.
+        seconds: How long it took.
+        length: The request's `Content-Length`.
+    """
+    known = path if path in PATHS else "other"
+    status = status or 500
+    metrics.requests.labels(known, status).inc()
+    line = {
+        "request_id": request_id,
+        "method": method,
+        "path": known,
+        "status": status,
+        "seconds": round(seconds, 4),
+        "bytes": length,
+    }
+    access.info(json.dumps(line))
+
+
+def error_body(error: ZooError, request_id: str) -> Mapping[str, str]:
+    """What a client is told of an error."""
+    return {"error_code": error.code, "message": str(error), "request_id": request_id}

@@ -1,0 +1,151 @@
+"""Runs the zoo's server for a saved model, under gunicorn.
+
+  python -m zoo.serving.launch MODEL_DIRECTORY  serves it
+  python -m zoo.serving.launch --check          asks the server on this machine if it is ready
+
+Workers share one copy of the weights: the model is loaded once, then gunicorn forks. Where the
+engine doesn't survive a fork (the model's metadata says `fork_safe: false`), or there is a GPU, a
+single worker loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then
+requests in flight finish. The process becomes gunicorn's master: signals mean what gunicorn says
+they do. Settings come from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and
+`GUNICORN_CMD_ARGS`.
+"""
+
+import argparse
+import math
+import os
+import shlex
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from zoo.errors import ZooError
+from zoo.serving.runner import cores
+from zoo.serving.shared import MAX_WORKERS
+from zoo.settings import Settings, check
+
+WORKER_CLASS = "zoo.serving.worker.Worker"
+GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
+
+
+def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
+    """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.
+
+    Raises:
+        ZooError: It can't be read, asks for no workers, or for another configuration file.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-k", "--worker-class")
+    parser.add_argument("-w", "--workers")
+    parser.add_argument("-c", "--config")
+    try:
+        known, rest = parser.parse_known_args(shlex.split(given))
+    except (ValueError, argparse.ArgumentError) as error:
+        raise ZooError(f"GUNICORN_CMD_ARGS: {error}.") from None
+    if known.config is not None:
+        raise ZooError(
+            "GUNICORN_CMD_ARGS: --config is not supported: the server has its own. Use options."
+        )
+    if known.workers is not None:
+        rest += ["--workers", str(worker_count("GUNICORN_CMD_ARGS", known.workers))]
+    return rest, known.worker_class
+
+
+def worker_count(variable: str, value: str) -> int:
+    """A number of workers.
+
+    Raises:
+        ZooError: It is no number from 1 to `MAX_WORKERS`.
+    """
+    if not (value.isdecimal() and 1 <= int(value) <= MAX_WORKERS):
+        raise ZooError(
+            f"{variable} asks for {value!r} workers; give a number from 1 to {MAX_WORKERS}."
+        )
+    return int(value)
+
+
+def survives_fork(model: Path) -> bool:
+    """Whether workers can share a model that was loaded before they were forked."""
+    import yaml
+
+    about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+    declared = (about.get("metadata") or {}).get("fork_safe", True)
+    return bool(declared) and not GPU.exists()  # CUDA doesn't survive a fork either
+
+
+def command(settings: Settings, model: Path) -> list[str]:
+    """The command line of gunicorn; what `GUNICORN_CMD_ARGS` says comes last, and wins."""
+    given, other = gunicorn_arguments(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    if other:
+        print(
+            f"GUNICORN_CMD_ARGS asks for the worker class '{other}'; carrying on with "
+            f"'{WORKER_CLASS}', which the app needs.",
+            file=sys.stderr,
+            flush=True,
+        )
+    shared = survives_fork(model)
+    usual = str(cores()) if shared else "1"
+    workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
+    # gunicorn listens on every address that it gets, so ours is left out if the operator has one.
+    own = not any(one.startswith(("-b", "--bind")) for one in given)
+    arguments = {
+        **({"--bind": f"0.0.0.0:{settings.port}"} if own else {}),
+        "--workers": str(worker_count("MLFLOW_MODELS_WORKERS", workers)),
+        "--worker-class": WORKER_CLASS,
+        "--config": "python:zoo.serving.gunicorn_conf",
+        "--keep-alive": str(settings.idle_seconds),
+        "--graceful-timeout": str(math.ceil(settings.drain_seconds + settings.grace_seconds)),
+        "--worker-tmp-dir": "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir(),
+    }
+    options = [word for pair in arguments.items() for word in pair]
+    return [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        *options,
+        *(["--preload"] if shared else []),
+        "--no-control-socket",
+        *given,
+        "zoo.serving.server:create()",
+    ]
+
+
+def is_ready(port: int) -> bool:
+    """Whether the server on this machine answers `/ready` with 200."""
+    try:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{port}/ready", timeout=4):
+            return True
+    except OSError:
+        return False
+
+
+def main() -> None:
+    """Becomes gunicorn."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo.serving.launch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, nargs="?", help="a saved model's directory")
+    parser.add_argument("--check", action="store_true", help="exit with 0 if it is ready")
+    args = parser.parse_args()
+    try:
+        settings = check()
+        if args.check:
+            sys.exit(not is_ready(settings.port))
+        if args.model is None or not (args.model / "MLmodel").is_file():
+            parser.error(f"'{args.model}' is no saved model; build.py writes one")
+        start = command(settings, args.model)
+    except ZooError as error:
+        sys.exit(f"error: {error}")
+    os.environ["THERESA_MODEL"] = str(args.model.resolve())
+    os.environ["GUNICORN_CMD_ARGS"] = ""
+    # With an arena for each thread, the C library keeps the memory that threads have freed.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    os.execv(sys.executable, start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What the server counts, for Prometheus. Right with several workers (multiprocess mode)."""
+
+import os
+
+from prometheus_client import REGISTRY as PROCESS
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096, 16384)
+
+requests = Counter("theresa_requests", "Requests, by path and status.", ["path", "status"])
+latency = Histogram("theresa_request_seconds", "Seconds per prediction.", buckets=SECONDS)
+rows = Histogram("theresa_request_rows", "Rows per prediction.", buckets=SIZES)
+batch_size = Histogram("theresa_batch_items", "Items in a batch of the engine.", buckets=SIZES)
+engine_seconds = Counter("theresa_engine_seconds", "Seconds that the engine worked.")
+in_flight = Gauge(
+    "theresa_requests_in_flight", "Predictions queued or running.", multiprocess_mode="livesum"
+)
+queue_depth = Gauge(
+    "theresa_queue_depth", "Batches that wait for the engine.", multiprocess_mode="livesum"
+)
+workers = Gauge("theresa_workers", "Workers that are ready.", multiprocess_mode="livesum")
+model_info = Gauge(
+    "theresa_model", "The model that is served.", ["name", "version"], multiprocess_mode="max"
+)
+
+
+class EngineMetrics:
+    """Counts what the engine does, for `zoo.serving.runner`."""
+
+    def queued(self, change: int) -> None:
+        """So many batches more, or less, wait for the engine."""
+        queue_depth.inc(change)
+
+    def computed(self, items: int, seconds: float) -> None:
+        """A batch is done."""
+        batch_size.observe(items)
+        engine_seconds.inc(seconds)
+
+
+def render() -> bytes:
+    """All workers' metrics in Prometheus's text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(PROCESS)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return generate_latest(registry)

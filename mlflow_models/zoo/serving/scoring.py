@@ -1,0 +1,163 @@
+"""Scores one request: a body in MLflow's protocol, or a file, in; its JSON answer out.
+
+What goes wrong becomes a `ZooError` with one sentence, which never repeats what was sent; a fault
+of ours is left to be raised.
+"""
+
+import gzip
+import io
+import json
+import math
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PyFuncModel  # type: ignore[attr-defined]
+from mlflow.types import DataType, ParamSpec
+
+from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
+from zoo.serving import metrics, runner, tables
+from zoo.serving.rows import LONE_SURROGATE
+
+TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
+PIECE_BYTES = 1 << 20  # of a body that is unpacked
+# A label doesn't say what a file is: browsers send recordings as video/webm, curl as octet-stream.
+FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
+
+
+class Scorer:
+    """Answers requests with a model. One object serves any number of threads.
+
+    Args:
+        model: A loaded pyfunc.
+        max_rows: How many rows a request may have.
+        max_bytes: How large a body may be once it is unpacked.
+    """
+
+    def __init__(self, model: PyFuncModel, max_rows: int, max_bytes: int) -> None:
+        self._model, self._max_bytes = model, max_bytes
+        self._schema = model.metadata.get_input_schema()
+        optional = [column.name for column in self._schema if not column.required]
+        self._read = tables.Reader(self._schema.input_names(), optional, max_rows, max_bytes)
+        params = model.metadata.get_params_schema()
+        self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
+
+    def __call__(
+        self, body: bytes, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+    ) -> bytes:
+        """Answer one request.
+
+        Args:
+            body: In any form of MLflow's protocol, or a file, which is one row.
+            content_type: The body's.
+            query: Parameters, besides those of a JSON body.
+            gzipped: Whether the body is.
+
+        Returns:
+            The answer, JSON in UTF-8.
+
+        Raises:
+            ZooError: The request can't be answered; any other exception is a fault of ours.
+        """
+        kind = self._kind(content_type)
+        if gzipped:
+            body = _unpacked(body, self._max_bytes)
+        if kind in TYPES:
+            table, given = self._read(body, kind)
+        else:
+            table, given = pd.DataFrame({kind: [body]}, dtype=object), None
+        if given is not None and not isinstance(given, dict):
+            raise BadInput("'params' is not a JSON object.")
+        params = {**(given or {}), **self._from_query(query, given or {})}
+        answer = self._predict(table, params)
+        text = json.dumps({"predictions": answer}, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
+
+    def _kind(self, content_type: str) -> str:
+        """The form of a table, or the column that a file is for."""
+        mime, *rest = (part.strip().lower() for part in content_type.split(";"))
+        if mime in TYPES:
+            if any(part.replace('"', "") not in ("", "charset=utf-8") for part in rest):
+                raise UnsupportedMedia("Content-Type's only parameter is charset=utf-8.")
+            return mime
+        column = next((one.name for one in self._schema if one.type == DataType.binary), None)
+        if column is None:
+            raise UnsupportedMedia(f"Content-Type must be one of {', '.join(TYPES)}.")
+        if not mime.startswith(FILES):
+            types = ", ".join((*TYPES, "audio/*", "image/*", "video/*", *FILES[3:]))
+            raise UnsupportedMedia(f"Content-Type must be one of {types}.")
+        return str(column)
+
+    def _from_query(self, query: Sequence[tuple[str, str]], body: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of a query, in the types that the model's signature has for them."""
+        found: dict[str, Any] = {}
+        for name, value in query:
+            spec = self._spec(name)
+            if name in body:
+                raise BadParameter(name, "is both in the query and in the body")
+            if name in found and not spec.shape:
+                raise BadParameter(name, "occurs twice in the query")
+            if spec.dtype == DataType.string:
+                read: Any = value.split(",") if spec.shape else value
+            else:
+                try:
+                    read = json.loads(value)
+                except (ValueError, RecursionError):
+                    raise BadParameter(name, f"is not {_type(spec)}") from None
+                if spec.shape and not isinstance(read, list):
+                    read = [read]
+            found[name] = [*found[name], *read] if name in found else read
+        return found
+
+    def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> Any:
+        for name, value in params.items():
+            self._check(name, value)
+        runner.stop_if_cancelled()
+        metrics.rows.observe(len(table))
+        try:
+            return self._model.predict(table, params=params)
+        except MlflowException as error:
+            if isinstance(error.__cause__, ZooError):
+                raise error.__cause__ from None
+            raise
+
+    def _spec(self, name: str) -> ParamSpec:
+        if name not in self._params:
+            known = ", ".join(self._params) or "no parameters"
+            shown = name[:40].encode(errors="replace").decode()
+            raise BadParameter(shown, f"is unknown; this model has {known}")
+        return self._params[name]
+
+    def _check(self, name: str, value: Any) -> None:
+        spec = self._spec(name)
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(one, str) and LONE_SURROGATE.search(one) for one in values):
+            raise BadParameter(name, "is not valid Unicode: it has half a surrogate pair")
+        try:
+            if any(isinstance(one, float) and not math.isfinite(one) for one in values):
+                raise ValueError
+            ParamSpec.validate_param_spec(value, spec)
+        except Exception:
+            raise BadParameter(name, f"is not {_type(spec)}") from None
+
+
+def _type(spec: ParamSpec) -> str:
+    return f"a list of {spec.dtype.name}s" if spec.shape else f"a {spec.dtype.name}"
+
+
+def _unpacked(body: bytes, limit: int) -> bytes:
+    """A gzipped body, no further than the limit."""
+    parts, size = [], 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            while part := file.read(PIECE_BYTES):
+                runner.stop_if_cancelled()
+                size += len(part)
+                if size > limit:
+                    raise TooLarge(f"The body is larger than {limit:,} bytes when it is unpacked.")
+                parts.append(part)
+    except (OSError, EOFError, zlib.error):
+        raise BadInput("The body is not valid gzip.") from None
+    return b"".join(parts)

@@ -1,0 +1,271 @@
+"""The zoo's server: an ASGI app around MLflow's scoring, for an operator behind a gateway.
+
+`/invocations`, `/ping` and `/version` behave as MLflow documents. Besides: `/health` and `/ready`,
+`/metrics`, errors as JSON with a request's id, limits (`zoo.settings`), and one line of JSON per
+request in the log (`zoo.serving.edge`). The server stops the work of a request that times out, or
+whose client leaves.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import ctypes
+import gc
+import gzip
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from mlflow.pyfunc import load_model  # type: ignore[attr-defined]
+from mlflow.version import VERSION
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from zoo.errors import Busy, Cancelled, TimedOut, TooLarge, TooSlow, UnsupportedMedia, ZooError
+from zoo.serving import metrics, runner
+from zoo.serving.edge import Edge, error_body
+from zoo.serving.scoring import Scorer
+from zoo.serving.shared import MAX_WORKERS, shared
+from zoo.settings import Settings, read
+
+GZIP_FROM_BYTES = 1024  # a smaller answer fits into one packet
+GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+LARGE_BYTES, TIDY_SECONDS = 1_000_000, 1.0  # of a body; how long after it memory is given back
+LIBC = ctypes.CDLL(None)
+log = logging.getLogger("theresa.server")
+
+
+class Server:
+    """One worker's state: the model, what is in flight, and whether it is ready.
+
+    Args:
+        model: A saved model's directory.
+        settings: The limits.
+    """
+
+    def __init__(self, model: Path, settings: Settings) -> None:
+        self.settings = settings
+        loaded = load_model(str(model))
+        self._score = Scorer(loaded, settings.max_rows, settings.max_body_bytes)
+        self.sample = (model / "serving_input_example.json").read_bytes()
+        self._pool: ThreadPoolExecutor | None = None
+        self._tidying: asyncio.TimerHandle | None = None
+        self._ready = False
+        about = loaded.metadata.metadata or {}
+        self._about = (str(about.get("name", "")), str(loaded.metadata.model_uuid))
+
+    async def start(self) -> None:
+        """Answers the sample; runs in the worker, after any fork. Until then it isn't ready."""
+        # Threads are made as they are needed: for as many requests as there may ever be.
+        self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
+        runner.observers[:] = [metrics.EngineMetrics()]
+        metrics.model_info.labels(*self._about).set(1)
+        await self._run(threading.Event(), False, self.sample, "application/json", [], False)
+        self._ready = True
+
+    def _most(self) -> int:
+        """Requests that all workers together take at once: a client can't choose its worker."""
+        return self.settings.max_requests * shared.workers
+
+    @property
+    def ready(self) -> bool:
+        """Whether this worker has answered its sample, and isn't about to stop."""
+        return self._ready and not shared.stopping
+
+    async def invocations(self, request: Request) -> Response:
+        """Answers a prediction within the limits."""
+        if shared.in_flight >= self._most():
+            raise Busy("The server has as many requests as it takes at once; try again.")
+        shared.count(1)
+        metrics.in_flight.inc()
+        start, body = time.perf_counter(), b""
+        try:
+            content_type = request.headers.get("content-type")
+            if not content_type:
+                raise UnsupportedMedia("Content-Type is missing; JSON is application/json.")
+            encoding = request.headers.get("content-encoding", "identity").strip().lower()
+            if encoding not in ("identity", "gzip"):
+                raise UnsupportedMedia("Content-Encoding must be gzip or identity.")
+            body = await self._body(request)
+            return await self._answer(request, body, content_type, encoding == "gzip")
+        finally:
+            shared.count(-1)
+            metrics.in_flight.dec()
+            metrics.latency.observe(time.perf_counter() - start)
+            if len(body) >= LARGE_BYTES and self._tidying is None:
+                loop = asyncio.get_running_loop()
+                self._tidying = loop.call_later(TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        """Gives the memory of large requests back, which Python and the C library would keep."""
+        self._tidying = None
+        if self._pool is not None:
+            self._pool.submit(_give_memory_back)
+
+    async def _body(self, request: Request) -> bytes:
+        """Reads the body, no further than the limits of size and time."""
+        limit = self.settings.max_body_bytes
+        too_large = TooLarge(f"The body is larger than {limit:,} bytes.")
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > limit:
+            raise too_large
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(self.settings.body_seconds):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > limit:
+                        raise too_large
+                    parts.append(part)
+        except TimeoutError:
+            raise TooSlow("The body didn't arrive in time.") from None
+        except ClientDisconnect:
+            raise Cancelled("The client went away.") from None
+        return b"".join(parts)
+
+    async def _answer(
+        self, request: Request, body: bytes, content_type: str, gzipped: bool
+    ) -> Response:
+        """Scores in a thread; gives it up when time is out or the client has gone."""
+        cancelled = threading.Event()
+        query = request.query_params.multi_items()
+        compress = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
+        scoring = self._run(cancelled, compress, body, content_type, query, gzipped)
+        work = asyncio.ensure_future(scoring)
+        gone = asyncio.ensure_future(_disconnect(request))
+        try:
+            await asyncio.wait(
+                (work, gone),
+                timeout=self.settings.request_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if work.done():
+                return work.result()
+            if gone.done():
+                raise Cancelled("The client went away.")
+            seconds = self.settings.request_seconds
+            raise TimedOut(f"The request took longer than {seconds:g} s; send less at once.")
+        finally:
+            cancelled.set()
+            gone.cancel()
+            work.cancel()
+
+    async def _run(self, cancelled: threading.Event, compress: bool, *request: Any) -> Response:
+        """Answers a request, given as `Scorer` takes it, in a thread."""
+        context = contextvars.copy_context()
+        context.run(runner.cancellation.set, cancelled)
+
+        def work() -> Response:
+            answer, headers = self._score(*request), {"Vary": "Accept-Encoding"}
+            if compress and len(answer) >= GZIP_FROM_BYTES:
+                answer, headers["Content-Encoding"] = gzip.compress(answer, 1), "gzip"
+            return Response(answer, headers=headers, media_type="application/json")
+
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, context.run, work)
+
+
+def _give_memory_back() -> None:
+    gc.collect()  # an exception and its frames form a cycle, which keeps the body
+    if hasattr(LIBC, "malloc_trim"):  # glibc's
+        LIBC.malloc_trim(0)
+
+
+async def _disconnect(request: Request) -> None:
+    """Returns when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def create() -> Edge:
+    """The app of the model in `THERESA_MODEL`; gunicorn calls it, before it forks."""
+    server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await server.start()
+        yield
+
+    app = FastAPI(
+        title="Theresa", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.add_api_route(
+        "/invocations",
+        server.invocations,
+        methods=["POST"],
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {"type": "object"},
+                        "example": json.loads(server.sample),
+                    }
+                },
+            }
+        },
+    )
+
+    @app.get("/ping")
+    @app.get("/health")
+    async def health() -> Response:
+        """The process is alive."""
+        return Response("\n", media_type="application/json")
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        """This worker has answered its own sample request, and isn't about to stop."""
+        if not server.ready:
+            raise Busy("This worker isn't ready.")
+        return JSONResponse({"ready": True})
+
+    @app.get("/version")
+    async def version() -> Response:
+        """MLflow's version."""
+        return Response(VERSION, media_type="application/json")
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        """All workers' metrics."""
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4")
+
+    app.add_exception_handler(ZooError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse)
+    app.add_exception_handler(Exception, _fail)
+    # What is loaded stays: left to the collector, its pauses are the slowest requests of a worker.
+    gc.collect()
+    gc.freeze()
+    return Edge(app)
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    """A refusal of ours, or of the router's (404, 405), as JSON."""
+    if not isinstance(error, HTTPException):
+        assert isinstance(error, ZooError)
+        return _json_error(request, error)
+    refusal = ZooError(f"{error.detail}.")
+    refusal.status, refusal.code = error.status_code, "HTTP_ERROR"
+    return _json_error(request, refusal, error.headers)
+
+
+async def _fail(request: Request, _: Exception) -> JSONResponse:
+    """A fault of ours; the trace goes to the log, under the request's id."""
+    log.exception("Request %s failed.", request.state.request_id)
+    return _json_error(request, ZooError("The model failed on this request."))
+
+
+def _json_error(
+    request: Request, error: ZooError, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    usual = {503: {"Retry-After": "1"}, 415: {"Accept-Encoding": "gzip"}}.get(error.status)
+    body = error_body(error, request.state.request_id)
+    return JSONResponse(body, error.status, headers or usual)

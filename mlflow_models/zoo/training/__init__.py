@@ -1,0 +1,1 @@
+"""Speech corpora: reading them, cleaning them, and making them harder; shared by the ASR models."""

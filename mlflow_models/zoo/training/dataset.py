@@ -1,0 +1,248 @@
+"""Builds an Arrow data set from recordings: in parallel, restartable, and never half of it.
+
+Work is done in shards of some hundred recordings; a shard that is complete stays when the process
+is killed. The data set appears under its name when all of it is written. Audio is kept as 16-bit
+samples: no decoder is needed to read it, and every run sees the same numbers.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.training.cleaning import Cleaned, Limits, Text, clean
+from zoo.training.corpora import Recording
+from zoo.training.report import Report, write_report
+from zoo.training.splits import parts
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+SHARD = 256  # recordings
+LEFT_OUT = "dropped.tsv"  # in a shard, and in the data set: name and reason
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard: what is to be written where.
+
+    Args:
+        directory: of the shard.
+        recordings: what goes into it.
+        key: of the settings and the recordings; another key means another shard.
+    """
+
+    directory: Path
+    recordings: list[Recording]
+    key: str
+
+
+def features(extra: Iterable[str]) -> "Features":
+    """The columns of the data set."""
+    from datasets import Features, Sequence, Value
+
+    columns = {"text": Value("string"), "duration": Value("float32"), "name": Value("string")}
+    return Features(
+        {"audio": Sequence(Value("int16")), **columns, **{name: Value("string") for name in extra}}
+    )
+
+
+def _table(rows: list[dict[str, Any]], columns: "Features") -> "Dataset":
+    """A data set of rows; `Dataset.from_dict` would make an object of every sample of sound."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from datasets import Dataset, DatasetInfo
+
+    schema = columns.arrow_schema
+    sounds = [row["audio"] for row in rows]
+    ends = np.cumsum([0, *map(len, sounds)], dtype=np.int32)
+    samples = np.concatenate([*sounds, np.zeros(0, np.int16)])
+    audio = pa.ListArray.from_arrays(pa.array(ends), pa.array(samples))
+    arrays = [
+        audio if name == "audio" else pa.array([row[name] for row in rows]) for name in schema.names
+    ]
+    table = pa.table([a.cast(field.type) for a, field in zip(arrays, schema, strict=True)], schema)
+    return Dataset(table, info=DatasetInfo(features=columns))
+
+
+def write_shard(job: Job, text: Text, limits: Limits) -> Report:
+    """Cleans and writes one shard, unless it is there already, and reports on it."""
+    done = job.directory / "report.json"
+    if done.is_file():
+        stored = json.loads(done.read_text(encoding="utf-8"))
+        if stored.pop("key") == job.key:
+            return Report(**stored)
+    rows, report, left_out = [], Report(), []
+    for recording in job.recordings:
+        cleaned = clean(recording, text, limits)
+        report.add(describe(recording, cleaned))
+        if cleaned.reason:
+            reason = "no such file" if cleaned.missing else cleaned.reason
+            left_out.append((recording.name, reason))
+        else:
+            rows.append(cleaned.row)
+    part = job.directory.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.rmtree(job.directory, ignore_errors=True)
+    _table(rows, features(job.recordings[0].extra)).save_to_disk(part)
+    with (part / LEFT_OUT).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, csv.excel_tab).writerows(left_out)
+    (part / "report.json").write_text(
+        json.dumps({**vars(report), "key": job.key}, ensure_ascii=False), encoding="utf-8"
+    )
+    os.replace(part, job.directory)
+    return report
+
+
+def describe(recording: Recording, cleaned: Cleaned) -> Report:
+    """One recording's report."""
+    spelt, row = cleaned.spelt, cleaned.row
+    report = Report(
+        found=dict(Counter(spelt.found)),
+        contexts=dict.fromkeys(spelt.found, recording.text),
+        missing=int(cleaned.missing),
+        foreign=dict.fromkeys(cleaned.foreign, 1),
+    )
+    if cleaned.reason:
+        report.dropped, report.names = {cleaned.reason: 1}, {cleaned.reason: [recording.name]}
+        return report
+    report.kept, report.seconds, report.durations = 1, row["duration"], [row["duration"]]
+    report.changed = [[recording.text, spelt.text]] if recording.text != spelt.text else []
+    report.rules = dict.fromkeys(spelt.steps, 1)
+    report.examples = {rule: [list(pair)] for rule, pair in spelt.steps.items()}
+    report.characters = dict(Counter(spelt.text))
+    return report
+
+
+def build(
+    recordings: Iterable[Recording],
+    output: Path,
+    text: Text,
+    limits: Limits,
+    shares: dict[str, float],
+    *,
+    group: str | None = None,
+    settings: dict[str, str] | None = None,
+    jobs: int = 1,
+    seed: int = 1,
+    shuffle: bool = False,
+    finish: Callable[[Report, Path], None] | None = None,
+) -> Report:
+    """Builds a data set, or one for each split, below `output`.
+
+    Args:
+        recordings: in the same order on every start, so that a restart finds its shards again.
+        output: the directory; must not exist.
+        text: how transcripts are normalised and counted; picklable, where there are several jobs.
+        limits: what is kept.
+        shares: of each split beside `train`, say `{"dev": 0.02}`; empty makes one data set.
+        group: a column whose recordings (of a speaker, say) stay in one split.
+        settings: what else shards depend on; a restart with others makes them anew.
+        jobs: processes.
+        seed: of the split, and of the shuffling.
+        shuffle: whether rows change places. Then the shares of the splits are exact, too; else a
+            recording is in the split that its name draws, whatever is added to the corpus later.
+        finish: writes what else belongs into the directory, before it gets its name.
+
+    Raises:
+        ZooError: the output exists, or nothing was kept.
+    """
+    from datasets import concatenate_datasets, disable_progress_bars, load_from_disk
+    from tqdm import tqdm
+
+    if output.exists():
+        raise ZooError(f"'{output}' exists; choose another output, or remove it.")
+    disable_progress_bars()
+    work = output.with_name(output.name + ".part")
+    report, directories = Report(rules={rule.name: 0 for rule in text.rules}), []
+    with tqdm(desc="prepare", unit="recording") as bar:
+        for job, part in _run(_jobs(recordings, work, settings or {}), text, limits, jobs):
+            report.add(part)
+            directories.append(job.directory)
+            bar.update(len(job.recordings))
+    if not report.kept:
+        raise ZooError(_nothing(report))
+    whole = concatenate_datasets([load_from_disk(str(path)) for path in directories])
+    ready = work / "ready"
+    shutil.rmtree(ready, ignore_errors=True)
+    for name, rows in parts(whole, shares, group, seed, shuffle).items():
+        rows.save_to_disk(ready / name)
+    write_report(report, ready)
+    with (ready / LEFT_OUT).open("w", encoding="utf-8") as file:
+        file.write("name\treason\n")
+        for directory in directories:
+            if (directory / LEFT_OUT).is_file():
+                file.write((directory / LEFT_OUT).read_text(encoding="utf-8"))
+    if finish is not None:
+        finish(report, ready)
+    os.replace(ready, output)
+    shutil.rmtree(work)
+    return report
+
+
+def _nothing(report: Report) -> str:
+    dropped = sum(report.dropped.values())
+    if dropped and report.missing == dropped:
+        name = report.names["unreadable"][0]
+        return f"None of the {dropped} recordings has a file: '{name}' doesn't exist, say."
+    return f"Nothing can be kept: {report.dropped or 'the corpus is empty'}."
+
+
+def _jobs(recordings: Iterable[Recording], work: Path, settings: dict[str, str]) -> Iterator[Job]:
+    """Cuts the corpus into shards."""
+    recordings = iter(recordings)
+    number = 0
+    while chunk := list(islice(recordings, SHARD)):
+        described = [(r.name, r.text, *r.extra.items()) for r in chunk]
+        key = hashlib.sha256(repr((settings, described)).encode()).hexdigest()
+        yield Job(work / f"{number:06}", chunk, key)
+        number += 1
+
+
+def _run(
+    jobs: Iterator[Job], text: Text, limits: Limits, processes: int
+) -> Iterator[tuple[Job, Report]]:
+    """Runs jobs in order; so many at a time that memory doesn't depend on the corpus."""
+    if processes <= 1:
+        for job in jobs:
+            yield job, write_shard(job, text, limits)
+        return
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["datasets", __name__])  # imported once, not once a process
+    with ProcessPoolExecutor(processes, context, initializer=_begin) as pool:
+        waiting: list[tuple[Job, Future[Report]]] = []
+        for job in jobs:
+            waiting.append((job, pool.submit(write_shard, job, text, limits)))
+            if len(waiting) > 2 * processes:
+                first, future = waiting.pop(0)
+                yield first, future.result()
+        for job, future in waiting:
+            yield job, future.result()
+
+
+def _begin() -> None:
+    """Readies a worker: it shows no bars, and ends when the main process is killed."""
+    from datasets import disable_progress_bars
+
+    disable_progress_bars()
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,190 @@
+"""What a training run leaves behind: losses, curves, sample predictions, the best checkpoint."""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from zoo.building import tracking
+from zoo.errors import CheckpointError, ZooError
+
+if TYPE_CHECKING:
+    from zoo.training.trainer import SpeechTrainer
+
+STATE = "trainer_state.json"  # the Trainer writes it last
+
+
+class Records(TrainerCallback):
+    """Writes `steps.csv` (every step's loss, exact), `predictions.tsv` of the last evaluation, and
+    the best checkpoint; logs all of it to MLflow's active run, where there is one.
+
+    Args:
+        output: the run's directory.
+        tracked: whether there is an MLflow run.
+        export: writes the checkpoint to a directory.
+        metric: what the best checkpoint has the lowest of.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        tracked: bool,
+        export: Callable[[Path], None],
+        metric: str = "eval_cer",
+    ) -> None:
+        self.output, self.tracked, self.export, self.metric = output, tracked, export, metric
+        self.trainer: SpeechTrainer
+
+    def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        path = self.output / "steps.csv"
+        if not state.is_world_process_zero:
+            return
+        kept = []
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [row for row in csv.reader(file) if row[0].isdigit()]
+            kept = [row for row in rows if int(row[0]) <= state.global_step]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["step", "loss"], *kept])
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        losses, self.trainer.losses = self.trainer.losses, []
+        if state.is_world_process_zero:
+            with (self.output / "steps.csv").open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerow([state.global_step, repr(sum(losses))])
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        if self.tracked and state.is_world_process_zero:
+            import mlflow
+
+            numbers = {k: float(v) for k, v in logs.items() if isinstance(v, int | float)}
+            mlflow.log_metrics(numbers, step=state.global_step)
+
+    def on_evaluate(
+        self, _args: Any, state: Any, _control: Any, metrics: Any = None, **_: Any
+    ) -> None:
+        if not state.is_world_process_zero:
+            return
+        path = self.output / "predictions.tsv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, delimiter="\t")
+            table.writerows([("reference", "hypothesis"), *self.trainer.transcripts])
+        if state.best_metric is None or metrics[self.metric] < state.best_metric:
+            self.export(self.output / "best")
+        if self.tracked:
+            import mlflow
+
+            mlflow.log_artifact(str(path))
+            mlflow.log_artifact(str(self.output / "steps.csv"))
+
+
+def run(
+    args: argparse.Namespace,
+    free: Sequence[str],
+    build: "Callable[[argparse.Namespace, bool], tuple[Any, Records]]",
+) -> None:
+    """Trains to the end, from where an earlier start was stopped; in an MLflow run, if asked for.
+
+    Args:
+        args: the command's options; `output`, `tracking_uri` and `experiment` are among them.
+        free: names of options that may differ from one start to the next.
+        build: from the options, and whether there is an MLflow run, to the trainer and its records.
+
+    Raises:
+        ZooError: the earlier start had other options, or memory doesn't suffice.
+    """
+    args.output.mkdir(parents=True, exist_ok=True)
+    settings = {name: str(value) for name, value in vars(args).items() if name not in free}
+    earlier = open_run(args.output, settings)
+    if earlier and (args.output / "last").is_dir():
+        print(f"'{args.output}' is finished; choose a new --output for another run.")
+        return
+    if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
+        _train(args, settings, earlier.get("run_id", ""), *build(args, False))
+        return
+    import mlflow
+
+    tracking.set_experiment(args.experiment, args.tracking_uri)
+    with mlflow.start_run(run_id=earlier.get("run_id") or None) as tracked:
+        if not earlier:
+            mlflow.log_params(settings)
+        _train(args, settings, tracked.info.run_id, *build(args, True))
+
+
+def _train(
+    args: argparse.Namespace, settings: dict[str, str], run_id: str, trainer: Any, records: Records
+) -> None:
+    if trainer.is_world_process_zero():
+        save_run(args.output, settings, run_id)
+    checkpoint = last_checkpoint(args.output)
+    if checkpoint:
+        print(f"resumes from {checkpoint}", flush=True)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except (RuntimeError, MemoryError) as error:  # torch's OutOfMemoryError is the former
+        said = ("out of memory", "can't allocate memory")
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in said):
+            raise
+        raise ZooError(
+            "There isn't enough memory: take a smaller --batch-size with a larger --accumulate, or "
+            "shorter examples, and give the same command with a new --output."
+        ) from error
+    logged = trainer.state.log_history
+    scores = [logs[records.metric] for logs in logged if records.metric in logs]
+    if trainer.is_world_process_zero():
+        records.export(args.output / "last")
+        if scores:
+            name = records.metric.removeprefix("eval_").upper()
+            print(f"{args.output / 'last'}: {name} {scores[-1]:.2f}; "
+                  f"{args.output / 'best'}: {min(scores):.2f}")  # fmt: skip
+    trainer.accelerator.wait_for_everyone()  # a process that ends before the others aborts
+    trainer.accelerator.end_training()
+
+
+def last_checkpoint(output: Path) -> Path | None:
+    """The last complete checkpoint to resume from; what a kill left incomplete is removed."""
+    found: dict[int, Path] = {}
+    for path in output.glob("checkpoint-*"):
+        if (path / STATE).is_file() and _is_json(path / STATE):
+            found[int(path.name.rpartition("-")[2])] = path
+        else:
+            shutil.rmtree(path)
+    return found[max(found)] if found else None
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
+
+
+def open_run(output: Path, settings: dict[str, str]) -> dict[str, str]:
+    """Returns what `run.json` of an earlier start has (MLflow's run id), or an empty dict.
+
+    Raises:
+        CheckpointError: that start had other settings.
+    """
+    path = output / "run.json"
+    if not path.exists():
+        return {}
+    earlier: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    then = earlier["settings"]
+    if changed := [name for name in settings if settings[name] != then.get(name)]:
+        raise CheckpointError(
+            f"'{output}' is of a run with another {changed[0]}; choose a new --output."
+        )
+    return {name: str(value) for name, value in earlier.items() if name != "settings"}
+
+
+def save_run(output: Path, settings: dict[str, str], run_id: str) -> None:
+    """Writes `run.json`."""
+    text = json.dumps({"settings": settings, "run_id": run_id}, ensure_ascii=False, indent=1)
+    (output / "run.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,159 @@
+"""Scores of a test set: by duration and noise, worst first, as tables and a plot."""
+
+import csv
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.training.scoring import Errors, total
+
+DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
+RATIOS = [0, 5, 10, 15, 20, 30]  # dB, upper ends
+UNITS = {"WER": "words", "CER": "characters", "MER": "characters and words"}
+
+Band = tuple[int, str]  # its place among the others, and its name
+CLEAN = (len(RATIOS) + 1, "clean")
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One utterance of a test set and what a model made of it.
+
+    Args:
+        name: the recording's.
+        reference: the transcript.
+        hypothesis: what was heard.
+        seconds: how long it is; 0 where nobody knows.
+        snr: in dB; None where no noise was added.
+    """
+
+    name: str
+    reference: str
+    hypothesis: str
+    seconds: float
+    snr: float | None
+
+
+BANDS: dict[str, Callable[[Utterance], Band]] = {
+    "duration": lambda u: _band(u.seconds, DURATIONS, "s"),
+    "SNR": lambda u: CLEAN if u.snr is None else _band(u.snr, RATIOS, "dB"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The scores of one model on a test set.
+
+    Args:
+        utterances: in the test set's order.
+        errors: the mistakes of each utterance, by the name of the rate: CER, WER, MER.
+        bands: what utterances are grouped by, of `BANDS`.
+    """
+
+    utterances: list[Utterance]
+    errors: dict[str, list[Errors]]
+    bands: tuple[str, ...] = tuple(BANDS)
+
+    def rate(self, name: str) -> float:
+        """An error rate of the whole test set, percent."""
+        return total(self.errors[name]).rate
+
+    def groups(self, name: str = "CER") -> dict[str, dict[str, tuple[int, Errors]]]:
+        """A rate by duration and by SNR: how many utterances, and their mistakes."""
+        return {title: self._by(BANDS[title], name) for title in self.bands}
+
+    def _by(self, band_of: Callable[[Utterance], Band], rate: str) -> dict[str, tuple[int, Errors]]:
+        bands: dict[Band, list[Errors]] = {}
+        for utterance, errors in zip(self.utterances, self.errors[rate], strict=True):
+            bands.setdefault(band_of(utterance), []).append(errors)
+        return {name: (len(bands[place, name]), total(bands[place, name]))
+                for place, name in sorted(bands)}  # fmt: skip
+
+    def worst(self, count: int) -> list[tuple[Utterance, Errors]]:
+        """The utterances with the highest CER first; of equal ones, the longer."""
+        scored = zip(self.utterances, self.errors["CER"], strict=True)
+        return sorted(scored, key=lambda pair: (-pair[1].rate, -pair[1].mistakes))[:count]
+
+
+def _band(value: float, ends: list[int], unit: str) -> Band:
+    """The band that a value is in: up to 2 s, 2 to 5 s..., over 30 s."""
+    place = bisect_left(ends, value)
+    if place == 0:
+        return place, f"up to {ends[0]} {unit}"
+    if place == len(ends):
+        return place, f"over {ends[-1]} {unit}"
+    return place, f"{ends[place - 1]} to {ends[place]} {unit}"
+
+
+def markdown(result: Result, tabled: Sequence[str] = ("CER",)) -> str:
+    """The scores as tables, those of the rates in `tabled` by group, too."""
+    lengths = [f"{total(result.errors[name]).length} {UNITS[name]}" for name in tabled]
+    lines = [
+        ", ".join(f"{name} {result.rate(name):.2f} %" for name in result.errors)
+        + f" ({', '.join([f'{len(result.utterances)} utterances', *lengths])})"
+    ]
+    for title in result.bands:
+        columns = [result.groups(name)[title] for name in tabled]
+        names = [title, "utterances", *(f"{UNITS[name]} | {name} %" for name in tabled)]
+        lines += ["", f"| {' | '.join(names)} |", "|---|" + "---:|" * (1 + 2 * len(tabled))]
+        for band, (count, _) in columns[0].items():
+            cells = [f"{column[band][1].length} | {column[band][1].rate:.2f}" for column in columns]
+            lines.append(f"| {' | '.join([band, str(count), *cells])} |")
+    return "\n".join(lines)
+
+
+def write_table(result: Result, path: Path) -> None:
+    """Writes every utterance with its CER, the worst first."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t")
+        table.writerow(["cer", "seconds", "snr", "name", "reference", "hypothesis"])
+        for utterance, errors in result.worst(len(result.utterances)):
+            snr = "" if utterance.snr is None else f"{utterance.snr:.0f}"
+            table.writerow(
+                [f"{errors.rate:.1f}", f"{utterance.seconds:.2f}", snr, utterance.name,
+                 utterance.reference, utterance.hypothesis]
+            )  # fmt: skip
+
+
+def plot(results: Mapping[str, Result], path: Path) -> None:
+    """Draws CER by duration and SNR, and how it is spread over utterances; a colour a model."""
+    from matplotlib.figure import Figure
+
+    titles = list(dict.fromkeys(title for result in results.values() for title in result.bands))
+    figure = Figure(figsize=(4 * (len(titles) + 1), 3.6), layout="constrained")
+    axes = figure.subplots(1, len(titles) + 1, squeeze=False)[0]
+    width = 0.8 / len(results)
+    for number, (name, result) in enumerate(results.items()):
+        for axis, (title, bands) in zip(axes, result.groups().items(), strict=False):
+            places = [place + width * number for place in range(len(bands))]
+            axis.bar(places, [errors.rate for _, errors in bands.values()], width, label=name)
+            axis.set_xticks(range(len(bands)), list(bands), rotation=30, ha="right")
+            axis.set(xlabel=title, ylabel="CER %")
+        rates = [min(errors.rate, 100) for errors in result.errors["CER"]]
+        axes[-1].hist(rates, bins=20, range=(0, 100), alpha=0.6, label=name)
+    axes[-1].set(xlabel="CER % of an utterance", ylabel="utterances", yscale="log")
+    axes[-1].legend()
+    figure.savefig(path, dpi=120)
+
+
+def worst_lines(result: Result, count: int) -> str:
+    """The worst utterances as text; nothing where none are asked for."""
+    if not any(errors.mistakes for errors in result.errors["CER"]):
+        return "No mistake."
+    lines = [
+        f"{errors.rate:6.1f} %  {utterance.name}\n    said:  {utterance.reference}\n"
+        f"    heard: {utterance.hypothesis}"
+        for utterance, errors in result.worst(count)
+        if errors.mistakes
+    ]
+    return "\n".join(["worst utterances:", *lines]) if lines else ""
+
+
+def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
+    """Writes the tables and the plot."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
+    plot(results, directory / "cer.png")
+    for number, result in enumerate(results.values(), start=1):
+        write_table(result, directory / f"utterances{number}.tsv")

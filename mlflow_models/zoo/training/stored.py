@@ -1,0 +1,60 @@
+"""Reads the data sets that prepare.py writes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.speech.snr import estimate_snr
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+FULL_SCALE = np.float32(32768)
+
+
+def open_data(path: Path) -> "Dataset":
+    """Opens what prepare.py wrote.
+
+    Raises:
+        ZooError: it isn't.
+    """
+    from datasets import load_from_disk
+
+    try:
+        data: Dataset = load_from_disk(str(path))
+    except (FileNotFoundError, ValueError) as error:
+        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
+    if missing := {"audio", "text", "duration"} - set(getattr(data, "column_names", [])):
+        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'; use prepare.py.")
+    if len(data) == 0:
+        raise ZooError(f"'{path}' is empty.")
+    return data
+
+
+class Waves:
+    """The sounds of a data set, read as they are asked for: (samples,) float32 at 16 kHz."""
+
+    def __init__(self, data: "Dataset") -> None:
+        self._data = data.with_format("numpy", columns=["audio"], dtype=np.int16)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        wave: np.ndarray = self._data[index]["audio"].astype(np.float32) / FULL_SCALE
+        return wave
+
+
+def ratios(data: "Dataset", column: str) -> list[float | None]:
+    """Each recording's signal-to-noise ratio in dB: the column's, or an estimate."""
+    if column in data.column_names:
+        return [float(value) if value not in (None, "") else None for value in data[column]]
+    waves = Waves(data)
+    return [estimate_snr(waves[index]) for index in range(len(waves))]
+
+
+def names(data: "Dataset") -> list[str]:
+    """What each recording is called: the column `name`, or its number."""
+    return [str(n) for n in (data["name"] if "name" in data.column_names else range(len(data)))]
