@@ -92,7 +92,8 @@ def agreement() -> Callable[[list[str], list[str]], None]:
 def equal_in_int8(scenes: int) -> dict[str, int]:
     """Of how many scenes the demo's trained weights say the same in int8 as in fp32, by mode."""
     from clip_caption.building.convert import convert
-    from clip_caption.engine import Captioner, Options
+    from clip_caption.captioner import Captioner
+    from clip_caption.options import Options
     from demos.clip_caption.scenes import choose, draw
 
     with tempfile.TemporaryDirectory() as work:
@@ -105,7 +106,7 @@ def equal_in_int8(scenes: int) -> dict[str, int]:
         found = {}
         for mode in ("beam", "greedy"):
             texts = [
-                [image[0].text for image in engine.caption(features, Options(mode))]
+                [image[0].text for image in engine.caption(features, Options(mode=mode))]
                 for engine in engines
             ]
             found[mode] = sum(one == other for one, other in zip(*texts, strict=True))

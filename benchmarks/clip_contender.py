@@ -71,12 +71,13 @@ def transformers(directory: Path) -> Answer:
 
 def ours(directory: Path, precision: str) -> Answer:
     """The engine that is served, all images at once."""
-    from clip_caption.engine import Captioner, Options
+    from clip_caption.captioner import Captioner
+    from clip_caption.options import Options
 
     engine = Captioner(directory / precision, threads=1)
 
     def run(features: list[np.ndarray], options: dict[str, Any]) -> list[str]:
-        asked = Options(options["mode"], max_tokens=options["max_tokens"])
+        asked = Options(mode=options["mode"], max_tokens=options["max_tokens"])
         return [image[0].text for image in engine.caption(np.stack(features), asked)]
 
     return run

@@ -13,7 +13,7 @@ from benchmarks.harness import Row, compare, machine, quartiles, saved
 from benchmarks.plots import Panel, times
 from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
-from hanlp_ner.engine import Found, Recognizer
+from hanlp_ner.engine import Engine, Found
 from tests.hanlp_ner.checkpoints import COMMON, random_component
 from tests.hanlp_ner.multitask_checkpoints import random_multitask
 from zoo.building.packaging import ROOT
@@ -30,8 +30,8 @@ hanlp.load(directory, transformer=directory + "/transformer", devices=-1)([list(
 """,
     "engine": """
 from pathlib import Path
-from hanlp_ner.engine import Recognizer
-Recognizer(Path(directory))(["我爱中国"])
+from hanlp_ner.engine import Engine
+Engine(Path(directory))(["我爱中国"])
 """,
     "MLflow model": """
 import pandas as pd
@@ -60,7 +60,7 @@ def contenders(checkpoint: Path) -> Iterator[dict[str, Any]]:
         for precision in ("fp32", "int8"):
             (Path(work) / precision).mkdir()
             convert(checkpoint, Path(work) / precision, precision)
-            engines[precision] = Recognizer(Path(work) / precision)
+            engines[precision] = Engine(Path(work) / precision)
         yield {"HanLP": load(checkpoint), **engines}
 
 

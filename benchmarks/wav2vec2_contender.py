@@ -30,10 +30,10 @@ def transformers(directory: Path) -> Answer:
 
 def ours(directory: Path, precision: str) -> Answer:
     """The recognizer that is served: short recordings whole, long ones by their speech."""
+    from wav2vec2_asr.engine import Engine
     from wav2vec2_asr.options import Options
-    from wav2vec2_asr.recognizer import Recognizer
 
-    engine = Recognizer(directory / precision, threads=1)
+    engine = Engine(directory / precision, threads=1)
 
     def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[str]:
         asked = Options() if options["long"] else Options(vad=False, chunk_length_s=60)

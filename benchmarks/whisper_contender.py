@@ -94,13 +94,13 @@ def batched(directory: Path) -> Answer:
 
 def ours(directory: Path) -> Answer:
     """The engine that is served, one batch at a time."""
-    from whisper_asr.engine import Recognizer
+    from whisper_asr.engine import Engine
     from whisper_asr.options import Options
 
-    engine = Recognizer(directory / "ctranslate2", threads=1)
+    engine = Engine(directory / "ctranslate2", threads=1)
 
     def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[str]:
-        asked = Options(temperatures=(0.0,), script="as_is", **options)
+        asked = Options(temperature=(0.0,), script="as_is", **options)
         return texts_of(engine(sounds, asked))
 
     return run

@@ -67,7 +67,7 @@ class RowFailed(ServiceError):
 
     Attributes:
         row: its number among those that were given, from 0.
-        reason: the server's, without the number.
+        reason: the server's sentence on that row.
     """
 
     def __init__(self, row: int, reason: str) -> None:
@@ -143,7 +143,7 @@ def raise_first(answers: Sequence[Answer], first: int = 0) -> None:
     """Raises `RowFailed` for the first row with an error; `first` is the first row's number."""
     for row, answer in enumerate(answers, first):
         if answer.error is not None:
-            raise RowFailed(row, _without_row(answer.error))
+            raise RowFailed(row, answer.error)
 
 
 def check(response: httpx2.Response) -> httpx2.Response:
@@ -225,11 +225,6 @@ def _reason(response: httpx2.Response) -> str:
 def _without_nulls(record: dict[str, Any]) -> dict[str, Any]:
     """A record as it would be without `on_error`: a field that is null everywhere has a default."""
     return {name: value for name, value in record.items() if value is not None}
-
-
-def _without_row(error: str) -> str:
-    """A row's error without its number in the request, which isn't the caller's."""
-    return error.partition(": ")[2] if error.startswith("Row ") else error
 
 
 def parameter(given: str) -> tuple[str, Any]:

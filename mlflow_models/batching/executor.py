@@ -10,7 +10,6 @@ weights for each worker, and pandas 3 isn't supported by PySpark 4.3, whose Arro
 import functools
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,8 +18,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-
-PLACE = re.compile(r"^Row \d+[,:] (\w)")  # the row's number within a batch tells nobody anything
 
 
 @dataclass(frozen=True)
@@ -137,9 +134,6 @@ def _predict(model: Any, table: pd.DataFrame, params: dict[str, Any]) -> list[di
             for row in range(len(table))
             for record in _predict(model, table.iloc[[row]].reset_index(drop=True), params)
         ]
-    for record in records:
-        if record.get("error"):
-            record["error"] = PLACE.sub(lambda found: found[1].upper(), record["error"])
     return records
 
 

@@ -11,60 +11,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from zoo.building import checkpoints, packaging
+from clip_caption.options import DECLARATION
+from zoo.building import packaging
 
 FOLDER = Path(__file__).parent
-
-
-def signature(directory: Path) -> "packaging.ModelSignature":
-    """Columns `image` or `image_url`, parameters with their defaults, the record of one row."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import Array, Object, Property
-
-    from clip_caption import parameters
-    from clip_caption.engine import Captioner
-    from clip_caption.index import Index
-
-    index = Index.read(directory / "index") if (directory / "index").is_dir() else None
-    usual = parameters.read({}, Captioner(directory).max_tokens, index.k if index else 0)
-    options = usual.options
-    caption = Object([Property("text", "string"), Property("score", "double")])
-    neighbour = Object(
-        [Property("id", "string"), Property("category", "string"), Property("similarity", "double")]
-    )
-    return ModelSignature(
-        inputs=Schema(
-            [
-                ColSpec("binary", "image", required=False),
-                ColSpec("string", "image_url", required=False),
-            ]
-        ),
-        outputs=Schema(
-            [
-                ColSpec(Array(caption), "captions", required=False),
-                ColSpec(Array("double"), "embedding", required=False),
-                ColSpec("double", "match", required=False),
-                ColSpec("string", "category", required=False),
-                ColSpec(Array(neighbour), "neighbours", required=False),
-            ]
-        ),
-        params=ParamSchema(
-            [
-                ParamSpec("mode", "string", options.mode),
-                ParamSpec("beam_size", "long", options.beam_size),
-                ParamSpec("max_tokens", "long", options.max_tokens),
-                ParamSpec("num_captions", "long", usual.captions),
-                ParamSpec("top_p", "double", options.top_p),
-                ParamSpec("temperature", "double", options.temperature),
-                ParamSpec("seed", "long", options.seed),
-                ParamSpec("embedding", "string", usual.embedding),
-                ParamSpec("neighbours", "long", usual.neighbours),
-                ParamSpec("match_text", "string", usual.match_text),
-                ParamSpec("on_error", "string", "raise"),
-            ]
-        ),
-    )
 
 
 def pack_index(given: Path, directory: Path) -> list[str]:
@@ -73,7 +23,7 @@ def pack_index(given: Path, directory: Path) -> list[str]:
     Returns:
         The packages that searching it needs, pinned.
     """
-    from clip_caption.engine import Captioner
+    from clip_caption.captioner import Captioner
     from clip_caption.index import Index
 
     Index.read(given).check(Captioner(directory).embed_texts)
@@ -108,6 +58,7 @@ def main() -> None:
 
     from clip_caption.building.checkpoint import find
     from clip_caption.building.convert import convert
+    from clip_caption.engine import Engine
     from clip_caption.index import Index
 
     if args.index:
@@ -121,14 +72,9 @@ def main() -> None:
         pins = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, directory) if args.index else []
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
+        described = ("checkpoint", "clip", "precision", "index")
         packaging.publish(
-            FOLDER,
-            {"clip_caption": directory},
-            signature(directory),
-            {key: getattr(args, key) for key in ("checkpoint", "clip", "precision", "index")},
-            checkpoints.fingerprint(checkpoint),
-            args,
-            requirements,
+            FOLDER, DECLARATION, Engine, directory, checkpoint, args, described, requirements
         )
 
 

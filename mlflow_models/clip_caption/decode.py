@@ -7,43 +7,13 @@ the likeliest token, which is what it takes. `nucleus` draws (Holtzman et al. 20
 arXiv 1904.09751).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from clip_caption.decoder import Decoder, Rows
+from clip_caption.options import Options
 from clip_caption.vocabulary import STOP
 
-MODES = ("beam", "greedy", "nucleus")
 FEW = 256  # likeliest tokens that a nucleus mostly has room in; where it hasn't, all are ranked
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to write captions.
-
-    Args:
-        mode: `beam`, `greedy` or `nucleus`.
-        beam_size: of `beam`.
-        max_tokens: of a caption, the period at its end included.
-        num_captions: how many of an image: the best beams, or as many draws. Greedy gives one.
-        top_p: of `nucleus`: the likeliest tokens that together are this probable are drawn from.
-        temperature: of `beam` and `nucleus`: logits are divided by it.
-        seed: of `nucleus`.
-    """
-
-    mode: str = "beam"
-    beam_size: int = 5
-    max_tokens: int = 67
-    num_captions: int = 1
-    top_p: float = 0.8
-    temperature: float = 1.0
-    seed: int = 0
-
-    @property
-    def rows(self) -> int:
-        """How many captions of an image are written at once."""
-        return {"beam": self.beam_size, "greedy": 1, "nucleus": self.num_captions}[self.mode]
 
 
 Written = tuple[list[int], float]  # tokens, and the mean of their log-probabilities

@@ -10,21 +10,7 @@ from typing import Any
 
 import numpy as np
 
-
-def open_session(path: Path, threads: int) -> Any:
-    """An ONNX graph, ready to run on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # its fusion of a sum and a layer normalisation takes seven times as long as the two
-    return onnxruntime.InferenceSession(
-        str(path),
-        options,
-        ["CPUExecutionProvider"],
-        disabled_optimizers=["SkipLayerNormFusion"],
-    )
+from zoo.serving.onnx import SLOW_FUSION, open_session
 
 
 class Decoder:
@@ -39,7 +25,7 @@ class Decoder:
     def __init__(self, directory: Path, about: dict[str, Any], threads: int) -> None:
         self.layers, self.heads = int(about["layers"]), int(about["heads"])
         self.width = int(about["width"])
-        self.session = open_session(directory / "decoder.onnx", threads)
+        self.session = open_session(directory / "decoder.onnx", threads, disabled=[SLOW_FUSION])
         # of these a step reads a row per token, so they stay in the file
         self.words = np.load(directory / "words.npy", mmap_mode="r")
         self.places = np.load(directory / "places.npy", mmap_mode="r")

@@ -1,129 +1,137 @@
-"""Images to captions and embeddings, on ONNX Runtime. No MLflow, no torch."""
+"""Photos in; captions, embeddings and categories out. No MLflow, no pandas.
 
-import json
-import threading
-from collections.abc import Iterator, Sequence
+A request's photos are embedded before any of them is captioned: what is no photo is refused before
+that costs anything.
+"""
+
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from clip_caption.decode import MODES, Options, search
-from clip_caption.decoder import Decoder, open_session
-from clip_caption.pixels import Pixels
-from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary
+from clip_caption.captioner import Captioner
+from clip_caption.index import Index, normalised
+from clip_caption.options import Options
+from clip_caption.reader import Photo, Reader
+from zoo.data.fetch import Fetcher
 from zoo.errors import BadParameter
+from zoo.serving.declaration import tailored
+from zoo.serving.runner import Runner
 
-__all__ = ["Caption", "Captioner", "Options"]
-BATCH = 16  # images that CLIP sees at once
-BUDGET = 768 << 20  # bytes of keys, values and logits of captions that are written at once
+BATCH_PHOTOS = 16  # that are embedded or captioned at once
+KEPT_TEXTS = 100  # whose features are kept, for the next batch
 
 
 @dataclass(frozen=True)
-class Caption:
-    """A caption, and the mean log-probability of its tokens."""
+class Described:
+    """What is told of one photo."""
 
-    text: str
-    score: float
+    found: dict[str, Any]
+
+    def record(self) -> dict[str, Any]:
+        """The answer to one row, in JSON's types."""
+        return self.found
 
 
-class Captioner:
-    """CLIP, the mapper and GPT-2; one object serves any number of threads.
+class Job(NamedTuple):
+    """Pixels (3, size, size) to embed; or, with options, features (d,) to describe."""
+
+    value: np.ndarray
+    options: Options | None
+
+
+class Engine:
+    """Describes photos; one object serves any number of threads.
 
     Args:
-        directory: what `convert` wrote.
-        threads: inside one run of a network.
+        directory: What `convert` wrote, and `index/` where a labelled collection is packed.
+        threads: Inside one run of a network.
 
     Attributes:
-        max_tokens: the most that a caption can have: GPT-2's places, less the prefix.
+        options: The parameters; this checkpoint has room for so many tokens.
     """
 
+    languages = ("en",)
+
     def __init__(self, directory: Path, threads: int = 1) -> None:
-        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
-        self.pixels_of = Pixels(about["pixels"])
-        self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
-        self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
-        self._vocabulary = Vocabulary.read(directory / GPT2)
-        self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
-        self._vision = open_session(directory / "vision.onnx", threads)
-        self._mapper = open_session(directory / "mapper.onnx", threads)
-        self._decoder = Decoder(directory, about["gpt2"], threads)
-        # search words are rare, and what reads them is a quarter of the weights
-        self._text: Any = None
-        self._text_lock = threading.Lock()
-        self._open_text = lambda: open_session(directory / "text.onnx", threads)
+        self._captioner = captioner = Captioner(directory, threads)
+        packed = directory / "index"
+        self._index = Index.read(packed) if packed.is_dir() else None
+        tokens = Options.model_fields["max_tokens"]
+        longest = min(captioner.max_tokens, 200)
+        self.options = tailored(
+            Options,
+            max_tokens={"default": min(tokens.default, longest), "le": longest},
+            neighbours={"default": self._index.k if self._index else 0},
+        )
+        self._runner: Runner[Job, Any] = Runner(
+            self._run, lambda _: 1, BATCH_PHOTOS, lambda job: job.options
+        )
+        self._reader = Reader(captioner.pixels_of, BATCH_PHOTOS, Fetcher())
+        self._text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
 
-    def pixels(self, image: Image.Image) -> np.ndarray:
-        """What CLIP sees of an image: float32 (3, size, size)."""
-        return self.pixels_of(image)
-
-    def embed(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        """CLIP's features, not normalised: float32 (n, clip_width)."""
-        found = [np.empty((0, self._width), np.float32)]
-        for start in range(0, len(pixels), BATCH):
-            batch = np.stack(pixels[start : start + BATCH])
-            found += self._vision.run(["features"], {"pixels": batch})
-        return np.concatenate(found)
-
-    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """CLIP's features of texts, in the same space: float32 (n, clip_width)."""
-        with self._text_lock:
-            self._text = self._text or self._open_text()
-        found = [np.empty((0, self._width), np.float32)]
-        for start in range(0, len(texts), BATCH):
-            tokens = self._tokenizer(texts[start : start + BATCH])
-            found += self._text.run(["features"], {"tokens": tokens})
-        return np.concatenate(found)
-
-    def prefixes(self, features: np.ndarray) -> np.ndarray:
-        """What GPT-2 reads first, of CLIP's features: float32 (n, prefix_length, gpt_width)."""
-        if not len(features):
-            return np.empty((0, self._prefix, self._decoder.width), np.float32)
-        (found,) = self._mapper.run(["prefixes"], {"features": features.astype(np.float32)})
-        return np.asarray(found)
-
-    def caption(self, features: np.ndarray, options: Options) -> list[list[Caption]]:
-        """Captions of images, best first.
+    def __call__(self, items: Sequence[Photo], options: Options) -> list[Described | Exception]:
+        """Describe photos.
 
         Args:
-            features: CLIP's, (n, clip_width), as `embed` gives them.
-            options: how.
+            items: Each a file's bytes, or a URL.
+            options: For all of them.
+
+        Returns:
+            For each what was asked for, or the exception that says why not.
 
         Raises:
-            BadParameter: an option has a value that can't be.
+            BadParameter: No collection is packed that could name neighbours.
         """
-        self._check(options)
-        return [
-            [
-                Caption(self._vocabulary.decode(tokens).strip(), score)
-                for tokens, score in written[: options.num_captions]
-            ]
-            for prefixes in self._batches(features, options)
-            for written in search(self._decoder, prefixes, options)
-        ]
+        if options.neighbours and not self._index:
+            raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
+        features: list[np.ndarray | Exception] = []
+        for batch in self._reader(items):
+            good = [Job(one, None) for one in batch if not isinstance(one, Exception)]
+            embedded = iter(self._runner(good))
+            features += [one if isinstance(one, Exception) else next(embedded) for one in batch]
+        bad = [one for one in features if isinstance(one, Exception)]
+        if bad and options.on_error == "raise":  # the request is refused: no captions are written
+            return [one if isinstance(one, Exception) else Described({}) for one in features]
+        jobs = [Job(one, options) for one in features if not isinstance(one, Exception)]
+        described = iter(self._runner(jobs))
+        return [one if isinstance(one, Exception) else next(described) for one in features]
 
-    def _batches(self, features: np.ndarray, options: Options) -> Iterator[np.ndarray]:
-        """Prefixes, as many at once as the budget has room for."""
-        row = self._decoder.row_bytes(self._prefix + options.max_tokens)
-        size = max(1, BUDGET // (row * options.rows))
-        for start in range(0, len(features), size):
-            yield self.prefixes(features[start : start + size])
+    def _run(self, batch: list[Job]) -> Sequence[Any]:
+        """Runs a batch, on the engine thread: jobs of one kind."""
+        values, options = [job.value for job in batch], batch[0].options
+        if options is None:
+            return list(self._captioner.embed(values))
+        return [Described(found) for found in self._describe(np.stack(values), options)]
 
-    def _check(self, options: Options) -> None:
-        if options.mode not in MODES:
-            raise BadParameter("mode", f"is not one of {', '.join(MODES)}")
-        if not 1 <= options.max_tokens <= self.max_tokens:
-            raise BadParameter("max_tokens", f"is not between 1 and {self.max_tokens}")
-        if options.beam_size < 1:
-            raise BadParameter("beam_size", "is not positive")
-        if options.num_captions < 1:
-            raise BadParameter("num_captions", "is not positive")
-        if options.num_captions > options.rows:
-            raise BadParameter(
-                "num_captions", f"is over {options.rows}, which {options.mode} gives"
-            )
-        for name in ("temperature", "top_p"):
-            if not getattr(options, name) > 0:
-                raise BadParameter(name, "is not positive")
+    def _describe(self, features: np.ndarray, options: Options) -> list[dict[str, Any]]:
+        """The records of photos with features (n, d)."""
+        records: list[dict[str, Any]] = [{} for _ in features]
+        if options.num_captions:
+            for record, captions in zip(
+                records, self._captioner.caption(features, options), strict=True
+            ):
+                record["captions"] = [
+                    {"text": one.text, "score": round(one.score, 4)} for one in captions
+                ]
+        if options.embedding != "none":
+            found = features if options.embedding == "clip" else self._captioner.prefixes(features)
+            for record, numbers in zip(records, found, strict=True):
+                record["embedding"] = numbers.ravel().tolist()
+        if options.match_text:
+            cosines = normalised(features) @ self._text(options.match_text)
+            for record, cosine in zip(records, cosines, strict=True):
+                record["match"] = round(float(cosine), 4)
+        if self._index and options.neighbours:
+            answers = self._index.classify(features, options.neighbours)
+            for record, answer in zip(records, answers, strict=True):
+                record["category"], record["neighbours"] = answer.category, answer.neighbours
+        return records
+
+    def _embed_text(self, text: str) -> np.ndarray:
+        """A text's features, L2-normalised, (d,)."""
+        unit: np.ndarray = normalised(self._captioner.embed_texts([text]))[0]
+        return unit

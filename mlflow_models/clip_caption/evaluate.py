@@ -131,10 +131,12 @@ def translated(examples: Sequence[Example], args: argparse.Namespace) -> list[Ex
 
 def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
     """Captions the test set with the checkpoints; less what can't be read."""
-    from clip_caption.engine import Options
     from clip_caption.evaluating.captioning import caption_all
+    from clip_caption.options import Options
 
-    options = Options(args.mode, args.beam_size, args.max_tokens, seed=args.seed)
+    options = Options(
+        mode=args.mode, beam_size=args.beam_size, max_tokens=args.max_tokens, seed=args.seed
+    )
     predictions: dict[str, list[str | None]] = {}
     failed: dict[str, str] = {}
     for model in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):

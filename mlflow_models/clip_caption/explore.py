@@ -32,15 +32,15 @@ from zoo.data.outputs import check_output
 
 def run_embed(args: argparse.Namespace) -> None:
     """Embeds a collection."""
-    from clip_caption.engine import Options
     from clip_caption.exploring.collection import read_collection
     from clip_caption.exploring.embedding import Embedder, embed
+    from clip_caption.options import Options
 
     collection = read_collection(args.images, args.image_column)
     check_output(args.output, SETTINGS, "embeddings")
     opening.keep(args.checkpoint, args.clip, args.output)
     captioner = opening.captioner(args.output, args.threads)
-    longest = min(Options.max_tokens, captioner.max_tokens)
+    longest = min(Options().max_tokens, captioner.max_tokens)
     options = Options(mode=args.captions, max_tokens=longest) if args.captions else None
     embedder = Embedder(captioner, args.embedding, options, args.thumbnail, args.batch_size,
                         args.decoders)  # fmt: skip

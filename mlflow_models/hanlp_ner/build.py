@@ -9,42 +9,10 @@ import json
 import tempfile
 from pathlib import Path
 
+from hanlp_ner.options import DECLARATION
 from zoo.building import checkpoints, packaging
 
 FOLDER = Path(__file__).parent
-DICTIONARY = "dictionary.json"
-
-
-def signature() -> "packaging.ModelSignature":
-    """Column `text`, parameters with their defaults, and the record of one row."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import AnyType, Array, Object, Property
-
-    entity = Object(
-        [
-            Property("text", "string"),
-            Property("type", "string"),
-            Property("start", "long"),
-            Property("end", "long"),
-        ]
-    )
-    return ModelSignature(
-        inputs=Schema([ColSpec("string", "text")]),
-        outputs=Schema(
-            [
-                ColSpec(Array(entity), "entities"),
-                ColSpec(AnyType(), "tasks", required=False),  # each in its own form
-            ]
-        ),
-        params=ParamSchema(
-            [
-                ParamSpec("dictionary", "string", "{}"),
-                ParamSpec("tasks", "string", [], shape=(-1,)),
-                ParamSpec("on_error", "string", "raise"),
-            ]
-        ),
-    )
 
 
 def main() -> None:
@@ -72,12 +40,13 @@ def main() -> None:
     from hanlp_ner.building.convert import convert
     from hanlp_ner.component import fetch
     from hanlp_ner.dictionary import read_file
+    from hanlp_ner.engine import PACKED, Engine
 
     words = read_file(args.dictionary) if args.dictionary else {}
     packaging.check(args)
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch)
-    if not args.dictionary and (checkpoint / DICTIONARY).is_file():
-        words = read_file(checkpoint / DICTIONARY)
+    if not args.dictionary and (checkpoint / PACKED).is_file():
+        words = read_file(checkpoint / PACKED)
     with tempfile.TemporaryDirectory() as work:
         print(f"Converting {args.checkpoint} ...", flush=True)
         config = convert(checkpoint, Path(work), args.precision, not args.no_torch)
@@ -87,14 +56,15 @@ def main() -> None:
                 "--no-torch leaves these tasks out."
             )
         text = json.dumps(words, ensure_ascii=False)
-        (Path(work) / DICTIONARY).write_text(text, encoding="utf-8")
+        (Path(work) / PACKED).write_text(text, encoding="utf-8")
         packaging.publish(
             FOLDER,
-            {"ner": Path(work)},
-            signature(),
-            {"checkpoint": args.checkpoint, "precision": args.precision},
-            checkpoints.fingerprint(checkpoint),
+            DECLARATION,
+            Engine,
+            Path(work),
+            checkpoint,
             args,
+            ("checkpoint", "precision"),
             FOLDER / ("requirements-torch.txt" if others else "requirements.txt"),
         )
 

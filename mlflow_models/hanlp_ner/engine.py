@@ -1,51 +1,72 @@
-"""The recognizer: texts of any length in, entities out. No MLflow, no pandas.
+"""Texts of any length in, entities out. No MLflow, no pandas.
 
 Cuts long texts, runs the pieces in batches on the process's engine thread, and puts the answers
 together with offsets into the text as given.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hanlp_ner.decode import Dictionary, Span
+from hanlp_ner.dictionary import read_file
 from hanlp_ner.document import Window, cut
+from hanlp_ner.options import Options
 from hanlp_ner.tagger import Answer, Tagger
+from zoo.errors import BadParameter
+from zoo.serving.declaration import tailored
 from zoo.serving.runner import Runner
 
+DEFAULTS = Options()
+PACKED = "dictionary.json"  # words that must come out as given, in every text
 PADDED_TOKENS = 512  # per batch: little padding, and activations that stay in the cache
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True)
+class Found:
     """What was found in one text.
 
     Attributes:
-        entities: In order, with character offsets into the text as given.
+        text: The text as given.
+        entities: In order, with character offsets into the text.
         tasks: For each piece that the text was cut into, where it starts and ends in the text, and
-            HanLP's results of other tasks. Pieces overlap where a text has no punctuation.
+            HanLP's results of other tasks; None where none was asked for. Pieces overlap where a
+            text has no punctuation.
     """
 
+    text: str
     entities: list[Span]
-    tasks: list[dict[str, Any]]
+    tasks: list[dict[str, Any]] | None
+
+    def record(self) -> dict[str, Any]:
+        """The answer to one row, in JSON's types."""
+        entities = [
+            {"text": self.text[start:end], "type": type_, "start": start, "end": end}
+            for start, end, type_ in self.entities
+        ]
+        return {"entities": entities, **({} if self.tasks is None else {"tasks": self.tasks})}
 
 
-class Recognizer:
+class Engine:
     """Finds entities in texts. One object serves any number of threads.
 
     Args:
-        directory: What `hanlp_ner.building.convert` wrote.
+        directory: What `hanlp_ner.building.convert` wrote, and `dictionary.json` where one is
+            packed.
         threads: Threads inside one forward pass; 1 is right where several workers share a machine.
-        words: Entity type by word, for words that must come out as given in every text.
 
     Attributes:
-        tasks: The names of the other tasks that the checkpoint can do.
+        options: The parameters; `tasks` may be those that the checkpoint can do.
+        tasks: The names of these other tasks.
     """
 
-    def __init__(
-        self, directory: Path, threads: int = 1, words: Mapping[str, str] | None = None
-    ) -> None:
-        self._packed = Dictionary(words or {})
+    languages = ("zh",)
+
+    def __init__(self, directory: Path, threads: int = 1) -> None:
+        packed = directory / PACKED
+        self._packed = Dictionary(read_file(packed) if packed.is_file() else {})
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         self._network: Any
         if config["kind"] == "multi":
@@ -56,41 +77,44 @@ class Recognizer:
             self._network = Tagger(directory, config, threads)
         self._limit = config["limit"]
         self.tasks = tuple(self._network.tasks)
+        self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
         self._runner: Runner[tuple[str, Sequence[str]], Answer] = Runner(
             self._run, lambda piece: len(piece[0]), PADDED_TOKENS, lambda piece: tuple(piece[1])
         )
 
     def __call__(
-        self,
-        texts: Sequence[str],
-        dictionary: Mapping[str, str] | None = None,
-        tasks: Sequence[str] = (),
+        self, items: Sequence[str], options: Options = DEFAULTS
     ) -> list[Found | Exception]:
-        """Finds the entities of each text.
+        """Find the entities of each text.
 
         Args:
-            texts: Texts of any length; long ones are cut at sentence ends.
-            dictionary: More words, on top of those that every text has.
-            tasks: Other tasks to do; names out of `self.tasks`.
+            items: Texts of any length; long ones are cut at sentence ends.
+            options: The request's.
 
         Returns:
             For each text what was found, or the exception that it caused.
+
+        Raises:
+            BadParameter: A task that this checkpoint can't do.
         """
-        words = Dictionary(dictionary, self._packed) if dictionary else self._packed
+        if options.tasks and not self.tasks:
+            raise BadParameter("tasks", "asks for some, but this model finds entities only")
+        tasks = tuple(dict.fromkeys(options.tasks))  # one asked for twice is done once
+        words = Dictionary(options.words, self._packed) if options.words else self._packed
         windows = [
             [window for segment in cut(text, self._limit) for window in segment]
             if text.strip()
             else []
-            for text in texts
+            for text in items
         ]
         pieces = [
             (text[window.start : window.stop], tasks)
-            for text, parts in zip(texts, windows, strict=True)
+            for text, parts in zip(items, windows, strict=True)
             for window in parts
         ]
         answers = iter(self._runner(pieces))
         results: list[Found | Exception] = []
-        for text, parts in zip(texts, windows, strict=True):
+        for text, parts in zip(items, windows, strict=True):
             found = [next(answers) for _ in parts]
             failed = [answer for answer in found if isinstance(answer, Exception)]
             if failed:
@@ -98,7 +122,7 @@ class Recognizer:
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
             entities = words.apply(text, _join(parts, good))
-            results.append(Found(entities, _pieces(parts, good) if tasks else []))
+            results.append(Found(text, entities, _pieces(parts, good) if tasks else None))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[Answer]:

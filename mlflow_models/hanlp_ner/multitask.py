@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from hanlp_ner.decode import Crf, Span, TagSet
-from hanlp_ner.tagger import Answer, best, pad, session
+from hanlp_ner.tagger import Answer, best, pad
 from zoo.errors import BadInput
+from zoo.serving.onnx import SLOW_FUSION, open_session
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Head:
         stem = head["file"]
         self.gives, self.after = head["gives"], head["after"]
         self.tags = TagSet(head["tags"])
-        self._session = session(directory / f"{stem}.onnx", threads)
+        self._session = open_session(directory / f"{stem}.onnx", threads, disabled=[SLOW_FUSION])
         crf = directory / f"{stem}.npz"
         self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
 
@@ -77,7 +78,7 @@ class MultiTask:
         self._config = config
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._normal = str.maketrans(config["normal"])
-        self._encoder = session(directory / "encoder.onnx", threads)
+        self._encoder = open_session(directory / "encoder.onnx", threads, disabled=[SLOW_FUSION])
         self._heads = {
             task: Head(directory, head, threads) for task, head in config["heads"].items()
         }

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from hanlp_ner.decode import Crf, Span, TagSet
+from zoo.serving.onnx import SLOW_FUSION, open_session
 
 CODE_POINTS = 0x110000
 
@@ -27,20 +27,6 @@ class Answer(NamedTuple):
 
     spans: list[Span]
     tasks: dict[str, Any]
-
-
-def session(path: Path, threads: int) -> ort.InferenceSession:
-    """Opens an ONNX graph for the CPU, with `threads` threads inside one forward pass."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return ort.InferenceSession(
-        path,
-        options,
-        providers=["CPUExecutionProvider"],
-        # Its fused kernel is slower than the two it replaces: by a sixth of the time in int8.
-        disabled_optimizers=["SkipLayerNormFusion"],
-    )
 
 
 def pad(pieces: Sequence[NDArray[np.int32]], config: dict[str, Any]) -> NDArray[np.int64]:
@@ -72,7 +58,7 @@ class Tagger:
         self._ids[tables["codes"]] = tables["ids"]
         self._tags = TagSet(config["tags"])
         self._crf = Crf.load(tables) if "crf_start" in tables else None
-        self._session = session(directory / "model.onnx", threads)
+        self._session = open_session(directory / "model.onnx", threads, disabled=[SLOW_FUSION])
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[Answer]:  # noqa: ARG002
         """The entities of a batch of texts; there are no other tasks."""

@@ -10,31 +10,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from zoo.building import checkpoints, packaging
-from zoo.building.signature import of_recognizer
+from wav2vec2_asr.options import DECLARATION
+from zoo.building import packaging
 
 FOLDER = Path(__file__).parent
-
-
-def signature(directory: Path) -> "packaging.ModelSignature":
-    """Column `audio`, parameters with their defaults, and the record of one row."""
-    from mlflow.types import ParamSpec
-
-    from wav2vec2_asr.recognizer import Recognizer
-
-    usual = Recognizer(directory, threads=1).defaults
-    return of_recognizer(
-        ["confidence"],
-        [
-            ParamSpec("vad", "boolean", usual.vad),
-            ParamSpec("denoise", "boolean", usual.denoise),
-            ParamSpec("language_model", "boolean", usual.language_model),
-            ParamSpec("beam_size", "long", usual.beam_size),
-            ParamSpec("word_timestamps", "boolean", usual.word_timestamps),
-            ParamSpec("chunk_length_s", "double", usual.chunk_length_s),
-            ParamSpec("stride_length_s", "double", usual.stride_length_s),
-        ],
-    )
 
 
 def check_language_model(given: Path, checkpoint: Path) -> None:
@@ -53,8 +32,8 @@ def check_language_model(given: Path, checkpoint: Path) -> None:
 
 def pack_language_model(given: Path, directory: Path) -> None:
     """Copies a language model and what it is decoded with, beside the network."""
+    from wav2vec2_asr.engine import LANGUAGE_MODEL
     from wav2vec2_asr.language_model import Settings
-    from wav2vec2_asr.recognizer import LANGUAGE_MODEL
 
     found = Settings.read(given)
     name = f"language_model{found.model.suffix}"
@@ -85,6 +64,7 @@ def main() -> None:
 
     from wav2vec2_asr.building.checkpoint import find
     from wav2vec2_asr.building.convert import convert
+    from wav2vec2_asr.engine import Engine
 
     packaging.check(args)
     checkpoint = find(args.checkpoint)
@@ -98,16 +78,8 @@ def main() -> None:
         convert(checkpoint, Path(work), args.precision, args.language)
         if model:
             pack_language_model(model, Path(work))
-        packaging.publish(
-            FOLDER,
-            {"wav2vec2": Path(work)},
-            signature(Path(work)),
-            {key: getattr(args, key) for key in ("checkpoint", "precision", "language_model")},
-            checkpoints.fingerprint(checkpoint),
-            args,
-            FOLDER / "requirements.txt",
-            fork_safe=False,
-        )
+        described = ("checkpoint", "precision", "language_model")
+        packaging.publish(FOLDER, DECLARATION, Engine, Path(work), checkpoint, args, described)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ are one, and the blank is none. Greedy search and beam search both end in such a
 
 import bisect
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy as np
 from wav2vec2_asr.labels import Labels
 
 Split = Callable[[str], list[str]]
+THAI = re.compile("[\u0e00-\u0e7f]+")
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,21 @@ def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:
             found.append(list(heard[first:last]))
         first = max(first, last)
     return found
+
+
+def split(text: str) -> list[str]:
+    """Cut a text into words and the spaces between them; joined they are the text again.
+
+    Words end at spaces; within Thai, which has none, PyThaiNLP finds them.
+    """
+    pieces = re.split(r"(\s+)", text)
+    return [word for piece in pieces if piece for word in _words(piece)]
+
+
+def _words(piece: str) -> list[str]:
+    if not THAI.search(piece):
+        return [piece]
+    from pythainlp.tokenize import word_tokenize
+
+    words: list[str] = word_tokenize(piece, engine="newmm", keep_whitespace=True)
+    return words if "".join(words) == piece else [piece]

@@ -1,68 +1,139 @@
-"""The acoustic model on ONNX Runtime: sound in, logits out. No MLflow, no torch."""
+"""Wav2Vec2 with CTC: recordings of any length in, transcripts out. No MLflow, no pandas."""
 
-import json
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from wav2vec2_asr.labels import Labels
+from wav2vec2_asr import ctc
+from wav2vec2_asr.acoustic import Acoustic
+from wav2vec2_asr.chunks import PAUSE, frames_of, pieces
+from wav2vec2_asr.ctc import Character, split
+from wav2vec2_asr.language_model import BeamSearch, Settings
+from wav2vec2_asr.options import Options
+from zoo.data.audio import SAMPLE_RATE
+from zoo.errors import BadParameter
+from zoo.serving import runner
+from zoo.serving.declaration import tailored
+from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.transcript import Segment, Word
+from zoo.speech.windows import Window, speech_windows
 
-TINIEST = 1e-7  # added to the variance, as Wav2Vec2FeatureExtractor does
+LANGUAGE_MODEL = "language_model.json"
 
 
-class Acoustic:
-    """Wav2Vec2 with its CTC head; one object serves any number of threads.
+class Engine(SpeechEngine[Options]):
+    """Transcribes; one object serves any number of threads.
 
     Args:
-        directory: what `convert` wrote.
-        threads: inside one run of the network.
-
-    Attributes:
-        labels: what the logits are of.
-        hop: samples from one frame to the next, 320 (20 ms).
-        reach: samples that a frame hears, 400.
-        language: of the transcripts.
+        directory: What `convert` wrote, and a language model where one is packed.
+        threads: Recordings, or parts of a long one, that are transcribed at once (default: one per
+            core, over `OMP_NUM_THREADS`, which is how many threads each of them has).
     """
 
-    def __init__(self, directory: Path, threads: int = 1) -> None:
-        import onnxruntime
+    def __init__(self, directory: Path, threads: int | None = None) -> None:
+        each = threads_per_batch()
+        self.acoustic = Acoustic(directory, each)
+        usual = 1 if self.acoustic.on_gpu else max(1, runner.cores() // each)
+        super().__init__(threads or usual)
+        labels = self.acoustic.labels
+        search = functools.partial(BeamSearch, labels.texts, labels.blank, special=labels.special)
+        self._searches = {False: search()}
+        self.languages, self.options = (self.acoustic.language,), Options
+        if (directory / LANGUAGE_MODEL).is_file():
+            found = Settings.read(directory / LANGUAGE_MODEL)
+            self._searches[True] = search(found.model, found.weight, found.bonus, found.beam_size)
+            self.options = tailored(
+                Options, language_model={"default": True}, beam_size={"default": found.beam_size}
+            )
 
-        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
-        self.labels = Labels.read(directory, about["outputs"])
-        self.hop, self.reach = int(about["hop"]), int(about["reach"])
-        self.language = str(about["language"])
-        self._normalize = bool(about["normalize"])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        known = onnxruntime.get_available_providers()
-        wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-        self._session = onnxruntime.InferenceSession(
-            str(directory / "model.onnx"), options, [name for name in wanted if name in known]
-        )
-        self.on_gpu = self._session.get_providers()[0] != "CPUExecutionProvider"
+    def check(self, options: Options) -> None:
+        if options.language_model and True not in self._searches:
+            raise BadParameter("language_model", "is true, but this model has none packed")
+        if options.language_model and options.beam_size == 1:
+            raise BadParameter("beam_size", "is 1; a language model needs 2 or more")
 
-    def frames(self, samples: int) -> int:
-        """How many frames so many samples give."""
-        return max(0, (samples - self.reach) // self.hop + 1)
+    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
+        return speech_windows(blocks, round(options.chunk_length_s * SAMPLE_RATE))
 
-    def __call__(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The logits of recordings, one after the other: on a CPU a padded batch gains nothing.
+    def detect_language(self, _: np.ndarray) -> str:
+        return self.acoustic.language
 
-        Args:
-            waves: float32 (samples,) each, 16 kHz.
-
-        Returns:
-            For each (frames, labels), float32; a recording shorter than `reach` has no frame.
-        """
-        return [self._run(wave) for wave in waves]
-
-    def _run(self, wave: np.ndarray) -> np.ndarray:
-        if not self.frames(len(wave)):
-            return np.zeros((0, len(self.labels)), np.float32)
-        if self._normalize:
-            wave = (wave - wave.mean()) / np.sqrt(wave.var() + TINIEST)
-        (logits,) = self._session.run(["logits"], {"waves": wave[None].astype(np.float32)})
-        found: np.ndarray = logits[0]
+    def decode(self, windows: list[Window], _: str, options: Options) -> list[list[Segment]]:
+        found = []
+        for window in windows:
+            runner.stop_if_cancelled()
+            (logits,) = self.acoustic([window.sound])
+            one = self._segment(ctc.log_softmax(logits), 0, options)
+            found.append([window.place(replace(one, text=f" {one.text.strip()}"))] if one else [])
         return found
+
+    def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
+        labels = self.acoustic.labels
+
+        def run(sound: np.ndarray) -> np.ndarray:
+            runner.stop_if_cancelled()
+            return ctc.log_softmax(self.acoustic([sound])[0])
+
+        outputs = frames_of(
+            recording.blocks(options.denoise),
+            run,
+            self.acoustic.hop,
+            self.acoustic.reach,
+            options.chunk_length_s,
+            options.stride_length_s,
+        )
+        silent = labels.special | ({labels.space} if labels.space is not None else set())
+        segments = (
+            self._segment(log_probs, first, options)
+            for first, log_probs in pieces(outputs, frozenset(silent))
+        )
+        yield from _spaced(segments, PAUSE * self.acoustic.hop / SAMPLE_RATE)
+
+    def _segment(self, log_probs: np.ndarray, first: int, options: Options) -> Segment | None:
+        """What is said in (frames, labels) that begin at frame `first`, with the spaces that are
+        heard around it; None: nothing."""
+        heard = ctc.characters(self._path(log_probs, options), log_probs, self.acoustic.labels)
+        text = "".join(one.text for one in heard)
+        while heard and not heard[0].text.strip():
+            heard = heard[1:]
+        while heard and not heard[-1].text.strip():
+            heard = heard[:-1]
+        if not heard:
+            return None
+        start, end = self._times(heard, first)
+        words = None
+        if options.word_timestamps:
+            words = [
+                Word("".join(one.text for one in word), *self._times(word, first), _sure(word))
+                for word in ctc.words(heard, split)
+            ]
+        return Segment(start, end, text, words, {"confidence": _sure(heard)})
+
+    def _path(self, log_probs: np.ndarray, options: Options) -> np.ndarray:
+        if options.beam_size == 1:
+            return ctc.greedy(log_probs)
+        return self._searches[options.language_model](log_probs, options.beam_size)
+
+    def _times(self, heard: list[Character], first: int) -> tuple[float, float]:
+        """From where to where characters last, in seconds."""
+        second = SAMPLE_RATE / self.acoustic.hop
+        return (first + heard[0].start) / second, (first + heard[-1].end) / second
+
+
+def _spaced(segments: Iterable[Segment | None], pause: float) -> Iterator[Segment]:
+    """Segments with a space before those that one is heard before, or a pause (seconds): what is
+    cut for its length alone may be cut within a word."""
+    last: Segment | None = None
+    for one in filter(None, segments):
+        apart = last is None or one.start - last.end >= pause
+        apart = apart or (last is not None and " " in (last.text[-1], one.text[0]))
+        yield replace(one, text=" " * apart + one.text.strip())
+        last = one
+
+
+def _sure(heard: list[Character]) -> float:
+    """The mean probability of characters."""
+    return float(np.mean([one.probability for one in heard if one.text.strip()]))

@@ -1,31 +1,58 @@
-"""What a request may ask of the recognizer."""
+"""What wav2vec2_asr declares: its parameters, and what it answers."""
 
-from dataclasses import dataclass
+from pydantic import Field, model_validator
+
+from zoo.errors import BadParameter
+from zoo.serving.declaration import Declaration
+from zoo.speech import options as speech
+from zoo.speech.options import AUDIO, SpeechOptions
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to transcribe. The defaults of `model.py` are these, or those of a packed language model.
+class Options(SpeechOptions):
+    """How to transcribe. A packed language model changes two of the defaults."""
 
-    Args:
-        vad: find the speech first, and transcribe that; otherwise all of it, chunk after chunk.
-        denoise: reduce steady noise, where a recording is noisy.
-        language_model: weigh what is heard by how likely it is written.
-        beam_size: hypotheses that the search keeps; 1 is greedy.
-        word_timestamps: a time for every word.
-        chunk_length_s: seconds that the network hears at once, at most.
-        stride_length_s: seconds at both ends of a chunk that only give it context, where the speech
-            isn't found first.
-        language: of the checkpoint.
-        batch_size: windows that are decoded together; on a CPU one after the other is as fast.
-    """
+    language_model: bool = Field(
+        False, description="Weigh what is heard by how likely it is written."
+    )
+    beam_size: int = Field(
+        1, ge=1, le=500, description="Hypotheses that the search keeps; 1 is greedy."
+    )
+    chunk_length_s: float = Field(
+        20.0, ge=2, le=60, description="Seconds that the network hears at once, at most."
+    )
+    stride_length_s: float = Field(
+        3.0,
+        ge=0,
+        le=60,
+        description="Seconds at both ends of a chunk that only give it context, without `vad`.",
+    )
 
-    vad: bool = True
-    denoise: bool = False
-    language_model: bool = False
-    beam_size: int = 1
-    word_timestamps: bool = False
-    chunk_length_s: float = 20.0
-    stride_length_s: float = 3.0
-    language: str | None = "th"
-    batch_size: int = 1
+    @model_validator(mode="after")
+    def _fit(self) -> "Options":
+        if 2 * self.stride_length_s >= self.chunk_length_s:
+            raise BadParameter("stride_length_s", "is half of 'chunk_length_s' or more")
+        return self
+
+
+class Segment(speech.Segment):
+    """A segment, and how sure the model is of it."""
+
+    confidence: float = Field(description="The mean probability of its characters.")
+
+
+class Record(speech.Record):
+    """A recording's transcript."""
+
+    segments: list[Segment]
+
+
+DECLARATION = Declaration(
+    name="wav2vec2_asr",
+    task="automatic-speech-recognition",
+    summary="Turns Thai speech into text.",
+    languages=("th",),
+    columns=(AUDIO,),
+    options=Options,
+    record=Record,
+    fork_safe=False,
+)

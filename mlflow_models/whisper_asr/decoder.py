@@ -16,8 +16,7 @@ from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_token
 
 from whisper_asr.options import Options
 from whisper_asr.text import REPETITIVE, compression_ratio
-from whisper_asr.transcriber import segment
-from zoo.speech.transcript import Segment
+from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window
 
 UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
@@ -208,7 +207,7 @@ def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
         compression_ratio_threshold=REPETITIVE,
         condition_on_previous_text=False,
         prompt_reset_on_temperature=0.5,
-        temperatures=list(options.temperatures),
+        temperatures=list(options.temperature),
         initial_prompt=None,
         prefix=None,
         suppress_blank=True,
@@ -224,3 +223,23 @@ def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
         hallucination_silence_threshold=None,
         hotwords=options.hotwords or None,
     )
+
+
+def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:
+    """A segment with Whisper's scores.
+
+    Args:
+        start: Seconds.
+        end: Seconds.
+        text: What is said.
+        scored: Anything that has the scores as attributes.
+        words: In faster-whisper's form, dictionaries; or None.
+    """
+    if words is not None:
+        words = [Word(w["word"], w["start"], w["end"], float(w["probability"])) for w in words]
+    scores = {
+        "avg_logprob": float(scored.avg_logprob),
+        "no_speech_prob": float(scored.no_speech_prob),
+        "compression_ratio": float(scored.compression_ratio),
+    }
+    return Segment(start, end, text, words, scores)

@@ -8,7 +8,7 @@ import ctypes
 import importlib.util
 import json
 import logging
-import os
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,21 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
-from whisper_asr.decoder import APPENDED, PREPENDED, Decoder, log_mel
+from whisper_asr.decoder import APPENDED, PREPENDED, Decoder, log_mel, segment
 from whisper_asr.options import Options
-from whisper_asr.transcriber import Transcriber, segment
+from whisper_asr.text import polished
+from zoo.errors import BadInput, BadParameter
 from zoo.serving import runner
+from zoo.serving.declaration import tailored
+from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
 from zoo.speech.transcript import Segment
-from zoo.speech.windows import WINDOW, Window
+from zoo.speech.windows import WINDOW, Window, packed_windows
 
 log = logging.getLogger("theresa.whisper_asr")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 GIB = 1 << 30
+MAX_UNCUT_SECONDS = 1200.0  # taken whole, where the speech isn't found first: a GB
+MAX_PROMPT_TOKENS = 223  # half the decoder's context, less the token that opens a prompt
 COMPUTE = {  # by precision and device
     ("auto", "cpu"): "int8_float32",
     ("auto", "cuda"): "float16",
@@ -39,7 +44,60 @@ COMPUTE = {  # by precision and device
 }
 
 
-class Recognizer(Transcriber):
+class WhisperEngine(SpeechEngine[Options]):
+    """Transcribes the windows that Whisper takes, or the whole by openai-whisper's algorithm."""
+
+    def tailor(self, languages: tuple[str, ...]) -> None:
+        """Fit the parameters to a checkpoint that knows these languages."""
+        self.languages = languages
+        self.options = tailored(Options, language={"choices": ("auto", *languages)})
+
+    @abstractmethod
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a prompt; at most `MAX_PROMPT_TOKENS` are taken."""
+
+    @abstractmethod
+    def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
+        """Transcribe float32 (samples,) at 16 kHz by openai-whisper's algorithm: each window is
+        prompted by the text before it."""
+
+    def check(self, options: Options) -> None:
+        taken = 0
+        for name in ("initial_prompt", "hotwords"):  # both must leave room for a window's text
+            text = getattr(options, name)
+            taken += self.count_tokens(text) if text else 0
+            if taken > MAX_PROMPT_TOKENS:
+                reason = f"is too long: prompt and hotwords have {MAX_PROMPT_TOKENS} tokens"
+                raise BadParameter(name, reason)
+
+    def language_of(self, options: Options) -> str | None:
+        return None if options.language == "auto" else options.language
+
+    def batch_size(self, options: Options) -> int:
+        return options.batch_size
+
+    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:  # noqa: ARG002
+        return packed_windows(blocks)
+
+    def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
+        pieces = []
+        for block in recording.blocks(options.denoise):
+            pieces.append(block)
+            if recording.seconds > MAX_UNCUT_SECONDS:
+                raise BadInput(
+                    f"lasts longer than {MAX_UNCUT_SECONDS / 60:g} minutes, which is the most "
+                    "without 'vad'; set 'vad' to true"
+                )
+        sound = np.concatenate(pieces)
+        if recording.language is None:
+            recording.language = self.detect_language(sound)
+        yield from self.decode_sound(sound, recording.language, options)
+
+    def polished(self, segments: list[Segment], language: str, options: Options) -> list[Segment]:
+        return polished(segments, language, options)
+
+
+class Engine(WhisperEngine):
     """Transcribes on CTranslate2.
 
     Args:
@@ -51,8 +109,7 @@ class Recognizer(Transcriber):
     def __init__(self, directory: Path, threads: int | None = None) -> None:
         about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
         self.device = "cuda" if get_cuda_device_count() and has_cublas() else "cpu"
-        given = os.environ.get("OMP_NUM_THREADS", "")
-        each = max(1, int(given)) if given.isdigit() else 1
+        each = threads_per_batch()
         if self.device == "cpu":
             keep_memory()
         usual = 1 if self.device == "cuda" else max(1, runner.cores() // each)
@@ -65,14 +122,13 @@ class Recognizer(Transcriber):
             num_workers=self.threads,
         )
         known = self.model.hf_tokenizer.token_to_id
-        self.languages = tuple(
-            code for code in self.model.supported_languages if known(f"<|{code}|>") is not None
-        )
+        codes = self.model.supported_languages
+        self.tailor(tuple(code for code in codes if known(f"<|{code}|>") is not None))
 
     def count_tokens(self, text: str) -> int:
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
-    def hear_language(self, sound: np.ndarray) -> str:
+    def detect_language(self, sound: np.ndarray) -> str:
         mel = log_mel(self.model, pad_or_trim(sound, WINDOW))  # silence after it, not zeros
         return str(self.model.detect_language(features=mel)[0])
 
@@ -85,7 +141,7 @@ class Recognizer(Transcriber):
             language=language,
             task=options.task,
             beam_size=options.beam_size,
-            temperature=list(options.temperatures),
+            temperature=list(options.temperature),
             initial_prompt=options.initial_prompt or None,
             hotwords=options.hotwords or None,
             without_timestamps=not options.timestamps,
@@ -147,7 +203,7 @@ class _Model(WhisperModel):
     ) -> list[int]:
         hotwords = options.get("hotwords")
         taken = len(tokenizer.encode(" " + hotwords.strip())) if hotwords else 0
-        room = Recognizer.max_prompt - taken
+        room = MAX_PROMPT_TOKENS - taken
         earlier = previous_tokens[-room:] if room > 0 else []
         prompt: list[int] = super().get_prompt(tokenizer, earlier, *arguments, **options)
         return prompt

@@ -1,44 +1,90 @@
-"""What a request may ask of the recognizer."""
+"""What whisper_asr declares: its parameters, and what it answers."""
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-TASKS = ("transcribe", "translate")
-SCRIPTS = ("simplified", "traditional", "as_is")
+from pydantic import Field, field_validator
+
+from zoo.serving.declaration import Declaration
+from zoo.speech import options as speech
+from zoo.speech.options import AUDIO, SpeechOptions
+
+MAX_PROMPT_CHARACTERS = 8_000  # 223 tokens of up to 33 bytes are shorter
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's
+Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to transcribe. The defaults of `model.py` are these.
+class Options(SpeechOptions):
+    """How to transcribe."""
 
-    Args:
-        language: A code such as `zh`; None: the one that the first window is heard to be in.
-        task: `transcribe`, or `translate` into English.
-        beam_size: Of the search at temperature 0; 1 is greedy.
-        temperatures: What is tried in turn, until a window's text is neither repetitive nor
-            unlikely (Radford et al. 2022, section 4.5).
-        initial_prompt: Text that the recording is told to follow.
-        hotwords: Words to expect, in every window.
-        vad: Find the speech first, and transcribe that in batches; otherwise openai-whisper's
-            algorithm, window after window, each one prompted by the text before it.
-        denoise: Reduce steady noise first (spectral gating).
-        timestamps: Segments with times of their own; otherwise one per window.
-        word_timestamps: A time for every word, from the cross-attention.
-        script: `simplified`, `traditional` or `as_is`.
-        punctuation: Keep it.
-        batch_size: Windows that are decoded together.
-    """
+    language: str = Field(
+        "zh", description="A code such as `zh`; `auto` detects it in the first speech."
+    )
+    task: Literal["transcribe", "translate"] = Field(
+        "transcribe", description="`translate` answers in English."
+    )
+    beam_size: int = Field(
+        5, ge=1, le=20, description="Of the search at temperature 0; 1 is greedy."
+    )
+    temperature: tuple[Temperature, ...] = Field(
+        TEMPERATURES,
+        min_length=1,
+        max_length=10,
+        description="Tried in turn, until the text is neither repetitive nor unlikely "
+        "(Radford et al. 2022, section 4.5).",
+    )
+    initial_prompt: str = Field(
+        "",
+        max_length=MAX_PROMPT_CHARACTERS,
+        description="Text that goes before: it gives style and spelling.",
+    )
+    hotwords: str = Field(
+        "", max_length=MAX_PROMPT_CHARACTERS, description="Words to expect, in every window."
+    )
+    timestamps: bool = Field(
+        True, description="Segments with times of their own; else one segment per window."
+    )
+    script: Literal["simplified", "traditional", "as_is"] = Field(
+        "simplified", description="How Chinese is written."
+    )
+    punctuation: Literal["keep", "strip"] = Field(
+        "keep", description="Whether punctuation stays in the text."
+    )
+    batch_size: int = Field(8, ge=1, le=16, description="Windows that are decoded together.")
 
-    language: str | None = "zh"
-    task: str = "transcribe"
-    beam_size: int = 5
-    temperatures: tuple[float, ...] = TEMPERATURES
-    initial_prompt: str = ""
-    hotwords: str = ""
-    vad: bool = True
-    denoise: bool = False
-    timestamps: bool = True
-    word_timestamps: bool = False
-    script: str = "simplified"
-    punctuation: bool = True
-    batch_size: int = 8
+    @field_validator("language", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("initial_prompt", "hotwords")
+    @classmethod
+    def _plain(cls, text: str) -> str:
+        if "<|" in text:
+            raise ValueError("has a special token ('<|') in it")
+        return text.strip()
+
+
+class Segment(speech.Segment):
+    """A segment, with Whisper's own scores."""
+
+    avg_logprob: float = Field(description="The mean log-probability of its tokens.")
+    no_speech_prob: float = Field(description="How likely nobody speaks.")
+    compression_ratio: float = Field(description="Over 2.4 the text repeats itself.")
+
+
+class Record(speech.Record):
+    """A recording's transcript."""
+
+    segments: list[Segment]
+
+
+DECLARATION = Declaration(
+    name="whisper_asr",
+    task="automatic-speech-recognition",
+    summary="Turns speech into text: Chinese above all, and the other languages of Whisper.",
+    languages=("zh", "en", "yue"),
+    columns=(AUDIO,),
+    options=Options,
+    record=Record,
+    fork_safe=False,
+)

@@ -70,7 +70,7 @@ def _written(one: Segment, language: str, options: Options) -> Segment:
             replace(w, text=in_script(w.text, options.script, language)) for w in one.words or []
         ]
         one = replace(one, text=text, words=None if one.words is None else words)
-    kept = [True] * len(text) if options.punctuation else not_punctuation(text)
+    kept = [True] * len(text) if options.punctuation == "keep" else not_punctuation(text)
     return _masked(one, text, kept)
 
 

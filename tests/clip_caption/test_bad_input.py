@@ -57,15 +57,15 @@ def test_a_bad_row_is_reported_beside_the_good_ones(any_url: str) -> None:
     assert first["error"] is None
     (alone,) = caption(any_url, [FLOOD])
     assert_same([first["captions"], last["captions"]], [alone["captions"]] * 2)
-    for row, (name, record) in enumerate(zip(BAD, bad, strict=True), start=1):
+    for name, record in zip(BAD, bad, strict=True):
         assert record["captions"] is None
-        assert record["error"].startswith(f"Row {row}, column 'image': "), name
+        assert record["error"].startswith("Column 'image': "), name
         assert record["error"].endswith(".")
 
 
 def test_a_request_of_bad_rows_only_is_reported(clip_url: str) -> None:
     (record,) = post(clip_url, [b"no photo"], on_error="report").json()["predictions"]
-    assert record["error"].startswith("Row 0, column 'image': is not a JPEG, PNG, WebP, GIF or HE")
+    assert record["error"].startswith("Column 'image': is not a JPEG, PNG, WebP, GIF or HE")
 
 
 def test_a_row_needs_one_of_the_two_columns(clip_url: str) -> None:
@@ -77,9 +77,9 @@ def test_a_row_needs_one_of_the_two_columns(clip_url: str) -> None:
     }
     good, both, neither = send(clip_url, request).json()["predictions"]
     assert good["error"] is None
-    reason = "Row {}, column 'image': one of the two is needed, {} 'image_url' is given."
-    assert both["error"] == reason.format(1, "both it and")
-    assert neither["error"] == reason.format(2, "neither it nor")
+    for record in (both, neither):
+        assert record["captions"] is None
+        assert "one of image, image_url is needed" in record["error"]
 
 
 @pytest.mark.parametrize("columns", [["photo"], ["text", "caption"], []])
@@ -87,7 +87,8 @@ def test_other_columns_are_refused(any_url: str, columns: list[str]) -> None:
     data = [["a"] * len(columns)] * 2
     response = send(any_url, {"dataframe_split": {"columns": columns, "data": data}})
     message = refusal(response)
-    assert "neither a column 'image' nor a column 'image_url'" in message
+    assert "'image'" in message
+    assert "'image_url'" in message
 
 
 def test_a_request_without_rows_is_answered_without_rows(clip_url: str) -> None:
@@ -171,9 +172,7 @@ def test_photos_are_fetched_by_their_addresses(clip_model: Path, site: str) -> N
     )
     file, url, gone, svg = loaded.predict(table, params={"on_error": "report"})
     assert_same(url, file)
-    assert gone["error"] == (
-        "Row 2, column 'image_url': can't be fetched: the server answered 404."
-    )
-    assert svg["error"].startswith("Row 3, column 'image_url': is not a JPEG, PNG, WebP, GIF or")
+    assert gone["error"] == ("Column 'image_url': can't be fetched: the server answered 404.")
+    assert svg["error"].startswith("Column 'image_url': is not a JPEG, PNG, WebP, GIF or")
     with pytest.raises(MlflowException, match=r"^Row 2, column 'image_url': can't be fetched"):
         loaded.predict(table)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from clip_caption import engine
+from clip_caption import captioner as captioning
 from clip_caption.building.convert import convert
 from clip_caption.building.network import CaptionModel
-from clip_caption.engine import Caption, Captioner, Options
+from clip_caption.captioner import Caption, Captioner
+from clip_caption.options import Options
 from clip_caption.vocabulary import Vocabulary, gpt2_ids
 from tests.clip_caption.checkpoints import CLIP_WIDTH, LAYOUTS, SMALL, make_model, write_directory
 from tests.clip_caption.reference import generate2, generate_beam
@@ -81,7 +82,7 @@ def test_greedy_is_the_reference(
         [generate2(model, prefix, top_p=0.3, temperature=1.7)]
         for prefix in prefixes_of(model, features)
     ]
-    options = Options("greedy", top_p=0.9, temperature=0.5)
+    options = Options(mode="greedy", top_p=0.9, temperature=0.5)
     same(captioner.caption(features, options), expected)
 
 
@@ -102,7 +103,7 @@ def test_one_beam_is_greedy(pair: Callable[[str], Pair], features: np.ndarray) -
     """A search that keeps one candidate takes the likeliest token."""
     _, captioner = pair("linear")
     beam = captioner.caption(features, Options(beam_size=1))
-    greedy = captioner.caption(features, Options("greedy"))
+    greedy = captioner.caption(features, Options(mode="greedy"))
     assert [image[0].text for image in beam] == [image[0].text for image in greedy]
 
 
@@ -114,7 +115,7 @@ def test_a_caption_of_one_token(pair: Callable[[str], Pair], features: np.ndarra
     assert 1 in lengths
     row = lengths.index(1)
     for mode in ("greedy", "nucleus"):
-        options = Options(mode, top_p=0.01)
+        options = Options(mode=mode, top_p=0.01)
         assert captioner.caption(features[row : row + 1], options)[0][0].text == "."
     beams = captioner.caption(features[row : row + 1], Options(num_captions=5))[0]
     assert "." in [one.text for one in beams]
@@ -126,7 +127,7 @@ def test_a_batch_is_its_images(
 ) -> None:
     """Captions of any length leave the batch without a trace in the others."""
     _, captioner = pair("mlp")
-    options = Options(mode, num_captions=1 if mode == "greedy" else 3)
+    options = Options(mode=mode, num_captions=1 if mode == "greedy" else 3)
     together = captioner.caption(features, options)
     alone = [captioner.caption(row[None], options)[0] for row in features]
     backwards = captioner.caption(features[::-1], options)[::-1]
@@ -150,7 +151,7 @@ def test_int8_bears_inputs_far_from_zero(tmp_path: Path, features: np.ndarray) -
         convert(path, tmp_path / precision, precision=precision)
         engines.append(Captioner(tmp_path / precision))
     mixed = features * np.array([[1], [10], [0.01], [1]], np.float32)
-    options = Options("greedy", max_tokens=1)
+    options = Options(mode="greedy", max_tokens=1)
     full, int8 = ([one[0] for one in engine.caption(mixed, options)] for engine in engines)
     assert [one.text for one in int8] == [one.text for one in full]
     assert [one.score for one in int8] == pytest.approx([one.score for one in full], abs=0.1)
@@ -172,7 +173,7 @@ def test_a_small_memory_splits_the_batch(
     _, captioner = pair("mlp")
     whole = captioner.caption(features, Options())
     for budget in (1, 20 << 20):
-        monkeypatch.setattr(engine, "BUDGET", budget)
+        monkeypatch.setattr(captioning, "BUDGET_BYTES", budget)
         assert [image[0].text for image in captioner.caption(features, Options())] == [
             image[0].text for image in whole
         ]
@@ -181,9 +182,9 @@ def test_a_small_memory_splits_the_batch(
 def test_nucleus_is_reproducible(pair: Callable[[str], Pair], features: np.ndarray) -> None:
     """By its seed; draws differ from one another and are sorted by their score."""
     _, captioner = pair("mlp")
-    first = captioner.caption(features, Options("nucleus", num_captions=4, seed=5))
-    again = captioner.caption(features, Options("nucleus", num_captions=4, seed=5))
-    other = captioner.caption(features, Options("nucleus", num_captions=4, seed=6))
+    first = captioner.caption(features, Options(mode="nucleus", num_captions=4, seed=5))
+    again = captioner.caption(features, Options(mode="nucleus", num_captions=4, seed=5))
+    other = captioner.caption(features, Options(mode="nucleus", num_captions=4, seed=6))
     assert first == again
     assert first != other
     for image in first:
@@ -205,7 +206,9 @@ def test_nucleus_draws_what_is_probable(pair: Callable[[str], Pair], top_p: floa
     expected = {WORDS.decode([int(t)]).strip(): 0.0 for t in places}
     for share, token in zip(ordered / ordered.sum(), places, strict=True):
         expected[WORDS.decode([int(token)]).strip()] += float(share)
-    options = Options("nucleus", max_tokens=1, num_captions=3000, top_p=top_p, temperature=0.8)
+    options = Options.model_construct(  # more draws than a request may ask for
+        mode="nucleus", max_tokens=1, num_captions=3000, top_p=top_p, temperature=0.8
+    )
     counts = Counter(one.text for one in captioner.caption(row, options)[0])
     for text, share in expected.items():
         spread = 5 * (share * (1 - share) / 3000) ** 0.5

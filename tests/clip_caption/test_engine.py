@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 
 from clip_caption.building import checkpoint
 from clip_caption.building.convert import convert
-from clip_caption.engine import Captioner, Options
+from clip_caption.captioner import Captioner
+from clip_caption.options import Options
 from demos.clip_caption.scenes import choose, draw
 from tests.clip_caption.checkpoints import (
     CLIP_WIDTH,
@@ -27,6 +29,7 @@ from tests.clip_caption.checkpoints import (
 from tests.clip_caption.reference import generate_beam
 from zoo.building.packaging import ROOT
 from zoo.errors import BadParameter, CheckpointError
+from zoo.serving.declaration import read
 
 SAMPLES = sorted((checkpoint.DEMO.parent / "samples").glob("*.jpg"))
 
@@ -86,12 +89,12 @@ def test_int8_says_the_same_on_trained_weights(demo: Captioner, tmp_path: Path) 
     scenes = [draw(choose(f"test_engine/{number}"), 160) for number in range(24)]
     features = demo.embed([demo.pixels(scene) for scene in scenes])
     for mode in ("beam", "greedy"):
-        one, other = (engine.caption(features, Options(mode)) for engine in (demo, int8))
+        one, other = (engine.caption(features, Options(mode=mode)) for engine in (demo, int8))
         same = [a[0].text == b[0].text for a, b in zip(one, other, strict=True)]
         assert sum(same) >= 21
         scores = [[image[0].score for image in images] for images in (one, other)]
         assert scores[0] == pytest.approx(scores[1], abs=0.05)
-        alone = [int8.caption(row[None], Options(mode))[0][0].text for row in features[:8]]
+        alone = [int8.caption(row[None], Options(mode=mode))[0][0].text for row in features[:8]]
         assert alone == [image[0].text for image in other[:8]]
 
 
@@ -110,27 +113,30 @@ def test_nothing_gives_nothing(demo: Captioner) -> None:
     assert demo.embed_texts([]).shape == (0, 128)
     assert len(demo.prefixes(features)) == 0
     for mode in ("beam", "greedy", "nucleus"):
-        assert demo.caption(features, Options(mode)) == []
+        assert demo.caption(features, Options(mode=mode)) == []
 
 
 @pytest.mark.parametrize(
-    ("options", "name"),
+    ("given", "name"),
     [
-        (Options("best"), "mode"),
-        (Options(max_tokens=0), "max_tokens"),
-        (Options(max_tokens=100_000), "max_tokens"),
-        (Options(beam_size=0), "beam_size"),
-        (Options(num_captions=6), "num_captions"),
-        (Options("greedy", num_captions=2), "num_captions"),
-        (Options("nucleus", num_captions=0), "num_captions"),
-        (Options("nucleus", temperature=0.0), "temperature"),
-        (Options("nucleus", top_p=float("nan")), "top_p"),
+        ({"mode": "best"}, "mode"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"beam_size": 0}, "beam_size"),
+        ({"num_captions": 6}, "num_captions"),
+        ({"mode": "greedy", "num_captions": 2}, "num_captions"),
+        ({"mode": "nucleus", "temperature": 0.0}, "temperature"),
+        ({"mode": "nucleus", "top_p": float("nan")}, "top_p"),
     ],
 )
-def test_impossible_options_are_refused(demo: Captioner, options: Options, name: str) -> None:
-    features = np.zeros((1, 128), np.float32)
-    with pytest.raises(BadParameter, match=f"'{name}'"):
-        demo.caption(features, options)
+def test_impossible_options_are_refused(given: dict[str, Any], name: str) -> None:
+    with pytest.raises(BadParameter) as refused:
+        read(Options, given)
+    assert refused.value.fields["parameter"] == name
+
+
+def test_more_tokens_than_there_are_places_are_refused(demo: Captioner) -> None:
+    with pytest.raises(BadParameter, match="'max_tokens'"):
+        demo.caption(np.zeros((1, 128), np.float32), Options.model_construct(max_tokens=100_000))
 
 
 def test_the_longest_caption_there_is_room_for(demo: Captioner) -> None:
@@ -164,7 +170,7 @@ def test_serving_needs_no_torch(tmp_path: Path) -> None:
     convert(checkpoint.DEMO, tmp_path)
     code = (
         "import sys; from pathlib import Path; from PIL import Image;"
-        "from clip_caption.engine import Captioner, Options;"
+        "from clip_caption.captioner import Captioner; from clip_caption.options import Options;"
         "engine = Captioner(Path(sys.argv[1]));"
         "features = engine.embed([engine.pixels(Image.open(sys.argv[2]))]);"
         "engine.embed_texts(['a flood']);"

@@ -17,9 +17,10 @@ from datasets import Dataset
 from PIL import Image
 
 from clip_caption import explore
-from clip_caption.engine import Captioner, Options
+from clip_caption.captioner import Captioner
 from clip_caption.exploring.store import Embeddings
 from clip_caption.index import Index, normalised
+from clip_caption.options import Options
 from tests.clip_caption.collection import COUNT, facts, types
 from tests.clip_caption.translator import PAIRS
 from zoo.building.packaging import ROOT

@@ -14,7 +14,7 @@ from clip_caption.building import checkpoint
 from clip_caption.building.clip import open_clip_model
 from clip_caption.building.convert import convert
 from clip_caption.building.network import CaptionModel, MlpMapper
-from clip_caption.engine import Captioner
+from clip_caption.captioner import Captioner
 from clip_caption.training.examples import Examples, collate, tokens_of
 from clip_caption.training.features import cached, embed
 from clip_caption.training.pairs import open_pairs

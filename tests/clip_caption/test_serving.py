@@ -15,11 +15,12 @@ import requests
 from PIL import Image
 
 from clip_caption.build import pack_index
-from clip_caption.engine import Captioner
+from clip_caption.captioner import Captioner
+from clip_caption.engine import Engine
 from clip_caption.exploring.classification import Labelled
 from clip_caption.exploring.indexing import write_index
 from clip_caption.index import PROBE, normalised
-from clip_caption.model import ClipCaptionModel
+from clip_caption.options import DECLARATION
 from tests.clip_caption.serving import (
     FILES,
     FLOOD,
@@ -27,7 +28,6 @@ from tests.clip_caption.serving import (
     caption,
     check,
     post,
-    refusal,
     send,
     texts,
 )
@@ -35,6 +35,7 @@ from tests.zoo.helpers import assert_same, metric
 from tests.zoo.pictures import encoded
 from zoo.building.local_server import serve
 from zoo.errors import CheckpointError
+from zoo.serving.model import ZooModel
 
 PHOTOS = list(FILES.values())
 NEARLY = 2e-3  # of an embedding's numbers, which are small
@@ -179,39 +180,39 @@ def test_a_text_matches_the_photo_that_it_tells_of(clip_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "sentence"),
+    ("params", "blamed"),
     [
-        ({"mode": "sing"}, "is none of beam, greedy, nucleus"),
-        ({"beam_size": 0}, "is not between 1 and 20"),
-        ({"beam_size": 10**6}, "is not between 1 and 20"),
-        ({"beam_size": 2.5}, "is not a long"),
-        ({"max_tokens": 0}, "is not between 1 and "),
-        ({"max_tokens": 100_000}, "is not between 1 and "),
-        ({"num_captions": -1}, "is not between 0 and 5"),
-        ({"num_captions": 6}, "is not between 0 and 5"),
-        ({"num_captions": 2, "mode": "greedy"}, "is not between 0 and 1"),
-        ({"num_captions": 21, "mode": "nucleus"}, "is not between 0 and 20"),
-        ({"top_p": 0.0}, "is not between 0.01 and 1"),
-        ({"top_p": 1.5}, "is not between 0.01 and 1"),
-        ({"temperature": 0.0}, "is not between 0.01 and 10"),
-        ({"temperature": 1e9}, "is not between 0.01 and 10"),
-        ({"seed": -1}, "is not between 0 and 4294967295"),
-        ({"embedding": "all"}, "is none of none, clip, prefix"),
-        ({"neighbours": 5}, "no index is packed in this model"),
-        ({"neighbours": -1}, "is not between 0 and 100"),
-        ({"match_text": "flood " * 500}, "has more than 1,000 characters"),
-        ({"match_text": "a \ud800 flood"}, "half a surrogate pair"),
-        ({"match_text": None}, "null"),
-        ({"beam_size": None}, "null"),
-        ({"mode": 3}, "is not a string"),
-        ({"volume": 11}, "is unknown"),
+        ({"mode": "sing"}, "mode"),
+        ({"beam_size": 0}, "beam_size"),
+        ({"beam_size": 10**6}, "beam_size"),
+        ({"beam_size": 2.5}, "beam_size"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": 100_000}, "max_tokens"),
+        ({"num_captions": -1}, "num_captions"),
+        ({"num_captions": 6}, "num_captions"),
+        ({"num_captions": 2, "mode": "greedy"}, "num_captions"),
+        ({"num_captions": 21, "mode": "nucleus"}, "num_captions"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"temperature": 1e9}, "temperature"),
+        ({"seed": -1}, "seed"),
+        ({"embedding": "all"}, "embedding"),
+        ({"neighbours": 5}, "neighbours"),
+        ({"neighbours": -1}, "neighbours"),
+        ({"match_text": "flood " * 500}, "match_text"),
+        ({"match_text": "a \ud800 flood"}, "match_text"),
+        ({"match_text": None}, "match_text"),
+        ({"beam_size": None}, "beam_size"),
+        ({"mode": 3}, "mode"),
+        ({"volume": 11}, "volume"),
     ],
     ids=str,
 )
-def test_bad_parameters_are_refused(clip_url: str, params: Any, sentence: str) -> None:
-    message = refusal(post(clip_url, [FLOOD], **params))
-    assert any(message.startswith(f"Parameter '{name}'") for name in params), message
-    assert sentence in message, message
+def test_bad_parameters_are_refused(clip_url: str, params: Any, blamed: str) -> None:
+    response = post(clip_url, [FLOOD], **params)
+    assert response.status_code == 400
+    assert response.json()["parameter"] == blamed
 
 
 def test_what_takes_too_long_is_given_up(clip_model: Path) -> None:
@@ -257,9 +258,9 @@ def indexed(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return packed
 
 
-def opened(directory: Path) -> ClipCaptionModel:
-    model = ClipCaptionModel()
-    model.load_context(SimpleNamespace(artifacts={"clip_caption": str(directory)}))
+def opened(directory: Path) -> ZooModel:
+    model = ZooModel(DECLARATION, Engine)
+    model.load_context(SimpleNamespace(artifacts={"model": str(directory)}))
     return model
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks.gpu import device
 from benchmarks.harness import NotHere
+from wav2vec2_asr.acoustic import Acoustic
 from wav2vec2_asr.building.convert import convert as convert_wav2vec2
-from wav2vec2_asr.engine import Acoustic
 from whisper_asr import engine as whisper
 from whisper_asr.building.convert import convert as convert_whisper
 from whisper_asr.options import Options
@@ -44,14 +44,14 @@ needs_gpu = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 @pytest.fixture(scope="module")
-def recognizer(tmp_path_factory: pytest.TempPathFactory) -> whisper.Recognizer:
+def recognizer(tmp_path_factory: pytest.TempPathFactory) -> whisper.Engine:
     """The demo as it is built by default, on the device."""
     output = tmp_path_factory.mktemp("auto")
-    convert_whisper(WHISPER / "demo", str(WHISPER / "demo"), output, "auto", "ctranslate2")
-    return whisper.Recognizer(output)
+    convert_whisper(WHISPER / "demo", str(WHISPER / "demo"), output, "auto")
+    return whisper.Engine(output)
 
 
-def heard(engine: whisper.Recognizer, sounds: list[np.ndarray], options: Options) -> list[str]:
+def heard(engine: whisper.Engine, sounds: list[np.ndarray], options: Options) -> list[str]:
     outcomes = engine(sounds, options)
     found = [one.text for one in outcomes if isinstance(one, Transcript)]
     assert len(found) == len(sounds), outcomes
@@ -63,7 +63,7 @@ def samples(folder: Path) -> list[np.ndarray]:
 
 
 @needs_gpu
-def test_whisper_takes_the_gpu_and_float16(recognizer: whisper.Recognizer) -> None:
+def test_whisper_takes_the_gpu_and_float16(recognizer: whisper.Engine) -> None:
     assert recognizer.device == "cuda"
     assert recognizer.model.model.compute_type == "float16"
 
@@ -71,24 +71,24 @@ def test_whisper_takes_the_gpu_and_float16(recognizer: whisper.Recognizer) -> No
 @needs_gpu
 @pytest.mark.parametrize("beams", [1, 5])
 def test_whisper_hears_what_it_hears_on_a_cpu(
-    recognizer: whisper.Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beams: int
+    recognizer: whisper.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beams: int
 ) -> None:
-    convert_whisper(WHISPER / "demo", str(WHISPER / "demo"), tmp_path, "float32", "ctranslate2")
+    convert_whisper(WHISPER / "demo", str(WHISPER / "demo"), tmp_path, "float32")
     monkeypatch.setattr(whisper, "get_cuda_device_count", lambda: 0)
-    reference = whisper.Recognizer(tmp_path)
+    reference = whisper.Engine(tmp_path)
     assert reference.device == "cpu"
-    options = Options(beam_size=beams, temperatures=(0.0,))
+    options = Options(beam_size=beams, temperature=(0.0,))
     expected = heard(reference, samples(WHISPER), options)
     assert jiwer.cer(expected, heard(recognizer, samples(WHISPER), options)) <= ERRORS
 
 
 @needs_gpu
-def test_batches_pay(recognizer: whisper.Recognizer) -> None:
+def test_batches_pay(recognizer: whisper.Engine) -> None:
     sounds = samples(WHISPER) * 8
     seconds = {}
     for size in (1, 8, 1, 8):  # the first of each warms up
         begin = time.perf_counter()
-        heard(recognizer, sounds, Options(beam_size=1, temperatures=(0.0,), batch_size=size))
+        heard(recognizer, sounds, Options(beam_size=1, temperature=(0.0,), batch_size=size))
         seconds[size] = time.perf_counter() - begin
     assert seconds[8] < seconds[1]
 

@@ -1,5 +1,6 @@
 """The engine's entities, held equal to HanLP's own predictions on the same weights."""
 
+import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
 from hanlp_ner.decode import Span
-from hanlp_ner.engine import Found, Recognizer
+from hanlp_ner.engine import Engine, Found
+from hanlp_ner.options import Options
 from tests.hanlp_ner.checkpoints import COMMON, random_component
 
 AWKWARD = [
@@ -37,16 +39,16 @@ def texts() -> list[str]:
 
 
 @pytest.fixture(scope="module", params=["bert", "electra", "bert-crf"])
-def pair(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Recognizer]:
+def pair(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Engine]:
     """HanLP's component and our engine, on the same random weights."""
     directory = tmp_path_factory.mktemp("checkpoint") / request.param
     random_component(directory, request.param.split("-")[0], crf="crf" in request.param)
     served = tmp_path_factory.mktemp("served")
     convert(directory, served)
-    return load(directory), Recognizer(served)
+    return load(directory), Engine(served)
 
 
-def entities(engine: Recognizer, *request: Any) -> list[list[Span]]:
+def entities(engine: Engine, *request: Any) -> list[list[Span]]:
     """The entities of each text; fails where a text failed."""
     answers = engine(*request)
     assert all(isinstance(answer, Found) for answer in answers), answers
@@ -58,18 +60,18 @@ def hanlp_spans(component: Any, texts: list[str]) -> list[list[Span]]:
     return [[Span(start, end, type_) for _, type_, start, end in row] for row in predicted]
 
 
-def test_entities_equal_hanlps(pair: tuple[Any, Recognizer]) -> None:
+def test_entities_equal_hanlps(pair: tuple[Any, Engine]) -> None:
     component, engine = pair
     assert entities(engine, texts()) == hanlp_spans(component, texts())
 
 
-def test_answers_dont_depend_on_the_batch(pair: tuple[Any, Recognizer]) -> None:
+def test_answers_dont_depend_on_the_batch(pair: tuple[Any, Engine]) -> None:
     _, engine = pair
     together = engine(texts())
     assert [engine([text])[0] for text in texts()] == together
 
 
-def test_sixteen_threads_at_once(pair: tuple[Any, Recognizer]) -> None:
+def test_sixteen_threads_at_once(pair: tuple[Any, Engine]) -> None:
     _, engine = pair
     expected = engine(texts())
     with ThreadPoolExecutor(16) as pool:
@@ -77,13 +79,13 @@ def test_sixteen_threads_at_once(pair: tuple[Any, Recognizer]) -> None:
             assert answer == expected
 
 
-def test_empty_and_no_texts(pair: tuple[Any, Recognizer]) -> None:
+def test_empty_and_no_texts(pair: tuple[Any, Engine]) -> None:
     _, engine = pair
     assert engine([]) == []
     assert entities(engine, ["", "我爱中国", " \n"])[::2] == [[], []]
 
 
-def test_a_document_is_its_sentences(pair: tuple[Any, Recognizer]) -> None:
+def test_a_document_is_its_sentences(pair: tuple[Any, Engine]) -> None:
     _, engine = pair
     sentences = ["我爱中国北京上海。", "张三于2011年成立大学！", "李四美好的一日？"] * 100
     (document,) = entities(engine, ["".join(sentences)])
@@ -94,10 +96,10 @@ def test_a_document_is_its_sentences(pair: tuple[Any, Recognizer]) -> None:
     assert document == expected
 
 
-def test_dictionary_words_come_out_as_given(pair: tuple[Any, Recognizer]) -> None:
+def test_dictionary_words_come_out_as_given(pair: tuple[Any, Engine]) -> None:
     _, engine = pair
     words = {"米哈游": "COMPANY", "哈游": "WRONG"}
-    (spans,) = entities(engine, ["我们在米哈游工作"], words)
+    (spans,) = entities(engine, ["我们在米哈游工作"], Options(dictionary=json.dumps(words)))
     assert Span(3, 6, "COMPANY") in spans
     assert all(span.type != "WRONG" for span in spans)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
-from hanlp_ner import build, evaluate
+from hanlp_ner import evaluate
 from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
-from hanlp_ner.engine import Found, Recognizer
+from hanlp_ner.engine import Engine, Found
+from hanlp_ner.options import DECLARATION, Options
 from hanlp_ner.training.scoring import (
     confusion,
     markdown,
@@ -56,7 +57,7 @@ def test_spans_of_words_equal_the_engines(multitask: Path, tmp_path: Path, task:
     hard = ["", " \n", "Hello world, iPhone 13 Pro在北京发售", "繁體“中”文 ＡＡ 體", "e\u0301中"]
     component = load(checkpoint)
     predicted = predict_spans(component, hard + texts(), batch_size=50)
-    found = [answer for answer in Recognizer(served)(hard + texts()) if isinstance(answer, Found)]
+    found = [answer for answer in Engine(served)(hard + texts()) if isinstance(answer, Found)]
     assert predicted == [set(answer.entities) for answer in found]
     assert sum(map(len, predicted)) > 100
 
@@ -92,8 +93,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mlflow.pyfunc.save_model(
         directory,
         python_model=str(FOLDER / "model.py"),
-        artifacts={"ner": str(converted)},
-        signature=build.signature(),
+        artifacts={"model": str(converted)},
+        signature=DECLARATION.signature(Options),
         pip_requirements=[],
     )
     return directory

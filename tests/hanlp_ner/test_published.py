@@ -28,14 +28,14 @@ import sys
 from pathlib import Path
 from hanlp_ner.component import fetch
 from hanlp_ner.building.convert import convert
-from hanlp_ner.engine import Recognizer
+from hanlp_ner.engine import Engine
 from zoo.errors import CheckpointError
 import urllib3
 urllib3.Retry.sleep = lambda *_: None  # HanLP asks nine times, with waits of 25 s in all
 try:
     served = Path(sys.argv[2])
     convert(fetch(sys.argv[1]), served)
-    print(len(Recognizer(served)(["我爱中国"])[0].entities) > 0)
+    print(len(Engine(served)(["我爱中国"])[0].entities) > 0)
 except CheckpointError as error:
     sys.exit(str(error))
 """

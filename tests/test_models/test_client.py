@@ -23,7 +23,7 @@ def entities_of(body: bytes) -> bytes:
     records = [
         {"entities": [{"text": text, "type": "ALL", "start": 0, "end": len(text)}], "error": None}
         if text
-        else {"entities": None, "error": "Row 0, column 'text': is empty."}
+        else {"entities": None, "error": "Column 'text': is empty."}
         for text in texts
     ]
     return json.dumps({"predictions": records}).encode()

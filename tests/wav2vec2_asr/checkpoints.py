@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wav2vec2_asr.acoustic import Acoustic
 from wav2vec2_asr.building.convert import convert
-from wav2vec2_asr.engine import Acoustic
 
 # Consonants, vowels, tone marks and digits, as in airesearch/wav2vec2-large-xlsr-53-th, and a few
 # Latin letters: Thai speech is full of English words.

@@ -15,7 +15,7 @@ from transformers import AutoProcessor, Wav2Vec2ForCTC
 
 from tests.wav2vec2_asr.checkpoints import THAI, changed, converted, cut_weights, write_checkpoint
 from wav2vec2_asr import build
-from wav2vec2_asr.engine import Acoustic
+from wav2vec2_asr.acoustic import Acoustic
 from zoo.building import packaging
 from zoo.building.packaging import ROOT
 from zoo.data.audio import decode

@@ -11,9 +11,9 @@ from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from wav2vec2_asr import ctc
 from wav2vec2_asr.building.convert import convert
 from wav2vec2_asr.chunks import LONGEST, PAUSE, frames_of, pieces
+from wav2vec2_asr.engine import Engine
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.options import Options
-from wav2vec2_asr.recognizer import Recognizer
 from zoo.data.audio import SAMPLE_RATE
 
 HOP, REACH = 320, 400
@@ -163,7 +163,7 @@ def test_long_vowels_across_every_seam_are_heard_once(stride: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """A real network that has no attention: a frame hears 16 others around it and no more."""
     folder = tmp_path_factory.mktemp("local")
     checkpoint = write_checkpoint(folder / "checkpoint", num_hidden_layers=0)
@@ -172,7 +172,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     (checkpoint / "preprocessor_config.json").write_text(about)
     (folder / "engine").mkdir()
     convert(checkpoint, folder / "engine")
-    return Recognizer(folder / "engine", threads=1)
+    return Engine(folder / "engine", threads=1)
 
 
 def sound_like_speech(seconds: float, seed: int = 1) -> np.ndarray:
@@ -188,7 +188,7 @@ def sound_like_speech(seconds: float, seed: int = 1) -> np.ndarray:
     return (0.2 * loud * sum(np.sin(k * phase) / k for k in (1, 2, 3, 5))).astype(np.float32)
 
 
-def heard(engine: Recognizer, sound: np.ndarray, chunk: float, stride: float) -> list[tuple]:
+def heard(engine: Engine, sound: np.ndarray, chunk: float, stride: float) -> list[tuple]:
     options = Options(vad=False, word_timestamps=True, chunk_length_s=chunk, stride_length_s=stride)
     (found,) = engine([sound], options)
     assert not isinstance(found, Exception)
@@ -196,7 +196,7 @@ def heard(engine: Recognizer, sound: np.ndarray, chunk: float, stride: float) ->
     return [(found.text, "", 0.0, 0.0), *((found.text, w.text, w.start, w.end) for w in words)]
 
 
-def test_a_served_network_says_the_same_by_chunks(local: Recognizer) -> None:
+def test_a_served_network_says_the_same_by_chunks(local: Engine) -> None:
     sound = sound_like_speech(31.3)
     expected = heard(local, sound, 60.0, 0.0)
     assert len(expected[0][0]) > 200
@@ -204,7 +204,7 @@ def test_a_served_network_says_the_same_by_chunks(local: Recognizer) -> None:
         assert heard(local, sound, chunk, stride) == expected, (chunk, stride)
 
 
-def test_what_is_said_without_a_pause_gets_no_space_where_it_is_cut(local: Recognizer) -> None:
+def test_what_is_said_without_a_pause_gets_no_space_where_it_is_cut(local: Engine) -> None:
     sound = sound_like_speech(100.0, seed=2)
     (found,) = local([sound], Options(vad=False, chunk_length_s=60.0, stride_length_s=3.0))
     assert not isinstance(found, Exception)

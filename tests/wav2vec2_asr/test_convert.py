@@ -12,7 +12,7 @@ from transformers import AutoProcessor, Wav2Vec2ForCTC, pipeline
 
 from tests.wav2vec2_asr.checkpoints import THAI, changed, converted, write_checkpoint
 from wav2vec2_asr import ctc
-from wav2vec2_asr.engine import Acoustic
+from wav2vec2_asr.acoustic import Acoustic
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 

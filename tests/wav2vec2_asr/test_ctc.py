@@ -10,9 +10,8 @@ from transformers import Wav2Vec2CTCTokenizer
 
 from tests.wav2vec2_asr.checkpoints import vocabulary
 from wav2vec2_asr import ctc
-from wav2vec2_asr.ctc import Character
+from wav2vec2_asr.ctc import Character, split
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.words import split
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,11 @@ from tests.zoo.speech import ServedSpeech, Speech, post
 from wav2vec2_asr import ngram
 from wav2vec2_asr.build import pack_language_model
 from wav2vec2_asr.building.convert import convert
-from wav2vec2_asr.model import Wav2Vec2Model
+from wav2vec2_asr.engine import Engine
+from wav2vec2_asr.options import DECLARATION
 from zoo.building.local_server import serve
 from zoo.data.audio import SAMPLE_RATE, decode
+from zoo.serving.model import ZooModel
 
 
 def check(record: dict[str, Any], worded: bool) -> None:
@@ -100,30 +102,30 @@ def test_a_long_recording_is_heard_to_its_end(wav2vec2_url: str, params: Any) ->
 
 
 BAD_PARAMS: list[tuple[dict[str, Any], str]] = [
-    ({"beam_size": 0}, "not between 1 and 500"),
-    ({"beam_size": -1}, "not between 1 and 500"),
-    ({"beam_size": 10**6}, "not between 1 and 500"),
-    ({"beam_size": 2.5}, "is not a long"),
-    ({"beam_size": None}, "null"),
-    ({"chunk_length_s": 1.9}, "not between 2 and 60 seconds"),
-    ({"chunk_length_s": 61}, "not between 2 and 60 seconds"),
-    ({"chunk_length_s": "long"}, "is not a double"),
-    ({"stride_length_s": -0.1}, "not between 0 and 60 seconds"),
-    ({"stride_length_s": 10}, "half of 'chunk_length_s' or more"),
-    ({"stride_length_s": 3, "chunk_length_s": 6}, "half of 'chunk_length_s' or more"),
-    ({"chunk_length_s": 5, "language_model": False}, "half of 'chunk_length_s' or more"),
-    ({"language_model": True}, "asks for one, but none is packed in this model"),
-    ({"language_model": True, "beam_size": 1}, "none is packed"),
-    ({"vad": None}, "null"),
-    ({"vad": "perhaps"}, "is not a boolean"),
-    ({"on_error": "shrug"}, "neither 'raise' nor 'report'"),
-    ({"volume": 11}, "is unknown"),
+    ({"beam_size": 0}, "beam_size"),
+    ({"beam_size": -1}, "beam_size"),
+    ({"beam_size": 10**6}, "beam_size"),
+    ({"beam_size": 2.5}, "beam_size"),
+    ({"beam_size": None}, "beam_size"),
+    ({"chunk_length_s": 1.9}, "chunk_length_s"),
+    ({"chunk_length_s": 61}, "chunk_length_s"),
+    ({"chunk_length_s": "long"}, "chunk_length_s"),
+    ({"stride_length_s": -0.1}, "stride_length_s"),
+    ({"stride_length_s": 10}, "stride_length_s"),
+    ({"stride_length_s": 3, "chunk_length_s": 6}, "stride_length_s"),
+    ({"chunk_length_s": 5, "language_model": False}, "stride_length_s"),
+    ({"language_model": True}, "language_model"),
+    ({"language_model": True, "beam_size": 1}, "language_model"),
+    ({"vad": None}, "vad"),
+    ({"vad": "perhaps"}, "vad"),
+    ({"on_error": "shrug"}, "on_error"),
+    ({"volume": 11}, "volume"),
 ]
 
 
-@pytest.mark.parametrize(("params", "sentence"), BAD_PARAMS)
-def test_bad_parameters_are_refused(wav2vec2_url: str, params: Any, sentence: str) -> None:
-    WAV2VEC2.assert_refused(wav2vec2_url, params, sentence, "stride_length_s")
+@pytest.mark.parametrize(("params", "blamed"), BAD_PARAMS)
+def test_bad_parameters_are_refused(wav2vec2_url: str, params: Any, blamed: str) -> None:
+    WAV2VEC2.assert_refused(wav2vec2_url, params, blamed)
 
 
 def test_parameters_do_what_they_say(wav2vec2_url: str) -> None:
@@ -155,7 +157,7 @@ def test_what_takes_too_long_is_given_up(wav2vec2_model: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def modelled(tmp_path_factory: pytest.TempPathFactory) -> Wav2Vec2Model:
+def modelled(tmp_path_factory: pytest.TempPathFactory) -> ZooModel:
     """Random weights, which hear any letter, with a small language model, as MLflow loads it."""
     folder = tmp_path_factory.mktemp("modelled")
     text, arpa = folder / "text.txt", folder / "model.arpa"
@@ -167,12 +169,12 @@ def modelled(tmp_path_factory: pytest.TempPathFactory) -> Wav2Vec2Model:
     convert(write_checkpoint(folder / "checkpoint"), folder / "artifact")
     pack_language_model(folder / "language_model.json", folder / "artifact")
     arpa.unlink()  # the packed one is a copy
-    model = Wav2Vec2Model()
-    model.load_context(SimpleNamespace(artifacts={"wav2vec2": str(folder / "artifact")}))
+    model = ZooModel(DECLARATION, Engine)
+    model.load_context(SimpleNamespace(artifacts={"model": str(folder / "artifact")}))
     return model
 
 
-def said(model: Wav2Vec2Model, **params: Any) -> str:
+def said(model: ZooModel, **params: Any) -> str:
     table = pd.DataFrame({"audio": [WAV2VEC2.files["market"]]})
     (record,) = model.predict(None, table, params)
     check(record, params.get("word_timestamps", False))
@@ -180,7 +182,7 @@ def said(model: Wav2Vec2Model, **params: Any) -> str:
     return text
 
 
-def test_a_packed_language_model_is_used_unless_told_otherwise(modelled: Wav2Vec2Model) -> None:
+def test_a_packed_language_model_is_used_unless_told_otherwise(modelled: ZooModel) -> None:
     usual = said(modelled)
     assert usual == said(modelled, language_model=True, beam_size=24, word_timestamps=True)
     without = said(modelled, language_model=False, beam_size=1)
@@ -190,9 +192,9 @@ def test_a_packed_language_model_is_used_unless_told_otherwise(modelled: Wav2Vec
     assert foreign[0] < foreign[1] / 2  # what the model has never read is less likely by it
 
 
-def test_a_language_model_needs_a_search(modelled: Wav2Vec2Model) -> None:
+def test_a_language_model_needs_a_search(modelled: ZooModel) -> None:
     for params in ({"beam_size": 1}, {"beam_size": 1, "language_model": True}):
-        with pytest.raises(MlflowException, match="a language model needs a search of more"):
+        with pytest.raises(MlflowException, match="'beam_size'"):
             said(modelled, **params)
 
 

@@ -24,14 +24,14 @@ import requests
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from tests.zoo.helpers import assert_same
 from tests.zoo.sounds import BAD, encoded, muxed, tone
+from wav2vec2_asr.engine import Engine
 from wav2vec2_asr.export import main
-from wav2vec2_asr.exports import parameters
 from wav2vec2_asr.options import Options
-from wav2vec2_asr.recognizer import Recognizer
 from zoo.building.local_server import direct, free_port
 from zoo.building.packaging import ROOT
 from zoo.data.audio import decode
-from zoo.errors import BadParameter, ZooError
+from zoo.errors import BadParameter
+from zoo.serving.declaration import read
 
 NAME = "wav2vec2_asr"
 ROWS = 8
@@ -47,13 +47,13 @@ ALONE = """
 import sys
 version, project = sys.argv[1:]
 sys.path[:] = [version, *(path for path in sys.path if not path.startswith(project + "/mlflow"))]
-from wav2vec2_asr.exports import parameters
-from wav2vec2_asr.recognizer import Recognizer
+from wav2vec2_asr import options
+from wav2vec2_asr.engine import Engine
 from pathlib import Path
-engine = Recognizer(Path(version) / "engine")
-options, _ = parameters.read({"vad": False, "word_timestamps": True}, engine)
-(heard,) = engine([sys.stdin.buffer.read()], options)
-assert parameters.__file__.startswith(version)
+engine = Engine(Path(version) / "engine")
+asked = options.Options(vad=False, word_timestamps=True)
+(heard,) = engine([sys.stdin.buffer.read()], asked)
+assert options.__file__.startswith(version)
 print(heard.record()["text"])
 """
 
@@ -69,9 +69,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(repository: Path) -> Recognizer:
+def engine(repository: Path) -> Engine:
     """Our own engine on the same files."""
-    return Recognizer(repository / "models" / NAME / "1" / "engine")
+    return Engine(repository / "models" / NAME / "1" / "engine")
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def outcome(get: Callable[[], Any]) -> dict[str, Any]:
 
 
 def test_the_repository_needs_nothing_of_the_project(
-    repository: Path, engine: Recognizer, recordings: list[bytes], tmp_path: Path
+    repository: Path, engine: Engine, recordings: list[bytes], tmp_path: Path
 ) -> None:
     version = shutil.copytree(repository / "models" / NAME / "1", tmp_path / "1")
     done = subprocess.run(
@@ -204,34 +204,6 @@ def test_the_repository_needs_nothing_of_the_project(
 @pytest.mark.parametrize(
     "given",
     [
-        {},
-        {"vad": False, "denoise": True, "word_timestamps": True, "beam_size": 20},
-        {"chunk_length_s": 10.0, "stride_length_s": 2.0},
-        {"chunk_length_s": float("nan")},
-        {"chunk_length_s": 4.0, "stride_length_s": 2.0},
-        {"language_model": True},
-        {"beam_size": 0},
-    ],
-)
-def test_parameters_mean_what_they_mean_to_mlflow(
-    given: dict[str, Any], engine: Recognizer
-) -> None:
-    from wav2vec2_asr.model import Wav2Vec2Model
-
-    model = Wav2Vec2Model()
-    model.engine = engine
-    try:
-        expected = model.read_params(given)
-    except BadParameter as error:
-        with pytest.raises(BadParameter, match=re.escape(str(error))):
-            parameters.read(given, engine)
-    else:
-        assert parameters.read(given, engine) == (expected, False)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
         {"beam": 5},
         {"vad": "true"},
         {"vad": 1},
@@ -239,18 +211,25 @@ def test_parameters_mean_what_they_mean_to_mlflow(
         {"beam_size": True},
         {"chunk_length_s": "10"},
         {"on_error": "ignore"},
+        {"chunk_length_s": 1},
+        {"beam_size": 0},
     ],
 )
-def test_other_parameters_are_refused_by_name(given: dict[str, Any], engine: Recognizer) -> None:
+def test_other_parameters_are_refused_by_name(given: dict[str, Any], engine: Engine) -> None:
     (name,) = given
-    with pytest.raises(ZooError, match=f"'{name}'"):
-        parameters.read(given, engine)
+    with pytest.raises(BadParameter) as refused:
+        read(engine.options, given, strict=True)
+    assert refused.value.fields["parameter"] == name
+
+
+def test_a_whole_number_is_a_number(engine: Engine) -> None:
+    assert read(engine.options, {"chunk_length_s": 10}, strict=True).chunk_length_s == 10.0
 
 
 @triton
 @pytest.mark.parametrize("kind", ["http", "grpc"])
 def test_concurrent_requests_are_batched_and_get_the_engines_own_answer(
-    kind: str, server: SimpleNamespace, engine: Recognizer, recordings: list[bytes]
+    kind: str, server: SimpleNamespace, engine: Engine, recordings: list[bytes]
 ) -> None:
     before = batches(server)
     found = ask_together(server, kind, [([one], {"vad": False}) for one in recordings])
@@ -276,7 +255,7 @@ def batches(server: SimpleNamespace) -> dict[int, int]:
 @triton
 @pytest.mark.parametrize("kind", ["http", "grpc"])
 def test_a_bad_file_disturbs_only_its_own_request(
-    kind: str, server: SimpleNamespace, engine: Recognizer, recordings: list[bytes]
+    kind: str, server: SimpleNamespace, engine: Engine, recordings: list[bytes]
 ) -> None:
     good = recordings[0]
     rows = [[content] for content in BAD.values()] + [[good]] * 6 + [[good, b""]]
@@ -291,13 +270,13 @@ def test_a_bad_file_disturbs_only_its_own_request(
     report = ask(server, kind, [good, b""], vad=False, on_error="report")
     assert report["text"] == [heard.text, ""]
     assert report["transcript"][1] == "null"
-    assert report["error"] == ["", "Row 1, column 'audio': is empty."]
+    assert report["error"] == ["", "Column 'audio': is empty."]
 
 
 @triton
 @pytest.mark.parametrize("kind", ["http", "grpc"])
 def test_requests_of_one_batch_keep_their_parameters(
-    kind: str, server: SimpleNamespace, engine: Recognizer, recordings: list[bytes]
+    kind: str, server: SimpleNamespace, engine: Engine, recordings: list[bytes]
 ) -> None:
     rows = recordings[:2]
     asked: list[dict[str, Any]] = [

@@ -16,8 +16,8 @@ from tests.wav2vec2_asr.checkpoints import changed, cut_weights
 from tests.wav2vec2_asr.training import train
 from tests.zoo.corpora import tone
 from tests.zoo.sounds import RATE
+from wav2vec2_asr.acoustic import Acoustic
 from wav2vec2_asr.building.convert import convert
-from wav2vec2_asr.engine import Acoustic
 from zoo.errors import CheckpointError
 
 

@@ -15,12 +15,11 @@ from transformers import (
 )
 
 from tests.whisper_asr.checkpoints import write_openai
+from tests.whisper_asr.reference import Reference, for_openai
 from whisper_asr.building.checkpoint import alignment_heads, layout, write_hugging_face
 from whisper_asr.building.convert import convert, fetch
-from whisper_asr.engine import Recognizer
+from whisper_asr.engine import Engine, WhisperEngine
 from whisper_asr.options import Options
-from whisper_asr.reference import Reference
-from whisper_asr.transcriber import Transcriber
 from zoo.building import checkpoints
 from zoo.building.packaging import ROOT
 from zoo.data.audio import decode
@@ -28,20 +27,20 @@ from zoo.errors import CheckpointError
 
 FOLDER = ROOT / "mlflow_models/whisper_asr"
 SOUND = decode(FOLDER / "samples" / "bank.flac")
-GREEDY = Options(beam_size=1, temperatures=(0.0,), vad=False, script="as_is")
+GREEDY = Options(beam_size=1, temperature=(0.0,), vad=False, script="as_is")
 
 
-def text(engine: Transcriber) -> str:
+def text(engine: WhisperEngine) -> str:
     (heard,) = engine([SOUND], GREEDY)
     assert not isinstance(heard, Exception)
     assert heard.text
     return heard.text
 
 
-def converted(checkpoint: Path, output: Path, precision: str = "float32") -> Recognizer:
+def converted(checkpoint: Path, output: Path, precision: str = "float32") -> Engine:
     output.mkdir()
-    convert(checkpoint, str(checkpoint), output, precision, "ctranslate2")
-    return Recognizer(output)
+    convert(checkpoint, str(checkpoint), output, precision)
+    return Engine(output)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +56,7 @@ def openai(work: Path) -> Path:
 @pytest.fixture(scope="module")
 def expected(openai: Path, work: Path) -> str:
     """openai-whisper's own text."""
-    (work / "reference").mkdir()
-    convert(openai, str(openai), work / "reference", "float32", "openai")
-    return text(Reference(work / "reference"))
+    return text(Reference(for_openai(openai, work / "reference")))
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +142,10 @@ def test_every_layout_gives_openai_whispers_text(
     assert {"zh", "th", "en"} <= set(engine.languages)
 
 
-def test_openai_whisper_is_packed_from_hugging_faces_layout_too(
+def test_openai_whisper_loads_hugging_faces_layout_once_it_is_written_anew(
     hugging_face: Path, expected: str, tmp_path: Path
 ) -> None:
-    convert(hugging_face, str(hugging_face), tmp_path, "float32", "openai")
-    assert text(Reference(tmp_path)) == expected
+    assert text(Reference(for_openai(hugging_face, tmp_path))) == expected
 
 
 @pytest.mark.parametrize("precision", ["auto", "int8"])
@@ -160,10 +156,8 @@ def test_smaller_precisions_load(openai: Path, tmp_path: Path, precision: str) -
 def test_the_layout_of_large_v3(tmp_path: Path) -> None:
     """128 mels and a language more."""
     checkpoint = write_openai(tmp_path / "large-v3.pt", n_mels=128, n_vocab=51866)
-    (tmp_path / "reference").mkdir()
-    convert(checkpoint, "large-v3.pt", tmp_path / "reference", "float32", "openai")
     engine = converted(checkpoint, tmp_path / "ours")
-    assert text(engine) == text(Reference(tmp_path / "reference"))
+    assert text(engine) == text(Reference(for_openai(checkpoint, tmp_path / "reference")))
     assert "yue" in engine.languages
 
 

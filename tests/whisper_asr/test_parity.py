@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.whisper_asr.checkpoints import write_openai
+from tests.whisper_asr.reference import Reference, for_openai
 from whisper_asr.building.convert import convert
-from whisper_asr.engine import Recognizer
+from whisper_asr.engine import Engine
 from whisper_asr.options import Options
-from whisper_asr.reference import Reference
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.speech.transcript import Segment, Transcript
@@ -22,7 +22,7 @@ PAUSE = np.zeros(2 * SAMPLE_RATE, np.float32)
 
 @dataclass
 class Pair:
-    ours: Recognizer
+    ours: Engine
     reference: Reference
 
 
@@ -33,10 +33,9 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     checkpoint = FOLDER / "demo"
     if request.param == "random weights":  # nothing to hear: one wrong digit changes the text
         checkpoint = write_openai(work / "random.pt")
-    for engine in ("ctranslate2", "openai"):
-        (work / engine).mkdir()
-        convert(checkpoint, str(checkpoint), work / engine, "float32", engine)
-    return Pair(Recognizer(work / "ctranslate2"), Reference(work / "openai"))
+    (work / "ours").mkdir()
+    convert(checkpoint, str(checkpoint), work / "ours", "float32")
+    return Pair(Engine(work / "ours"), Reference(for_openai(checkpoint, work / "openai")))
 
 
 def recording(kind: str) -> np.ndarray:
@@ -66,7 +65,7 @@ def test_the_text_is_openai_whispers(
     pair: Pair, kind: str, beam_size: int, timestamps: bool, vad: bool
 ) -> None:
     options = Options(
-        beam_size=beam_size, timestamps=timestamps, vad=vad, temperatures=(0.0,), script="as_is"
+        beam_size=beam_size, timestamps=timestamps, vad=vad, temperature=(0.0,), script="as_is"
     )
     (ours,), (theirs,) = (
         engine([recording(kind)], options) for engine in (pair.ours, pair.reference)
@@ -88,7 +87,7 @@ def test_a_batch_that_memory_is_too_small_for_is_halved(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
     sources = [recording("one sentence"), recording("one window"), *map(decode, SAMPLES)]
-    options = Options(beam_size=1, temperatures=(0.0,), batch_size=8)
+    options = Options(beam_size=1, temperature=(0.0,), batch_size=8)
     expected = texts(pair.ours(sources, options))
     tried, decode_all = [], pair.ours.decode
 
@@ -116,7 +115,7 @@ def test_a_window_that_memory_is_too_small_for_fails_alone(
 
 
 def test_words_have_openai_whispers_times(pair: Pair) -> None:
-    options = Options(word_timestamps=True, temperatures=(0.0,), vad=False, beam_size=1)
+    options = Options(word_timestamps=True, temperature=(0.0,), vad=False, beam_size=1)
     (ours,), (theirs,) = (
         engine([recording("one sentence")], options) for engine in (pair.ours, pair.reference)
     )
@@ -131,4 +130,4 @@ def test_words_have_openai_whispers_times(pair: Pair) -> None:
 def test_the_language_is_heard_alike(pair: Pair) -> None:
     for path in SAMPLES:
         sound = decode(path)
-        assert pair.ours.hear_language(sound) == pair.reference.hear_language(sound)
+        assert pair.ours.detect_language(sound) == pair.reference.detect_language(sound)

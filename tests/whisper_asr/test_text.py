@@ -88,7 +88,9 @@ def test_only_repetitive_segments_are_shortened() -> None:
 def test_words_follow_the_text() -> None:
     words = [Word("後來", 0.0, 0.4, 0.9), Word(",", 0.4, 0.5, 0.9), Word("走了", 0.5, 1.0, 0.9)]
     (one,) = polished(
-        [Segment(0.0, 1.0, "後來,走了", words, heard("").scores)], "zh", Options(punctuation=False)
+        [Segment(0.0, 1.0, "後來,走了", words, heard("").scores)],
+        "zh",
+        Options(punctuation="strip"),
     )
     assert one.text == "后来走了"
     assert [word.text for word in one.words or []] == ["后来", "走了"]

@@ -128,7 +128,7 @@ HOSTILE: dict[str, tuple[Any, str | None, int, str]] = {
         split([["a"]], params={"x": 1}),
         JSON,
         400,
-        "'x': is unknown; this model",
+        "'x': not found; available: ",
     ),
     "parameter of a wrong type": (
         split([["a"]], params={"dictionary": {"SECRET": 1}}),
@@ -152,7 +152,7 @@ HOSTILE: dict[str, tuple[Any, str | None, int, str]] = {
         split([["a"]], params={"tasks": ["SECRET"]}),
         JSON,
         400,
-        "'tasks': names a task",
+        "'tasks': ",
     ),
     "NaN for a parameter": (
         b'{"dataframe_split": {"columns": ["text"], "data": [["a"]]}, "params": {"on_error": NaN}}',

@@ -2,37 +2,61 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
+from pydantic import BaseModel
 
 from zoo.errors import BadInput
+from zoo.serving.declaration import Column, Declaration, Options
 from zoo.serving.model import ZooModel
-from zoo.serving.rows import read_texts
 
 
-class Echo(ZooModel):
+class Record(BaseModel):
+    echo: str
+
+
+@dataclass
+class Said:
+    text: str
+
+    def record(self) -> dict[str, Any]:
+        return {"echo": self.text}
+
+
+class Engine:
     """Answers with the text; fails on 'fault' and refuses 'bad'."""
 
-    column = "text"
-    fields = ("echo",)
+    options, languages = Options, ()
 
-    def read_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        return params
+    def __init__(self, directory: Path) -> None:
+        pass
 
-    def read_rows(self, table: pd.DataFrame) -> Sequence[Any]:
-        return read_texts(table, self.column, 10)
-
-    def answer(self, rows: list[Any], params: Any) -> Sequence[dict[str, Any] | Exception]:  # noqa: ARG002
+    def __call__(self, items: Sequence[str], options: Options) -> list[Said | Exception]:  # noqa: ARG002
         failures = {"fault": RuntimeError("secret"), "bad": BadInput("is bad.")}
-        return [failures.get(row) or {"echo": row} for row in rows]
+        return [failures.get(item) or Said(item) for item in items]
+
+
+ECHO = Declaration(
+    name="echo",
+    task="text2text-generation",
+    summary="Says what it was told.",
+    languages=(),
+    columns=(Column("text", "text", "Anything.", 10),),
+    options=Options,
+    record=Record,
+)
 
 
 def predict(*texts: object, **params: str) -> list[dict[str, Any]]:
     table = pd.DataFrame({"text": pd.Series(list(texts), dtype=object)})
-    return Echo().predict(None, table, params)
+    model = ZooModel(ECHO, Engine)
+    model.engine = Engine(Path())
+    return model.predict(None, table, params)
 
 
 def test_good_rows_are_answered_in_order() -> None:
@@ -60,7 +84,7 @@ def test_what_the_engine_refuses_names_row_and_column() -> None:
 def test_reported_errors_stand_beside_the_good_rows() -> None:
     assert predict("a", None, "bad", "fault", on_error="report") == [
         {"echo": "a", "error": None},
-        {"echo": None, "error": "Row 1, column 'text': is null; send a text."},
-        {"echo": None, "error": "Row 2, column 'text': is bad."},
-        {"echo": None, "error": "Row 3: the model failed on it."},
+        {"echo": None, "error": "Column 'text': is null; send a text."},
+        {"echo": None, "error": "Column 'text': is bad."},
+        {"echo": None, "error": "This row: the model failed on it."},
     ]

@@ -6,8 +6,6 @@ from typing import Any
 
 import mlflow
 import pytest
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from zoo.building import packaging
 from zoo.errors import ZooError
@@ -15,18 +13,35 @@ from zoo.errors import ZooError
 MODEL = """
 from pathlib import Path
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from pydantic import BaseModel
+from zoo.serving.declaration import Column, Declaration, Options
+from zoo.serving.model import ZooModel
 
-class Echo(PythonModel):
-    def load_context(self, context):
-        self.word = (Path(context.artifacts["echo"]) / "word.txt").read_text()
+class Record(BaseModel):
+    said: str
 
-    def predict(self, context, model_input, params=None):
+class Said:
+    def __init__(self, word):
+        self.word = word
+
+    def record(self):
+        return {"said": self.word}
+
+class Engine:
+    options, languages = Options, ()
+
+    def __init__(self, directory):
+        self.word = (directory / "word.txt").read_text()
+
+    def __call__(self, items, options):
         if self.word == "broken":
             raise ValueError("the word is broken")
-        return [{"said": self.word} for _ in range(len(model_input))]
+        return [Said(self.word) for _ in items]
 
-set_model(Echo())
+DECLARATION = Declaration(
+    "echo", "text-generation", "Says.", (), (Column("text", "text", "Any."),), Options, Record
+)
+set_model(ZooModel(DECLARATION, Engine))
 """
 
 
@@ -48,13 +63,11 @@ def publish(folder: Path, word: str, args: argparse.Namespace) -> None:
     packed = folder.parent / f"packed-{word}"
     packed.mkdir(exist_ok=True)
     (packed / "word.txt").write_text(word, encoding="utf-8")
-    signature = ModelSignature(
-        inputs=Schema([ColSpec("string", "text")]),
-        outputs=Schema([ColSpec("string", "said")]),
-        params=ParamSchema([ParamSpec("on_error", "string", "raise")]),
-    )
-    requirements = folder / "requirements.txt"
-    packaging.publish(folder, {"echo": packed}, signature, {}, {}, args, requirements)
+    checkpoint = folder.parent / "checkpoint"
+    checkpoint.mkdir(exist_ok=True)
+    module: dict[str, Any] = {}
+    exec(MODEL, module)
+    packaging.publish(folder, module["DECLARATION"], module["Engine"], packed, checkpoint, args, ())
 
 
 def said(model: str) -> Any:

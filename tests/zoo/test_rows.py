@@ -5,12 +5,16 @@ import pandas as pd
 import pytest
 
 from zoo.errors import BadInput, BadRow
-from zoo.serving.rows import read_texts
+from zoo.serving.declaration import Column
+from zoo.serving.rows import Row, read_rows
+
+TEXT = Column("text", "text", "A text.", 10)
 
 
 def read(*values: object) -> list[str]:
     table = pd.DataFrame({"text": pd.Series(list(values), dtype=object)})
-    return [str(value) for value in read_texts(table, "text", 10)]
+    rows = read_rows(table, [TEXT])
+    return [str(row.value) if isinstance(row, Row) else str(row) for row in rows]
 
 
 def test_texts_are_taken_as_they_are() -> None:
@@ -35,16 +39,16 @@ def test_a_value_that_is_no_text_says_where_and_why(value: object, reason: str) 
 
 
 def test_a_bad_row_knows_its_number() -> None:
-    (bad,) = read_texts(pd.DataFrame({"text": pd.Series([None], dtype=object)}), "text", 10)
+    (bad,) = read_rows(pd.DataFrame({"text": pd.Series([None], dtype=object)}), [TEXT])
     assert isinstance(bad, BadRow)
     assert bad.row == 0
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(BadInput, match="Column 'text' is missing"):
-        read_texts(pd.DataFrame({"txt": ["a"]}), "text", 10)
+        read_rows(pd.DataFrame({"txt": ["a"]}), [TEXT])
 
 
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(BadInput, match="not a table"):
-        read_texts([["a"]], "text", 10)
+        read_rows([["a"]], [TEXT])

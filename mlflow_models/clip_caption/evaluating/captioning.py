@@ -14,7 +14,8 @@ from zoo.data.images import decode
 from zoo.errors import BadInput
 
 if TYPE_CHECKING:
-    from clip_caption.engine import Captioner, Options
+    from clip_caption.captioner import Captioner
+    from clip_caption.options import Options
 
 DECODERS = 2  # threads; a photo is decoded while others are captioned
 
@@ -70,7 +71,7 @@ def opened(checkpoint: str, clip: str | None, threads: int) -> Iterator["Caption
     """
     from clip_caption.building.checkpoint import find
     from clip_caption.building.convert import convert
-    from clip_caption.engine import Captioner
+    from clip_caption.captioner import Captioner
 
     with tempfile.TemporaryDirectory() as work:
         convert(find(checkpoint), Path(work) / "model", clip)

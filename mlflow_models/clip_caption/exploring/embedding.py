@@ -19,7 +19,8 @@ from zoo.errors import BadInput
 if TYPE_CHECKING:
     from PIL import Image
 
-    from clip_caption.engine import Captioner, Options
+    from clip_caption.captioner import Captioner
+    from clip_caption.options import Options
 
 KINDS = ("clip", "prefix")
 Decoded = tuple[dict[str, Any], np.ndarray]  # a row without its embedding, and pixels

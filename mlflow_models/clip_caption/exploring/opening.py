@@ -12,7 +12,7 @@ from zoo.data.images import decode
 from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
-    from clip_caption.engine import Captioner
+    from clip_caption.captioner import Captioner
 
 MODEL = "_model"  # of an underscore, so that readers of a directory of Parquet pass over it
 BATCH = 64  # texts
@@ -50,7 +50,7 @@ def captioner(directory: Path, threads: int) -> "Captioner":
     Raises:
         ZooError: it isn't beside them.
     """
-    from clip_caption.engine import Captioner
+    from clip_caption.captioner import Captioner
 
     if not (directory / MODEL).is_dir():
         raise ZooError(f"'{directory}' lacks its model; run explore.py embed again.")

@@ -14,7 +14,6 @@ from zoo.building.packaging import stage_code
 
 HERE = Path(__file__).parent
 NAME = "wav2vec2_asr"
-PARAMETERS = ("__init__.py", "parameters.py")
 PACKAGES = ("av", "faster-whisper", "flashlight-text", "noisereduce", "onnxruntime", "pythainlp")
 
 
@@ -48,9 +47,6 @@ def write(
     if language_model:
         pack_language_model(language_model, version / "engine")
     stage_code(HERE.parent, version)
-    (version / NAME / "exports").mkdir()
-    for file in PARAMETERS:
-        shutil.copy(HERE / file, version / NAME / "exports")
     shutil.copy(HERE / "triton_model.py", version / "model.py")
     shutil.copy(HERE / "triton_serve.py", output / "serve.py")
     words = {"name": NAME, "rows": rows, "delay": round(1000 * delay)}

@@ -18,10 +18,10 @@ sys.path[:0] = [str(HERE), *filter(None, os.environ.get("PYTHONPATH", "").split(
 import numpy as np  # noqa: E402
 import triton_python_backend_utils as triton  # type: ignore  # noqa: E402
 
-from wav2vec2_asr.exports import parameters  # noqa: E402
+from wav2vec2_asr.engine import Engine  # noqa: E402
 from wav2vec2_asr.options import Options  # noqa: E402
-from wav2vec2_asr.recognizer import Recognizer  # noqa: E402
-from zoo.errors import BadInput, BadRow, ZooError  # noqa: E402
+from zoo.errors import BadInput, BadRow, RowError, RowFailed, ZooError  # noqa: E402
+from zoo.serving.declaration import read  # noqa: E402
 from zoo.speech.transcript import Transcript  # noqa: E402
 
 COLUMN = "audio"
@@ -35,7 +35,7 @@ class TritonPythonModel:
         """Loads the engine on this instance's device, and runs it once: the first run is slow."""
         if args["model_instance_kind"] == "GPU":
             choose_gpu(int(args["model_instance_device_id"]))
-        self.engine = Recognizer(HERE / "engine")
+        self.engine = Engine(HERE / "engine")
         second = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
         self.engine([second], Options(vad=False))
 
@@ -67,15 +67,18 @@ class Asked:
         options: how to transcribe them; None where the request is refused.
     """
 
-    def __init__(self, request: Any, engine: Recognizer) -> None:
+    def __init__(self, request: Any, engine: Engine) -> None:
         tensor = triton.get_input_tensor_by_name(request, COLUMN).as_numpy()
         self.shape = tensor.shape
         self.rows = [bytes(row) for row in tensor.ravel()]
         self.heard: list[Heard] = []
-        self.options, self.failure = None, ""
+        self.options: Options | None = None
+        self.failure = ""
         try:
             given = json.loads(request.parameters() or "{}")
-            self.options, self.report = parameters.read(given, engine)
+            options = read(engine.options, given, strict=True)
+            engine.check(options)
+            self.options = options
         except ZooError as error:
             self.failure = str(error)
 
@@ -84,7 +87,7 @@ class Asked:
         if self.options is None:
             return refused(self.failure, triton.TritonError.INVALID_ARG)
         errors = [explain(row, heard) for row, heard in enumerate(self.heard)]
-        if not self.report and (bad := next(filter(None, errors), None)):
+        if self.options.on_error == "raise" and (bad := next(filter(None, errors), None)):
             theirs = isinstance(bad, BadRow)
             code = triton.TritonError.INVALID_ARG if theirs else triton.TritonError.INTERNAL
             return refused(str(bad), code)
@@ -92,7 +95,7 @@ class Asked:
         outputs = {
             "text": [record["text"] if record else "" for record in records],
             "transcript": [json.dumps(record, ensure_ascii=False) for record in records],
-            "error": [str(error or "") for error in errors],
+            "error": [error.sentence if error else "" for error in errors],
         }
         return triton.InferenceResponse(
             [triton.Tensor(name, self._tensor(texts)) for name, texts in outputs.items()]
@@ -103,14 +106,14 @@ class Asked:
         return np.array(encoded, dtype=np.object_).reshape(self.shape)
 
 
-def explain(row: int, heard: Heard) -> ZooError | None:
+def explain(row: int, heard: Heard) -> RowError | None:
     """What the client is told of a row that has no transcript; a fault of ours goes to the log."""
     if isinstance(heard, Transcript):
         return None
     if isinstance(heard, BadInput):
         return BadRow(row, COLUMN, str(heard).rstrip("."))
     triton.Logger.log_error(f"The model failed on row {row}: {heard!r}")
-    return ZooError(f"Row {row}: the model failed on it.")
+    return RowFailed(row)
 
 
 def refused(sentence: str, code: int) -> Any:

@@ -75,8 +75,8 @@ def served(directory: Path, precision: str, data: "Dataset") -> Scores:
     """Runs a checkpoint as build.py packs it, on ONNX Runtime."""
     from tqdm import tqdm
 
+    from wav2vec2_asr.acoustic import Acoustic
     from wav2vec2_asr.building.convert import convert
-    from wav2vec2_asr.engine import Acoustic
 
     with tempfile.TemporaryDirectory() as work:
         convert(directory, Path(work), precision)

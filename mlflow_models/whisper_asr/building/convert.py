@@ -8,12 +8,9 @@ from pathlib import Path
 from whisper_asr.building import vocabulary
 from whisper_asr.building.checkpoint import (
     CTRANSLATE2,
-    HUGGING_FACE,
     OPENAI,
     layout,
-    read_openai,
     write_hugging_face,
-    write_openai,
 )
 from zoo.errors import CheckpointError
 
@@ -55,7 +52,7 @@ def fetch(name: str) -> Path:
     )
 
 
-def convert(checkpoint: Path, name: str, output: Path, precision: str, engine: str) -> None:
+def convert(checkpoint: Path, name: str, output: Path, precision: str) -> None:
     """Writes what the engine loads.
 
     Args:
@@ -63,15 +60,12 @@ def convert(checkpoint: Path, name: str, output: Path, precision: str, engine: s
         name: What the checkpoint was asked for as.
         output: An empty directory.
         precision: `auto`, `int8` or `float32`; of a CTranslate2 checkpoint, as it was converted.
-        engine: `ctranslate2`, or `openai` for openai-whisper itself.
 
     Raises:
         CheckpointError: The checkpoint is incomplete, of another kind, or not safe to load.
     """
     kind = layout(checkpoint)
-    if engine == OPENAI:
-        _for_openai(checkpoint, kind, output)
-    elif kind == CTRANSLATE2:
+    if kind == CTRANSLATE2:
         words = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
         if len(words.get("lang_ids") or ()) < min(vocabulary.LANGUAGES.values()):
             raise CheckpointError(f"'{checkpoint}' knows English only; take the multilingual one.")
@@ -88,7 +82,7 @@ def convert(checkpoint: Path, name: str, output: Path, precision: str, engine: s
             else:
                 _complete(checkpoint, ready)
             _to_ctranslate2(ready, output, STORED[precision])
-    about = {"engine": engine, "precision": precision}
+    about = {"precision": precision}
     (output / "engine.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
@@ -96,19 +90,6 @@ def _published() -> list[str]:
     import whisper
 
     return list(whisper._MODELS)
-
-
-def _for_openai(checkpoint: Path, kind: str, output: Path) -> None:
-    if kind == OPENAI:
-        read_openai(checkpoint)  # refuses what isn't one
-        shutil.copy(checkpoint, output / "model.pt")
-    elif kind == HUGGING_FACE:
-        write_openai(checkpoint, output / "model.pt")
-    else:
-        raise CheckpointError(
-            "A CTranslate2 checkpoint can't be packed with openai-whisper; give the one that it "
-            "was converted from."
-        )
 
 
 def _copy(checkpoint: Path, file: str, output: Path) -> None:

@@ -78,6 +78,25 @@ def verify(directory: Path) -> None:
             )
 
 
+def about(checkpoint: Path) -> dict[str, str]:
+    """What a checkpoint's README.md says of it, in its front matter as on the Hugging Face hub.
+
+    Args:
+        checkpoint: A directory, or a file.
+
+    Returns:
+        `license`, and `limits` where it has that: one sentence on what it can't do.
+    """
+    import yaml
+
+    card = checkpoint / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    front = text.split("\n---", 1)[0].removeprefix("---") if text.startswith("---\n") else ""
+    given = yaml.safe_load(front) or {}
+    found = {"license": str(given.get("license_name") or given.get("license") or "not stated")}
+    return {**found, **({"limits": str(given["limits"])} if "limits" in given else {})}
+
+
 def fingerprint(directory: Path) -> dict[str, str]:
     """The SHA-256 of each file below a directory, by its path in it; or of a single file."""
     if directory.is_file():

@@ -7,16 +7,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from zoo.building import checkpoints
 from zoo.building.tracking import ROOT, TRACKING_URI, reach, set_experiment
 from zoo.data.outputs import check_output
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    from mlflow.models import ModelSignature
+from zoo.serving.declaration import Declaration
+from zoo.serving.model import ARTIFACT, EngineClass
 
 MODELS = ROOT / "mlflow_models" / "models"
 COMMAND = '\nif __name__ == "__main__":'
@@ -93,36 +93,39 @@ def run(main: Any) -> None:
 
 def publish(
     folder: Path,
-    artifacts: Mapping[str, Path],
-    signature: "ModelSignature",
-    description: Mapping[str, Any],
-    checksums: Mapping[str, str],
+    declaration: Declaration,
+    engine_class: EngineClass,
+    directory: Path,
+    checkpoint: Path,
     args: argparse.Namespace,
-    requirements: Path,
-    fork_safe: bool = True,
+    described: Sequence[str],
+    requirements: Path | None = None,
 ) -> None:
-    """Logs a model with its weights inside, tries a copy, registers the model and keeps the copy.
+    """Log a model with its weights inside, try a copy, register the model and keep the copy.
 
     A model whose copy can't answer the sample isn't registered; its run has failed, and the copy
     of an earlier build stays.
 
     Args:
-        folder: The capability's folder; its name is the model's.
-        artifacts: Directories to pack, by the name that `load_context` finds them under.
-        signature: Columns, parameters and answer.
-        description: What to log of the checkpoint and the conversion, as parameters of the run.
-        checksums: The SHA-256 of each file of the checkpoint.
+        folder: The capability's folder.
+        declaration: What the capability says of itself.
+        engine_class: What answers; it is opened once, for what this checkpoint can do.
+        directory: What the engine loads; it is packed.
+        checkpoint: Where that was converted from.
         args: The parsed options of `parser`.
-        requirements: The pins of what serving needs.
-        fork_safe: Whether the engine, once loaded, survives a fork; `zoo.serving.launch`
-            goes by it.
+        described: The options that are logged with the model.
+        requirements: The pins of what serving needs; None: the folder's `requirements.txt`.
     """
     import mlflow
     from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    name, args.output = folder.name, args.output.resolve()
+    name, args.output = declaration.name, args.output.resolve()
+    engine = engine_class(directory)
+    signature = declaration.signature(engine.options)
+    about = {key: str(getattr(args, key)) for key in described}
+    about |= checkpoints.about(checkpoint)
     sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
     params = sample.pop("params", None)
     example = infer_and_parse_data(sample, schema=signature.inputs)
@@ -133,21 +136,22 @@ def publish(
         tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".saving-") as saving,
     ):
         with mlflow.start_run(run_name=f"build {name}") as run:
-            mlflow.log_params({key: str(value)[:500] for key, value in description.items()})
-            mlflow.log_dict(dict(checksums), "checkpoint_sha256.json")
+            mlflow.log_params({key: value[:500] for key, value in about.items()})
+            mlflow.log_dict(checkpoints.fingerprint(checkpoint), "checkpoint_sha256.json")
             print(f"Logging {name} to {args.tracking_uri} ...", flush=True)
             info = mlflow.pyfunc.log_model(
                 name=name,
                 python_model=str(folder / "model.py"),
                 code_paths=stage_code(folder, Path(work)),
-                artifacts={key: str(path) for key, path in artifacts.items()},
+                artifacts={ARTIFACT: str(directory)},
                 signature=signature,
                 input_example=(example, params) if params else example,
-                pip_requirements=str(requirements),
+                pip_requirements=str(requirements or folder / "requirements.txt"),
                 metadata={
                     "name": name,
-                    "fork_safe": fork_safe,
-                    **{key: str(value) for key, value in description.items()},
+                    "fork_safe": declaration.fork_safe,
+                    **about,
+                    "declaration": declaration.describe(engine.options, engine.languages),
                 },
             )
             copy = mlflow.artifacts.download_artifacts(info.model_uri, dst_path=f"{saving}/new")

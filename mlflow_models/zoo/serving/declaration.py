@@ -120,12 +120,19 @@ class Declaration:
             ),
         )
 
-    def describe(self, options: type[Options]) -> dict[str, Any]:
-        """All of it in JSON's types, for programs that ask the server."""
+    def describe(
+        self, options: type[Options], languages: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """All of it in JSON's types, for programs that ask the server.
+
+        Args:
+            options: The parameters, as an engine's checkpoint has them.
+            languages: Codes of what that checkpoint knows; None: the declared ones.
+        """
         return {
             "task": self.task,
             "summary": self.summary,
-            "languages": list(self.languages),
+            "languages": list(self.languages if languages is None else languages),
             "columns": [
                 {"name": one.name, "kind": one.kind, "description": one.description}
                 for one in self.columns
@@ -189,7 +196,9 @@ def read(options: type[Asked], given: Mapping[str, Any], strict: bool = False) -
 
 def parameters(options: type[Options]) -> list[dict[str, Any]]:
     """Describe parameters, each by `name`, `type`, `list`, `default`, bounds and `description`."""
-    return [_describe(name, field) for name, field in options.model_fields.items()]
+    fields = dict(options.model_fields)
+    fields["on_error"] = fields.pop("on_error")  # last, after the capability's own
+    return [_describe(name, field) for name, field in fields.items()]
 
 
 def table(options: type[Options]) -> str:
@@ -208,8 +217,8 @@ def _values(one: Mapping[str, Any]) -> str:
     if choices := one.get("choices"):
         kind = ", ".join(f"`{word}`" for word in choices)
     elif least is not None or most is not None or above is not None:
-        low = f"above {above:g}" if above is not None else f"{least:g}" if least is not None else ""
-        kind = " to ".join(filter(None, [low, f"{most:g}" if most is not None else ""]))
+        low = f"above {above:,}" if above is not None else f"{least:,}" if least is not None else ""
+        kind = " to ".join(filter(None, [low, f"{most:,}" if most is not None else ""]))
     else:
         kind = {"boolean": "true, false", "long": "whole number", "double": "number"}.get(
             one["type"], "text"
@@ -271,8 +280,3 @@ def _schema_type(kind: Any) -> Any:
             ]
         )
     return DataType[TYPES[kind]]
-
-
-def columns_of(names: Sequence[str]) -> str:
-    """Name columns in a sentence."""
-    return " or ".join(f"'{name}'" for name in names)

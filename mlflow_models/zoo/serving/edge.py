@@ -11,6 +11,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -103,7 +104,7 @@ def record(
         seconds: How long it took.
         length: The request's `Content-Length`.
     """
-    known = path if path in PATHS else "other"
+    known = path if path in PATHS else "/v2" if (path or "").startswith("/v2") else "other"
     status = status or 500
     metrics.requests.labels(known, status).inc()
     line = {
@@ -117,6 +118,7 @@ def record(
     access.info(json.dumps(line))
 
 
-def error_body(error: ZooError, request_id: str) -> Mapping[str, str]:
+def error_body(error: ZooError, request_id: str) -> Mapping[str, Any]:
     """What a client is told of an error."""
-    return {"error_code": error.code, "message": str(error), "request_id": request_id}
+    about = {"error_code": error.code, "message": str(error), "request_id": request_id}
+    return {**about, **error.fields}

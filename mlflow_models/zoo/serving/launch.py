@@ -107,7 +107,7 @@ def command(settings: Settings, model: Path) -> list[str]:
         *(["--preload"] if shared else []),
         "--no-control-socket",
         *given,
-        "zoo.serving.server:create()",
+        "zoo.serving.app:create()",
     ]
 
 

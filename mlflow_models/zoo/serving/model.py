@@ -1,12 +1,13 @@
-"""The life cycle of every model of the zoo: set up, decode the request, answer, encode.
+"""The pyfunc of every capability: a request in, a record for each row out.
 
-A capability's `model.py` fills in three methods; what becomes of bad rows is decided here, once.
+A capability's `model.py` names its declaration and its engine; everything that a request has to go
+through is here, once.
 """
 
 import logging
-from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,34 +15,69 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from mlflow.pyfunc import PythonModel  # type: ignore[attr-defined]
 
-from zoo.errors import BadInput, BadParameter, BadRow, ZooError
+from zoo.errors import BadInput, BadParameter, BadRow, Cancelled, RowError, RowFailed, ZooError
+from zoo.serving import identity
+from zoo.serving.declaration import Declaration, Options, read
+from zoo.serving.rows import Row, read_rows
 
+ARTIFACT = "model"  # the directory that a builder packs for the engine
 log = logging.getLogger(__name__)
+
+
+class Result(Protocol):
+    """What an engine finds in one item."""
+
+    def record(self) -> dict[str, Any]:
+        """The answer to the row, in JSON's types; its fields are those of the declaration."""
+
+
+class Engine(Protocol):
+    """What answers; one object serves any number of threads, and has a queue of its own.
+
+    Attributes:
+        options: The parameters, with this checkpoint's defaults, bounds and choices.
+        languages: Codes of the languages that this checkpoint knows.
+    """
+
+    @property
+    def options(self) -> type[Options]: ...
+
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+
+    def __call__(self, items: Sequence[Any], options: Any) -> Sequence[Result | Exception]:
+        """Answer items, in order; for one that fails, its exception: a `BadInput` says why it can't
+        be answered.
+
+        Raises:
+            BadParameter: The checkpoint can't do what the options ask for.
+        """
+
+
+EngineClass = Callable[[Path], Engine]
+"""How an engine is made: of the directory that the builder packed."""
 
 
 class ZooModel(PythonModel):
     """A pyfunc that answers each row of a request with one record.
 
-    Attributes:
-        column: The name of the column that is read.
-        fields: The names of a record's fields. With `params={"on_error": "report"}` each record
-            has them all, and `error`, which is null where the row was answered.
+    Args:
+        declaration: What the capability says of itself.
+        engine_class: What answers.
     """
 
-    column: str
-    fields: tuple[str, ...]
+    def __init__(self, declaration: Declaration, engine_class: EngineClass) -> None:
+        self.declaration, self._engine_class = declaration, engine_class
 
-    @abstractmethod
-    def read_params(self, params: dict[str, Any]) -> Any:
-        """Checks the request's parameters; raises `BadParameter`. Returns what `answer` takes."""
+    def load_context(self, context: Any) -> None:
+        """Open the packed checkpoint.
 
-    @abstractmethod
-    def read_rows(self, table: pd.DataFrame) -> Sequence[Any]:
-        """The request's rows, each a value or the exception that says why it is none."""
-
-    @abstractmethod
-    def answer(self, rows: list[Any], params: Any) -> Sequence[dict[str, Any] | Exception]:
-        """One record, or exception, per row; `rows` holds good rows only."""
+        Raises:
+            ZooError: This process runs the code of another build.
+        """
+        directory = Path(context.artifacts[ARTIFACT])
+        identity.check(directory, self.declaration.name)
+        self.engine = self._engine_class(directory)
 
     def predict(
         self,
@@ -49,7 +85,7 @@ class ZooModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """Answers a request.
+        """Answer a request.
 
         Raises:
             MlflowException: The request is refused (400), or the model failed (500); its message is
@@ -62,36 +98,42 @@ class ZooModel(PythonModel):
             raise MlflowException(str(error), error_code=code) from error
 
     def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
-        on_error = params.pop("on_error", "raise")
-        if on_error not in ("raise", "report"):
-            raise BadParameter("on_error", "is neither 'raise' nor 'report'")
         for name, value in params.items():
             if value is None or (isinstance(value, list | tuple | np.ndarray) and None in [*value]):
                 raise BadParameter(name, "is null, or has a null in it")
-        options = self.read_params(params)
-        outcomes: list[Any] = list(self.read_rows(table))
-        good = [row for row, value in enumerate(outcomes) if not isinstance(value, Exception)]
-        if on_error == "raise":
-            _raise_first(outcomes)  # refuse before anything is computed
-        answers = self.answer([outcomes[row] for row in good], options)
-        for row, answer in zip(good, answers, strict=True):
-            outcomes[row] = self._blame(row, answer) if isinstance(answer, Exception) else answer
-        if on_error == "raise":
+        options = read(self.engine.options, params)
+        rows = read_rows(table, self.declaration.columns)
+        if options.on_error == "raise":
+            _raise_first(rows)  # refuse before anything is computed
+        good = [(number, row) for number, row in enumerate(rows) if isinstance(row, Row)]
+        answers = self.engine([row.value for _, row in good], options)
+        outcomes: list[Any] = list(rows)
+        for (number, row), answer in zip(good, answers, strict=True):
+            if isinstance(answer, Cancelled):
+                raise answer
+            outcomes[number] = (
+                _blame(number, row.column, answer) if isinstance(answer, Exception) else answer
+            )
+        if options.on_error == "raise":
             _raise_first(outcomes)
-            return outcomes
+            return [outcome.record() for outcome in outcomes]
         return [self._report(outcome) for outcome in outcomes]
 
-    def _report(self, outcome: dict[str, Any] | Exception) -> dict[str, Any]:
-        if isinstance(outcome, Exception):
-            return {**dict.fromkeys(self.fields), "error": str(outcome)}
-        return {**dict.fromkeys(self.fields), **outcome, "error": None}
+    def _report(self, outcome: Any) -> dict[str, Any]:
+        record, error = dict.fromkeys(self.declaration.fields), None
+        if isinstance(outcome, RowError):
+            error = outcome.sentence
+        else:
+            record |= outcome.record()
+        return {**record, "error": error}
 
-    def _blame(self, row: int, error: Exception) -> ZooError:
-        """What a row's failure tells the client; a fault of ours goes to the log in full."""
-        if isinstance(error, BadInput):
-            return BadRow(row, self.column, str(error).rstrip("."))
-        log.error("The model failed on row %d.", row, exc_info=error)
-        return ZooError(f"Row {row}: the model failed on it.")
+
+def _blame(row: int, column: str, error: Exception) -> RowError:
+    """What a row's failure tells the client; a fault of ours goes to the log in full."""
+    if isinstance(error, BadInput):
+        return BadRow(row, column, str(error).rstrip("."))
+    log.error("The model failed on row %d.", row, exc_info=error)
+    return RowFailed(row)
 
 
 def _raise_first(outcomes: Sequence[Any]) -> None:

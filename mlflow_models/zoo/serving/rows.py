@@ -1,79 +1,95 @@
-"""Reads the columns of a request. A value that can't be used becomes a `BadRow` in its place."""
+"""Reads the rows of a request. A value that can't be used becomes a `BadRow` in its place."""
 
 import base64
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from zoo.errors import BadInput, BadRow
+from zoo.serving.declaration import Column
 
 NEWLINES = str.maketrans("", "", "\r\n")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_column(table: Any, column: str) -> list[Any]:
-    """The values of a column, in order.
+class Row(NamedTuple):
+    """A row's value, and the column that it stands in: a text, a URL, or a file's bytes."""
 
-    Raises:
-        BadInput: The request has no such column.
-    """
-    if not isinstance(table, pd.DataFrame):
-        raise BadInput(f"The request is not a table; send a column '{column}'.")
-    if column not in table.columns:
-        raise BadInput(f"Column '{column}' is missing.")
-    return table[column].tolist()
+    column: str
+    value: str | bytes
 
 
-def read_texts(table: Any, column: str, limit: int) -> list[str | BadRow]:
-    """The texts of a column; for a value that is none, the `BadRow` that says why.
+def read_rows(table: Any, columns: Sequence[Column]) -> list[Row | BadRow]:
+    """Read the rows of a request.
 
     Args:
         table: The request, a DataFrame.
-        column: The column's name.
-        limit: How many characters a text may have.
+        columns: A row must have a value in exactly one of them.
+
+    Raises:
+        BadInput: The request has none of the columns.
     """
+    names = [column.name for column in columns]
+    if not isinstance(table, pd.DataFrame):
+        raise BadInput(f"The request is not a table; send a column {_listed(names)}.")
+    given = [column for column in columns if column.name in table.columns]
+    if not given:
+        raise BadInput(f"Column {_listed(names)} is missing.")
+    values = [table[column.name].tolist() for column in given]
     return [
-        _read_text(row, column, value, limit)
-        for row, value in enumerate(read_column(table, column))
+        _read_row(row, names, given, cells) for row, cells in enumerate(zip(*values, strict=True))
     ]
 
 
-def read_files(table: Any, column: str) -> list[bytes | BadRow]:
-    """The files of a binary column; for a value that is none, the `BadRow` that says why.
+def _read_row(
+    row: int, names: Sequence[str], columns: Sequence[Column], cells: Sequence[Any]
+) -> Row | BadRow:
+    pairs = list(zip(columns, cells, strict=True))
+    if len(names) > 1:
+        pairs = [(column, value) for column, value in pairs if not is_null(value)]
+        if len(pairs) != 1:
+            found = "all are" if len(pairs) > 1 else "none is"
+            return BadRow(row, names[0], f"one of {', '.join(names)} is needed; {found} given")
+    ((column, value),) = pairs
+    read = _read_file if column.kind == "file" else _read_text
+    return read(row, column, value)
 
-    A file is given as bytes, or as text in base64.
-    """
-    return [_read_file(row, column, value) for row, value in enumerate(read_column(table, column))]
 
-
-def _read_file(row: int, column: str, value: Any) -> bytes | BadRow:
+def _read_file(row: int, column: Column, value: Any) -> Row | BadRow:
     if is_null(value):
-        return BadRow(row, column, "is null; send a file")
+        return BadRow(row, column.name, "is null; send a file")
     if isinstance(value, str):
         try:
-            return base64.b64decode(value.translate(NEWLINES), validate=True)
+            value = base64.b64decode(value.translate(NEWLINES), validate=True)
         except ValueError:
-            return BadRow(row, column, "is not valid base64")
+            return BadRow(row, column.name, "is not valid base64")
     if not isinstance(value, bytes | bytearray | memoryview):
-        return BadRow(row, column, f"is of type {type(value).__name__}; send a file in base64")
-    return bytes(value)
+        kind = type(value).__name__
+        return BadRow(row, column.name, f"is of type {kind}; send a file in base64")
+    return Row(column.name, bytes(value))
 
 
 def is_null(value: Any) -> bool:
-    """Whether a row has no value, as JSON, pandas and Spark say it."""
+    """Tell whether a row has no value, as JSON, pandas and Spark say it."""
     return value is None or value is pd.NA or (isinstance(value, float) and bool(pd.isna(value)))
 
 
-def _read_text(row: int, column: str, value: Any, limit: int) -> str | BadRow:
+def _read_text(row: int, column: Column, value: Any) -> Row | BadRow:
+    name, limit = column.name, column.max_characters
     if is_null(value):
-        return BadRow(row, column, "is null; send a text")
+        return BadRow(row, name, "is null; send a text")
     if not isinstance(value, str):
-        return BadRow(row, column, f"is of type {type(value).__name__}; send a text")
+        return BadRow(row, name, f"is of type {type(value).__name__}; send a text")
     if len(value) > limit:
-        return BadRow(row, column, f"has {len(value):,} characters; at most {limit:,} are taken")
+        return BadRow(row, name, f"has {len(value):,} characters; at most {limit:,} are taken")
     if found := LONE_SURROGATE.search(value):
-        return BadRow(
-            row, column, f"is not valid Unicode: character {found.start()} is half a surrogate pair"
-        )
-    return value
+        place = found.start()
+        reason = f"is not valid Unicode: character {place} is half a surrogate pair"
+        return BadRow(row, name, reason)
+    return Row(name, value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(f"'{name}'" for name in names)

@@ -1,13 +1,14 @@
-"""One engine thread per process, shared by every concurrent request.
+"""The queue before an engine: batches of all requests, in turn, on the engine's own threads.
 
 MLflow calls `predict` in a thread per request, so several requests are inside one model at once. An
-engine that computes in all of them fights itself for the cores; here a single thread runs the
-batches, taking turns between the requests, so that a small request isn't starved by a large one.
-What waits of other requests joins a batch that has room for it: nobody waits for company, but
+engine that computes in all of them fights itself for the cores; here its own threads (mostly one)
+run the batches, taking turns between the requests, so that a small request isn't starved by a large
+one. What waits of other requests joins a batch that has room for it: nobody waits for company, but
 under load a model that gains from batches has them (`python -m benchmarks peers_captions`).
 """
 
 import contextlib
+import logging
 import math
 import os
 import threading
@@ -25,6 +26,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # times the work of batches apart that a joint one may be, for its padding
+log = logging.getLogger(__name__)
 
 # Set where nobody waits for the answer any more: what is left of the request isn't computed.
 cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
@@ -80,74 +82,102 @@ def computed(items: int, seconds: float) -> None:
         observer.computed(items, seconds)
 
 
-class _Request(Generic[Item, Result]):
-    """The batches that are left of one request, and the answers so far."""
+class Pending(Generic[Item, Result]):
+    """What one request has in the queue, and its answers so far."""
 
     def __init__(self, items: Sequence[Item], batches: deque[list[int]]) -> None:
-        self.items = items
-        self.batches = batches
-        self.results: list[Result | Exception | None] = [None] * len(items)
-        self.done = threading.Event()
+        self.items, self.batches = items, batches
         self.cancellation = cancellation.get()
+        self._answers: list[Result | Exception | None] = [None] * len(items)
+        self._left, self._done = len(items), threading.Event()
+        self._lock = threading.Lock()
+        if not items:
+            self._done.set()
+
+    def results(self) -> list[Result | Exception]:
+        """Wait for one result per item, in order; an item that failed has its exception instead."""
+        self._done.wait()
+        return self._answers  # type: ignore[return-value]  # all set once done
+
+    def answer(self, index: int, result: Result | Exception) -> None:
+        """Set an item's result."""
+        self._answers[index] = result
+        with self._lock:  # several threads may answer one request
+            self._left -= 1
+            if not self._left:
+                self._done.set()
 
     def cancel_if_asked(self) -> None:
-        """Gives up the batches that are left, if the request was cancelled."""
+        """Give up the batches that are left, if the request was cancelled."""
         if self.cancellation is not None and self.cancellation.is_set():
-            for index in (index for batch in self.batches for index in batch):
-                self.results[index] = Cancelled("The request was cancelled.")
             queued(-len(self.batches))
+            for index in (index for batch in self.batches for index in batch):
+                self.answer(index, Cancelled("The request was cancelled."))
             self.batches.clear()
 
 
+Share = list[tuple[Pending[Item, Result], int]]
+
+
 class Runner(Generic[Item, Result]):
-    """Runs items in batches of similar length on one thread.
+    """Runs items in batches of similar length, on threads of its own.
 
     Args:
-        run: Computes one batch; called on the engine thread only. Returns a result per item.
+        run: Computes one batch; called on those threads only. Returns a result per item.
         length: The length of an item after padding's measure (tokens, frames).
         budget: How many padded units a batch may hold: its longest item times its size.
         kind: What the items of one batch have in common; a request's items are of one kind.
+        threads: Batches that are computed at once.
+        joins: Whether a batch may have items of several requests.
     """
 
     def __init__(
         self,
-        run: Callable[[list[Item]], Sequence[Result]],
+        run: Callable[[list[Item]], Sequence[Result | Exception]],
         length: Callable[[Item], int],
         budget: int,
         kind: Callable[[Item], Hashable] = lambda _: None,
+        threads: int = 1,
+        joins: bool = True,
     ) -> None:
-        self._kind = kind
-        self._run = run
-        self._length = length
-        self._budget = budget
+        self._run, self._length, self._kind = run, length, kind
+        self._budget, self.threads, self._joins = budget, threads, joins
         self.reset()
         _runners.add(self)
 
     def reset(self) -> None:
-        """Forgets the thread and what was queued: after a fork the child has neither."""
-        self._queue: deque[_Request[Item, Result]] = deque()
+        """Forget the threads and what was queued: after a fork the child has neither."""
+        self._queue: deque[Pending[Item, Result]] = deque()
         self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._started: list[threading.Thread] = []
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Exception]:
-        """Returns one result per item, in order; an item that failed has its exception instead.
+        """Compute items; returns one result each, in order, or the exception that it caused.
+
+        Raises:
+            Cancelled: Nobody waits for the answer any more.
+        """
+        return self.submit(items).results()
+
+    def submit(self, items: Sequence[Item]) -> Pending[Item, Result]:
+        """Queue items, without waiting for them.
 
         Raises:
             Cancelled: Nobody waits for the answer any more.
         """
         stop_if_cancelled()
+        pending: Pending[Item, Result] = Pending(items, self._batches(items))
         if not items:
-            return []
-        request: _Request[Item, Result] = _Request(items, self._batches(items))
-        queued(len(request.batches))
+            return pending
+        queued(len(pending.batches))
         with self._wake:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
-                self._thread.start()
-            self._queue.append(request)
+            self._queue.append(pending)
+            if len(self._started) < self.threads:
+                thread = threading.Thread(target=self._work, name="engine", daemon=True)
+                self._started.append(thread)
+                thread.start()
             self._wake.notify()
-        request.done.wait()
-        return request.results  # type: ignore[return-value]  # all set once done
+        return pending
 
     def _batches(self, items: Sequence[Item]) -> deque[list[int]]:
         """Groups the items' indices by length, so that little of a batch is padding."""
@@ -168,61 +198,64 @@ class Runner(Generic[Item, Result]):
                     self._wake.wait()
                 share = self._share()
             if share:
-                self._step([(request, index) for request, batch in share for index in batch])
-            with self._wake:
-                for request, _ in share:
-                    self._put_back(request)
+                self._compute(share)
 
-    def _share(self) -> list[tuple[_Request[Item, Result], list[int]]]:
+    def _share(self) -> Share[Item, Result]:
         """The batch of the request whose turn it is, and what joins it from the others."""
-        share: list[tuple[_Request[Item, Result], list[int]]] = []
+        share: list[tuple[Pending[Item, Result], list[int]]] = []
         width = count = apart = 0
-        for request in list(self._queue):
-            request.cancel_if_asked()
-            if not request.batches:
-                self._queue.remove(request)
-                request.done.set()
+        for pending in list(self._queue):
+            pending.cancel_if_asked()
+            if not pending.batches:
+                self._queue.remove(pending)
                 continue
-            batch = request.batches[0]
-            longest = self._length(request.items[batch[-1]])
+            if share and not self._joins:
+                break
+            batch = pending.batches[0]
+            longest = self._length(pending.items[batch[-1]])
             wide, many = max(width, longest), count + len(batch)
             work = apart + longest * len(batch)
             if share:
                 first, others = share[0]
-                same = self._kind(first.items[others[0]]) == self._kind(request.items[batch[0]])
+                same = self._kind(first.items[others[0]]) == self._kind(pending.items[batch[0]])
                 if not same or wide * many > min(self._budget, PADDING * work):
                     continue
             width, count, apart = wide, many, work
-            self._queue.remove(request)
-            share.append((request, request.batches.popleft()))
+            self._queue.remove(pending)
+            share.append((pending, pending.batches.popleft()))
             queued(-1)
-        return share
+        self._queue.extend(pending for pending, _ in share if pending.batches)
+        return [(pending, index) for pending, batch in share for index in batch]
 
-    def _put_back(self, request: _Request[Item, Result]) -> None:
-        """Has a request wait for its next turn, or tells it that it is done."""
-        if request.batches:
-            self._queue.append(request)
-        else:
-            request.done.set()
-
-    def _step(self, batch: list[tuple[_Request[Item, Result], int]]) -> None:
-        """Runs one batch; when it fails, its items one by one, so that only the bad one fails."""
+    def _compute(self, batch: Share[Item, Result]) -> None:
+        """Runs one batch; when it fails, its halves, so that only the bad item fails, and so that
+        what memory was too small for is tried in smaller batches."""
         start = time.perf_counter()
+        alone = {pending for pending, _ in batch}
+        # Lets the engine stop within a batch that only one request waits for.
+        token = cancellation.set(batch[0][0].cancellation if len(alone) == 1 else None)
         try:
-            results = self._run([request.items[index] for request, index in batch])
-            answers = list(zip(batch, results, strict=True))
-        except BaseException as error:  # nothing may end the thread that everybody waits for
-            if len(batch) == 1:
+            results = self._run([pending.items[index] for pending, index in batch])
+            pairs = list(zip(batch, results, strict=True))
+        except BaseException as error:  # nothing may end the threads that everybody waits for
+            if len(batch) == 1 or isinstance(error, Cancelled):
                 failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
-                ((request, index),) = batch
-                request.results[index] = failure
+                for pending, index in batch:
+                    pending.answer(index, failure)
                 return
-            for one in batch:
-                self._step([one])
+            reason = type(error).__name__
         else:
-            for (request, index), result in answers:
-                request.results[index] = result
             computed(len(batch), time.perf_counter() - start)
+            for (pending, index), result in pairs:
+                pending.answer(index, result)
+            return
+        finally:
+            cancellation.reset(token)
+        # Only here, where the error no longer holds what the batch had in memory.
+        log.warning("A batch of %d failed (%s); its halves are tried.", len(batch), reason)
+        half = len(batch) // 2
+        self._compute(batch[:half])
+        self._compute(batch[half:])
 
 
 _runners: "weakref.WeakSet[Runner[Any, Any]]" = weakref.WeakSet()

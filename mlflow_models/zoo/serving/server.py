@@ -7,35 +7,37 @@ whose client leaves.
 """
 
 import asyncio
-import contextlib
 import contextvars
 import ctypes
 import gc
 import gzip
-import json
 import logging
-import os
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import Request, Response
 from mlflow.pyfunc import load_model  # type: ignore[attr-defined]
-from mlflow.version import VERSION
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from zoo.errors import Busy, Cancelled, TimedOut, TooLarge, TooSlow, UnsupportedMedia, ZooError
+from zoo.errors import (
+    BadInput,
+    Busy,
+    Cancelled,
+    NotFound,
+    TimedOut,
+    TooLarge,
+    TooSlow,
+    UnsupportedMedia,
+)
 from zoo.serving import metrics, runner
-from zoo.serving.edge import Edge, error_body
-from zoo.serving.scoring import Scorer
+from zoo.serving.requests import RequestScorer
 from zoo.serving.shared import MAX_WORKERS, shared
-from zoo.settings import Settings, read
+from zoo.settings import Settings
 
 GZIP_FROM_BYTES = 1024  # a smaller answer fits into one packet
 GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
@@ -55,21 +57,21 @@ class Server:
     def __init__(self, model: Path, settings: Settings) -> None:
         self.settings = settings
         loaded = load_model(str(model))
-        self._score = Scorer(loaded, settings.max_rows, settings.max_body_bytes)
+        self.scorer = RequestScorer(loaded, settings.max_rows, settings.max_body_bytes)
         self.sample = (model / "serving_input_example.json").read_bytes()
         self._pool: ThreadPoolExecutor | None = None
         self._tidying: asyncio.TimerHandle | None = None
         self._ready = False
-        about = loaded.metadata.metadata or {}
-        self._about = (str(about.get("name", "")), str(loaded.metadata.model_uuid))
 
     async def start(self) -> None:
         """Answers the sample; runs in the worker, after any fork. Until then it isn't ready."""
         # Threads are made as they are needed: for as many requests as there may ever be.
         self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
         runner.observers[:] = [metrics.EngineMetrics()]
-        metrics.model_info.labels(*self._about).set(1)
-        await self._run(threading.Event(), False, self.sample, "application/json", [], False)
+        metrics.model_info.labels(self.scorer.name, self.scorer.version).set(1)
+        await self._run(
+            threading.Event(), False, self.scorer, self.sample, "application/json", [], False
+        )
         self._ready = True
 
     def _most(self) -> int:
@@ -82,21 +84,52 @@ class Server:
         return self._ready and not shared.stopping
 
     async def invocations(self, request: Request) -> Response:
-        """Answers a prediction within the limits."""
+        """Answer a request of MLflow's protocol."""
+        content_type = request.headers.get("content-type")
+        if not content_type:
+            raise UnsupportedMedia("Content-Type is missing; JSON is application/json.")
+        query = request.query_params.multi_items()
+        return await self._limited(
+            request, lambda body, gzipped: self.scorer(body, content_type, query, gzipped)
+        )
+
+    async def infer(self, request: Request) -> Response:
+        """Answer a request of the Open Inference Protocol."""
+        self.check_name(request)
+        given = request.headers.get("inference-header-content-length")
+        if given is not None and not given.isdecimal():
+            raise BadInput("Inference-Header-Content-Length is not a number.")
+        json_bytes = None if given is None else int(given)
+        return await self._limited(
+            request, lambda body, gzipped: self.scorer.infer(body, json_bytes, gzipped)
+        )
+
+    def check_name(self, request: Request) -> None:
+        """Refuse another model's name, or version, in a path.
+
+        Raises:
+            NotFound: This server has no such model.
+        """
+        name, version = request.path_params["name"], request.path_params.get("version")
+        if name != self.scorer.name:
+            shown = name[:40].encode(errors="replace").decode()
+            raise NotFound(f"Model '{shown}' not found; available: {self.scorer.name}.")
+        if version not in (None, self.scorer.version):
+            raise NotFound(f"Version not found; available: {self.scorer.version}.")
+
+    async def _limited(self, request: Request, score: Callable[[bytes, bool], bytes]) -> Response:
+        """Answer a request within the limits; `score` gets its body, and whether it is gzipped."""
         if shared.in_flight >= self._most():
             raise Busy("The server has as many requests as it takes at once; try again.")
         shared.count(1)
         metrics.in_flight.inc()
         start, body = time.perf_counter(), b""
         try:
-            content_type = request.headers.get("content-type")
-            if not content_type:
-                raise UnsupportedMedia("Content-Type is missing; JSON is application/json.")
             encoding = request.headers.get("content-encoding", "identity").strip().lower()
             if encoding not in ("identity", "gzip"):
                 raise UnsupportedMedia("Content-Encoding must be gzip or identity.")
             body = await self._body(request)
-            return await self._answer(request, body, content_type, encoding == "gzip")
+            return await self._answer(request, score, body, encoding == "gzip")
         finally:
             shared.count(-1)
             metrics.in_flight.dec()
@@ -133,14 +166,12 @@ class Server:
         return b"".join(parts)
 
     async def _answer(
-        self, request: Request, body: bytes, content_type: str, gzipped: bool
+        self, request: Request, score: Callable[[bytes, bool], bytes], body: bytes, gzipped: bool
     ) -> Response:
         """Scores in a thread; gives it up when time is out or the client has gone."""
         cancelled = threading.Event()
-        query = request.query_params.multi_items()
         compress = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
-        scoring = self._run(cancelled, compress, body, content_type, query, gzipped)
-        work = asyncio.ensure_future(scoring)
+        work = asyncio.ensure_future(self._run(cancelled, compress, score, body, gzipped))
         gone = asyncio.ensure_future(_disconnect(request))
         try:
             await asyncio.wait(
@@ -159,13 +190,19 @@ class Server:
             gone.cancel()
             work.cancel()
 
-    async def _run(self, cancelled: threading.Event, compress: bool, *request: Any) -> Response:
-        """Answers a request, given as `Scorer` takes it, in a thread."""
+    async def _run(
+        self,
+        cancelled: threading.Event,
+        compress: bool,
+        score: Callable[..., bytes],
+        *request: Any,
+    ) -> Response:
+        """Answers a request, given as `score` takes it, in a thread."""
         context = contextvars.copy_context()
         context.run(runner.cancellation.set, cancelled)
 
         def work() -> Response:
-            answer, headers = self._score(*request), {"Vary": "Accept-Encoding"}
+            answer, headers = score(*request), {"Vary": "Accept-Encoding"}
             if compress and len(answer) >= GZIP_FROM_BYTES:
                 answer, headers["Content-Encoding"] = gzip.compress(answer, 1), "gzip"
             return Response(answer, headers=headers, media_type="application/json")
@@ -184,88 +221,3 @@ async def _disconnect(request: Request) -> None:
     """Returns when the client has gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def create() -> Edge:
-    """The app of the model in `THERESA_MODEL`; gunicorn calls it, before it forks."""
-    server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await server.start()
-        yield
-
-    app = FastAPI(
-        title="Theresa", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
-    )
-    app.add_api_route(
-        "/invocations",
-        server.invocations,
-        methods=["POST"],
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {"type": "object"},
-                        "example": json.loads(server.sample),
-                    }
-                },
-            }
-        },
-    )
-
-    @app.get("/ping")
-    @app.get("/health")
-    async def health() -> Response:
-        """The process is alive."""
-        return Response("\n", media_type="application/json")
-
-    @app.get("/ready")
-    async def ready() -> JSONResponse:
-        """This worker has answered its own sample request, and isn't about to stop."""
-        if not server.ready:
-            raise Busy("This worker isn't ready.")
-        return JSONResponse({"ready": True})
-
-    @app.get("/version")
-    async def version() -> Response:
-        """MLflow's version."""
-        return Response(VERSION, media_type="application/json")
-
-    @app.get("/metrics")
-    async def prometheus() -> Response:
-        """All workers' metrics."""
-        return Response(metrics.render(), media_type="text/plain; version=0.0.4")
-
-    app.add_exception_handler(ZooError, _refuse)
-    app.add_exception_handler(HTTPException, _refuse)
-    app.add_exception_handler(Exception, _fail)
-    # What is loaded stays: left to the collector, its pauses are the slowest requests of a worker.
-    gc.collect()
-    gc.freeze()
-    return Edge(app)
-
-
-async def _refuse(request: Request, error: Exception) -> JSONResponse:
-    """A refusal of ours, or of the router's (404, 405), as JSON."""
-    if not isinstance(error, HTTPException):
-        assert isinstance(error, ZooError)
-        return _json_error(request, error)
-    refusal = ZooError(f"{error.detail}.")
-    refusal.status, refusal.code = error.status_code, "HTTP_ERROR"
-    return _json_error(request, refusal, error.headers)
-
-
-async def _fail(request: Request, _: Exception) -> JSONResponse:
-    """A fault of ours; the trace goes to the log, under the request's id."""
-    log.exception("Request %s failed.", request.state.request_id)
-    return _json_error(request, ZooError("The model failed on this request."))
-
-
-def _json_error(
-    request: Request, error: ZooError, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    usual = {503: {"Retry-After": "1"}, 415: {"Accept-Encoding": "gzip"}}.get(error.status)
-    body = error_body(error, request.state.request_id)
-    return JSONResponse(body, error.status, headers or usual)

@@ -61,11 +61,19 @@ class Reader:
             columns = self._csv(body)
         else:
             columns = self._parquet(body)
+        return self.table(columns), params
+
+    def table(self, columns: Columns) -> pd.DataFrame:
+        """Make a table of columns, its values as they are (dtype object).
+
+        Raises:
+            BadInput: There are too many rows, or a column is missing.
+        """
         self._check_rows(max(map(len, columns.values()), default=0))
         for name in self._columns:
             if name not in columns and name not in self._optional:
                 raise BadInput(f"Column '{name}' is missing.")
-        return pd.DataFrame(columns, dtype=object), params
+        return pd.DataFrame(columns, dtype=object)
 
     def _check_rows(self, rows: int) -> None:
         if rows > self._max_rows:

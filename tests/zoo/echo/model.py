@@ -1,37 +1,69 @@
 """The pyfunc: it says what it was told."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from mlflow.models import set_model
+from pydantic import BaseModel, Field
 
-from zoo.errors import BadRow
+from zoo.serving import declaration
+from zoo.serving.declaration import Column, Declaration
 from zoo.serving.model import ZooModel
-from zoo.serving.rows import read_texts
 
 
-class Echo(ZooModel):
-    """Column `text`; parameter `seconds` is how long it takes; the text "boom" is a fault."""
+class Options(declaration.Options):
+    """What the tests steer by."""
 
-    column = "text"
-    fields = ("text", "words", "numbers")
+    seconds: float = Field(0.0, ge=0, description="How long it takes.")
+    words: tuple[str, ...] = Field((), description="Words to say back.")
+    numbers: tuple[float, ...] = Field((), description="Numbers to say back.")
 
-    def load_context(self, context: Any) -> None:
+
+class Record(BaseModel):
+    """What was told."""
+
+    text: str
+    words: list[str] | None = None
+    numbers: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A text, and the parameters."""
+
+    text: str
+    options: Options
+
+    def record(self) -> dict[str, Any]:
+        given = {name: list(getattr(self.options, name)) for name in ("words", "numbers")}
+        return {"text": self.text, **{name: some for name, some in given.items() if some}}
+
+
+class Engine:
+    """Says what it was told; the text "boom" is a fault."""
+
+    options, languages = Options, ()
+
+    def __init__(self, directory: Path) -> None:
         pass
 
-    def read_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        return params
-
-    def read_rows(self, table: pd.DataFrame) -> list[str | BadRow]:
-        return read_texts(table, self.column, 1_000_000)
-
-    def answer(self, rows: list[str], params: dict[str, Any]) -> list[dict[str, Any] | Exception]:
-        time.sleep(params["seconds"])
-        if "boom" in rows:
+    def __call__(self, items: Sequence[str], options: Options) -> list[Echo]:
+        time.sleep(options.seconds)
+        if "boom" in items:
             raise RuntimeError("a fault, as an engine may have one")
-        lists = {name: [*params[name]] for name in ("words", "numbers")}
-        return [{"text": row, **{name: one for name, one in lists.items() if one}} for row in rows]
+        return [Echo(text, options) for text in items]
 
 
-set_model(Echo())
+DECLARATION = Declaration(
+    name="echo",
+    task="text2text-generation",
+    summary="Says what it was told.",
+    languages=(),
+    columns=(Column("text", "text", "Anything."),),
+    options=Options,
+    record=Record,
+)
+set_model(ZooModel(DECLARATION, Engine))

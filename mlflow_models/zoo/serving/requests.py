@@ -18,7 +18,7 @@ from mlflow.pyfunc import PyFuncModel  # type: ignore[attr-defined]
 from mlflow.types import DataType, ParamSpec
 
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
-from zoo.serving import metrics, runner, tables
+from zoo.serving import inference_protocol, metrics, runner, tables
 from zoo.serving.rows import LONE_SURROGATE
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
@@ -27,7 +27,7 @@ PIECE_BYTES = 1 << 20  # of a body that is unpacked
 FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
 
 
-class Scorer:
+class RequestScorer:
     """Answers requests with a model. One object serves any number of threads.
 
     Args:
@@ -38,6 +38,9 @@ class Scorer:
 
     def __init__(self, model: PyFuncModel, max_rows: int, max_bytes: int) -> None:
         self._model, self._max_bytes = model, max_bytes
+        about = model.metadata.metadata or {}
+        self.name, self.version = str(about.get("name", "")), str(model.metadata.model_uuid)
+        self.metadata = inference_protocol.metadata(self.name, self.version, about)
         self._schema = model.metadata.get_input_schema()
         optional = [column.name for column in self._schema if not column.required]
         self._read = tables.Reader(self._schema.input_names(), optional, max_rows, max_bytes)
@@ -71,9 +74,28 @@ class Scorer:
         if given is not None and not isinstance(given, dict):
             raise BadInput("'params' is not a JSON object.")
         params = {**(given or {}), **self._from_query(query, given or {})}
-        answer = self._predict(table, params)
-        text = json.dumps({"predictions": answer}, ensure_ascii=False, separators=(",", ":"))
-        return text.encode()
+        return _packed({"predictions": self._predict(table, params)})
+
+    def infer(self, body: bytes, json_bytes: int | None, gzipped: bool) -> bytes:
+        """Answer one request of the Open Inference Protocol.
+
+        Args:
+            body: JSON, and what binary data its tensors have.
+            json_bytes: How many bytes of it are JSON; None: all.
+            gzipped: Whether the body is.
+
+        Raises:
+            ZooError: The request can't be answered; any other exception is a fault of ours.
+        """
+        if gzipped:
+            body = _unpacked(body, self._max_bytes)
+        columns, params, marker = inference_protocol.read(body, json_bytes)
+        for column in self._schema:
+            if column.type == DataType.string:
+                columns |= {column.name: [_text(one) for one in columns.get(column.name, [])]}
+        table = self._read.table({name: some for name, some in columns.items() if some})
+        records = self._predict(table, params)
+        return _packed(inference_protocol.write(records, self.name, self.version, marker))
 
     def _kind(self, content_type: str) -> str:
         """The form of a table, or the column that a file is for."""
@@ -125,9 +147,9 @@ class Scorer:
 
     def _spec(self, name: str) -> ParamSpec:
         if name not in self._params:
-            known = ", ".join(self._params) or "no parameters"
+            known = ", ".join(self._params) or "none"
             shown = name[:40].encode(errors="replace").decode()
-            raise BadParameter(shown, f"is unknown; this model has {known}")
+            raise BadParameter(shown, f"not found; available: {known}")
         return self._params[name]
 
     def _check(self, name: str, value: Any) -> None:
@@ -141,6 +163,18 @@ class Scorer:
             ParamSpec.validate_param_spec(value, spec)
         except Exception:
             raise BadParameter(name, f"is not {_type(spec)}") from None
+
+
+def _packed(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _text(value: Any) -> Any:
+    """A text that came as bytes; what isn't UTF-8 stays, and is refused by its row."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
 
 
 def _type(spec: ParamSpec) -> str:

@@ -1,5 +1,6 @@
-"""openai-whisper itself behind the engine's interface: the reference, at the reference's pace."""
+"""openai-whisper itself behind the engine's interface: what whisper_asr is held to."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,20 +8,30 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from whisper_asr.building.checkpoint import OPENAI, layout, write_openai
+from whisper_asr.decoder import segment
+from whisper_asr.engine import WhisperEngine
 from whisper_asr.options import Options
-from whisper_asr.transcriber import Transcriber, segment
 from zoo.speech.transcript import Segment
 from zoo.speech.windows import WINDOW, Window
 
 
-class Reference(Transcriber):
+def for_openai(checkpoint: Path, output: Path) -> Path:
+    """Write a checkpoint as openai-whisper loads it; returns the directory."""
+    output.mkdir(exist_ok=True)
+    if layout(checkpoint) == OPENAI:
+        shutil.copy(checkpoint, output / "model.pt")
+    else:
+        write_openai(checkpoint, output / "model.pt")
+    return output
+
+
+class Reference(WhisperEngine):
     """Transcribes with openai-whisper, one window at a time.
 
     Args:
-        directory: What `convert` wrote for this engine.
+        directory: What `for_openai` wrote.
     """
-
-    takes_hotwords = False
 
     def __init__(self, directory: Path) -> None:
         import torch
@@ -32,13 +43,13 @@ class Reference(Transcriber):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = whisper.load_model(str(directory / "model.pt"), device)
         count = self.model.num_languages
-        self.languages = tuple(LANGUAGES)[:count]
+        self.tailor(tuple(LANGUAGES)[:count])
         self._tokenizer = get_tokenizer(multilingual=True, num_languages=count)
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(f" {text.strip()}"))
 
-    def hear_language(self, sound: np.ndarray) -> str:
+    def detect_language(self, sound: np.ndarray) -> str:
         from whisper import detect_language, log_mel_spectrogram, pad_or_trim
 
         mel = log_mel_spectrogram(pad_or_trim(sound[:WINDOW]), self.model.dims.n_mels)
@@ -65,7 +76,7 @@ class Reference(Transcriber):
                 task=options.task,
                 beam_size=options.beam_size if options.beam_size > 1 else None,
                 best_of=5,
-                temperature=options.temperatures,
+                temperature=options.temperature,
                 condition_on_previous_text=prompted,
                 carry_initial_prompt=not prompted,
                 initial_prompt=options.initial_prompt or None,

@@ -1,0 +1,120 @@
+"""Images to captions and embeddings, on ONNX Runtime. No MLflow, no torch."""
+
+import functools
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from clip_caption.decode import search
+from clip_caption.decoder import Decoder
+from clip_caption.options import Options
+from clip_caption.pixels import Pixels
+from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary
+from zoo.errors import BadParameter
+from zoo.serving.onnx import SLOW_FUSION, open_session
+
+BATCH_IMAGES = 16  # that CLIP sees at once
+BUDGET_BYTES = 768 << 20  # of keys, values and logits of captions that are written at once
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption, and the mean log-probability of its tokens."""
+
+    text: str
+    score: float
+
+
+class Captioner:
+    """CLIP, the mapper and GPT-2; one object serves any number of threads.
+
+    Args:
+        directory: what `convert` wrote.
+        threads: inside one run of a network.
+
+    Attributes:
+        max_tokens: the most that a caption can have: GPT-2's places, less the prefix.
+    """
+
+    def __init__(self, directory: Path, threads: int = 1) -> None:
+        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
+        opened = functools.partial(_open, directory, threads)
+        self.pixels_of = Pixels(about["pixels"])
+        self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
+        self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
+        self._vocabulary = Vocabulary.read(directory / GPT2)
+        self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
+        self._vision = opened("vision.onnx")
+        self._mapper = opened("mapper.onnx")
+        self._decoder = Decoder(directory, about["gpt2"], threads)
+        # search words are rare, and what reads them is a quarter of the weights
+        self._text: Any = None
+        self._text_lock = threading.Lock()
+        self._open_text = functools.partial(opened, "text.onnx")
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """What CLIP sees of an image: float32 (3, size, size)."""
+        return self.pixels_of(image)
+
+    def embed(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        """CLIP's features, not normalised: float32 (n, clip_width)."""
+        found = [np.empty((0, self._width), np.float32)]
+        for start in range(0, len(pixels), BATCH_IMAGES):
+            batch = np.stack(pixels[start : start + BATCH_IMAGES])
+            found += self._vision.run(["features"], {"pixels": batch})
+        return np.concatenate(found)
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """CLIP's features of texts, in the same space: float32 (n, clip_width)."""
+        with self._text_lock:
+            self._text = self._text or self._open_text()
+        found = [np.empty((0, self._width), np.float32)]
+        for start in range(0, len(texts), BATCH_IMAGES):
+            tokens = self._tokenizer(texts[start : start + BATCH_IMAGES])
+            found += self._text.run(["features"], {"tokens": tokens})
+        return np.concatenate(found)
+
+    def prefixes(self, features: np.ndarray) -> np.ndarray:
+        """What GPT-2 reads first, of CLIP's features: float32 (n, prefix_length, gpt_width)."""
+        if not len(features):
+            return np.empty((0, self._prefix, self._decoder.width), np.float32)
+        (found,) = self._mapper.run(["prefixes"], {"features": features.astype(np.float32)})
+        return np.asarray(found)
+
+    def caption(self, features: np.ndarray, options: Options) -> list[list[Caption]]:
+        """Captions of images, best first.
+
+        Args:
+            features: CLIP's, (n, clip_width), as `embed` gives them.
+            options: how.
+
+        Raises:
+            BadParameter: GPT-2 has no places for so many tokens.
+        """
+        if options.max_tokens > self.max_tokens:
+            raise BadParameter("max_tokens", f"is over {self.max_tokens}, the model's places")
+        return [
+            [
+                Caption(self._vocabulary.decode(tokens).strip(), score)
+                for tokens, score in written[: options.num_captions]
+            ]
+            for prefixes in self._batches(features, options)
+            for written in search(self._decoder, prefixes, options)
+        ]
+
+    def _batches(self, features: np.ndarray, options: Options) -> Iterator[np.ndarray]:
+        """Prefixes, as many at once as the budget has room for."""
+        row = self._decoder.row_bytes(self._prefix + options.max_tokens)
+        size = max(1, BUDGET_BYTES // (row * options.rows))
+        for start in range(0, len(features), size):
+            yield self.prefixes(features[start : start + size])
+
+
+def _open(directory: Path, threads: int, name: str) -> Any:
+    return open_session(directory / name, threads, disabled=[SLOW_FUSION])

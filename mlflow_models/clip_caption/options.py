@@ -1,0 +1,118 @@
+"""What clip_caption declares: its columns, its parameters, and what it answers."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from zoo.data.fetch import MAX_URL
+from zoo.errors import BadParameter
+from zoo.serving import declaration
+from zoo.serving.declaration import Column, Declaration
+from zoo.serving.rows import LONE_SURROGATE
+
+MAX_ROWS = 20  # captions of one photo that are written at once
+
+
+class Options(declaration.Options):
+    """What to tell of a photo. A checkpoint may have room for fewer tokens."""
+
+    mode: Literal["beam", "greedy", "nucleus"] = Field(
+        "beam", description="How captions are searched for; `nucleus` draws them by chance."
+    )
+    beam_size: int = Field(5, ge=1, le=MAX_ROWS, description="Of `beam`.")
+    max_tokens: int = Field(
+        67, ge=1, le=200, description="Of a caption, the period at its end included."
+    )
+    num_captions: int = Field(
+        1,
+        ge=0,
+        le=MAX_ROWS,
+        description="The best beams, or as many draws; `greedy` gives one; 0: none is written.",
+    )
+    top_p: float = Field(
+        0.8,
+        ge=0.01,
+        le=1,
+        description="Of `nucleus`: the likeliest tokens that together are this probable are drawn "
+        "from.",
+    )
+    temperature: float = Field(
+        1.0, ge=0.01, le=10, description="Of `beam` and `nucleus`: logits are divided by it."
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Of `nucleus`.")
+    embedding: Literal["none", "clip", "prefix"] = Field(
+        "none", description="`clip`: CLIP's features; `prefix`: what GPT-2 is given for them."
+    )
+    neighbours: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Photos of the packed collection to name; 0: none, and no category.",
+    )
+    match_text: str = Field(
+        "", max_length=1_000, description="A text to compare the photo with; CLIP reads 77 tokens."
+    )
+
+    @property
+    def rows(self) -> int:
+        """How many captions of a photo are written at once."""
+        return {"beam": self.beam_size, "greedy": 1, "nucleus": max(1, self.num_captions)}[
+            self.mode
+        ]
+
+    @field_validator("match_text")
+    @classmethod
+    def _is_unicode(cls, text: str) -> str:
+        if LONE_SURROGATE.search(text):
+            raise ValueError("is not valid Unicode: it has half a surrogate pair")
+        return text.strip()
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Options":
+        if self.num_captions > self.rows:
+            raise BadParameter("num_captions", f"is over {self.rows}, which '{self.mode}' gives")
+        return self
+
+
+class Caption(BaseModel):
+    """A caption."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str
+    score: float = Field(description="The mean log-probability of its tokens.")
+
+
+class Neighbour(BaseModel):
+    """A photo of the packed collection."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    category: str
+    similarity: float = Field(description="The cosine of CLIP's features.")
+
+
+class Record(BaseModel):
+    """What is told of a photo; what wasn't asked for is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+    captions: list[Caption] | None = Field(None, description="Best first.")
+    embedding: list[float] | None = Field(None, description="With `embedding`.")
+    match: float | None = Field(None, description="The cosine of `match_text` and the photo.")
+    category: str | None = Field(
+        None, description="By vote of the nearest photos of the packed collection."
+    )
+    neighbours: list[Neighbour] | None = Field(None, description="Nearest first.")
+
+
+DECLARATION = Declaration(
+    name="clip_caption",
+    task="image-to-text",
+    summary="Says in English what a photo shows, and tells which photos are alike.",
+    languages=("en",),
+    columns=(
+        Column("image", "file", "A photo's file: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF."),
+        Column("image_url", "url", "Where the server fetches the photo.", MAX_URL),
+    ),
+    options=Options,
+    record=Record,
+)

@@ -1,0 +1,68 @@
+"""What hanlp_ner declares: its parameters, and what it answers."""
+
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hanlp_ner.dictionary import DictionaryError, read_few_words
+from zoo.errors import BadParameter
+from zoo.serving import declaration
+from zoo.serving.declaration import Column, Declaration
+
+
+class Options(declaration.Options):
+    """What to find."""
+
+    dictionary: str = Field(
+        "{}",
+        description="A JSON object of entity types by word: these words come out as given, on top "
+        "of those that are packed.",
+    )
+    tasks: tuple[str, ...] = Field(
+        (), description="Other tasks of a multi-task checkpoint to do, by their names."
+    )
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """The dictionary: entity type by word."""
+        return read_few_words(self.dictionary)
+
+    @model_validator(mode="after")
+    def _read(self) -> "Options":
+        try:
+            assert self.words is not None
+        except DictionaryError as error:
+            raise BadParameter("dictionary", str(error)) from None
+        return self
+
+
+class Entity(BaseModel):
+    """A named entity: characters `start` to `end` (exclusive) of the text as it was sent."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str
+    type: str
+    start: int
+    end: int
+
+
+class Record(BaseModel):
+    """A text's entities."""
+
+    model_config = ConfigDict(extra="forbid")
+    entities: list[Entity] = Field(description="In the text's order.")
+    tasks: Any = Field(
+        None, description="For each piece of the text, its place and the other tasks' results."
+    )
+
+
+DECLARATION = Declaration(
+    name="hanlp_ner",
+    task="token-classification",
+    summary="Finds named entities, such as people, places and organizations, in Chinese text.",
+    languages=("zh",),
+    columns=(Column("text", "text", "A text of any length up to a novel's.", 1_000_000),),
+    options=Options,
+    record=Record,
+)

@@ -1,0 +1,144 @@
+"""The routes of the zoo's server, around one model; gunicorn calls `create`.
+
+`/invocations`, `/ping` and `/version` behave as MLflow documents, `/v2/...` as the Open Inference
+Protocol does. Besides: `/health` and `/ready`, `/metrics`, and errors as JSON with a request's id.
+"""
+
+import contextlib
+import gc
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from mlflow.version import VERSION
+from starlette.exceptions import HTTPException
+
+from zoo.errors import Busy, ZooError
+from zoo.serving import metrics
+from zoo.serving.edge import Edge, error_body
+from zoo.serving.server import Server
+from zoo.settings import Settings, read
+
+log = logging.getLogger("theresa.server")
+
+
+def create() -> Edge:
+    """The app of the model in `THERESA_MODEL`; gunicorn calls it, before it forks."""
+    server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await server.start()
+        yield
+
+    app = FastAPI(
+        title="Theresa", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.add_api_route(
+        "/invocations",
+        server.invocations,
+        methods=["POST"],
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {"type": "object"},
+                        "example": json.loads(server.sample),
+                    }
+                },
+            }
+        },
+    )
+
+    @app.get("/ping")
+    @app.get("/health")
+    @app.get("/v2/health/live")
+    async def health() -> Response:
+        """The process is alive."""
+        return Response("\n", media_type="application/json")
+
+    @app.get("/ready")
+    @app.get("/v2/health/ready")
+    async def ready() -> JSONResponse:
+        """This worker has answered its own sample request, and isn't about to stop."""
+        if not server.ready:
+            raise Busy("This worker isn't ready.")
+        return JSONResponse({"ready": True})
+
+    _add_inference_protocol(app, server)
+
+    @app.get("/version")
+    async def version() -> Response:
+        """MLflow's version."""
+        return Response(VERSION, media_type="application/json")
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        """All workers' metrics."""
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4")
+
+    app.add_exception_handler(ZooError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse)
+    app.add_exception_handler(Exception, _fail)
+    # What is loaded stays: left to the collector, its pauses are the slowest requests of a worker.
+    gc.collect()
+    gc.freeze()
+    return Edge(app)
+
+
+def _add_inference_protocol(app: FastAPI, server: Server) -> None:
+    """Add the Open Inference Protocol's routes about the model."""
+
+    @app.get("/v2")
+    async def about() -> JSONResponse:
+        """The server."""
+        return JSONResponse(
+            {"name": "theresa", "version": VERSION, "extensions": ["binary_tensor_data"]}
+        )
+
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+
+        @app.get(path)
+        async def model(request: Request) -> JSONResponse:
+            """What the model is, takes and answers."""
+            server.check_name(request)
+            return JSONResponse(server.scorer.metadata)
+
+        @app.get(f"{path}/ready")
+        async def model_ready(request: Request) -> JSONResponse:
+            """This worker's model is ready."""
+            server.check_name(request)
+            if not server.ready:
+                raise Busy("This worker isn't ready.")
+            return JSONResponse({"name": server.scorer.name, "ready": True})
+
+        app.add_api_route(f"{path}/infer", server.infer, methods=["POST"])
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    """A refusal of ours, or of the router's (404, 405), as JSON."""
+    if not isinstance(error, HTTPException):
+        assert isinstance(error, ZooError)
+        return _json_error(request, error)
+    refusal = ZooError(f"{error.detail}.")
+    refusal.status, refusal.code = error.status_code, "HTTP_ERROR"
+    return _json_error(request, refusal, error.headers)
+
+
+async def _fail(request: Request, _: Exception) -> JSONResponse:
+    """A fault of ours; the trace goes to the log, under the request's id."""
+    log.exception("Request %s failed.", request.state.request_id)
+    return _json_error(request, ZooError("The model failed on this request."))
+
+
+def _json_error(
+    request: Request, error: ZooError, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    usual = {503: {"Retry-After": "1"}, 415: {"Accept-Encoding": "gzip"}}.get(error.status)
+    body = error_body(error, request.state.request_id)
+    return JSONResponse(body, error.status, headers or usual)

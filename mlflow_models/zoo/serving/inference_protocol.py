@@ -1,0 +1,149 @@
+"""The Open Inference Protocol (KServe's v2, REST): what the model is, and inference with tensors.
+
+Every tensor is of BYTES and has an element per row. In JSON a text is itself, and a file is base64;
+with the protocol's extension for binary data a file's bytes follow the JSON as they are. Of the
+outputs, a text is itself ("" for none), and everything else is JSON.
+
+Source: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md,
+and Triton's extension_binary_data.md.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zoo.errors import BadInput
+
+LENGTH_BYTES = 4  # before each element of binary data, little-endian
+CLIENT_PARAMETERS = ("binary_data_output",)  # of the protocol's clients; answers are JSON always
+Columns = dict[str, list[Any]]
+
+
+def metadata(name: str, version: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a model in the protocol's form.
+
+    Args:
+        name: The model's.
+        version: The model's.
+        about: What a build has written of it, with its `declaration`; it goes into `parameters`.
+    """
+    declaration = about.get("declaration", {})
+    text = {
+        field
+        for field, kind in declaration.get("record", {}).get("properties", {}).items()
+        if kind.get("type") == "string"
+    }
+    fields = list(declaration.get("record", {}).get("properties", {}))
+    return {
+        "name": name,
+        "versions": [version],
+        "platform": "mlflow_pyfunc",
+        "inputs": [_tensor(one["name"]) for one in declaration.get("columns", [])],
+        "outputs": [
+            {**_tensor(field), "parameters": {"content_type": "text" if field in text else "json"}}
+            for field in fields
+        ],
+        "parameters": {key: value for key, value in about.items() if key != "name"},
+    }
+
+
+def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], str | None]:
+    """Read a request for inference.
+
+    Args:
+        body: The request's.
+        json_bytes: How many bytes of it are JSON, where binary data follows.
+
+    Returns:
+        The values of each column, the parameters, and the request's id.
+
+    Raises:
+        BadInput: It isn't such a request. The message names the tensor, never its content.
+    """
+    if json_bytes is not None and not 0 <= json_bytes <= len(body):
+        raise BadInput("Inference-Header-Content-Length is larger than the body.")
+    try:
+        message = json.loads(body[:json_bytes])
+    except (ValueError, RecursionError):
+        raise BadInput("The body is not valid JSON.") from None
+    inputs = message.get("inputs") if isinstance(message, dict) else None
+    if not isinstance(inputs, list) or not all(isinstance(one, dict) for one in inputs):
+        raise BadInput("The body has no list 'inputs' of tensors.")
+    rest = memoryview(body)[len(body) if json_bytes is None else json_bytes :]
+    columns: Columns = {}
+    for tensor in inputs:
+        name = str(tensor.get("name"))[:40].encode(errors="replace").decode()
+        if name in columns:
+            raise BadInput(f"Tensor '{name}': is there twice.")
+        columns[name], rest = _elements(name, tensor, rest)
+    if len(rest):
+        raise BadInput("The body has more binary data than its tensors say.")
+    if len({len(values) for values in columns.values()}) > 1:
+        raise BadInput("The tensors have different numbers of rows.")
+    given = message.get("parameters") or {}
+    if not isinstance(given, dict):
+        raise BadInput("'parameters' is not a JSON object.")
+    params = {key: value for key, value in given.items() if key not in CLIENT_PARAMETERS}
+    marker = message.get("id")
+    return columns, params, marker if isinstance(marker, str) else None
+
+
+def write(
+    records: Sequence[Mapping[str, Any]], name: str, version: str, marker: str | None
+) -> dict[str, Any]:
+    """Write answers in the protocol's form: a tensor for each field that a record has."""
+    fields = list(dict.fromkeys(field for record in records for field in record))
+    outputs = []
+    for field in fields:
+        values = [record.get(field) for record in records]
+        is_text = all(value is None or isinstance(value, str) for value in values)
+        data = [
+            (value or "") if is_text else json.dumps(value, ensure_ascii=False) for value in values
+        ]
+        outputs.append({**_tensor(field, len(records)), "data": data})
+    answer = {"model_name": name, "model_version": version, "outputs": outputs}
+    return {**answer, **({"id": marker} if marker is not None else {})}
+
+
+def _tensor(name: str, rows: int = -1) -> dict[str, Any]:
+    return {"name": name, "datatype": "BYTES", "shape": [rows]}
+
+
+def _elements(
+    name: str, tensor: Mapping[str, Any], rest: memoryview
+) -> tuple[list[Any], memoryview]:
+    """A tensor's elements, and the binary data that is left after them."""
+    if tensor.get("datatype") != "BYTES":
+        raise BadInput(f"Tensor '{name}': its datatype is not BYTES.")
+    shape = tensor.get("shape")
+    if not isinstance(shape, list) or not shape or any(type(one) is not int for one in shape):
+        raise BadInput(f"Tensor '{name}': its shape is not a list of whole numbers.")
+    if any(one != 1 for one in shape[1:]):
+        raise BadInput(f"Tensor '{name}': its shape is not [rows].")
+    given = tensor.get("parameters")
+    size = given.get("binary_data_size") if isinstance(given, dict) else None
+    if size is None:
+        values = tensor.get("data")
+        if not isinstance(values, list):
+            raise BadInput(f"Tensor '{name}': it has no list 'data'.")
+        values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in values]
+    else:
+        if type(size) is not int or not 0 <= size <= len(rest):
+            raise BadInput(f"Tensor '{name}': its binary_data_size is not what the body has.")
+        values, rest = _unpacked(name, rest[:size]), rest[size:]
+    if len(values) != shape[0]:
+        raise BadInput(
+            f"Tensor '{name}': it has {len(values)} elements, and a shape of {shape[0]}."
+        )
+    return values, rest
+
+
+def _unpacked(name: str, data: memoryview) -> list[bytes]:
+    values = []
+    while len(data):
+        length = int.from_bytes(data[:LENGTH_BYTES], "little")
+        if len(data) < LENGTH_BYTES + length:
+            raise BadInput(f"Tensor '{name}': its binary data is cut short.")
+        values.append(bytes(data[LENGTH_BYTES : LENGTH_BYTES + length]))
+        data = data[LENGTH_BYTES + length :]
+    return values

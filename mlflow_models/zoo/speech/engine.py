@@ -1,0 +1,233 @@
+"""What speech engines share: recordings of a request to windows, to batches, and back.
+
+Speech is found first and cut into windows, which are decoded in batches: those of one long
+recording, or of all the recordings of a request.
+"""
+
+import itertools
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from zoo.data.audio import SAMPLE_RATE, decode_blocks
+from zoo.errors import BadInput
+from zoo.serving import runner
+from zoo.serving.runner import Pending, Runner
+from zoo.speech.denoise import denoised
+from zoo.speech.options import SpeechOptions
+from zoo.speech.transcript import Segment, Transcript
+from zoo.speech.windows import Span, Window
+
+BLOCK_SECONDS = 600.0  # of a recording that are in memory at a time
+MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
+Source = bytes | Path | np.ndarray
+Asked = TypeVar("Asked", bound=SpeechOptions)
+Value = TypeVar("Value")
+log = logging.getLogger("theresa.speech")
+
+
+class Recording:
+    """What is known so far of one recording of a request."""
+
+    def __init__(self, source: Source, language: str | None) -> None:
+        self.source, self.language = source, language
+        self.seconds = 0.0
+        self.segments: dict[Span, list[Segment]] = {}  # by the place of their window
+        self.failure: Exception | None = None
+
+    def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
+        """Yield its samples, float32 (samples,) at 16 kHz, block by block; counts the seconds."""
+        source = self.source
+        given = [source] if isinstance(source, np.ndarray) else None
+        for block in given or decode_blocks(source, BLOCK_SECONDS):  # type: ignore[arg-type]
+            runner.stop_if_cancelled()
+            self.seconds += len(block) / SAMPLE_RATE
+            yield denoised(block) if denoise else block
+
+    def attempt(self, step: Callable[..., Value], *arguments: Any) -> Value | None:
+        """Take a step that the recording's content may make impossible."""
+        try:
+            return step(*arguments)
+        except BadInput as error:
+            self.failure = error
+            return None
+
+
+@dataclass(frozen=True)
+class Job(Generic[Asked]):
+    """A window to decode; without one, a recording whose speech isn't to be found first."""
+
+    recording: Recording
+    window: Window | None
+    options: Asked
+
+
+class SpeechEngine(ABC, Generic[Asked]):
+    """Transcribes; one object serves any number of threads.
+
+    Args:
+        threads: How many batches are decoded at once.
+
+    Attributes:
+        options: The parameters, as this checkpoint has them.
+        languages: Codes of the languages that it knows.
+    """
+
+    options: type[Asked]
+    languages: tuple[str, ...]
+
+    def __init__(self, threads: int) -> None:
+        self._runner: Runner[Job[Asked], list[Segment]] = Runner(
+            self._run, lambda _: 1, MAX_BATCH_WINDOWS, threads=threads, joins=False
+        )
+
+    @property
+    def threads(self) -> int:
+        """How many batches are decoded at once."""
+        return self._runner.threads
+
+    @abstractmethod
+    def windows(self, blocks: Iterator[np.ndarray], options: Asked) -> Iterator[Window]:
+        """Find the speech of a recording, which comes in blocks, float32 (samples,) at 16 kHz."""
+
+    @abstractmethod
+    def detect_language(self, sound: np.ndarray) -> str:
+        """Tell the language of a window's speech, float32 (samples,) at 16 kHz."""
+
+    @abstractmethod
+    def decode(self, windows: list[Window], language: str, options: Asked) -> list[list[Segment]]:
+        """Give the segments of each window, with the recording's times."""
+
+    @abstractmethod
+    def decode_whole(self, recording: Recording, options: Asked) -> Iterator[Segment]:
+        """Give the segments of a recording whose speech isn't found first; sets its language."""
+
+    def check(self, options: Asked) -> None:
+        """Raise `BadParameter` where this checkpoint can't do what the options ask for."""
+
+    def language_of(self, options: Asked) -> str | None:  # noqa: ARG002
+        """Give the language to hear; None where it is to be detected."""
+        return self.languages[0]
+
+    def batch_size(self, options: Asked) -> int:  # noqa: ARG002
+        """Give how many windows are decoded together."""
+        return 1
+
+    def polished(self, segments: list[Segment], language: str, options: Asked) -> list[Segment]:  # noqa: ARG002
+        """Give the segments as they are answered."""
+        return segments
+
+    def __call__(self, items: Sequence[Source], options: Asked) -> list[Transcript | Exception]:
+        """Transcribe recordings.
+
+        Args:
+            items: Each a file's content or its path, or float32 (samples,) at 16 kHz.
+            options: For all of them.
+
+        Returns:
+            A transcript for each, in order, or what is wrong with it: a `BadInput`.
+
+        Raises:
+            BadParameter: The checkpoint can't do what the options ask for.
+        """
+        self.check(options)
+        recordings = [Recording(source, self.language_of(options)) for source in items]
+        waiting: deque[tuple[list[Job[Asked]], Pending[Job[Asked], list[Segment]]]] = deque()
+        for batch in self._batches(recordings, options):
+            if len(waiting) == self.threads:  # the next one waits its turn among other requests'
+                _collect(*waiting.popleft())
+            runner.stop_if_cancelled()
+            waiting.append((batch, self._runner.submit(batch)))
+        for batch, pending in waiting:
+            _collect(batch, pending)
+        return [self._outcome(recording, options) for recording in recordings]
+
+    def _batches(self, recordings: list[Recording], options: Asked) -> Iterator[list[Job[Asked]]]:
+        """Batches of windows in one language, as they are found."""
+        if not options.vad:
+            yield from ([Job(recording, None, options)] for recording in recordings)
+            return
+        jobs = (
+            Job(recording, window, options)
+            for recording, window in self._speech(recordings, options)
+        )
+        for _, group in itertools.groupby(jobs, key=lambda job: job.recording.language):
+            while batch := list(itertools.islice(group, self.batch_size(options))):
+                yield batch
+
+    def _speech(
+        self, recordings: list[Recording], options: Asked
+    ) -> Iterator[tuple[Recording, Window]]:
+        """The windows of one recording after the other; a bad one has none, but its failure."""
+        for recording in recordings:
+            windows = self.windows(recording.blocks(options.denoise), options)
+            while window := recording.attempt(next, windows, None):
+                if recording.language is None:
+                    recording.language = self.detect_language(window.sound)
+                yield recording, window
+
+    def _run(self, batch: list[Job[Asked]]) -> list[list[Segment]]:
+        """Decodes a batch, on a thread of the engine's own."""
+        first = batch[0]
+        if first.window is None:
+            return [self._decode_whole(job.recording, job.options) for job in batch]
+        windows = [job.window for job in batch if job.window is not None]
+        return self.decode(windows, str(first.recording.language), first.options)
+
+    def _decode_whole(self, recording: Recording, options: Asked) -> list[Segment]:
+        found = []
+        for one in self.decode_whole(recording, options):
+            found.append(one)
+            log.info("Transcribed up to %.0f s of %.0f s so far.", one.end, recording.seconds)
+            runner.stop_if_cancelled()
+        return found
+
+    def _outcome(self, recording: Recording, options: Asked) -> Transcript | Exception:
+        """The transcript, or what is wrong with the recording."""
+        if recording.failure is not None:
+            return recording.failure
+        language = recording.language or ""
+        in_order = [
+            _until(recording.seconds, one)
+            for place in sorted(recording.segments)
+            for one in recording.segments[place]
+        ]
+        segments = self.polished(in_order, language, options)
+        return Transcript(language, recording.seconds, segments)
+
+
+def threads_per_batch() -> int:
+    """Give how many threads compute one batch: `OMP_NUM_THREADS`, by default 1."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(given)) if given.isdigit() else 1
+
+
+def _collect(batch: list[Job[Asked]], pending: Pending[Job[Asked], list[Segment]]) -> None:
+    """Waits for a batch, and gives each recording its segments, or its failure."""
+    for job, found in zip(batch, pending.results(), strict=True):
+        recording, window = job.recording, job.window
+        if isinstance(found, Exception):
+            recording.failure = found
+            continue
+        recording.segments[window.spans[0] if window else (0, 0)] = found
+        if window and len(recording.segments) > 1:
+            place = window.spans[-1][1] / SAMPLE_RATE
+            log.info("Transcribed up to %.0f s of %.0f s so far.", place, recording.seconds)
+
+
+def _until(seconds: float, one: Segment) -> Segment:
+    """A segment that doesn't outlast its recording."""
+    words = one.words
+    if words is not None:
+        words = [
+            replace(word, start=min(word.start, seconds), end=min(word.end, seconds))
+            for word in words
+        ]
+    return replace(one, start=min(one.start, seconds), end=min(one.end, seconds), words=words)
