@@ -17,7 +17,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image check test lint bench bench-quick kong-validate pins
+.PHONY: setup demo build serve pages image check test lint cards bench bench-quick kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -61,6 +61,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+cards: setup
+	$(BIN)/python -m zoo.building.cards
+
 bench: setup
 	$(BIN)/python -m benchmarks $(if $(DATA),--data $(DATA))
 
@@ -70,7 +73,7 @@ bench-quick: setup
 kong-validate: setup
 	$(BIN)/python kong/declare.py --check
 
-# The steps of screwdriver.yaml that aren't above; the README's chapter "Deploy" says what they are for.
+# The steps of screwdriver.yaml that aren't above; docs/deploying.md says what they are for.
 runner:
 	apt-get update --quiet
 	apt-get install --quiet --yes --no-install-recommends docker.io make nginx-light nodejs npm openjdk-17-jre-headless chromium fonts-noto-cjk fonts-thai-tlwg

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import machine, saved
-from tests.zoo.promises import SUBJECTS, try_all
+from tests.zoo.promises import subject, try_all
+from zoo.building.cards import capabilities, declaration
 from zoo.building.local_server import serve
 
 TITLE = "Requests that mean harm"
@@ -15,10 +16,13 @@ SEED = 20261129
 def measure(_: Path | None, quick: bool) -> dict[str, Any]:
     """Sends them on one connection, a good request after each; a quick run to one model only."""
     found = {}
-    for name in ["hanlp_ner"] if quick else SUBJECTS:
+    for folder in capabilities():
+        name = folder.name
+        if quick and name != "hanlp_ner":
+            continue
         with serve(saved(name)) as url:
             start = time.perf_counter()
-            tried = try_all(url, SUBJECTS[name], 200 if quick else 10_000, SEED)
+            tried = try_all(url, subject(declaration(folder)), 200 if quick else 10_000, SEED)
         found[name] = {
             "sent": tried.sent.total(),
             "statuses": {str(status): count for status, count in sorted(tried.statuses.items())},

@@ -11,13 +11,14 @@ from zoo.building.packaging import ROOT
 
 RESULTS = Path(__file__).parent / "results"
 PLOTS = Path("docs") / "plots"
+TRIED = Path(__file__).with_name("tried.md")  # written by hand; the page ends with it
 HEAD = """# Benchmarks
 
-Written by `make bench`; no figure here was typed by hand. Each contender ran in turn with its
-reference, on the same weights and with one thread, and its outputs were checked against the
-reference's. Figures are medians; ranges are the middle half of the turns. `make bench-quick` sees
-that all of it works, and [docs/scaling.md](docs/scaling.md) says what the figures mean for many
-machines.
+Written by `make bench`; no figure before the chapter "What was tried" was typed by hand. Each
+contender ran in turn with its reference, on the same weights and with one thread, and its outputs
+were checked against the reference's. Figures are medians; ranges are the middle half of the turns.
+`make bench-quick` sees that all of it works, and [docs/scaling.md](docs/scaling.md) says what the
+figures mean for many machines.
 """
 
 
@@ -52,6 +53,7 @@ def write(modules: Mapping[str, Any], root: Path = ROOT) -> list[Path]:
             written.append(root / path)
             parts.append(f"![{module.TITLE}]({path})\n")
         parts.append(f"Command: `{result['command']}`\\\nMachine: {result['machine']}\n")
+    parts.append(TRIED.read_text(encoding="utf-8"))
     pages = {"BENCHMARKS.md": "\n".join(parts), "docs/scaling.md": scaling.page(found)}
     for name, text in pages.items():
         (root / name).write_text(text, encoding="utf-8")

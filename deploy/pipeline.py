@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Checks screwdriver.yaml: by Screwdriver's own parser, then for what that parser lets through.
 
-python deploy/pipeline.py      or `make pipeline-validate`, which installs the parser first
+python deploy/pipeline.py            or `make pipeline-validate`, which installs the parser first
+python deploy/pipeline.py --write    adds the jobs of models that have none
 
 The parser accepts a job that requires or is blocked by one that doesn't exist, paths and make
 targets that don't exist, and secrets in pull requests.
 """
 
+import argparse
 import json
 import re
 import shlex
@@ -25,6 +27,23 @@ TIMEOUT = "screwdriver.cd/timeout"
 CHAIN = "screwdriver.cd/chainPR"
 
 Job = dict[str, Any]
+TEST_JOB = """\
+  test_{name}:
+    <<: *test
+    environment: {{MODEL: {name}}}
+    sourcePaths: [mlflow_models/{name}/, mlflow_models/zoo/, tests/{name}/, requirements.txt]
+
+"""
+MODEL_JOB = """\
+  {name}:
+    <<: *model
+    environment: {{MODEL: {name}, CHECKPOINT: demo}}
+    sourcePaths: [mlflow_models/{name}/, mlflow_models/zoo/, requirements.txt]
+    blockedBy: [~{name}]
+
+"""
+# What follows the jobs of each kind in the file.
+PLACES = ((TEST_JOB, "  # CHECKPOINT is what goes into the image"), (MODEL_JOB, "  register:\n"))
 
 
 class Wrong(ValueError):
@@ -113,8 +132,25 @@ def _steps(name: str, job: Job, targets: set[str], root: Path) -> None:
             raise Wrong(f"{name} changes the gateway, so it mustn't start by itself")
 
 
+def with_all_models(text: str, root: Path = ROOT) -> str:
+    """The file's text, with two jobs for each model: its tests, and its image."""
+    for build in sorted(root.glob("mlflow_models/*/build.py")):
+        name = build.parent.name
+        for job, place in PLACES:
+            if job.format(name=name).partition("\n")[0] not in text.splitlines():
+                text = text.replace(place, job.format(name=name) + place, 1)
+    return text
+
+
 def main() -> int:
     """Checks the file; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="add the jobs of models without")
+    if parser.parse_args().write:
+        file = ROOT / "screwdriver.yaml"
+        file.write_text(with_all_models(file.read_text(encoding="utf-8")), encoding="utf-8")
     text = (ROOT / "screwdriver.yaml").read_text(encoding="utf-8")
     try:
         graph = parsed(text)["workflowGraph"]

@@ -1,10 +1,12 @@
 """What the tests share: each model is built and served once per run."""
 
 import csv
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -64,32 +66,64 @@ def echo_url(echo_model: Path) -> Iterator[str]:
         yield url
 
 
-def built(
-    name: str, registry: str, factory: pytest.TempPathFactory
-) -> subprocess.CompletedProcess[str]:
-    """A finished `build.py` of a demo checkpoint; `args[-1]` is the saved model."""
-    output = factory.mktemp("models") / name
-    script = ROOT / "mlflow_models" / name / "build.py"
-    return subprocess.run(
-        [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+# How each model is served; one that isn't named here is served as by default.
+SERVED = {
+    "hanlp_ner": {
+        "MLFLOW_MODELS_WORKERS": "2",
+        "THERESA_MAX_ROWS": "1000",
+        "THERESA_MAX_BODY_BYTES": "5000000",
+        "THERESA_BODY_SECONDS": "2",
+    },
+    # it may fetch photos from every host with a public address
+    "clip_caption": {"MLFLOW_MODELS_WORKERS": "2", "THERESA_IMAGE_HOSTS": "*"},
+}
+Build = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="session")
-def ner_build(
-    tmp_path_factory: pytest.TempPathFactory, registry: str
-) -> subprocess.CompletedProcess[str]:
+def build_of(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Build]:
+    """A finished `build.py` of a capability's demo checkpoint, by its name; `args[-1]` is the saved
+    model. Each is built once."""
+
+    @functools.cache
+    def build(name: str) -> Build:
+        output = tmp_path_factory.mktemp("models") / name
+        script = ROOT / "mlflow_models" / name / "build.py"
+        return subprocess.run(
+            [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def model_of(build_of: Callable[[str], Build]) -> Callable[[str], Path]:
+    """The saved model of a capability, by its name."""
+    return lambda name: Path(build_of(name).args[-1])
+
+
+@pytest.fixture(scope="session")
+def url_of(model_of: Callable[[str], Path]) -> Iterator[Callable[[str], str]]:
+    """The address of the zoo's own server of a capability, by its name. Each is started once."""
+    with ExitStack() as servers:
+        yield functools.cache(
+            lambda name: servers.enter_context(serve(model_of(name), SERVED.get(name)))
+        )
+
+
+@pytest.fixture(scope="session")
+def ner_build(build_of: Callable[[str], Build]) -> Build:
     """The builder of hanlp_ner."""
-    return built("hanlp_ner", registry, tmp_path_factory)
+    return build_of("hanlp_ner")
 
 
 @pytest.fixture(scope="session")
-def ner_model(ner_build: subprocess.CompletedProcess[str]) -> Path:
+def ner_model(model_of: Callable[[str], Path]) -> Path:
     """The saved model hanlp_ner."""
-    return Path(ner_build.args[-1])
+    return model_of("hanlp_ner")
 
 
 @pytest.fixture(scope="session")
@@ -107,22 +141,15 @@ def ner_url(ner_model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def zoo_url(ner_model: Path) -> Iterator[str]:
+def zoo_url(url_of: Callable[[str], str]) -> str:
     """The address of the zoo's own server of hanlp_ner: two workers, low limits."""
-    limits = {
-        "MLFLOW_MODELS_WORKERS": "2",
-        "THERESA_MAX_ROWS": "1000",
-        "THERESA_MAX_BODY_BYTES": "5000000",
-        "THERESA_BODY_SECONDS": "2",
-    }
-    with serve(ner_model, limits) as url:
-        yield url
+    return url_of("hanlp_ner")
 
 
 @pytest.fixture(scope="session")
-def whisper_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
+def whisper_model(model_of: Callable[[str], Path]) -> Path:
     """The saved model whisper_asr."""
-    return Path(built("whisper_asr", registry, tmp_path_factory).args[-1])
+    return model_of("whisper_asr")
 
 
 @pytest.fixture(scope="session")
@@ -140,16 +167,15 @@ def whisper_stock_url(whisper_model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def whisper_url(whisper_model: Path) -> Iterator[str]:
+def whisper_url(url_of: Callable[[str], str]) -> str:
     """The address of the zoo's own server of whisper_asr."""
-    with serve(whisper_model) as url:
-        yield url
+    return url_of("whisper_asr")
 
 
 @pytest.fixture(scope="session")
-def wav2vec2_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
+def wav2vec2_model(model_of: Callable[[str], Path]) -> Path:
     """The saved model wav2vec2_asr."""
-    return Path(built("wav2vec2_asr", registry, tmp_path_factory).args[-1])
+    return model_of("wav2vec2_asr")
 
 
 @pytest.fixture(scope="session")
@@ -160,24 +186,21 @@ def wav2vec2_stock_url(wav2vec2_model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def wav2vec2_url(wav2vec2_model: Path) -> Iterator[str]:
+def wav2vec2_url(url_of: Callable[[str], str]) -> str:
     """The address of the zoo's own server of wav2vec2_asr."""
-    with serve(wav2vec2_model) as url:
-        yield url
+    return url_of("wav2vec2_asr")
 
 
 @pytest.fixture(scope="session")
-def clip_model(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Path:
+def clip_model(model_of: Callable[[str], Path]) -> Path:
     """The saved model clip_caption."""
-    return Path(built("clip_caption", registry, tmp_path_factory).args[-1])
+    return model_of("clip_caption")
 
 
 @pytest.fixture(scope="session")
-def clip_url(clip_model: Path) -> Iterator[str]:
-    """The address of the zoo's own server of clip_caption: two workers, which may fetch photos from
-    every host with a public address."""
-    with serve(clip_model, {"MLFLOW_MODELS_WORKERS": "2", "THERESA_IMAGE_HOSTS": "*"}) as url:
-        yield url
+def clip_url(url_of: Callable[[str], str]) -> str:
+    """The address of the zoo's own server of clip_caption."""
+    return url_of("clip_caption")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from tests.zoo import containers
 
 FIXTURES = {
     "browser": "browser",
+    "build_of": "build",
     "clip_model": "build",
     "echo_model": "build",
     "java": "spark",

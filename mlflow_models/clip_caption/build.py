@@ -8,7 +8,6 @@ python mlflow_models/clip_caption/build.py --index DIRECTORY               categ
 
 import importlib.metadata
 import shutil
-import tempfile
 from pathlib import Path
 
 from clip_caption.options import DECLARATION
@@ -65,16 +64,15 @@ def main() -> None:
         Index.read(args.index)
     packaging.check(args)
     checkpoint = find(args.checkpoint)
-    with tempfile.TemporaryDirectory() as work:
-        print(f"Converting {args.checkpoint} ...", flush=True)
-        directory, requirements = Path(work) / "model", Path(work) / "requirements.txt"
-        convert(checkpoint, directory, args.clip, args.precision)
+    with packaging.workspace(args) as work:
+        requirements = work.with_name("requirements.txt")
+        convert(checkpoint, work, args.clip, args.precision)
         pins = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
-        pins += pack_index(args.index, directory) if args.index else []
+        pins += pack_index(args.index, work) if args.index else []
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
         described = ("checkpoint", "clip", "precision", "index")
         packaging.publish(
-            FOLDER, DECLARATION, Engine, directory, checkpoint, args, described, requirements
+            FOLDER, DECLARATION, Engine, work, checkpoint, args, described, requirements
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from clip_caption.captioner import Captioner
 from clip_caption.index import Index, normalised
 from clip_caption.options import Options
-from clip_caption.reader import Photo, Reader
+from clip_caption.pixels import Photo, Reader
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored

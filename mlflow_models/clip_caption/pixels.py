@@ -1,16 +1,28 @@
-"""CLIP's view of an image: scaled, cut to the square in its middle, normalised. No torch.
+"""Photos to what CLIP sees: scaled, cut to the square in their middle, normalised. No torch.
 
-The numbers are those of open_clip's own preprocessing, to the last bit.
+The numbers are those of open_clip's own preprocessing, to the last bit. Photos of a request are
+fetched and decoded in parallel, a batch ahead of the network; pixels are held for two batches only.
 """
 
-from collections.abc import Mapping
+import contextvars
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from zoo.data.fetch import Fetcher
+from zoo.data.images import decode
+from zoo.errors import BadInput
+from zoo.serving import runner
+
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 MODES = ("shortest", "squash")
+THREADS = 8  # that fetch; no more decode at a time than there are cores
+Photo = bytes | str
+"""A file's bytes, or a URL."""
 
 
 class Pixels:
@@ -45,3 +57,39 @@ class Pixels:
             image = image.resize((width, height), self._filter)
         left, top = round((width - size) / 2), round((height - size) / 2)
         return image.crop((left, top, left + size, top + size))
+
+
+class Reader:
+    """Reads photos; one object serves any number of threads.
+
+    Args:
+        pixels: A photo's pixels as the network takes them.
+        batch: How many are read together.
+        fetcher: What URLs are fetched with.
+    """
+
+    def __init__(self, pixels: Pixels, batch: int, fetcher: Fetcher) -> None:
+        self._pixels, self._batch, self._fetcher = pixels, batch, fetcher
+        self._threads = ThreadPoolExecutor(THREADS, "reader")
+        self._decoding = threading.Semaphore(runner.cores())
+
+    def __call__(self, photos: Sequence[Photo]) -> Iterator[list[np.ndarray | BadInput]]:
+        """Yield batches of pixels, float32 (3, size, size) each, or what is wrong with a photo."""
+        starts = range(0, len(photos), self._batch)
+        reading: list[Future[np.ndarray | BadInput]] = []
+        for following in [*(photos[start : start + self._batch] for start in starts), []]:
+            current, reading = reading, [self._start(photo) for photo in following]
+            if current:
+                yield [one.result() for one in current]
+
+    def _start(self, photo: Photo) -> "Future[np.ndarray | BadInput]":
+        return self._threads.submit(contextvars.copy_context().run, self._read, photo)
+
+    def _read(self, photo: Photo) -> np.ndarray | BadInput:
+        runner.stop_if_cancelled()
+        try:
+            content = self._fetcher(photo) if isinstance(photo, str) else photo
+            with self._decoding:
+                return self._pixels(decode(content, self._pixels.size))
+        except BadInput as error:
+            return error

@@ -6,7 +6,6 @@ python mlflow_models/hanlp_ner/build.py --checkpoint MSRA_NER_ELECTRA_SMALL_ZH
 """
 
 import json
-import tempfile
 from pathlib import Path
 
 from hanlp_ner.options import DECLARATION
@@ -47,21 +46,20 @@ def main() -> None:
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch)
     if not args.dictionary and (checkpoint / PACKED).is_file():
         words = read_file(checkpoint / PACKED)
-    with tempfile.TemporaryDirectory() as work:
-        print(f"Converting {args.checkpoint} ...", flush=True)
-        config = convert(checkpoint, Path(work), args.precision, not args.no_torch)
+    with packaging.workspace(args) as work:
+        config = convert(checkpoint, work, args.precision, not args.no_torch)
         if others := config.get("others"):
             print(
                 f"{', '.join(others)} need torch and HanLP, GBs in the model's image; "
                 "--no-torch leaves these tasks out."
             )
         text = json.dumps(words, ensure_ascii=False)
-        (Path(work) / PACKED).write_text(text, encoding="utf-8")
+        (work / PACKED).write_text(text, encoding="utf-8")
         packaging.publish(
             FOLDER,
             DECLARATION,
             Engine,
-            Path(work),
+            work,
             checkpoint,
             args,
             ("checkpoint", "precision"),

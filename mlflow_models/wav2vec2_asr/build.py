@@ -7,7 +7,6 @@ python mlflow_models/wav2vec2_asr/build.py --checkpoint DIRECTORY          finet
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
 from wav2vec2_asr.options import DECLARATION
@@ -73,13 +72,12 @@ def main() -> None:
         model = checkpoint / "language_model.json"
     if model:
         check_language_model(model, checkpoint)
-    with tempfile.TemporaryDirectory() as work:
-        print(f"Converting {args.checkpoint} ...", flush=True)
-        convert(checkpoint, Path(work), args.precision, args.language)
+    with packaging.workspace(args) as work:
+        convert(checkpoint, work, args.precision, args.language)
         if model:
-            pack_language_model(model, Path(work))
+            pack_language_model(model, work)
         described = ("checkpoint", "precision", "language_model")
-        packaging.publish(FOLDER, DECLARATION, Engine, Path(work), checkpoint, args, described)
+        packaging.publish(FOLDER, DECLARATION, Engine, work, checkpoint, args, described)
 
 
 if __name__ == "__main__":

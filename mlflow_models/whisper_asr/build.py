@@ -6,7 +6,6 @@ python mlflow_models/whisper_asr/build.py --checkpoint large-v3-turbo     OpenAI
 python mlflow_models/whisper_asr/build.py --checkpoint DIRECTORY|FILE.pt  Hugging Face, CTranslate2
 """
 
-import tempfile
 from pathlib import Path
 
 from whisper_asr.options import DECLARATION
@@ -35,14 +34,13 @@ def main() -> None:
 
     packaging.check(args)
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch, suffixes=(".pt",))
-    with tempfile.TemporaryDirectory() as work:
-        print(f"Converting {args.checkpoint} ...", flush=True)
-        convert(checkpoint, args.checkpoint, Path(work), args.precision)
+    with packaging.workspace(args) as work:
+        convert(checkpoint, args.checkpoint, work, args.precision)
         packaging.publish(
             FOLDER,
             DECLARATION,
             Engine,
-            Path(work),
+            work,
             checkpoint,
             args,
             ("checkpoint", "precision"),

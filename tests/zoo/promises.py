@@ -12,21 +12,23 @@ from PIL import Image
 
 from tests.zoo.mutations import MARK, Mutations
 from tests.zoo.wire import Answer, Wire, post
+from zoo.serving.declaration import Declaration
 
 TRACES = ("Traceback", 'File "', ".py", "MlflowException")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to try: its column and a value, its parameters, a field of its answer."""
+    """A model to try: its column and a value, the parameters with which that is answered soon, and
+    the names of all its parameters."""
 
     column: str
     value: str
-    params: dict[str, Any]  # with which the value is answered soon; all of their names are tried
-    field: str
+    params: dict[str, Any]
+    names: list[str]
 
     def mutations(self, seed: int) -> Mutations:
-        return Mutations(seed, self.column, self.value, [*self.params])
+        return Mutations(seed, self.column, self.value, self.names)
 
     @property
     def good(self) -> bytes:
@@ -35,7 +37,7 @@ class Subject:
         return post(json.dumps(body).encode())
 
     def is_good(self, answer: Answer) -> bool:
-        return answer.status == 200 and bool(answer.json()["predictions"][0][self.field])
+        return answer.status == 200 and len(answer.json()["predictions"]) == 1
 
 
 def silence(seconds: float) -> str:
@@ -56,19 +58,19 @@ def picture() -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-SUBJECTS = {
-    "hanlp_ner": Subject("text", "我爱中国", {"dictionary": "{}", "tasks": []}, "entities"),
-    "whisper_asr": Subject(
-        "audio", silence(0.3), {"beam_size": 1, "temperature": [0.0], "hotwords": ""}, "duration"
-    ),
-    "wav2vec2_asr": Subject("audio", silence(0.3), {"denoise": False}, "duration"),
-    "clip_caption": Subject(
-        "image",
-        picture(),
-        {"num_captions": 0, "embedding": "clip", "match_text": "", "seed": 1},
-        "embedding",
-    ),
+# The least work for each kind of column, and parameters that make the work less.
+LEAST = {"text": "我爱中国", "audio": silence(0.3), "image": picture()}
+FAST: dict[str, dict[str, Any]] = {
+    "whisper_asr": {"beam_size": 1, "temperature": [0.0]},
+    "clip_caption": {"num_captions": 0, "embedding": "clip"},
 }
+
+
+def subject(declaration: Declaration) -> Subject:
+    """The subject that a capability is."""
+    column = declaration.columns[0].name
+    names = list(declaration.options.model_fields)
+    return Subject(column, LEAST[column], FAST.get(declaration.name, {}), names)
 
 
 @dataclass

@@ -1,13 +1,14 @@
 """Logs, registers and saves a model: the steps that every `build.py` shares."""
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,16 @@ def check(args: argparse.Namespace) -> None:
     reach(args.tracking_uri)
 
 
+@contextlib.contextmanager
+def workspace(args: argparse.Namespace) -> Iterator[Path]:
+    """Give an empty directory, for what the engine is to load."""
+    with tempfile.TemporaryDirectory() as work:
+        directory = Path(work) / ARTIFACT
+        directory.mkdir()
+        print(f"Converting {args.checkpoint} ...", flush=True)
+        yield directory
+
+
 def run(main: Any) -> None:
     """Runs a command's main function; an error that a person can mend is one line, not a trace."""
     try:
@@ -155,12 +166,27 @@ def publish(
                 },
             )
             copy = mlflow.artifacts.download_artifacts(info.model_uri, dst_path=f"{saving}/new")
+            _forget_this_machine(Path(copy) / "MLmodel", name)
+            mlflow.MlflowClient().log_model_artifact(info.model_id, f"{copy}/MLmodel")
             answer = _run_sample(Path(copy), folder / "sample.json", run.info.run_id)
             version = mlflow.register_model(info.model_uri, name).version
             mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
         _replace(args.output, Path(copy), Path(saving) / "old")
     print(f"\nThe saved copy answers its sample:\n{answer}\n")
     print(_next_steps(name, version, args, run.info.run_id))
+
+
+def _forget_this_machine(file: Path, name: str) -> None:
+    """Takes the paths of the machine that builds out of an `MLmodel`; nobody reads them."""
+    from mlflow.models import Model
+
+    model = Model.load(str(file))
+    model.artifact_path = name
+    flavor = model.flavors["python_function"]
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    model.save(str(file))
 
 
 def stage_code(folder: Path, work: Path) -> list[str]:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 Kind = Literal["text", "file", "url"]
 LISTS = (list, tuple)
 TYPES = {bool: "boolean", int: "long", float: "double", str: "string"}  # MLflow's names
-PARAMETERS = "<!-- parameters: `make cards` writes this table -->"
-END = "<!-- end of parameters -->"
 
 
 class Options(BaseModel):

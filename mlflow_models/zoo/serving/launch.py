@@ -141,6 +141,9 @@ def main() -> None:
     except ZooError as error:
         sys.exit(f"error: {error}")
     os.environ["THERESA_MODEL"] = str(args.model.resolve())
+    if (code := args.model.resolve() / "code").is_dir():  # a model is served by its own code
+        paths = filter(None, [str(code), os.environ.get("PYTHONPATH")])
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.environ["GUNICORN_CMD_ARGS"] = ""
     # With an arena for each thread, the C library keeps the memory that threads have freed.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")

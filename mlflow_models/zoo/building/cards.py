@@ -1,0 +1,67 @@
+"""Writes each capability's parameter table into its model card, from its declaration.
+
+make cards      or: python -m zoo.building.cards
+"""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from zoo.building.packaging import run
+from zoo.building.tracking import ROOT
+from zoo.errors import ZooError
+from zoo.serving.declaration import Declaration, table
+
+START = "<!-- parameters: `make cards` writes this table -->"
+END = "<!-- end of parameters -->"
+
+
+def capabilities(root: Path = ROOT) -> list[Path]:
+    """Find the capabilities: the folders with a `build.py` and a `model.py`."""
+    return sorted(
+        path.parent
+        for path in root.glob("mlflow_models/*/build.py")
+        if path.with_name("model.py").is_file()
+    )
+
+
+def declaration(folder: Path) -> Declaration:
+    """What a capability says of itself."""
+    found: Declaration = importlib.import_module(f"{folder.name}.options").DECLARATION
+    return found
+
+
+def written(card: str, options_table: str) -> str:
+    """A card's text with a table between its markers.
+
+    Raises:
+        ZooError: It has no markers.
+    """
+    before, start, rest = card.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ZooError(f"the card has no lines '{START}' and '{END}'")
+    return f"{before}{start}\n{options_table}\n{end}{after}"
+
+
+def main() -> None:
+    """Write the tables that aren't current."""
+    argparse.ArgumentParser(
+        prog="python -m zoo.building.cards",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    for folder in capabilities():
+        card = folder / "README.md"
+        text = card.read_text(encoding="utf-8")
+        try:
+            new = written(text, table(declaration(folder).options))
+        except ZooError as error:
+            raise ZooError(f"{card.relative_to(ROOT)}: {error}.") from None
+        if new != text:
+            card.write_text(new, encoding="utf-8")
+            print(f"Wrote {card.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,63 @@
+"""A capability's folder: what must be there, and that everything else finds it."""
+
+import json
+import re
+
+import yaml
+
+from tests.contract.conftest import Capability
+from zoo.building.cards import written
+from zoo.building.packaging import ROOT
+from zoo.serving.declaration import parameters, table
+
+MAX_FILES = 14  # Python files besides `__init__.py` and packages such as training/
+
+
+def test_the_card_has_the_declarations_table(capability: Capability) -> None:
+    card = (capability.folder / "README.md").read_text("utf-8")
+    assert written(card, table(capability.declaration.options)) == card, "run `make cards`"
+
+
+def test_the_demo_says_its_licence_and_its_limits(capability: Capability) -> None:
+    from zoo.building.checkpoints import about
+
+    said = about(capability.folder / "demo")
+    assert said["license"] == "apache-2.0"
+    assert said["limits"].endswith(".")
+
+
+def test_the_sample_has_columns_that_are_declared(capability: Capability) -> None:
+    sample = capability.sample
+    known = {column.name for column in capability.declaration.columns}
+    assert set(sample["dataframe_split"]["columns"]) <= known
+    assert set(sample.get("params") or {}) <= set(capability.declaration.options.model_fields)
+    assert len(json.dumps(sample)) < 2_000_000
+
+
+def test_every_parameter_has_a_sentence_and_a_default(capability: Capability) -> None:
+    options = capability.declaration.options()
+    for one in parameters(capability.declaration.options):
+        assert one["description"].endswith("."), one["name"]
+        given = getattr(options, one["name"])
+        assert (list(given) if one["list"] else given) == one["default"]
+
+
+def test_a_folder_is_small(capability: Capability) -> None:
+    files = {path.name for path in capability.folder.glob("*.py")} - {"__init__.py"}
+    assert len(files) <= MAX_FILES, sorted(files)
+
+
+def test_the_engine_knows_neither_mlflow_nor_pandas(capability: Capability) -> None:
+    for path in capability.folder.glob("*.py"):
+        text = path.read_text("utf-8")
+        if path.name != "model.py" and '\nif __name__ == "__main__":' not in text:
+            assert not re.search(r"^\s*(import|from) (mlflow|pandas)\b", text, re.MULTILINE), path
+
+
+def test_the_pipeline_tests_and_builds_it(capability: Capability) -> None:
+    jobs = yaml.safe_load((ROOT / "screwdriver.yaml").read_text("utf-8"))["jobs"]
+    for job in (capability.name, f"test_{capability.name}"):
+        assert jobs[job]["environment"]["MODEL"] == capability.name
+    assert f"-r mlflow_models/{capability.name}/requirements.in" in (
+        ROOT / "requirements.in"
+    ).read_text("utf-8")
