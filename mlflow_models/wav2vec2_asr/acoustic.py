@@ -1,60 +1,43 @@
-"""The acoustic model on ONNX Runtime: sound in, logits out. No MLflow, no torch."""
+"""The acoustic model: sound in, the logits of labels out."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from wav2vec2_asr.labels import Labels
-from zoo.serving.onnx import CPU, CUDA, open_session
-
-TINIEST = 1e-7  # added to the variance, as Wav2Vec2FeatureExtractor does
+from zoo.speech.wav2vec2 import Wav2Vec2
 
 
 class Acoustic:
     """Wav2Vec2 with its CTC head; one object serves any number of threads.
 
     Args:
-        directory: what `convert` wrote.
-        threads: inside one run of the network.
+        directory: What `convert` wrote.
+        threads: Inside one run of the network.
 
     Attributes:
-        labels: what the logits are of.
-        hop: samples from one frame to the next, 320 (20 ms).
-        reach: samples that a frame hears, 400.
-        language: of the transcripts.
+        labels: What the logits are of.
+        language: Of the transcripts.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
-        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
-        self.labels = Labels.read(directory, about["outputs"])
-        self.hop, self.reach = int(about["hop"]), int(about["reach"])
-        self.language = str(about["language"])
-        self._normalize = bool(about["normalize"])
-        self._session = open_session(directory / "model.onnx", threads, (CUDA, CPU))
-        self.on_gpu = self._session.get_providers()[0] != CPU
-
-    def frames(self, samples: int) -> int:
-        """How many frames so many samples give."""
-        return max(0, (samples - self.reach) // self.hop + 1)
+        self._network = Wav2Vec2(directory, threads)
+        self.hop, self.reach = self._network.hop, self._network.reach
+        self.on_gpu = self._network.on_gpu
+        self.labels = Labels.read(directory, self._network.about["outputs"])
+        self.language = str(self._network.about["language"])
 
     def __call__(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The logits of recordings, one after the other: on a CPU a padded batch gains nothing.
+        """Give the logits of recordings.
 
         Args:
             waves: float32 (samples,) each, 16 kHz.
 
         Returns:
-            For each (frames, labels), float32; a recording shorter than `reach` has no frame.
+            For each float32 (frames, labels); a recording shorter than `reach` has no frame.
         """
-        return [self._run(wave) for wave in waves]
-
-    def _run(self, wave: np.ndarray) -> np.ndarray:
-        if not self.frames(len(wave)):
-            return np.zeros((0, len(self.labels)), np.float32)
-        if self._normalize:
-            wave = (wave - wave.mean()) / np.sqrt(wave.var() + TINIEST)
-        (logits,) = self._session.run(["logits"], {"waves": wave[None].astype(np.float32)})
-        found: np.ndarray = logits[0]
-        return found
+        nothing = np.zeros((0, len(self.labels)), np.float32)
+        return [
+            self._network(wave) if self._network.frames(len(wave)) else nothing for wave in waves
+        ]

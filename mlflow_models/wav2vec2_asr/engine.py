@@ -70,7 +70,7 @@ class Engine(SpeechEngine[Options]):
             found.append([window.place(replace(one, text=f" {one.text.strip()}"))] if one else [])
         return found
 
-    def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
+    def segments(self, recording: Recording[list[Segment]], options: Options) -> Iterator[Segment]:
         labels = self.acoustic.labels
 
         def run(sound: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ class WhisperEngine(SpeechEngine[Options]):
     def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:  # noqa: ARG002
         return packed_windows(blocks)
 
-    def decode_whole(self, recording: Recording, options: Options) -> Iterator[Segment]:
+    def segments(self, recording: Recording[list[Segment]], options: Options) -> Iterator[Segment]:
         pieces = []
         for block in recording.blocks(options.denoise):
             pieces.append(block)

@@ -19,6 +19,7 @@ import numpy as np
 from zoo.data.audio import SAMPLE_RATE, decode_blocks
 from zoo.errors import BadInput
 from zoo.serving import runner
+from zoo.serving.declaration import Options
 from zoo.serving.runner import Pending, Runner
 from zoo.speech.denoise import denoised
 from zoo.speech.options import SpeechOptions
@@ -28,18 +29,26 @@ from zoo.speech.windows import Span, Window
 BLOCK_SECONDS = 600.0  # of a recording that are in memory at a time
 MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
 Source = bytes | Path | np.ndarray
-Asked = TypeVar("Asked", bound=SpeechOptions)
+Asked = TypeVar("Asked", bound=Options)
+Spoken = TypeVar("Spoken", bound=SpeechOptions)
+Found = TypeVar("Found")
+Result = TypeVar("Result")
 Value = TypeVar("Value")
 log = logging.getLogger("theresa.speech")
 
 
-class Recording:
-    """What is known so far of one recording of a request."""
+class Recording(Generic[Found]):
+    """What is known so far of one recording of a request.
+
+    Attributes:
+        seconds: How long it is, as far as it is read.
+        found: What was found in each window, by the window's first span.
+    """
 
     def __init__(self, source: Source, language: str | None) -> None:
         self.source, self.language = source, language
         self.seconds = 0.0
-        self.segments: dict[Span, list[Segment]] = {}  # by the place of their window
+        self.found: dict[Span, Found] = {}
         self.failure: Exception | None = None
 
     def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
@@ -61,19 +70,19 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Job(Generic[Asked]):
-    """A window to decode; without one, a recording whose speech isn't to be found first."""
+class Job(Generic[Asked, Found]):
+    """A window to hear; without one, a recording whose speech isn't to be found first."""
 
-    recording: Recording
+    recording: Recording[Found]
     window: Window | None
     options: Asked
 
 
-class SpeechEngine(ABC, Generic[Asked]):
-    """Transcribes; one object serves any number of threads.
+class SoundEngine(ABC, Generic[Asked, Found, Result]):
+    """Hears recordings; one object serves any number of threads.
 
     Args:
-        threads: How many batches are decoded at once.
+        threads: How many batches are computed at once.
 
     Attributes:
         options: The parameters, as this checkpoint has them.
@@ -84,13 +93,13 @@ class SpeechEngine(ABC, Generic[Asked]):
     languages: tuple[str, ...]
 
     def __init__(self, threads: int) -> None:
-        self._runner: Runner[Job[Asked], list[Segment]] = Runner(
+        self._runner: Runner[Job[Asked, Found], Found] = Runner(
             self._run, lambda _: 1, MAX_BATCH_WINDOWS, threads=threads, joins=False
         )
 
     @property
     def threads(self) -> int:
-        """How many batches are decoded at once."""
+        """How many batches are computed at once."""
         return self._runner.threads
 
     @abstractmethod
@@ -98,48 +107,58 @@ class SpeechEngine(ABC, Generic[Asked]):
         """Find the speech of a recording, which comes in blocks, float32 (samples,) at 16 kHz."""
 
     @abstractmethod
-    def detect_language(self, sound: np.ndarray) -> str:
-        """Tell the language of a window's speech, float32 (samples,) at 16 kHz."""
+    def decode(self, windows: list[Window], language: str, options: Asked) -> list[Found]:
+        """Tell what is in each window."""
 
     @abstractmethod
-    def decode(self, windows: list[Window], language: str, options: Asked) -> list[list[Segment]]:
-        """Give the segments of each window, with the recording's times."""
+    def result(self, recording: Recording[Found], options: Asked) -> Result:
+        """Put together what was found in a recording."""
 
-    @abstractmethod
-    def decode_whole(self, recording: Recording, options: Asked) -> Iterator[Segment]:
-        """Give the segments of a recording whose speech isn't found first; sets its language."""
+    def decode_whole(self, recording: Recording[Found], options: Asked) -> Found:
+        """Tell what is in a recording whose speech isn't found first."""
+        raise NotImplementedError
 
     def check(self, options: Asked) -> None:
         """Raise `BadParameter` where this checkpoint can't do what the options ask for."""
+
+    def finds_speech(self, options: Asked) -> bool:  # noqa: ARG002
+        """Tell whether the speech is found first."""
+        return True
+
+    def denoises(self, options: Asked) -> bool:  # noqa: ARG002
+        """Tell whether noise is reduced first."""
+        return False
 
     def language_of(self, options: Asked) -> str | None:  # noqa: ARG002
         """Give the language to hear; None where it is to be detected."""
         return self.languages[0]
 
+    def detect_language(self, sound: np.ndarray) -> str:
+        """Tell the language of a window's speech, float32 (samples,) at 16 kHz."""
+        raise NotImplementedError
+
     def batch_size(self, options: Asked) -> int:  # noqa: ARG002
-        """Give how many windows are decoded together."""
+        """Give how many windows are computed together."""
         return 1
 
-    def polished(self, segments: list[Segment], language: str, options: Asked) -> list[Segment]:  # noqa: ARG002
-        """Give the segments as they are answered."""
-        return segments
-
-    def __call__(self, items: Sequence[Source], options: Asked) -> list[Transcript | Exception]:
-        """Transcribe recordings.
+    def __call__(self, items: Sequence[Source], options: Asked) -> list[Result | Exception]:
+        """Hear recordings.
 
         Args:
             items: Each a file's content or its path, or float32 (samples,) at 16 kHz.
             options: For all of them.
 
         Returns:
-            A transcript for each, in order, or what is wrong with it: a `BadInput`.
+            A result for each, in order, or what is wrong with it: a `BadInput`.
 
         Raises:
             BadParameter: The checkpoint can't do what the options ask for.
         """
         self.check(options)
-        recordings = [Recording(source, self.language_of(options)) for source in items]
-        waiting: deque[tuple[list[Job[Asked]], Pending[Job[Asked], list[Segment]]]] = deque()
+        recordings: list[Recording[Found]] = [
+            Recording(item, self.language_of(options)) for item in items
+        ]
+        waiting: deque[tuple[list[Job[Asked, Found]], Pending[Job[Asked, Found], Found]]] = deque()
         for batch in self._batches(recordings, options):
             if len(waiting) == self.threads:  # the next one waits its turn among other requests'
                 _collect(*waiting.popleft())
@@ -147,11 +166,13 @@ class SpeechEngine(ABC, Generic[Asked]):
             waiting.append((batch, self._runner.submit(batch)))
         for batch, pending in waiting:
             _collect(batch, pending)
-        return [self._outcome(recording, options) for recording in recordings]
+        return [one.failure or self.result(one, options) for one in recordings]
 
-    def _batches(self, recordings: list[Recording], options: Asked) -> Iterator[list[Job[Asked]]]:
+    def _batches(
+        self, recordings: list[Recording[Found]], options: Asked
+    ) -> Iterator[list[Job[Asked, Found]]]:
         """Batches of windows in one language, as they are found."""
-        if not options.vad:
+        if not self.finds_speech(options):
             yield from ([Job(recording, None, options)] for recording in recordings)
             return
         jobs = (
@@ -163,41 +184,56 @@ class SpeechEngine(ABC, Generic[Asked]):
                 yield batch
 
     def _speech(
-        self, recordings: list[Recording], options: Asked
-    ) -> Iterator[tuple[Recording, Window]]:
+        self, recordings: list[Recording[Found]], options: Asked
+    ) -> Iterator[tuple[Recording[Found], Window]]:
         """The windows of one recording after the other; a bad one has none, but its failure."""
         for recording in recordings:
-            windows = self.windows(recording.blocks(options.denoise), options)
+            windows = self.windows(recording.blocks(self.denoises(options)), options)
             while window := recording.attempt(next, windows, None):
                 if recording.language is None:
                     recording.language = self.detect_language(window.sound)
                 yield recording, window
 
-    def _run(self, batch: list[Job[Asked]]) -> list[list[Segment]]:
-        """Decodes a batch, on a thread of the engine's own."""
+    def _run(self, batch: list[Job[Asked, Found]]) -> list[Found]:
+        """Computes a batch, on a thread of the engine's own."""
         first = batch[0]
         if first.window is None:
-            return [self._decode_whole(job.recording, job.options) for job in batch]
+            return [self.decode_whole(job.recording, job.options) for job in batch]
         windows = [job.window for job in batch if job.window is not None]
         return self.decode(windows, str(first.recording.language), first.options)
 
-    def _decode_whole(self, recording: Recording, options: Asked) -> list[Segment]:
+
+class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
+    """Transcribes."""
+
+    @abstractmethod
+    def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
+        """Give the segments of a recording whose speech isn't found first; sets its language."""
+
+    def polished(self, segments: list[Segment], language: str, options: Spoken) -> list[Segment]:  # noqa: ARG002
+        """Give the segments as they are answered."""
+        return segments
+
+    def finds_speech(self, options: Spoken) -> bool:
+        return options.vad
+
+    def denoises(self, options: Spoken) -> bool:
+        return options.denoise
+
+    def decode_whole(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
         found = []
-        for one in self.decode_whole(recording, options):
+        for one in self.segments(recording, options):
             found.append(one)
             log.info("Transcribed up to %.0f s of %.0f s so far.", one.end, recording.seconds)
             runner.stop_if_cancelled()
         return found
 
-    def _outcome(self, recording: Recording, options: Asked) -> Transcript | Exception:
-        """The transcript, or what is wrong with the recording."""
-        if recording.failure is not None:
-            return recording.failure
+    def result(self, recording: Recording[list[Segment]], options: Spoken) -> Transcript:
         language = recording.language or ""
         in_order = [
             _until(recording.seconds, one)
-            for place in sorted(recording.segments)
-            for one in recording.segments[place]
+            for place in sorted(recording.found)
+            for one in recording.found[place]
         ]
         segments = self.polished(in_order, language, options)
         return Transcript(language, recording.seconds, segments)
@@ -209,17 +245,17 @@ def threads_per_batch() -> int:
     return max(1, int(given)) if given.isdigit() else 1
 
 
-def _collect(batch: list[Job[Asked]], pending: Pending[Job[Asked], list[Segment]]) -> None:
-    """Waits for a batch, and gives each recording its segments, or its failure."""
+def _collect(batch: list[Job[Asked, Found]], pending: Pending[Job[Asked, Found], Found]) -> None:
+    """Waits for a batch, and gives each recording what was found in it, or its failure."""
     for job, found in zip(batch, pending.results(), strict=True):
         recording, window = job.recording, job.window
         if isinstance(found, Exception):
             recording.failure = found
             continue
-        recording.segments[window.spans[0] if window else (0, 0)] = found
-        if window and len(recording.segments) > 1:
+        recording.found[window.spans[0] if window else (0, 0)] = found
+        if window and len(recording.found) > 1:
             place = window.spans[-1][1] / SAMPLE_RATE
-            log.info("Transcribed up to %.0f s of %.0f s so far.", place, recording.seconds)
+            log.info("Heard up to %.0f s of %.0f s so far.", place, recording.seconds)
 
 
 def _until(seconds: float, one: Segment) -> Segment:

@@ -1,4 +1,4 @@
-"""Wav2Vec2's network as it is exported: the arithmetic of Transformers' in the fastest form.
+"""From a published Wav2Vec2 to its ONNX graph: the arithmetic of Transformers' in the fastest form.
 
 Baevski et al. 2020, "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
 Representations". Frames stay in rows (batch, frames, channels) from the first layer to the last,
@@ -16,17 +16,17 @@ from zoo.errors import CheckpointError
 
 
 class Network(nn.Module):
-    """Waves (batch, samples), normalised as the checkpoint wants it, to logits (batch, frames,
-    labels).
+    """Waves (batch, samples), normalised as the checkpoint wants it, to the logits of a head.
 
     Args:
-        model: a `Wav2Vec2ForCTC`; it is taken apart.
+        model: Transformers' Wav2Vec2 with any head; it is taken apart.
+        head: What follows the encoder: frames (batch, frames, width) to logits.
 
     Raises:
         CheckpointError: it has parts that this network hasn't.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, head: nn.Module) -> None:
         super().__init__()
         config, body = model.config, model.wav2vec2
         if config.add_adapter or getattr(config, "adapter_attn_dim", None):
@@ -48,7 +48,7 @@ class Network(nn.Module):
             Layer(layer, config.num_attention_heads, self.norm_first)
             for layer in body.encoder.layers
         )
-        self.head = model.lm_head
+        self.head = head
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
         x = waves[:, :, None]
