@@ -40,13 +40,7 @@ def main() -> None:
         help="the CLIP of a .pt checkpoint: an open_clip hub name, OpenAI's .pt file, or a local "
         "directory (default: by the checkpoint's width, ViT-B-32-quickgelu or RN50x4-quickgelu)",
     )
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "int8"),
-        default="fp32",
-        help="fp32 (default): the reference's own captions; int8: faster on a CPU, and nearly the "
-        "same (evaluate both on your data)",
-    )
+    packaging.add_precision(parser)
     parser.add_argument(
         "--index",
         type=Path,

@@ -23,12 +23,7 @@ def main() -> None:
         help="a JSON file of entity types by word, packed with the model "
         "(default: the checkpoint's dictionary.json)",
     )
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "int8"),
-        default="fp32",
-        help="fp32 (default) gives HanLP's own answers; int8 is faster, and nearly the same",
-    )
+    packaging.add_precision(parser)
     parser.add_argument(
         "--no-torch",
         action="store_true",

@@ -44,13 +44,7 @@ def pack_language_model(given: Path, directory: Path) -> None:
 def main() -> None:
     """Reads the command line and builds."""
     parser = packaging.parser(__doc__, FOLDER.name)
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "int8"),
-        default="fp32",
-        help="fp32 (default): the checkpoint's own answers; int8: faster on a CPU, "
-        "and nearly the same (evaluate both on your data)",
-    )
+    packaging.add_precision(parser)
     parser.add_argument(
         "--language-model",
         type=Path,

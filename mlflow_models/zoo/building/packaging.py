@@ -70,6 +70,17 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of arithmetic that builders of ONNX graphs have."""
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "int8"),
+        default="fp32",
+        help="fp32 (default): the checkpoint's own answers; int8: faster on a CPU, and nearly the "
+        "same (evaluate both on your data)",
+    )
+
+
 def check(args: argparse.Namespace) -> None:
     """Checks what would stop a build at its end, before the long conversion begins.
 
