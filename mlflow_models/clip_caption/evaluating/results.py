@@ -2,7 +2,6 @@
 
 import csv
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from clip_caption.evaluating.examples import Example
 from clip_caption.evaluating.metrics import Scores
 from zoo.data.images import decode
 from zoo.errors import BadInput
+from zoo.training import plots
 
 RANK = "CIDEr"  # what the best and the worst are by, then by ROUGE-L
 DRAWN = 5  # best and worst images in the picture, each
@@ -134,21 +134,13 @@ def write_table(result: Result, path: Path) -> None:
 
 
 def picture(result: Result, path: Path) -> None:
-    """Draws the best and the worst images with their captions.
-
-    As SVG with its text left as text: matplotlib's font has no Thai, a browser has.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
+    """Draws the best and the worst images with their captions, as SVG."""
     ranked = result.ranked()
     half = min(DRAWN, len(ranked) // 2)
     best = ranked[::-1][: half or 1]
     worst = ranked[:half]
-    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        columns = max(len(best), len(worst))
-        figure = Figure(figsize=(3.4 * columns, 4.2 * (2 if worst else 1)), layout="constrained")
+    columns = max(len(best), len(worst))
+    with plots.drawing(path, (3.4 * columns, 4.2 * (2 if worst else 1))) as figure:
         axes = figure.subplots(2 if worst else 1, columns, squeeze=False)
         for row, (title, chosen) in enumerate((("best", best), ("worst", worst))[: len(axes)]):
             for place, index in enumerate(chosen):
@@ -162,7 +154,6 @@ def picture(result: Result, path: Path) -> None:
                 axis.set_xlabel("\n".join(text), fontsize=8, loc="left", parse_math=False)
             for axis in axes[row]:
                 axis.set(xticks=[], yticks=[], frame_on=False)
-        figure.savefig(path, metadata={"Date": None})
 
 
 def _lines(text: str) -> list[str]:

@@ -18,6 +18,7 @@ import numpy as np
 from zoo.building import packaging
 from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import ZooError
+from zoo.training import plots
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -61,25 +62,22 @@ def spectrogram(wave: np.ndarray) -> np.ndarray:
 
 def draw(wave: np.ndarray) -> bytes:
     """A recording's waveform above its spectrogram, as PNG."""
-    from matplotlib.figure import Figure
-
     seconds = len(wave) / SAMPLE_RATE
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    above, below = figure.subplots(2, sharex=True, height_ratios=(1, 3))
-    above.plot(np.arange(len(wave)) / SAMPLE_RATE, wave / 32768, linewidth=0.4)
-    above.set(ylim=(-1, 1), xlim=(0, seconds))
-    below.imshow(
-        spectrogram(wave),
-        origin="lower",
-        aspect="auto",
-        extent=(0, seconds, 0, SAMPLE_RATE / 2000),
-        cmap="magma",
-        vmin=-FLOOR,
-        vmax=0,
-    )
-    below.set(xlabel="seconds", ylabel="kHz")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=80)
+    with plots.drawing(file, (9, 3), dpi=80) as figure:
+        above, below = figure.subplots(2, sharex=True, height_ratios=(1, 3))
+        above.plot(np.arange(len(wave)) / SAMPLE_RATE, wave / 32768, linewidth=0.4)
+        above.set(ylim=(-1, 1), xlim=(0, seconds))
+        below.imshow(
+            spectrogram(wave),
+            origin="lower",
+            aspect="auto",
+            extent=(0, seconds, 0, SAMPLE_RATE / 2000),
+            cmap="magma",
+            vmin=-FLOOR,
+            vmax=0,
+        )
+        below.set(xlabel="seconds", ylabel="kHz")
     return file.getvalue()
 
 

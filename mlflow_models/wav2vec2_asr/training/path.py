@@ -1,12 +1,12 @@
 """Makes a CTC path visible: which label the model says in which frame, and how sure it is."""
 
 import itertools
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from wav2vec2_asr.labels import Labels
+from zoo.training import plots
 
 FRAME = 0.02  # seconds
 
@@ -30,24 +30,20 @@ def plot(log_probs: np.ndarray, labels: Labels, reference: str, target: Path) ->
         reference: what was said, for the title.
         target: an SVG file, whose viewer has fonts for any script.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     others = log_probs.copy()
     others[:, labels.blank] = -np.inf
     said, likely = others.argmax(axis=1), np.exp(others.max(axis=1))
     seconds = np.arange(len(log_probs)) * FRAME
-    figure = Figure(figsize=(max(8.0, len(log_probs) / 20), 3), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(seconds, np.exp(log_probs[:, labels.blank]), color="0.7", label="blank")
-    axes.plot(seconds, likely, label="likeliest character")
-    for label, frames in itertools.groupby(range(len(said)), key=lambda frame: int(said[frame])):
-        best = max(frames, key=lambda frame: float(likely[frame]))
-        if likely[best] > 0.3:
-            axes.annotate(labels.texts[label], (seconds[best], likely[best]), ha="center",
-                          xytext=(0, 4), textcoords="offset points")  # fmt: skip
-    axes.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.25), title=reference)
-    axes.legend(loc="upper right", ncols=2)
-    with mpl.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that its own font lacks the characters
-        figure.savefig(target)
+    with plots.drawing(target, (max(8.0, len(log_probs) / 20), 3)) as figure:
+        axes = figure.subplots()
+        axes.plot(seconds, np.exp(log_probs[:, labels.blank]), color="0.7", label="blank")
+        axes.plot(seconds, likely, label="likeliest character")
+        for label, frames in itertools.groupby(
+            range(len(said)), key=lambda frame: int(said[frame])
+        ):
+            best = max(frames, key=lambda frame: float(likely[frame]))
+            if likely[best] > 0.3:
+                axes.annotate(labels.texts[label], (seconds[best], likely[best]), ha="center",
+                              xytext=(0, 4), textcoords="offset points")  # fmt: skip
+        axes.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.25), title=reference)
+        axes.legend(loc="upper right", ncols=2)

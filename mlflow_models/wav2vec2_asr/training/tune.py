@@ -19,6 +19,7 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.language_model import BeamSearch, read_head
 from wav2vec2_asr.training.words import Convention
 from zoo.errors import ZooError
+from zoo.training import plots
 from zoo.training.scoring import Errors, total
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -171,28 +172,25 @@ def write_settings(
 
 def plot(tried: list[Trial], choice: Trial, measure: str, path: Path) -> None:
     """Draws the error rate over weight and bonus, and over the beam size."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    grid = [one for one in tried if one.beam_size == GRID_BEAM_SIZE]
-    rates = {(one.weight, one.bonus): one.rate for one in grid}
-    table = [[rates[weight, bonus] for weight in WEIGHTS] for bonus in BONUSES]
-    image = left.imshow(table, origin="lower", aspect="auto", cmap="viridis_r")
-    for row, column in itertools.product(range(len(BONUSES)), range(len(WEIGHTS))):
-        left.text(column, row, f"{table[row][column]:.1f}", ha="center", va="center",
-                  bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0})  # fmt: skip
-    left.set_xticks(range(len(WEIGHTS)), list(map(str, WEIGHTS)))
-    left.set_yticks(range(len(BONUSES)), list(map(str, BONUSES)))
-    left.set(xlabel="weight", ylabel="bonus", title=f"{measure} %, beam size {GRID_BEAM_SIZE}")
-    figure.colorbar(image, ax=left)
-    at = (choice.weight, choice.bonus)
-    sizes = sorted(
-        (one.beam_size, one.rate) for one in tried if (one.weight, one.bonus) == at
-    )  # fmt: skip
-    right.plot(*zip(*sizes, strict=True), marker="o")
-    right.axvline(choice.beam_size, linestyle=":")
-    right.set_xscale("log", base=2)
-    right.set(xlabel="beam size", ylabel=f"{measure} %",
-              title=f"weight {choice.weight:g}, bonus {choice.bonus:g}")  # fmt: skip
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (11, 4)) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        grid = [one for one in tried if one.beam_size == GRID_BEAM_SIZE]
+        rates = {(one.weight, one.bonus): one.rate for one in grid}
+        table = [[rates[weight, bonus] for weight in WEIGHTS] for bonus in BONUSES]
+        image = left.imshow(table, origin="lower", aspect="auto", cmap="viridis_r")
+        for row, column in itertools.product(range(len(BONUSES)), range(len(WEIGHTS))):
+            left.text(column, row, f"{table[row][column]:.1f}", ha="center", va="center",
+                      bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0})  # fmt: skip
+        left.set_xticks(range(len(WEIGHTS)), list(map(str, WEIGHTS)))
+        left.set_yticks(range(len(BONUSES)), list(map(str, BONUSES)))
+        left.set(xlabel="weight", ylabel="bonus", title=f"{measure} %, beam size {GRID_BEAM_SIZE}")
+        figure.colorbar(image, ax=left)
+        at = (choice.weight, choice.bonus)
+        sizes = sorted(
+            (one.beam_size, one.rate) for one in tried if (one.weight, one.bonus) == at
+        )  # fmt: skip
+        right.plot(*zip(*sizes, strict=True), marker="o")
+        right.axvline(choice.beam_size, linestyle=":")
+        right.set_xscale("log", base=2)
+        right.set(xlabel="beam size", ylabel=f"{measure} %",
+                  title=f"weight {choice.weight:g}, bonus {choice.bonus:g}")  # fmt: skip

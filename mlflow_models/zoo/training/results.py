@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.training import plots
 from zoo.training.scoring import Errors, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
@@ -118,23 +119,20 @@ def write_table(result: Result, path: Path) -> None:
 
 def plot(results: Mapping[str, Result], path: Path) -> None:
     """Draws CER by duration and SNR, and how it is spread over utterances; a colour a model."""
-    from matplotlib.figure import Figure
-
     titles = list(dict.fromkeys(title for result in results.values() for title in result.bands))
-    figure = Figure(figsize=(4 * (len(titles) + 1), 3.6), layout="constrained")
-    axes = figure.subplots(1, len(titles) + 1, squeeze=False)[0]
-    width = 0.8 / len(results)
-    for number, (name, result) in enumerate(results.items()):
-        for axis, (title, bands) in zip(axes, result.groups().items(), strict=False):
-            places = [place + width * number for place in range(len(bands))]
-            axis.bar(places, [errors.rate for _, errors in bands.values()], width, label=name)
-            axis.set_xticks(range(len(bands)), list(bands), rotation=30, ha="right")
-            axis.set(xlabel=title, ylabel="CER %")
-        rates = [min(errors.rate, 100) for errors in result.errors["CER"]]
-        axes[-1].hist(rates, bins=20, range=(0, 100), alpha=0.6, label=name)
-    axes[-1].set(xlabel="CER % of an utterance", ylabel="utterances", yscale="log")
-    axes[-1].legend()
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (4 * (len(titles) + 1), 3.6)) as figure:
+        axes = figure.subplots(1, len(titles) + 1, squeeze=False)[0]
+        width = 0.8 / len(results)
+        for number, (name, result) in enumerate(results.items()):
+            for axis, (title, bands) in zip(axes, result.groups().items(), strict=False):
+                places = [place + width * number for place in range(len(bands))]
+                axis.bar(places, [errors.rate for _, errors in bands.values()], width, label=name)
+                axis.set_xticks(range(len(bands)), list(bands), rotation=30, ha="right")
+                axis.set(xlabel=title, ylabel="CER %")
+            rates = [min(errors.rate, 100) for errors in result.errors["CER"]]
+            axes[-1].hist(rates, bins=20, range=(0, 100), alpha=0.6, label=name)
+        axes[-1].set(xlabel="CER % of an utterance", ylabel="utterances", yscale="log")
+        axes[-1].legend()
 
 
 def worst_lines(result: Result, count: int) -> str:
