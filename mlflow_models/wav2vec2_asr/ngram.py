@@ -148,6 +148,8 @@ def estimate_by_lmplz(lmplz: str, texts: Iterable[str], order: int, output: Path
 
 def run_repair(args: argparse.Namespace) -> None:
     """Mends an ARPA file."""
+    if not args.output.parent.is_dir():
+        raise ZooError(f"The directory '{args.output.parent}' doesn't exist.")
     changes = arpa.repair(args.model, args.output)
     print(f"{args.output}: {', '.join(changes) or 'nothing to repair'}")
 
