@@ -1,10 +1,17 @@
 """HanLP's networks as ONNX graphs."""
 
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+
+from zoo.building.onnx import export
+
+AXES = {
+    "input_ids": ("batch", "length"),
+    "hidden": ("batch", "length"),
+    "places": ("batch", "items", "parts"),
+}
 
 
 class Encoder(torch.nn.Module):
@@ -85,24 +92,8 @@ def _classify(decoder: Any, vectors: torch.Tensor, mask: torch.Tensor) -> torch.
     return scores if decoder.crf is not None else scores.argmax(-1)
 
 
-def export(network: Any, path: Path) -> None:
+def write(network: Encoder | Tagger | Head, path: Path) -> None:
     """Writes a network as ONNX, with batch and lengths left open."""
     example = network.example()
-    with warnings.catch_warnings(), torch.no_grad():
-        # Tracing takes sizes for constants where transformers asks for them; the tests hold other
-        # sizes equal to HanLP.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.eval(),
-            tuple(example.values()),
-            str(path),
-            input_names=list(example),
-            output_names=network.outputs,
-            dynamic_axes={
-                name: {0: "batch", **{axis: f"{name}_{axis}" for axis in (1, 2) if axis < dims}}
-                for name, dims in {"input_ids": 2, "hidden": 2, "places": 3}.items()
-                if name in example
-            },
-            opset_version=17,
-            dynamo=False,
-        )
+    axes = {name: AXES[name] for name in example}
+    export(network, path, example, network.outputs, axes)
