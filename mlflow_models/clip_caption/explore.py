@@ -136,11 +136,8 @@ def run_map(args: argparse.Namespace) -> None:
     """Makes a map, or puts images on one."""
     from clip_caption.exploring import mapping, projector
     from clip_caption.exploring.projection import Parameters, Projection
-    from clip_caption.exploring.weights_biases import check_login, log_table
 
     embeddings = Embeddings(args.embeddings)
-    if args.wandb:
-        check_login()
     text = mapping.text_of(embeddings, args.text)
     if args.reuse:
         projection = Projection.load(args.reuse / mapping.PROJECTION)
@@ -162,9 +159,6 @@ def run_map(args: argparse.Namespace) -> None:
         thumbnails = embeddings.thumbnails(range(len(embeddings)))
         projector.write(args.tensorboard, embeddings.vectors(), columns, thumbnails)
         print(f"{args.tensorboard}: tensorboard --logdir {args.tensorboard}")
-    if args.wandb:
-        where = log_table(args.wandb, embeddings, made.places, made.groups, text, args.seed)
-        print(f"Weights & Biases: {where}")
 
 
 def run_atlas(args: argparse.Namespace) -> None:
@@ -176,7 +170,7 @@ def run_atlas(args: argparse.Namespace) -> None:
     output = args.output or args.map
     table = output / "atlas.parquet"
     # before the table, which takes minutes for a large collection
-    command = None if args.table_only else atlas.command(table, args.neighbours, args.program)
+    command = None if args.table_only else atlas.command(table, args.neighbours)
     if args.export:
         atlas.check_new(args.export)
     output.mkdir(parents=True, exist_ok=True)

@@ -87,9 +87,12 @@ def test_the_table_has_what_embedding_atlas_reads(explored: Path, tmp_path: Path
     assert "neighbors" not in pq.read_schema(tmp_path / "atlas.parquet").names
 
 
-def test_it_says_how_to_install_what_is_missing(explored: Path, tmp_path: Path) -> None:
+def test_it_says_how_to_install_what_is_missing(
+    explored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ZooError, match="uv tool install embedding-atlas"):
-        atlas(explored, "--program", str(tmp_path / "nowhere"), "-o", str(tmp_path))
+        atlas(explored, "-o", str(tmp_path))
     Map(["other.jpg"], np.zeros((1, 2), np.float32), [""]).write(tmp_path)
     with pytest.raises(ZooError, match="The map is not of"):
         explore.main(["atlas", str(explored / "embeddings"), "--map", str(tmp_path)])

@@ -103,22 +103,19 @@ def neighbours(vectors: np.ndarray) -> "pa.StructArray":
     return pa.array(found, kind)
 
 
-def command(table: Path, with_neighbours: bool, program: str | None) -> list[str]:
+def command(table: Path, with_neighbours: bool) -> list[str]:
     """The command that shows a table; to be run in the table's directory.
 
     Args:
         table: of `write`.
         with_neighbours: as `write` had it.
-        program: Embedding Atlas's, or None to look for it.
 
     Raises:
         ZooError: Embedding Atlas isn't installed.
     """
-    found = shutil.which(program or "embedding-atlas")
+    found = shutil.which("embedding-atlas")
     if not found:
-        raise ZooError(
-            f"Embedding Atlas isn't installed: {INSTALL}; or name its program: --program."
-        )
+        raise ZooError(f"Embedding Atlas isn't installed: {INSTALL}.")
     columns = {name: name for name in ("x", "y", "text", "image")}
     if with_neighbours:
         columns |= {"neighbors": "neighbors", "pagerank": "importance"}
