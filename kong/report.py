@@ -12,7 +12,7 @@ from rich.markup import escape
 REMIND = 15.0  # seconds between two lines of a wait, where there is no terminal to write over
 
 
-class Report:
+class Reporter:
     """Tells what happens.
 
     Args:
@@ -58,7 +58,7 @@ class Report:
 class Waiting:
     """A wait that shows how long it takes and what was seen last."""
 
-    def __init__(self, report: Report, text: str, status: Any = None) -> None:
+    def __init__(self, report: Reporter, text: str, status: Any = None) -> None:
         self._report, self._text, self._status = report, text, status
         self._began = self._said = time.monotonic()
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from clip_caption.evaluating import naming, words
 from clip_caption.evaluating.examples import (
-    Columns,
     Example,
+    ReferenceColumns,
     TestSet,
     read_coco,
     read_table,
@@ -24,7 +24,7 @@ from clip_caption.evaluating.examples import (
 )
 from clip_caption.evaluating.metrics import score
 from clip_caption.evaluating.results import (
-    Result,
+    CaptionResult,
     compare,
     markdown,
     record,
@@ -106,7 +106,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
 def read(args: argparse.Namespace) -> TestSet:
     """Reads the test set, and the predictions where they are given."""
     expect = tuple(args.expect)
-    columns = Columns(
+    columns = ReferenceColumns(
         args.image_column, tuple(args.references), args.separator, args.translated, (), expect
     )
     if args.predictions:
@@ -155,7 +155,9 @@ def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
     )
 
 
-def scored(found: TestSet, args: argparse.Namespace) -> tuple[dict[str, Result], str, list[str]]:
+def scored(
+    found: TestSet, args: argparse.Namespace
+) -> tuple[dict[str, CaptionResult], str, list[str]]:
     """Scores each system's captions; also returns how words were cut, and notes."""
     said = [text for texts in found.predictions.values() for text in texts]
     everything = [text for example in found.examples for text in example.references] + said
@@ -174,7 +176,7 @@ def scored(found: TestSet, args: argparse.Namespace) -> tuple[dict[str, Result],
             [references[i] for i in keep], [cut[t] for t in chosen], tokenizer, args.meteor
         )
         named = naming.shares(chosen, [e.values for e in examples], args.expect)
-        results[name] = Result(examples, chosen, scores, *named)
+        results[name] = CaptionResult(examples, chosen, scores, *named)
         notes += scores.notes
         if empty := sum(not cut[text] for text in chosen):
             notes.append(f"{empty} captions of {name} are empty, and are scored 0.")
@@ -182,7 +184,10 @@ def scored(found: TestSet, args: argparse.Namespace) -> tuple[dict[str, Result],
 
 
 def track(
-    args: argparse.Namespace, results: dict[str, Result], figures: dict[str, float], text: str
+    args: argparse.Namespace,
+    results: dict[str, CaptionResult],
+    figures: dict[str, float],
+    text: str,
 ) -> None:
     """Logs settings, figures, tables and pictures to MLflow."""
     import mlflow

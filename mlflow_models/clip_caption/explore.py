@@ -24,7 +24,13 @@ import numpy as np
 from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
-from clip_caption.exploring.store import FAILURES, SETTINGS, Embeddings, Settings, write_whole
+from clip_caption.exploring.store import (
+    FAILURES,
+    SETTINGS,
+    Embeddings,
+    EmbeddingSettings,
+    write_whole,
+)
 from clip_caption.index import PROBE, normalised
 from zoo.building import packaging
 from zoo.data.outputs import check_output
@@ -44,7 +50,7 @@ def run_embed(args: argparse.Namespace) -> None:
     options = Options(mode=args.captions, max_tokens=longest) if args.captions else None
     embedder = Embedder(captioner, args.embedding, options, args.thumbnail, args.batch_size,
                         args.decoders)  # fmt: skip
-    settings = Settings(
+    settings = EmbeddingSettings(
         checkpoint=args.checkpoint,
         clip=args.clip,
         kind=args.embedding,

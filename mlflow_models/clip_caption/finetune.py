@@ -28,7 +28,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
     import torch
     from transformers import EarlyStoppingCallback, set_seed
 
-    from clip_caption.training.examples import Examples, captions_of
+    from clip_caption.training.examples import CaptionExamples, captions_of
     from clip_caption.training.features import cached
     from clip_caption.training.pairs import open_pairs
     from clip_caption.training.start import begin
@@ -48,7 +48,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
             f"{room} positions; choose a smaller --longest."
         )
     train, dev = (
-        Examples(cached(start.clip, part, path, args.clip_batch_size), texts, start.words,
+        CaptionExamples(cached(start.clip, part, path, args.clip_batch_size), texts, start.words,
                  args.longest)
         for part, path, texts in zip(data, (args.train, args.dev), captions, strict=True)
     )  # fmt: skip

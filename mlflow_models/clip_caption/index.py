@@ -36,7 +36,7 @@ class Neighbour(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Vote:
     """What the neighbours of a photo say; `category` is None where they are too unlike it."""
 
     category: str | None
@@ -186,7 +186,7 @@ class Index:
         similarities, rows = self.searcher(normalised(features), k or self.k)
         return [[self.ids[row] for row in found] for found in rows], self.labels[rows], similarities
 
-    def classify(self, features: np.ndarray, k: int | None = None) -> list[Answer]:
+    def classify(self, features: np.ndarray, k: int | None = None) -> list[Vote]:
         """The category of each query by vote of its neighbours, and these neighbours.
 
         Args:
@@ -206,7 +206,7 @@ class Index:
                 for name, label, similarity in list(found)[:shown]
             ]
             category = self.categories[winner] if nearest >= self.threshold else None
-            answers.append(Answer(category, neighbours))
+            answers.append(Vote(category, neighbours))
         return answers
 
 

@@ -17,8 +17,8 @@ from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
 from zoo.speech.denoise import GATE
-from zoo.training.results import Result, Utterance, markdown, record, worst_lines
-from zoo.training.scoring import Interval, bootstrap
+from zoo.training.error_rates import Interval, bootstrap
+from zoo.training.results import TranscriptionResult, Utterance, markdown, record, worst_lines
 
 RATES = ("WER", "CER")
 APART = 7  # characters between spaces; less are words, since Thai has spaces between clauses
@@ -87,7 +87,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
                        "and references, for `ngram.py tune`")  # fmt: skip
 
 
-def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, Result]:
+def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, TranscriptionResult]:
     """Scores the predictions of a CSV, a result a column."""
     table = read_predictions(args.predictions, args.columns.split(","))
     bands = ("duration",) if table.seconds else ()
@@ -102,14 +102,14 @@ def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, Re
 
 def scored(
     utterances: list[Utterance], convention: Convention, jobs: int, bands: tuple[str, ...]
-) -> Result:
+) -> TranscriptionResult:
     """Counts the mistakes of utterances."""
     pairs = [(utterance.reference, utterance.hypothesis) for utterance in utterances]
     counted = score(pairs, convention, jobs)
-    return Result(utterances, dict(zip(RATES, counted, strict=True)), bands)
+    return TranscriptionResult(utterances, dict(zip(RATES, counted, strict=True)), bands)
 
 
-def compare(results: dict[str, Result]) -> dict[str, dict[str, Interval]]:
+def compare(results: dict[str, TranscriptionResult]) -> dict[str, dict[str, Interval]]:
     """How far each further result is from the first, by its name and the rate's."""
     (_, first), *rest = results.items()
     return {
@@ -119,7 +119,7 @@ def compare(results: dict[str, Result]) -> dict[str, dict[str, Interval]]:
 
 
 def summary(
-    results: dict[str, Result], differences: dict[str, dict[str, Interval]]
+    results: dict[str, TranscriptionResult], differences: dict[str, dict[str, Interval]]
 ) -> dict[str, float]:
     """The figures that MLflow and --json get; those of further results under their names."""
     (base, first), *rest = results.items()
@@ -152,7 +152,7 @@ def remarks(references: Sequence[str], convention: Convention) -> list[str]:
 
 
 def describe(
-    results: dict[str, Result], differences: dict[str, dict[str, Interval]], worst: int
+    results: dict[str, TranscriptionResult], differences: dict[str, dict[str, Interval]], worst: int
 ) -> str:
     """All of it as text."""
     parts = []
@@ -168,7 +168,10 @@ def describe(
 
 
 def track(
-    args: argparse.Namespace, results: dict[str, Result], figures: dict[str, float], text: str
+    args: argparse.Namespace,
+    results: dict[str, TranscriptionResult],
+    figures: dict[str, float],
+    text: str,
 ) -> None:
     """Logs settings, figures, tables and the plot to MLflow."""
     import mlflow

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wav2vec2_asr.building.checkpoint import find, read_config
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
-from wav2vec2_asr.training.examples import Collator, Examples, vocabulary
+from wav2vec2_asr.training.examples import CTCCollator, CTCExamples, vocabulary
 from wav2vec2_asr.training.options import parser, training_arguments
 from wav2vec2_asr.training.words import Convention
 from zoo.building import packaging
@@ -97,7 +97,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
         speed=args.speed,
         seed=args.seed,
     )
-    train, dev = Examples(data, labels, mixture), Examples(dev_data, labels, Mixture(1e9))
+    train, dev = CTCExamples(data, labels, mixture), CTCExamples(dev_data, labels, Mixture(1e9))
     if not len(train):
         raise ZooError("All training utterances are longer than --max-seconds.")
     hop = model.config.inputs_to_logits_ratio
@@ -111,7 +111,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
         args=training_arguments(args),
         train_dataset=train,
         eval_dataset=dev,
-        data_collator=Collator(extractor, labels.blank, hop, bool(args.flat_start)),
+        data_collator=CTCCollator(extractor, labels.blank, hop, bool(args.flat_start)),
         callbacks=[records, Paths(args.output, tracked, labels, dev[0], extractor)],
         flat_steps=args.flat_start,
         labels=labels,

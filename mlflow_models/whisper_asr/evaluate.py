@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from whisper_asr.finetune import FOLDER, fetch
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
-from whisper_asr.training.results import Result
+from whisper_asr.training.results import WhisperResult
 from whisper_asr.training.transcribe import Decoding, transcribe
 from zoo.building import checkpoints, packaging, tracking
+from zoo.training.error_rates import bootstrap
 from zoo.training.results import Utterance, markdown, record, worst_lines
-from zoo.training.scoring import bootstrap
 from zoo.training.stored import Waves, names, open_data, ratios
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
     return cli
 
 
-def score(name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer) -> Result:
+def score(
+    name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer
+) -> WhisperResult:
     """Transcribes the data with a checkpoint, and scores it."""
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     waves = Waves(data)
@@ -70,10 +72,10 @@ def score(name: str, data: "Dataset", args: argparse.Namespace, normalizer: Norm
     )
     noise = ratios(data, args.snr_column)
     columns = zip(names(data), data["text"], texts, durations, noise, strict=True)
-    return Result.of([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
+    return WhisperResult.of([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
 
 
-def summary(results: dict[str, Result]) -> dict[str, float]:
+def summary(results: dict[str, WhisperResult]) -> dict[str, float]:
     """The figures that MLflow and --json get."""
     first, *rest = results.values()
     figures = {"cer": first.cer, "mer": first.mer}
@@ -84,7 +86,7 @@ def summary(results: dict[str, Result]) -> dict[str, float]:
     return figures
 
 
-def describe(results: dict[str, Result], worst: int) -> str:
+def describe(results: dict[str, WhisperResult], worst: int) -> str:
     """All of it as text."""
     parts = []
     for name, result in results.items():

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whisper_asr.training.examples import Collator, Examples, Mixture
+from whisper_asr.training.examples import Seq2SeqCollator, Seq2SeqExamples, WhisperMixture
 from whisper_asr.training.options import parser, training_arguments
 from zoo.building import checkpoints, packaging
 from zoo.training.stored import open_data
@@ -52,7 +52,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     set_seed(args.seed)
     directory = checkpoints.resolve(args.model, FOLDER / "demo", fetch) if args.model else None
     tokenizer, extractor = export.open_parts(directory, args.mels)
-    mixture = Mixture(
+    mixture = WhisperMixture(
         window=args.window_seconds,
         join=args.join,
         silence=args.silence,
@@ -68,9 +68,9 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
 
     columns = ["audio", "text", "duration"]
     corpora = concatenate_datasets([open_data(path).select_columns(columns) for path in args.train])
-    train = Examples(corpora, tokenizer, mixture)
-    plain = Mixture(args.window_seconds, language=args.language)
-    dev = Examples(open_data(args.dev), tokenizer, plain)
+    train = Seq2SeqExamples(corpora, tokenizer, mixture)
+    plain = WhisperMixture(args.window_seconds, language=args.language)
+    dev = Seq2SeqExamples(open_data(args.dev), tokenizer, plain)
     tokens = sorted({token for ids in train.ids for token in ids})
     model = export.open_model(
         directory,
@@ -98,7 +98,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         args=training_arguments(args, max(map(len, dev.ids)) + 4),
         train_dataset=train,
         eval_dataset=dev,
-        data_collator=Collator(extractor, seconds, compact, tokenizer.eos_token_id),
+        data_collator=Seq2SeqCollator(extractor, seconds, compact, tokenizer.eos_token_id),
         processing_class=tokenizer,
         callbacks=[records],
         flat_steps=args.flat_start,

@@ -15,7 +15,7 @@ from clip_caption.building.clip import open_clip_model
 from clip_caption.building.convert import convert
 from clip_caption.building.network import CaptionModel, MlpMapper
 from clip_caption.engine import Captioner
-from clip_caption.training.examples import Examples, collate, tokens_of
+from clip_caption.training.examples import CaptionExamples, collate, tokens_of
 from clip_caption.training.features import cached, embed
 from clip_caption.training.pairs import open_pairs
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
@@ -126,7 +126,7 @@ def test_what_is_learnt_is_written_down(whole: Path) -> None:
     words = Words.read(whole / "last")
     features = np.eye(4, 8, dtype=np.float32) * 3
     texts = ["A flood.", "Two potholes near a school.", "น้ำท่วม.", "A fallen tree"]
-    examples = Examples(features, [[text] for text in texts], words, 40)
+    examples = CaptionExamples(features, [[text] for text in texts], words, 40)
     torch.manual_seed(1)
     from transformers import GPT2Config
 
@@ -168,7 +168,7 @@ def test_padding_counts_for_nothing(whole: Path) -> None:
     words = Words.read(whole / "last")
     features = np.random.default_rng(1).normal(size=(2, 16)).astype(np.float32)
     captions = [["A flood."], ["Two potholes in the road near a school on a sunny day."]]
-    examples = Examples(features, captions, words, 67)
+    examples = CaptionExamples(features, captions, words, 67)
     short, long = examples[0], examples[1]
     alone = [model(**collate([one]))["loss"].item() for one in (short, long)]
     batch = collate([short, long])

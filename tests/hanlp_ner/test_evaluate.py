@@ -11,7 +11,7 @@ from hanlp_ner import build, evaluate
 from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
 from hanlp_ner.engine import Found, Recognizer
-from hanlp_ner.training.scoring import (
+from hanlp_ner.training.span_scores import (
     confusion,
     markdown,
     predict_spans,

@@ -21,7 +21,7 @@ from hanlp_ner.training.corpora import (
     write_examples,
 )
 from hanlp_ner.training.names import Names
-from hanlp_ner.training.scoring import (
+from hanlp_ner.training.span_scores import (
     predict_spans,
 )
 from tests.hanlp_ner.checkpoints import write_transformer

@@ -16,7 +16,7 @@ from zoo.errors import CheckpointError, ZooError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-LONGEST = 256  # tokens of a caption; what is longer is cut off
+MAX_CAPTION_TOKENS = 256  # tokens of a caption; what is longer is cut off
 BEAMS = 4
 NAMES = ("--from-language", "--to-language")
 
@@ -69,10 +69,12 @@ def translate(
     for first in tqdm(range(0, len(pending), batch_size), desc="translate"):
         batch = pending[first : first + batch_size]
         inputs = tokenizer(
-            batch, return_tensors="pt", padding=True, truncation=True, max_length=LONGEST
+            batch, return_tensors="pt", padding=True, truncation=True, max_length=MAX_CAPTION_TOKENS
         ).to(device)
         with torch.inference_mode():
-            ids = model.generate(**inputs, **options, num_beams=BEAMS, max_new_tokens=LONGEST)
+            ids = model.generate(
+                **inputs, **options, num_beams=BEAMS, max_new_tokens=MAX_CAPTION_TOKENS
+            )
         done |= zip(batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True)
     return [done[text].strip() if text.strip() else "" for text in texts]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clip_caption.exploring.collection import Collection, Photo
-from clip_caption.exploring.store import Settings, failures, write_part
+from clip_caption.exploring.collection import ImageCollection, Photo
+from clip_caption.exploring.store import EmbeddingSettings, failures, write_part
 from clip_caption.index import PROBE
 from zoo.data.images import decode
 from zoo.errors import BadInput
@@ -90,7 +90,7 @@ class Embedder:
 
 
 def embed(
-    collection: Collection, embedder: Embedder, settings: Settings, output: Path
+    collection: ImageCollection, embedder: Embedder, settings: EmbeddingSettings, output: Path
 ) -> dict[str, str]:
     """Embeds what isn't embedded yet.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 
-LEAST = 10  # photos; UMAP makes nothing of less
+MIN_PHOTOS = 10  # photos; UMAP makes nothing of less
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Projection:
         from sklearn.decomposition import PCA
         from sklearn.preprocessing import StandardScaler
 
-        if len(vectors) < LEAST:
-            raise ZooError(f"A map needs {LEAST} images at least; there are {len(vectors)}.")
+        if len(vectors) < MIN_PHOTOS:
+            raise ZooError(f"A map needs {MIN_PHOTOS} images at least; there are {len(vectors)}.")
         scaler = StandardScaler().fit(vectors)
         points = scaler.transform(vectors).astype(np.float32)
         components = np.empty((0, vectors.shape[1]), np.float32)

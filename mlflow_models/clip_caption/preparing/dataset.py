@@ -86,7 +86,7 @@ def write(
                 _rows,
                 features=columns,
                 cache_dir=str(work / "cache" / name),
-                gen_kwargs={"rows": Rows(rows, entries, read, list(columns)[3:])},
+                gen_kwargs={"rows": PhotoRows(rows, entries, read, list(columns)[3:])},
                 writer_batch_size=BATCH,
                 fingerprint=name,  # else all that is to be written is hashed
             )
@@ -96,7 +96,7 @@ def write(
     shutil.rmtree(work)
 
 
-class Rows:
+class PhotoRows:
     """The rows of a part, read as they are written."""
 
     def __init__(
@@ -121,5 +121,5 @@ class Rows:
             }
 
 
-def _rows(rows: Rows) -> Iterator[dict[str, Any]]:
+def _rows(rows: PhotoRows) -> Iterator[dict[str, Any]]:
     yield from rows

@@ -16,7 +16,7 @@ SHOWN = 20  # reasons in the report
 
 
 @dataclass
-class Report:
+class PhotoReport:
     """What became of the photos.
 
     Args:
@@ -41,7 +41,7 @@ class Report:
         return Counter(reason.partition(":")[0] for _, reason in self.dropped)
 
 
-def markdown(report: Report) -> str:
+def markdown(report: PhotoReport) -> str:
     """The report as text."""
     parts = ", ".join(f"{count:,} in {name}" for name, count in report.parts.items())
     captions = sum(len(entry.captions) for entry in report.kept)
@@ -75,7 +75,7 @@ def _table(title: str, counts: Counter[str]) -> list[str]:
     return ["", f"| {title} | photos |", "|---|---:|", *rows]
 
 
-def write_report(report: Report, directory: Path) -> None:
+def write_report(report: PhotoReport, directory: Path) -> None:
     """Writes `report.md`, `dropped.csv`, `sizes.png` and, where there are types, `types.svg`."""
     (directory / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
     with (directory / DROPPED).open("w", encoding="utf-8", newline="") as file:

@@ -1,11 +1,10 @@
 """Pairs of an image's features and one of its captions, in the order that they are learnt in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from zoo.errors import ZooError
 
@@ -16,7 +15,7 @@ STOP = 13  # "." in every vocabulary: how a caption ends, and how decoding knows
 IGNORED = -100  # labels that the loss leaves out
 
 
-class Vocabulary(Protocol):
+class CaptionTokenizer(Protocol):
     """GPT-2's byte-level BPE."""
 
     def encode(self, text: str) -> list[int]: ...
@@ -24,7 +23,7 @@ class Vocabulary(Protocol):
     def decode(self, tokens: Sequence[int]) -> str: ...
 
 
-def tokens_of(caption: str, vocabulary: Vocabulary, longest: int) -> list[int]:
+def tokens_of(caption: str, vocabulary: CaptionTokenizer, longest: int) -> list[int]:
     """A caption's tokens, of which the last is the period.
 
     The period is added as a token of its own: within the text it might be merged with what stands
@@ -40,7 +39,7 @@ def tokens_of(caption: str, vocabulary: Vocabulary, longest: int) -> list[int]:
     return [*vocabulary.encode(text)[: longest - 1], STOP]
 
 
-class Examples(torch.utils.data.Dataset[dict[str, Any]]):
+class CaptionExamples(torch.utils.data.Dataset[dict[str, Any]]):
     """Each caption of each image.
 
     Args:
@@ -57,7 +56,7 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
         self,
         features: np.ndarray,
         captions: Sequence[Sequence[str]],
-        vocabulary: Vocabulary,
+        vocabulary: CaptionTokenizer,
         longest: int,
     ) -> None:
         self.features, self.captions, self.epoch = torch.from_numpy(features), captions, 0
@@ -98,21 +97,6 @@ def collate(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         labels[row, : len(own)] = own
     features = torch.stack([example["features"] for example in examples])
     return {"features": features, "tokens": tokens, "labels": labels}
-
-
-class EpochSampler(torch.utils.data.Sampler[int]):
-    """An order that depends on the seed and the epoch alone, grouped by length."""
-
-    def __init__(self, examples: Examples, batch_size: int, seed: int) -> None:
-        self.examples, self.batch_size, self.seed = examples, batch_size, seed
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(1000 * self.seed + self.examples.epoch)
-        lengths = self.examples.lengths
-        return iter(LengthGroupedSampler(self.batch_size, lengths=lengths, generator=generator))
 
 
 def captions_of(data: "Dataset") -> list[list[str]]:

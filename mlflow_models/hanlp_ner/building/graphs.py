@@ -14,7 +14,7 @@ AXES = {
 }
 
 
-class Encoder(torch.nn.Module):
+class EncoderGraph(torch.nn.Module):
     """HanLP's encoder: `input_ids (batch, length + 2)` to `hidden (batch, length + 2, width)`.
 
     Token id 0 is padding, as in HanLP.
@@ -40,7 +40,7 @@ class Encoder(torch.nn.Module):
         return {"input_ids": torch.tensor([[2, 5, 6, 7, 3], [2, 5, 6, 3, 0]])}
 
 
-class Tagger(torch.nn.Module):
+class TaggerGraph(torch.nn.Module):
     """A single-task recognizer: `input_ids (batch, length + 2)` to tags of the `length` characters.
 
     `tags (batch, length)` are the best ones; with a CRF, which decodes outside of the graph, it is
@@ -49,7 +49,7 @@ class Tagger(torch.nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(model.encoder), model
+        self.encoder, self.decoder = EncoderGraph(model.encoder), model
         self.outputs = ["tags" if model.crf is None else "scores"]
         self.example = self.encoder.example
 
@@ -58,7 +58,7 @@ class Tagger(torch.nn.Module):
         return _classify(self.decoder, hidden, input_ids[:, 2:].ne(0))
 
 
-class Head(torch.nn.Module):
+class HeadGraph(torch.nn.Module):
     """A multi-task checkpoint's decoder of tags: vectors out of the encoder's, and their tags.
 
     Inputs: `hidden (batch, length + 2, width)`, and `places (batch, items, sub-tokens)`, the rows
@@ -92,7 +92,7 @@ def _classify(decoder: Any, vectors: torch.Tensor, mask: torch.Tensor) -> torch.
     return scores if decoder.crf is not None else scores.argmax(-1)
 
 
-def write(network: Encoder | Tagger | Head, path: Path) -> None:
+def write(network: EncoderGraph | TaggerGraph | HeadGraph, path: Path) -> None:
     """Writes a network as ONNX, with batch and lengths left open."""
     example = network.example()
     axes = {name: AXES[name] for name in example}

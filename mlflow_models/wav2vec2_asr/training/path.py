@@ -8,7 +8,7 @@ import numpy as np
 from wav2vec2_asr.labels import Labels
 from zoo.training import plots
 
-FRAME = 0.02  # seconds
+FRAME_SECONDS = 0.02  # seconds
 
 
 def written(path: np.ndarray, labels: Labels) -> str:
@@ -33,7 +33,7 @@ def plot(log_probs: np.ndarray, labels: Labels, reference: str, target: Path) ->
     others = log_probs.copy()
     others[:, labels.blank] = -np.inf
     said, likely = others.argmax(axis=1), np.exp(others.max(axis=1))
-    seconds = np.arange(len(log_probs)) * FRAME
+    seconds = np.arange(len(log_probs)) * FRAME_SECONDS
     with plots.drawing(target, (max(8.0, len(log_probs) / 20), 3)) as figure:
         axes = figure.subplots()
         axes.plot(seconds, np.exp(log_probs[:, labels.blank]), color="0.7", label="blank")

@@ -10,7 +10,7 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import path
 from zoo.training.mixture import RATE
 
-FRAME = 400  # samples that a frame hears; less than one can't be computed
+MIN_SAMPLES = 400  # samples that a frame hears; less than one can't be computed
 
 
 class Paths(TrainerCallback):
@@ -40,7 +40,7 @@ class Paths(TrainerCallback):
             self.wave,
             sampling_rate=RATE,
             padding=True,
-            pad_to_multiple_of=FRAME,
+            pad_to_multiple_of=MIN_SAMPLES,
             return_tensors="pt",
         )
         with torch.no_grad():

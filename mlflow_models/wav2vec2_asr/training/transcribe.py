@@ -17,7 +17,7 @@ Wave = np.ndarray  # (samples,) float32 at 16 kHz
 Search = Callable[
     [np.ndarray], np.ndarray
 ]  # log-probabilities (frames, labels) to a path (frames,)
-SHORTEST = 400  # samples, the convolutions' view of one frame
+MIN_SAMPLES = 400  # samples, the convolutions' view of one frame
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def log_probabilities(
 
 
 def _at_least_a_frame(wave: Wave) -> Wave:
-    return np.pad(wave, (0, max(0, SHORTEST - len(wave))))
+    return np.pad(wave, (0, max(0, MIN_SAMPLES - len(wave))))
 
 
 def spell(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> str:

@@ -20,7 +20,7 @@ from wav2vec2_asr.language_model import BeamSearch, read_head
 from wav2vec2_asr.training.words import Convention
 from zoo.errors import ZooError
 from zoo.training import plots
-from zoo.training.scoring import Errors, total
+from zoo.training.error_rates import ErrorCounts, total
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)
@@ -29,7 +29,7 @@ GRID_BEAM_SIZE = 32
 SLACK = 0.01  # of the rate, in points, that a smaller beam may cost
 
 Path_ = Callable[[np.ndarray], np.ndarray]
-Score = Callable[[str, str], Errors]  # of a reference and a hypothesis
+Score = Callable[[str, str], ErrorCounts]  # of a reference and a hypothesis
 
 
 @dataclass(frozen=True)

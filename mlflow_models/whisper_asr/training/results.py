@@ -1,16 +1,16 @@
 """The scores of a Whisper checkpoint: CER and MER under a stated normaliser."""
 
+from whisper_asr.training.error_rates import character_errors, mixed_errors
 from whisper_asr.training.normalizer import Normalizer
-from whisper_asr.training.scoring import character_errors, mixed_errors
 from zoo.training import results
 from zoo.training.results import Utterance
 
 
-class Result(results.Result):
+class WhisperResult(results.TranscriptionResult):
     """The scores of one model on a test set."""
 
     @classmethod
-    def of(cls, utterances: list[Utterance], normalizer: Normalizer) -> "Result":
+    def of(cls, utterances: list[Utterance], normalizer: Normalizer) -> "WhisperResult":
         """Scores utterances."""
         pairs = [(u.reference, u.hypothesis) for u in utterances]
         characters = [character_errors(*pair, normalizer) for pair in pairs]

@@ -12,7 +12,7 @@ DRAWN = 100  # characters in the plot
 
 
 @dataclass
-class Report:
+class CorpusReport:
     """What became of the recordings.
 
     Args:
@@ -43,7 +43,7 @@ class Report:
     characters: dict[str, int] = field(default_factory=dict)
     foreign: dict[str, int] = field(default_factory=dict)
 
-    def add(self, other: "Report") -> None:
+    def add(self, other: "CorpusReport") -> None:
         """Adds another's figures to these."""
         self.kept += other.kept
         self.seconds += other.seconds
@@ -71,7 +71,7 @@ def count(mine: dict[str, int], more: Mapping[str, int]) -> None:
         mine[key] = mine.get(key, 0) + number
 
 
-def write_report(report: Report, directory: Path) -> None:
+def write_report(report: CorpusReport, directory: Path) -> None:
     """Writes `report.json`, and histograms: `durations.png` and `characters.svg`."""
     summary = {name: value for name, value in vars(report).items() if name != "durations"}
     summary["characters"] = dict(sorted(report.characters.items(), key=lambda pair: -pair[1]))
@@ -83,7 +83,7 @@ def write_report(report: Report, directory: Path) -> None:
     draw_characters(summary["characters"], directory / "characters.svg")
 
 
-def draw_durations(report: Report, path: Path) -> None:
+def draw_durations(report: CorpusReport, path: Path) -> None:
     """Draws the histogram of durations."""
     with plots.drawing(path, (6, 3)) as figure:
         axes = figure.subplots()

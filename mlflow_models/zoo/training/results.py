@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.training import plots
-from zoo.training.scoring import Errors, total
+from zoo.training.error_rates import ErrorCounts, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
 RATIOS = [0, 5, 10, 15, 20, 30]  # dB, upper ends
@@ -43,7 +43,7 @@ BANDS: dict[str, Callable[[Utterance], Band]] = {
 
 
 @dataclass(frozen=True)
-class Result:
+class TranscriptionResult:
     """The scores of one model on a test set.
 
     Args:
@@ -53,25 +53,27 @@ class Result:
     """
 
     utterances: list[Utterance]
-    errors: dict[str, list[Errors]]
+    errors: dict[str, list[ErrorCounts]]
     bands: tuple[str, ...] = tuple(BANDS)
 
     def rate(self, name: str) -> float:
         """An error rate of the whole test set, percent."""
         return total(self.errors[name]).rate
 
-    def groups(self, name: str = "CER") -> dict[str, dict[str, tuple[int, Errors]]]:
+    def groups(self, name: str = "CER") -> dict[str, dict[str, tuple[int, ErrorCounts]]]:
         """A rate by duration and by SNR: how many utterances, and their mistakes."""
         return {title: self._by(BANDS[title], name) for title in self.bands}
 
-    def _by(self, band_of: Callable[[Utterance], Band], rate: str) -> dict[str, tuple[int, Errors]]:
-        bands: dict[Band, list[Errors]] = {}
+    def _by(
+        self, band_of: Callable[[Utterance], Band], rate: str
+    ) -> dict[str, tuple[int, ErrorCounts]]:
+        bands: dict[Band, list[ErrorCounts]] = {}
         for utterance, errors in zip(self.utterances, self.errors[rate], strict=True):
             bands.setdefault(band_of(utterance), []).append(errors)
         return {name: (len(bands[place, name]), total(bands[place, name]))
                 for place, name in sorted(bands)}  # fmt: skip
 
-    def worst(self, count: int) -> list[tuple[Utterance, Errors]]:
+    def worst(self, count: int) -> list[tuple[Utterance, ErrorCounts]]:
         """The utterances with the highest CER first; of equal ones, the longer."""
         scored = zip(self.utterances, self.errors["CER"], strict=True)
         return sorted(scored, key=lambda pair: (-pair[1].rate, -pair[1].mistakes))[:count]
@@ -87,7 +89,7 @@ def _band(value: float, ends: list[int], unit: str) -> Band:
     return place, f"{ends[place - 1]} to {ends[place]} {unit}"
 
 
-def markdown(result: Result, tabled: Sequence[str] = ("CER",)) -> str:
+def markdown(result: TranscriptionResult, tabled: Sequence[str] = ("CER",)) -> str:
     """The scores as tables, those of the rates in `tabled` by group, too."""
     lengths = [f"{total(result.errors[name]).length} {UNITS[name]}" for name in tabled]
     lines = [
@@ -104,7 +106,7 @@ def markdown(result: Result, tabled: Sequence[str] = ("CER",)) -> str:
     return "\n".join(lines)
 
 
-def write_table(result: Result, path: Path) -> None:
+def write_table(result: TranscriptionResult, path: Path) -> None:
     """Writes every utterance with its CER, the worst first."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t")
@@ -117,7 +119,7 @@ def write_table(result: Result, path: Path) -> None:
             )  # fmt: skip
 
 
-def plot(results: Mapping[str, Result], path: Path) -> None:
+def plot(results: Mapping[str, TranscriptionResult], path: Path) -> None:
     """Draws CER by duration and SNR, and how it is spread over utterances; a colour a model."""
     titles = list(dict.fromkeys(title for result in results.values() for title in result.bands))
     with plots.drawing(path, (4 * (len(titles) + 1), 3.6)) as figure:
@@ -135,7 +137,7 @@ def plot(results: Mapping[str, Result], path: Path) -> None:
         axes[-1].legend()
 
 
-def worst_lines(result: Result, count: int) -> str:
+def worst_lines(result: TranscriptionResult, count: int) -> str:
     """The worst utterances as text; nothing where none are asked for."""
     if not any(errors.mistakes for errors in result.errors["CER"]):
         return "No mistake."
@@ -148,7 +150,7 @@ def worst_lines(result: Result, count: int) -> str:
     return "\n".join(["worst utterances:", *lines]) if lines else ""
 
 
-def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
+def record(results: Mapping[str, TranscriptionResult], directory: Path, text: str) -> None:
     """Writes the tables and the plot."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
+class ErrorCounts:
     """Mistakes (substitutions, deletions, insertions) against the length of the reference."""
 
     mistakes: int
@@ -19,7 +19,7 @@ class Errors:
         return 100 * self.mistakes / self.length
 
 
-def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> Errors:
+def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> ErrorCounts:
     """Aligns two sequences of characters or words and counts what differs.
 
     An empty reference is scored too: all that was heard is insertions. What differs is the edit
@@ -28,12 +28,12 @@ def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> Errors:
     """
     from rapidfuzz.distance import Levenshtein
 
-    return Errors(Levenshtein.distance(reference, hypothesis), len(reference))
+    return ErrorCounts(Levenshtein.distance(reference, hypothesis), len(reference))
 
 
-def total(errors: Sequence[Errors]) -> Errors:
+def total(errors: Sequence[ErrorCounts]) -> ErrorCounts:
     """Sums over utterances; the rate of the sum weighs each by its length."""
-    return Errors(sum(e.mistakes for e in errors), sum(e.length for e in errors))
+    return ErrorCounts(sum(e.mistakes for e in errors), sum(e.length for e in errors))
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Interval:
 
 
 def bootstrap(
-    first: Sequence[Errors], second: Sequence[Errors], draws: int = 2000, seed: int = 1
+    first: Sequence[ErrorCounts], second: Sequence[ErrorCounts], draws: int = 2000, seed: int = 1
 ) -> Interval:
     """Compares two systems on the same utterances: second's rate less first's.
 
