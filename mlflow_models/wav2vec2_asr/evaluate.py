@@ -7,9 +7,7 @@ difference; by duration and by noise, worst utterances first.
 """
 
 import argparse
-import json
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
 from zoo.speech.denoise import GATE
+from zoo.training import evaluation
 from zoo.training.error_rates import Interval, bootstrap
 from zoo.training.results import TranscriptionResult, Utterance, markdown, record, worst_lines
 
@@ -46,10 +45,7 @@ def parser() -> argparse.ArgumentParser:
                      "are other systems' predictions, compared with the first's")  # fmt: skip
     _add_convention(cli.add_argument_group("what counts"))
     _add_running(cli.add_argument_group("how a checkpoint is run"))
-    cli.add_argument("--worst", type=int, default=10, help="utterances to list")
-    cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    tracking.add_options(cli, "wav2vec2_asr")
+    evaluation.add_options(cli, "wav2vec2_asr")
     return cli
 
 
@@ -167,28 +163,6 @@ def describe(
     return "\n\n".join(filter(None, parts))
 
 
-def track(
-    args: argparse.Namespace,
-    results: dict[str, TranscriptionResult],
-    figures: dict[str, float],
-    text: str,
-) -> None:
-    """Logs settings, figures, tables and the plot to MLflow."""
-    import mlflow
-
-    tracking.set_experiment(args.experiment, args.tracking_uri)
-    name = args.predictions.name if args.predictions else args.model
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        mlflow.start_run(run_name=f"evaluate {name}"),
-    ):
-        mlflow.log_params({name: str(value) for name, value in vars(args).items()})
-        mlflow.set_tag("convention", text.partition("\n")[0])
-        mlflow.log_metrics(figures)
-        record(results, Path(folder), text)
-        mlflow.log_artifacts(folder)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     cli = parser()
@@ -212,11 +186,14 @@ def main(argv: list[str] | None = None) -> None:
     figures = summary(results, differences)
     notes = remarks(references, convention)
     text = "\n\n".join([str(convention), *notes, describe(results, differences, args.worst)])
-    print(json.dumps({"convention": str(convention), **figures}) if args.json else text)
-    if args.output:
-        record(results, args.output, text)
-    if args.tracking_uri:
-        track(args, results, figures, text)
+    evaluation.finish(
+        args,
+        args.predictions.name if args.predictions else args.model,
+        text,
+        figures,
+        lambda folder: record(results, folder, text),
+        {"convention": str(convention)},
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ utterances, with an interval of confidence for the difference.
 """
 
 import argparse
-import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,7 @@ from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.results import WhisperResult
 from whisper_asr.training.transcribe import Decoding, transcribe
 from zoo.building import checkpoints, packaging, tracking
+from zoo.training import evaluation
 from zoo.training.error_rates import bootstrap
 from zoo.training.results import Utterance, markdown, record, worst_lines
 from zoo.training.stored import Waves, names, open_data, ratios
@@ -50,10 +49,7 @@ def parser() -> argparse.ArgumentParser:
         )
     cli.add_argument("--snr-column", default="snr", help="dB, empty for clean; if missing, "
                      "it is estimated from the pauses")  # fmt: skip
-    cli.add_argument("--worst", type=int, default=10, help="utterances to list")
-    cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    tracking.add_options(cli, "whisper_asr")
+    evaluation.add_options(cli, "whisper_asr")
     return cli
 
 
@@ -110,21 +106,9 @@ def main(argv: list[str] | None = None) -> None:
     models = [args.model, *([args.compare] if args.compare else [])]
     results = {name: score(name, data, args, normalizer) for name in models}
     text = f"{normalizer}\n\n{describe(results, args.worst)}"
-    print(json.dumps(summary(results)) if args.json else text)
-    if args.output:
-        record(results, args.output, text)
-    if args.tracking_uri:
-        import mlflow
-
-        tracking.set_experiment(args.experiment, args.tracking_uri)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            mlflow.start_run(run_name=f"evaluate {args.model}"),
-        ):
-            mlflow.log_params({name: str(value) for name, value in vars(args).items()})
-            mlflow.log_metrics(summary(results))
-            record(results, Path(folder), text)
-            mlflow.log_artifacts(folder)
+    evaluation.finish(
+        args, args.model, text, summary(results), lambda folder: record(results, folder, text)
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from clip_caption.building.network import CaptionModel, MlpMapper
 from clip_caption.engine import Captioner
 from clip_caption.training.examples import CaptionExamples, collate, tokens_of
 from clip_caption.training.features import cached, embed
-from clip_caption.training.pairs import open_pairs
+from clip_caption.training.pairs import COLUMNS
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
 from clip_caption.training.words import Words
 from demos.clip_caption import contrast, scenes
@@ -25,6 +25,7 @@ from tests.zoo.pictures import encoded, scene
 from tests.zoo.training import assert_left_alone, losses, resumed
 from zoo.data.images import decode
 from zoo.errors import ZooError
+from zoo.training.stored import open_data
 
 SHAPE = "--gpt-width 32 --gpt-layers 1 --gpt-heads 2 --vocabulary 300 --prefix-length 4".split()
 
@@ -228,7 +229,7 @@ def test_a_checkpoint_is_trained_further(tiny: list[str], whole: Path, tmp_path:
 
 
 def test_features_are_computed_once(data: Path, clip: Path, tmp_path: Path) -> None:
-    pairs, tower = open_pairs(data / "test"), open_clip_model(str(clip), 16)
+    pairs, tower = open_data(data / "test", COLUMNS), open_clip_model(str(clip), 16)
     first = cached(tower, pairs, tmp_path / "test")
     assert np.allclose(first, embed(tower, pairs, 2), atol=1e-5)  # batches don't matter
     (shard,) = tmp_path.rglob("*.arrow")

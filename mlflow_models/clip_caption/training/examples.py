@@ -1,11 +1,12 @@
 """Pairs of an image's features and one of its captions, in the order that they are learnt in."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from clip_caption.training.words import Words
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -15,15 +16,7 @@ STOP = 13  # "." in every vocabulary: how a caption ends, and how decoding knows
 IGNORED = -100  # labels that the loss leaves out
 
 
-class CaptionTokenizer(Protocol):
-    """GPT-2's byte-level BPE."""
-
-    def encode(self, text: str) -> list[int]: ...
-
-    def decode(self, tokens: Sequence[int]) -> str: ...
-
-
-def tokens_of(caption: str, vocabulary: CaptionTokenizer, longest: int) -> list[int]:
+def tokens_of(caption: str, vocabulary: Words, longest: int) -> list[int]:
     """A caption's tokens, of which the last is the period.
 
     The period is added as a token of its own: within the text it might be merged with what stands
@@ -56,7 +49,7 @@ class CaptionExamples(torch.utils.data.Dataset[dict[str, Any]]):
         self,
         features: np.ndarray,
         captions: Sequence[Sequence[str]],
-        vocabulary: CaptionTokenizer,
+        vocabulary: Words,
         longest: int,
     ) -> None:
         self.features, self.captions, self.epoch = torch.from_numpy(features), captions, 0

@@ -12,9 +12,9 @@ from clip_caption.training.examples import (
     IGNORED,
     STOP,
     CaptionExamples,
-    CaptionTokenizer,
     collate,
 )
+from clip_caption.training.words import Words
 from zoo.training.trainer import EpochTrainer
 
 WEIGHTS = "weights.pt"
@@ -67,7 +67,7 @@ class TrainedCaptioner(torch.nn.Module):
 
 @torch.inference_mode()
 def write_captions(
-    model: CaptionModel, features: torch.Tensor, vocabulary: CaptionTokenizer, longest: int
+    model: CaptionModel, features: torch.Tensor, vocabulary: Words, longest: int
 ) -> list[str]:
     """Greedy captions, to look at while training.
 
@@ -101,7 +101,7 @@ class CaptionTrainer(EpochTrainer, Trainer):
     """
 
     def __init__(
-        self, *args: Any, vocabulary: CaptionTokenizer, longest: int, samples: int, **kwargs: Any
+        self, *args: Any, vocabulary: Words, longest: int, samples: int, **kwargs: Any
     ) -> None:
         super().__init__(*args, data_collator=collate, **kwargs)
         self.vocabulary, self.longest, self.samples = vocabulary, longest, samples

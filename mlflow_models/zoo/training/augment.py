@@ -1,4 +1,4 @@
-"""Makes clean recordings harder: noise at a stated ratio, echo, another loudness or speed.
+"""Makes clean recordings harder: noise at a stated ratio, another speed.
 
 Waves are float32 (samples,) at 16 kHz, and every function leaves its input as it is.
 """
@@ -48,23 +48,6 @@ def add_noise(wave: np.ndarray, added: np.ndarray, snr: float) -> np.ndarray:
     return wave + added * np.float32(np.sqrt(power / 10 ** (snr / 10)))
 
 
-def reverberate(wave: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds the echo of a room: decaying noise as impulse response, at half of the direct sound.
-
-    Args:
-        wave: (samples,).
-        seconds: until the echo has fallen by 60 dB.
-        rng: where chance comes from.
-    """
-    length = int(seconds * SAMPLE_RATE)
-    tail = rng.standard_normal(length, dtype=np.float32)
-    tail *= 10 ** (-3 * np.arange(length, dtype=np.float32) / length)
-    tail *= 0.5 / np.sqrt(np.sum(np.square(tail)))
-    size = 1 << (len(wave) + length).bit_length()
-    echo = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
-    return (wave + echo[: len(wave)]).astype(np.float32)
-
-
 def change_speed(wave: np.ndarray, factor: float) -> np.ndarray:
     """Plays a wave faster (factor over 1) or slower, and so higher or lower.
 
@@ -78,8 +61,3 @@ def change_speed(wave: np.ndarray, factor: float) -> np.ndarray:
     samples = max(1, round(len(wave) / factor))
     times = np.arange(samples, dtype=np.float64) * factor
     return np.interp(times, np.arange(len(wave)), wave).astype(np.float32)
-
-
-def rescale(wave: np.ndarray, peak: float) -> np.ndarray:
-    """Brings the largest sample to `peak`, where 1 is full scale."""
-    return (wave * (peak / (np.abs(wave).max() + 1e-9))).astype(np.float32)
