@@ -60,6 +60,9 @@ class Head:
             hidden: The encoder's output, `(batch, length + 2, width)`.
             items: Ranges of sub-tokens, such as words, by sentence; an item's vector is the mean
                 over its sub-tokens.
+
+        Returns:
+            int64 `(items,)` of each sentence.
         """
         widest = max(last - first for row in items for first, last in row)
         places = np.zeros((len(items), max(map(len, items)), widest), dtype=np.int64)

@@ -51,12 +51,12 @@ def pieces(
     """Cuts a row of frames at its pauses, or after `MAX_SEGMENT_FRAMES` at the longest silence.
 
     Args:
-        outputs: (frames, labels) each.
+        outputs: float32 (frames, labels) each.
         silent: labels that say nothing: the blank, the space. A cut among their frames parts no
             character.
 
     Yields:
-        The number of a piece's first frame, and its (frames, labels).
+        The number of a piece's first frame, and its float32 (frames, labels).
     """
     row, start = None, 0
     for found in outputs:

@@ -34,7 +34,7 @@ class Character:
 
 
 def greedy(scores: np.ndarray) -> np.ndarray:
-    """The likeliest label of every frame: (frames, labels) to (frames,)."""
+    """The likeliest label of every frame: float32 (frames, labels) to int64 (frames,)."""
     return scores.argmax(axis=-1)
 
 
@@ -49,8 +49,8 @@ def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[
     """Collapses a path.
 
     Args:
-        path: (frames,) labels.
-        log_probs: (frames, labels).
+        path: labels, int64 (frames,).
+        log_probs: float32 (frames, labels), natural logarithm.
         labels: what they stand for; the special ones are left out.
     """
     if not len(path):

@@ -121,7 +121,7 @@ def write_app(args: argparse.Namespace, output: Path) -> str:
 
 
 def read_sound(file: Path) -> "np.ndarray":
-    """A recording to compare on."""
+    """A recording to compare on: float32 (samples,) from -1 to 1, 16 kHz."""
     from zoo.data.audio import decode
 
     try:

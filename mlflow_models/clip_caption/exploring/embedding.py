@@ -57,7 +57,7 @@ class Embedder:
         return self.vectors(self.captioner.embed_texts([PROBE])).shape[1]
 
     def vectors(self, features: np.ndarray) -> np.ndarray:
-        """The embeddings of CLIP features (n, d): themselves, or prefixes, (n, length x width)."""
+        """Embeddings of CLIP features, float32 (n, d): these, or prefixes (n, length x width)."""
         if self.kind == "clip":
             return features
         return self.captioner.prefixes(features).reshape(len(features), -1)
@@ -78,7 +78,7 @@ class Embedder:
         return row, self.captioner.pixels(image)
 
     def run(self, batch: list[Decoded]) -> tuple[list[dict[str, Any]], np.ndarray]:
-        """Rows and embeddings of a batch."""
+        """Rows and embeddings of a batch, float32 (batch, d)."""
         features = self.captioner.embed([pixels for _, pixels in batch])
         rows = [row for row, _ in batch]
         if self.options:

@@ -30,7 +30,7 @@ def scatter(
     """Draws a map, a colour a group; where there is room, photos in the place of points.
 
     Args:
-        places: (n, 2)
+        places: float32 (n, 2), without unit.
         groups: of each point; "" is grey.
         path: of the PNG or SVG.
         title: above it.
@@ -82,7 +82,7 @@ def chosen(places: np.ndarray, apart: float, seed: int = 1) -> list[int]:
     """Points by chance, none of which is near another.
 
     Args:
-        places: on the map, (n, 2).
+        places: on the map, float32 (n, 2).
         apart: how far at least, to the side or in height, as a share of the map's own.
         seed: of chance.
     """
@@ -99,7 +99,7 @@ def confusion(table: np.ndarray, categories: Sequence[str], path: Path, title: s
     """Draws a confusion matrix, each row as shares of what it truly is.
 
     Args:
-        table: counts, (truth, taken for).
+        table: counts, int64 (truth, taken for).
         categories: their names.
         path: of the PNG.
         title: above it.

@@ -45,11 +45,11 @@ class Projection:
 
     Args:
         parameters: how it was made.
-        mean: of the embeddings, (d,).
-        scale: their standard deviations, (d,).
-        components: PCA's, (pca, d); or (0, d).
-        points: the embeddings as UMAP saw them, (n, pca or d).
-        places: the map, (n, 2).
+        mean: of the embeddings, float64 (d,).
+        scale: their standard deviations, float64 (d,).
+        components: PCA's, float32 (pca, d); or (0, d).
+        points: the embeddings as UMAP saw them, float32 (n, pca or d).
+        places: the map, float32 (n, 2), without unit.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Projection:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, parameters: Parameters) -> "Projection":
-        """Makes a map of embeddings (n, d).
+        """Makes a map of embeddings, float32 (n, d).
 
         Raises:
             ZooError: there are too few of them.
@@ -93,7 +93,7 @@ class Projection:
         return projection
 
     def transform(self, vectors: np.ndarray) -> np.ndarray:
-        """Places new embeddings (m, d) on the map, (m, 2).
+        """Places new embeddings, float32 (m, d), on the map: float32 (m, 2).
 
         UMAP places a batch together: an image alone may land elsewhere.
 

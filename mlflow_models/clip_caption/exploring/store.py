@@ -211,7 +211,7 @@ class Embeddings:
         return vectors
 
     def clip_vectors(self) -> np.ndarray:
-        """The embeddings, if they are CLIP's; prefixes can't be compared with words.
+        """CLIP's embeddings, float32 (n, d); prefixes can't be compared with words.
 
         Raises:
             ZooError: they are prefixes.

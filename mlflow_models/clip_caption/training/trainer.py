@@ -51,9 +51,9 @@ class TrainedCaptioner(torch.nn.Module):
         """Returns the mean cross-entropy over the captions' tokens, the stop token among them.
 
         Args:
-            features: CLIP's, (batch, clip_width).
-            tokens: (batch, length), filled up at the end.
-            labels: (batch, length), the tokens, or -100 in the filling.
+            features: CLIP's, float32 (batch, clip_width).
+            tokens: int64 (batch, length), filled up at the end.
+            labels: int64 (batch, length), the tokens, or -100 in the filling.
             num_items_in_batch: labels in all batches of the step, which the sum is divided by.
         """
         logits = self.model(features, tokens)[:, :-1]
@@ -73,7 +73,7 @@ def write_captions(
 
     Args:
         model: mapper and GPT-2.
-        features: (images, clip_width).
+        features: CLIP's, float32 (images, clip_width).
         vocabulary: of GPT-2.
         longest: tokens of a caption.
     """

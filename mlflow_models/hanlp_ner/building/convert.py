@@ -169,7 +169,8 @@ def character_table(component: Any) -> tuple[np.ndarray, np.ndarray]:
     The ids come from HanLP's own transform, so normalization (case, accents, width) is in them.
 
     Returns:
-        Code points and their token ids, `(characters,)` each, in the order of the code points.
+        Code points, uint32, and their token ids, int32, `(characters,)` each, in the order of the
+        code points.
     """
     characters = _assigned()
     transform = component.config.get("transform")

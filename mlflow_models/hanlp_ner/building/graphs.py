@@ -17,7 +17,7 @@ AXES = {
 class EncoderGraph(torch.nn.Module):
     """HanLP's encoder: `input_ids (batch, length + 2)` to `hidden (batch, length + 2, width)`.
 
-    Token id 0 is padding, as in HanLP.
+    Ids are int64, vectors float32. Token id 0 is padding, as in HanLP.
     """
 
     outputs: ClassVar = ["hidden"]
@@ -43,8 +43,8 @@ class EncoderGraph(torch.nn.Module):
 class TaggerGraph(torch.nn.Module):
     """A single-task recognizer: `input_ids (batch, length + 2)` to tags of the `length` characters.
 
-    `tags (batch, length)` are the best ones; with a CRF, which decodes outside of the graph, it is
-    `scores (batch, length, tags)`.
+    `tags (batch, length)`, int64, are the best ones; with a CRF, which decodes outside of the
+    graph, it is `scores (batch, length, tags)`, float32.
     """
 
     def __init__(self, model: Any) -> None:
@@ -61,8 +61,9 @@ class TaggerGraph(torch.nn.Module):
 class HeadGraph(torch.nn.Module):
     """A multi-task checkpoint's decoder of tags: vectors out of the encoder's, and their tags.
 
-    Inputs: `hidden (batch, length + 2, width)`, and `places (batch, items, sub-tokens)`, the rows
-    of `hidden` that an item's vector is averaged from; place 0 stands for none. Output as above.
+    Inputs: `hidden (batch, length + 2, width)`, and `places (batch, items, sub-tokens)`, int64:
+    the rows of `hidden` that an item's vector is averaged from; place 0 stands for none. Output as
+    above.
     """
 
     def __init__(self, decoder: Any, width: int) -> None:

@@ -163,7 +163,8 @@ class TaggerTrainer:
         return scores
 
     def random_state(self) -> list["torch.Tensor"]:
-        """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's."""
+        """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's;
+        uint8 (bytes,) each."""
         import torch
 
         on_gpu = self.component.device.type == "cuda"

@@ -87,7 +87,7 @@ class FixedLength(nn.Module):
         return hidden
 
     def example(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """An input of `forward`: noise as long as can be."""
+        """An input of `forward`: noise as long as can be, float32 (1, samples), and int64 (1,)."""
         return torch.randn(1, self.samples), torch.tensor([self.samples])
 
     def frames_of(self, length: int) -> int:

@@ -95,7 +95,14 @@ def open_network(checkpoint: Path, seconds: float) -> tuple[Any, Labels, FixedLe
 
 
 def compare(model: Any, network: FixedLength, run: Run, sounds: Sequence[np.ndarray]) -> Check:
-    """The export beside the model itself, which hears each clip alone and unpadded."""
+    """The export beside the model itself, which hears each clip alone and unpadded.
+
+    Args:
+        model: a `Wav2Vec2ForCTC`.
+        network: what was exported.
+        run: the export, by its own runtime.
+        sounds: float32 (samples,) each, from -1 to 1, 16 kHz.
+    """
     difference, same, frames = 0.0, 0, 0
     for clip in [*_noises(network), *(one[: network.samples] for one in sounds)]:
         if len(clip) < network.reach:

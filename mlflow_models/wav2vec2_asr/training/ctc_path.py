@@ -65,7 +65,7 @@ class CTCPath(TrainerCallback):
 
 
 def written(path: np.ndarray, labels: Labels) -> str:
-    """A path as text: runs of one label as `label×frames`, the blank as `_`."""
+    """A path, int64 (frames,), as text: runs of one label as `label×frames`, the blank as `_`."""
     runs = [(int(label), len(list(run))) for label, run in itertools.groupby(path.tolist())]
     names = ("_" if label == labels.blank else labels.texts[label] for label, _ in runs)
     return " ".join(
@@ -78,7 +78,7 @@ def plot(log_probs: np.ndarray, labels: Labels, reference: str, target: Path) ->
     """Draws the probability of the blank and of the likeliest other label over time.
 
     Args:
-        log_probs: (frames, labels).
+        log_probs: float32 (frames, labels), natural logarithm; a frame is 20 ms.
         labels: what they stand for.
         reference: what was said, for the title.
         target: an SVG file, whose viewer has fonts for any script.

@@ -83,8 +83,8 @@ class CTCCollator:
         self.extractor, self.blank, self.hop, self.aligned = extractor, blank, hop, aligned
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, "torch.Tensor"]:
-        """Returns `input_values` (batch, samples), `attention_mask` where the checkpoint takes one,
-        `labels` (batch, characters), and `frame_ids` (batch, frames)."""
+        """Returns `input_values`, float32 (batch, samples); `attention_mask` where the checkpoint
+        takes one; `labels`, int64 (batch, characters); and `frame_ids`, int64 (batch, frames)."""
         import torch
 
         waves = [example["wave"] for example in examples]

@@ -30,9 +30,9 @@ class NGramTable:
     """The n-grams of one order.
 
     Args:
-        keys: (n-grams,) sorted.
-        probability: (n-grams,) of the last character after those before it.
-        backoff: (n-grams,) the weight of the lower order after the whole n-gram.
+        keys: int64 (n-grams,) sorted.
+        probability: float64 (n-grams,) of the last character after those before it.
+        backoff: float64 (n-grams,) the weight of the lower order after the whole n-gram.
     """
 
     keys: np.ndarray
@@ -150,7 +150,8 @@ class Counter:
             )
 
     def adjusted(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """N-grams and their adjusted counts, by order from 1 on; without <unk> and <s>."""
+        """N-grams and their adjusted counts, int64 (n-grams,) each, by order from 1 on; without
+        <unk> and <s>."""
         tables = [self._full.total()]
         for length in range(self.order - 1, 0, -1):
             followers = tables[0][0] & (1 << self.bits * length) - 1
@@ -199,6 +200,9 @@ def discounts_of(counts: np.ndarray) -> tuple[float, ...] | None:
     """What to take from counts of 0, 1, 2 and 3 or more (Chen and Goodman's equation 26).
 
     None where a count of counts is zero or a discount isn't between 0 and the count.
+
+    Args:
+        counts: of the n-grams of one order, int64 (n-grams,).
     """
     n = [int((counts == count).sum()) for count in range(5)]
     if 0 in n[1:4]:

@@ -48,7 +48,10 @@ SAMPLE = """<article>
 
 
 def spectrogram(wave: np.ndarray) -> np.ndarray:
-    """Power in dB below the loudest, (257 frequencies from 0 to 8 kHz, a frame each 10 ms)."""
+    """Power of int16 (samples,) in dB below the loudest: float64 (257, frames).
+
+    The frequencies go from 0 to 8 kHz; a frame is 10 ms.
+    """
     from matplotlib.mlab import specgram, window_hanning
 
     wave = np.pad(wave.astype(np.float64), (0, max(0, WINDOW + 1 - len(wave))))
@@ -61,7 +64,7 @@ def spectrogram(wave: np.ndarray) -> np.ndarray:
 
 
 def draw(wave: np.ndarray) -> bytes:
-    """A recording's waveform above its spectrogram, as PNG."""
+    """The waveform of a recording, int16 (samples,) at 16 kHz, above its spectrogram, as PNG."""
     seconds = len(wave) / SAMPLE_RATE
     file = io.BytesIO()
     with plots.drawing(file, (9, 3), dpi=80) as figure:

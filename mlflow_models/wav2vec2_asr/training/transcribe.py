@@ -99,5 +99,5 @@ def _at_least_a_frame(wave: Wave) -> Wave:
 
 
 def spell(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> str:
-    """The text of a path."""
+    """The text of a path, int64 (frames,), by float32 log-probabilities (frames, labels)."""
     return ctc.text_of(ctc.characters(path, log_probs, labels))

@@ -101,7 +101,7 @@ class Development:
 
 
 def transcript(search: Path_, log_probs: np.ndarray, labels: Labels) -> str:
-    """The text of log-probabilities (frames, labels)."""
+    """The text that a search finds in log-probabilities, float32 (frames, labels)."""
     return ctc.text_of(ctc.characters(search(log_probs), log_probs, labels))
 
 

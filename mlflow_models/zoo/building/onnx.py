@@ -23,7 +23,8 @@ def export(
     Args:
         module: The network; it is put into evaluation mode.
         path: Of the graph.
-        inputs: An example of each input by its name in the graph, in the order of `forward`.
+        inputs: An example of each input by its name in the graph, in the order of `forward`, of the
+            shape and type that the graph is to have.
         outputs: The outputs' names in the graph.
         axes: Names of the first axes of inputs and outputs, whose sizes stay open. The others get
             the example's sizes.

@@ -10,7 +10,7 @@ NOISES = ("white", "pink", "brown", "hum")
 
 
 def noise(kind: str, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Makes noise of unit power.
+    """Makes noise of unit power, float32 (samples,).
 
     White, pink and brown noise have a power that falls with 0, 3 and 6 dB an octave; hum is the
     mains' and its harmonics.
@@ -40,8 +40,8 @@ def add_noise(wave: np.ndarray, added: np.ndarray, snr: float) -> np.ndarray:
     """Adds noise of unit power at a signal-to-noise ratio.
 
     Args:
-        wave: (samples,); its power is measured over all of it.
-        added: (samples,), as `noise` makes it.
+        wave: float32 (samples,), 1 is full scale; its power is measured over all of it.
+        added: float32 (samples,), as `noise` makes it.
         snr: in dB.
     """
     power = float(np.mean(np.square(wave))) + 1e-9
@@ -55,8 +55,8 @@ def change_speed(wave: np.ndarray, factor: float) -> np.ndarray:
     are on the line through them.
 
     Args:
-        wave: (samples,).
-        factor: the speed; the result has round(samples / factor) samples.
+        wave: float32 (samples,).
+        factor: the speed; the result, float32, has round(samples / factor) samples.
     """
     samples = max(1, round(len(wave) / factor))
     times = np.arange(samples, dtype=np.float64) * factor

@@ -56,6 +56,7 @@ class Waves:
         return len(self._data)
 
     def __getitem__(self, index: int) -> np.ndarray:
+        """float32 (samples,) at 16 kHz, from -1 to 1."""
         wave: np.ndarray = self._data[index]["audio"].astype(np.float32) / FULL_SCALE
         return wave
 

@@ -59,7 +59,7 @@ class EpochTrainer:
         return EpochSampler(train_dataset or self.train_dataset, size, self.args.seed)
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Takes one step of gradient accumulation, and notes its part of the loss."""
+        """Takes one step of gradient accumulation, and notes its part of the loss, float32 ()."""
         loss: torch.Tensor = super().training_step(*args, **kwargs)  # type: ignore[misc]
         self.losses.append(loss.item())
         return loss
