@@ -76,7 +76,7 @@ class CaptionExamples(torch.utils.data.Dataset[dict[str, Any]]):
 
 
 def collate(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Makes a batch: `features` float32 (batch, width), `tokens` and `labels` int64 (batch, length).
+    """Makes a batch: `features` float32 (batch, width); `tokens`, `labels` int64 (batch, length).
 
     Captions are filled up at their ends, where a causal model never looks from what stands before;
     `labels` are the tokens, the stop token with them, and -100 in the filling.
