@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
+from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import finetune
 from hanlp_ner.component import load
-from hanlp_ner.training.augment import fill
 from hanlp_ner.training.corpora import (
     DataError,
     write_examples,
 )
-from hanlp_ner.training.names import Names
 from hanlp_ner.training.span_scores import (
     predict_spans,
 )
@@ -39,7 +38,9 @@ GAZETTEER = FOLDER / "demo" / "gazetteer.txt"
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Arguments of a training run of a few seconds, but for its output."""
     folder = tmp_path_factory.mktemp("tiny")
-    names = Names.read(GAZETTEER, [("王芳在北京队", [(0, 2, "PERSON"), (3, 6, "ORGANIZATION")])])
+    names = MadeUpNames.read(
+        GAZETTEER, [("王芳在北京队", [(0, 2, "PERSON"), (3, 6, "ORGANIZATION")])]
+    )
     names.mined["LOCATION"].append("北京")
     rng = random.Random(0)
     train = [fill(t, names, rng) for t in ["{P}在{L}工作。", "{O}成立于{D}。"] for _ in range(40)]
