@@ -1,7 +1,7 @@
 """Draws what Whisper sees of a recording: its waveform, and its log-mel spectrogram of 30 s.
 
-python -m whisper_asr.training.picture                        the sample: samples/bank.png
-python -m whisper_asr.training.picture recording.mp3 picture.png
+python -m demos.whisper_asr.picture                        the sample: samples/bank.png
+python -m demos.whisper_asr.picture recording.mp3 picture.png
 """
 
 import argparse
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from zoo.building import packaging
+from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.training import plots
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "bank.flac"
+SAMPLE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "bank.flac"
 TELEPHONE = 8_000  # Hz
 
 
