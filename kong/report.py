@@ -17,12 +17,11 @@ class Reporter:
 
     Args:
         as_json: whether the result goes to stdout as JSON.
-        console: where lines for a person go; stderr if none is given.
     """
 
-    def __init__(self, as_json: bool = False, console: Console | None = None) -> None:
+    def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False)
         self.events: list[str] = []
 
     def say(self, text: str) -> None:

@@ -16,7 +16,7 @@ APART = 0.1  # of the map, between thumbnails; one is 0.05 wide
 TRIED = 5000  # points that may get a thumbnail
 NAMED = 20  # groups in the legend; what is left is grey
 GREY = (0.75, 0.75, 0.75)
-CAPTION = 16  # pixels below a photo of a sheet
+SIDE, CAPTION = 160, 16  # pixels of a photo on a sheet, and below it
 
 
 def scatter(
@@ -78,18 +78,17 @@ def scatter(
         Image.open(file).convert("RGB").quantize(colours).save(path, optimize=True)
 
 
-def chosen(places: np.ndarray, apart: float, seed: int = 1) -> list[int]:
+def chosen(places: np.ndarray, apart: float) -> list[int]:
     """Points by chance, none of which is near another.
 
     Args:
         places: on the map, float32 (n, 2).
         apart: how far at least, to the side or in height, as a share of the map's own.
-        seed: of chance.
     """
     low, high = places.min(0), places.max(0)
     relative = (places - low) / np.maximum(high - low, 1e-9)
     taken: list[int] = []
-    for row in np.random.default_rng(seed).permutation(len(places))[:TRIED].tolist():
+    for row in np.random.default_rng(1).permutation(len(places))[:TRIED].tolist():
         if not taken or np.abs(relative[taken] - relative[row]).max(1).min() >= apart:
             taken.append(row)
     return sorted(taken)
@@ -120,24 +119,23 @@ def confusion(table: np.ndarray, categories: Sequence[str], path: Path, title: s
         figure.colorbar(image, ax=axis, shrink=0.7)
 
 
-def sheet(pictures: Sequence[bytes], lines: Sequence[str], path: Path, side: int = 160) -> None:
+def sheet(pictures: Sequence[bytes], lines: Sequence[str], path: Path) -> None:
     """Writes photos side by side, each with a line below it.
 
     Args:
         pictures: JPEGs.
         lines: a short one for each.
         path: of the PNG or JPEG.
-        side: of a photo's square, pixels.
     """
     across = min(5, len(pictures))
     down = -(-len(pictures) // across)
-    page = Image.new("RGB", (across * side, down * (side + CAPTION)), "white")
+    page = Image.new("RGB", (across * SIDE, down * (SIDE + CAPTION)), "white")
     draw = ImageDraw.Draw(page)
     for number, (content, line) in enumerate(zip(pictures, lines, strict=True)):
-        left, top = number % across * side, number // across * (side + CAPTION)
-        picture = Image.fromarray(_small(content, side - 6))
-        page.paste(picture, (left + (side - picture.width) // 2, top + 3))
-        draw.text((left + side // 2, top + side), line, "black", anchor="ma")
+        left, top = number % across * SIDE, number // across * (SIDE + CAPTION)
+        picture = Image.fromarray(_small(content, SIDE - 6))
+        page.paste(picture, (left + (SIDE - picture.width) // 2, top + 3))
+        draw.text((left + SIDE // 2, top + SIDE), line, "black", anchor="ma")
     page.save(path)
 
 

@@ -35,23 +35,17 @@ def features(extra: Sequence[str]) -> "Features":
     )
 
 
-def split(
-    looks: Sequence[Look],
-    shares: dict[str, float],
-    seed: int,
-    groups: Sequence[str] | None = None,
-) -> dict[str, list[int]]:
+def split(looks: Sequence[Look], shares: dict[str, float], seed: int) -> dict[str, list[int]]:
     """Draws the parts: their photos' indices, shuffled, by the part's name.
 
     Args:
-        looks: of all photos.
+        looks: of all photos; those that look the same stay together.
         shares: of each part beside `train`, say `{"test": 0.1}`.
         seed: of the drawing.
-        groups: of each photo, what is to stay together; default: what looks the same.
     """
     from datasets import Dataset
 
-    group = list(groups or [look.look for look in looks])
+    group = [look.look for look in looks]
     table = Dataset.from_dict({"row": list(range(len(looks))), "group": group})
     return {
         name: list(part["row"]) for name, part in shuffled(table, shares, "group", seed).items()

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DRAWS = 2000  # resamples of a comparison
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCounts:
@@ -45,9 +47,7 @@ class Interval:
     high: float
 
 
-def bootstrap(
-    first: Sequence[ErrorCounts], second: Sequence[ErrorCounts], draws: int = 2000, seed: int = 1
-) -> Interval:
+def bootstrap(first: Sequence[ErrorCounts], second: Sequence[ErrorCounts]) -> Interval:
     """Compares two systems on the same utterances: second's rate less first's.
 
     Utterances are drawn with replacement, the same ones for both (Bisani and Ney 2004, "Bootstrap
@@ -58,9 +58,9 @@ def bootstrap(
     counts = np.array(
         [[a.mistakes, b.mistakes, a.length] for a, b in zip(first, second, strict=True)]
     )
-    chance = np.random.default_rng(seed)
+    chance = np.random.default_rng(1)
     sums = np.stack(
-        [counts[chance.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(draws)]
+        [counts[chance.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(DRAWS)]
     )
     differences = 100 * (sums[:, 1] - sums[:, 0]) / np.maximum(sums[:, 2], 1)
     low, high = np.percentile(differences, [2.5, 97.5])
