@@ -7,7 +7,6 @@ difference; by duration and by noise, worst utterances first.
 """
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +15,14 @@ from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
 from zoo.speech.denoise import GATE
 from zoo.training import evaluation
-from zoo.training.error_rates import Interval, bootstrap
-from zoo.training.results import TranscriptionResult, Utterance, markdown, record, worst_lines
+from zoo.training.results import (
+    TranscriptionResult,
+    Utterance,
+    compare,
+    describe,
+    record,
+    summary,
+)
 
 RATES = ("WER", "CER")
 APART = 7  # characters between spaces; less are words, since Thai has spaces between clauses
@@ -105,31 +110,6 @@ def scored(
     return TranscriptionResult(utterances, dict(zip(RATES, counted, strict=True)), bands)
 
 
-def compare(results: dict[str, TranscriptionResult]) -> dict[str, dict[str, Interval]]:
-    """How far each further result is from the first, by its name and the rate's."""
-    (_, first), *rest = results.items()
-    return {
-        name: {rate: bootstrap(first.errors[rate], other.errors[rate]) for rate in RATES}
-        for name, other in rest
-    }
-
-
-def summary(
-    results: dict[str, TranscriptionResult], differences: dict[str, dict[str, Interval]]
-) -> dict[str, float]:
-    """The figures that MLflow and --json get; those of further results under their names."""
-    (base, first), *rest = results.items()
-    figures: dict[str, float] = {"utterances": len(first.utterances)}
-    figures |= {rate.lower(): first.rate(rate) for rate in RATES}
-    for name, other in rest:
-        words = re.findall("[0-9A-Za-z]+", Path(name.removeprefix(base)).name)
-        for rate in RATES:
-            key = "_".join([*words, rate.lower()])
-            figures[key] = other.rate(rate)
-            figures |= {f"{key}_{n}": value for n, value in vars(differences[name][rate]).items()}
-    return figures
-
-
 def remarks(references: Sequence[str], convention: Convention) -> list[str]:
     """What the reader of the scores should know of the references."""
     found = []
@@ -145,22 +125,6 @@ def remarks(references: Sequence[str], convention: Convention) -> list[str]:
             "would score those words."
         )
     return found
-
-
-def describe(
-    results: dict[str, TranscriptionResult], differences: dict[str, dict[str, Interval]], worst: int
-) -> str:
-    """All of it as text."""
-    parts = []
-    for name, result in results.items():
-        parts.append(f"## {name}\n\n{markdown(result, RATES)}")
-        lines = [
-            f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
-            f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
-            for rate, found in differences.get(name, {}).items()
-        ]
-        parts += ["\n".join(lines), worst_lines(result, worst)]
-    return "\n\n".join(filter(None, parts))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from whisper_asr.training.normalizer import Normalizer, tokens
 from zoo.training.error_rates import ErrorCounts, count_errors
+from zoo.training.results import TranscriptionResult, Utterance
 
 
 def character_errors(reference: str, hypothesis: str, normalizer: Normalizer) -> ErrorCounts:
@@ -15,3 +16,11 @@ def mixed_errors(reference: str, hypothesis: str, normalizer: Normalizer) -> Err
     of WenetSpeech and of code-switching benchmarks)."""
     pair = (tokens(normalizer(text)) for text in (reference, hypothesis))
     return count_errors(*pair)
+
+
+def scored(utterances: list[Utterance], normalizer: Normalizer) -> TranscriptionResult:
+    """Counts the mistakes of utterances: CER and MER."""
+    pairs = [(utterance.reference, utterance.hypothesis) for utterance in utterances]
+    characters = [character_errors(*pair, normalizer) for pair in pairs]
+    mixed = [mixed_errors(*pair, normalizer) for pair in pairs]
+    return TranscriptionResult(utterances, {"CER": characters, "MER": mixed})

@@ -1,13 +1,14 @@
 """Scores of a test set: by duration and noise, worst first, as tables and a plot."""
 
 import csv
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.training import plots
-from zoo.training.error_rates import ErrorCounts, total
+from zoo.training.error_rates import ErrorCounts, Interval, bootstrap, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
 RATIOS = [0, 5, 10, 15, 20, 30]  # dB, upper ends
@@ -148,6 +149,49 @@ def worst_lines(result: TranscriptionResult, count: int) -> str:
         if errors.mistakes
     ]
     return "\n".join(["worst utterances:", *lines]) if lines else ""
+
+
+def compare(results: Mapping[str, TranscriptionResult]) -> dict[str, dict[str, Interval]]:
+    """How far each further result is from the first, by its name and the rate's."""
+    (_, first), *rest = results.items()
+    return {
+        name: {rate: bootstrap(first.errors[rate], other.errors[rate]) for rate in first.errors}
+        for name, other in rest
+    }
+
+
+def summary(
+    results: Mapping[str, TranscriptionResult], differences: dict[str, dict[str, Interval]]
+) -> dict[str, float]:
+    """The figures that MLflow and --json get; those of further results under their names."""
+    (base, first), *rest = results.items()
+    figures: dict[str, float] = {"utterances": len(first.utterances)}
+    figures |= {rate.lower(): first.rate(rate) for rate in first.errors}
+    for name, other in rest:
+        words = re.findall("[0-9A-Za-z]+", Path(name.removeprefix(base)).name)
+        for rate in first.errors:
+            key = "_".join([*words, rate.lower()])
+            figures[key] = other.rate(rate)
+            figures |= {f"{key}_{n}": value for n, value in vars(differences[name][rate]).items()}
+    return figures
+
+
+def describe(
+    results: Mapping[str, TranscriptionResult],
+    differences: dict[str, dict[str, Interval]],
+    worst: int,
+) -> str:
+    """The scores of each result as text, with how far it is from the first, and its worst."""
+    parts = []
+    for name, result in results.items():
+        parts.append(f"## {name}\n\n{markdown(result, tuple(result.errors))}")
+        lines = [
+            f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
+            f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
+            for rate, found in differences.get(name, {}).items()
+        ]
+        parts += ["\n".join(lines), worst_lines(result, worst)]
+    return "\n\n".join(filter(None, parts))
 
 
 def record(results: Mapping[str, TranscriptionResult], directory: Path, text: str) -> None:
