@@ -14,6 +14,8 @@ import numpy as np
 from wav2vec2_asr.labels import Labels
 
 Split = Callable[[str], list[str]]
+# log-probabilities (frames, labels) to a path (frames,)
+Search = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[
 def text_of(heard: Sequence[Character]) -> str:
     """The text, without space at its ends."""
     return "".join(one.text for one in heard).strip()
+
+
+def transcript(search: Search, log_probs: np.ndarray, labels: Labels) -> str:
+    """The text that a search finds in log-probabilities, float32 (frames, labels)."""
+    return text_of(characters(search(log_probs), log_probs, labels))
 
 
 def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:

@@ -28,7 +28,6 @@ BEAM_SIZES = (8, 16, 32, 64, 128)
 GRID_BEAM_SIZE = 32
 SLACK = 0.01  # of the rate, in points, that a smaller beam may cost
 
-Path_ = Callable[[np.ndarray], np.ndarray]
 Score = Callable[[str, str], ErrorCounts]  # of a reference and a hypothesis
 
 
@@ -79,11 +78,11 @@ class Development:
         references = [rows[index]["reference"] or "" for index in chosen]
         return cls([files[index] for index in chosen], references)
 
-    def rate(self, search: Path_, labels: Labels, score: Score) -> float:
+    def rate(self, search: ctc.Search, labels: Labels, score: Score) -> float:
         """The error rate, percent, of what a search finds."""
         return total(
             [
-                score(reference, transcript(search, self._load(file, labels), labels))
+                score(reference, ctc.transcript(search, self._load(file, labels), labels))
                 for file, reference in zip(self.files, self.references, strict=True)
             ]
         ).rate
@@ -98,11 +97,6 @@ class Development:
                 f"'{file}' has shape {found.shape}, but the checkpoint has {len(labels)} labels."
             )
         return found
-
-
-def transcript(search: Path_, log_probs: np.ndarray, labels: Labels) -> str:
-    """The text that a search finds in log-probabilities, float32 (frames, labels)."""
-    return ctc.text_of(ctc.characters(search(log_probs), log_probs, labels))
 
 
 def scorer(measure: str) -> Score:
