@@ -79,8 +79,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     # slowed down, so that the kill lands in the middle of the first epoch
     slow = (
         "import time; from hanlp_ner import finetune; from hanlp_ner.training import trainer; "
-        "step = trainer.Trainer.train_step; "
-        "trainer.Trainer.train_step = lambda *a: (time.sleep(0.3), step(*a))[1]; finetune.main()"
+        "kind = trainer.TaggerTrainer; step = kind.train_step; "
+        "kind.train_step = lambda *a: (time.sleep(0.3), step(*a))[1]; finetune.main()"
     )
     command = [sys.executable, "-c", slow, *tiny, "--output", str(killed), "--tracking-uri", ""]
     path = os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")])
