@@ -147,7 +147,7 @@ def first_answer(turns: int, besides: Sequence[str] = ()) -> dict[str, Row]:
 def f1(data: Path) -> dict[str, float]:
     """Span F1 of the demo checkpoint in both precisions, on a test set of the People's Daily."""
     from hanlp_ner.training.corpora import read_source
-    from hanlp_ner.training.scoring import span_scores
+    from hanlp_ner.training.span_scores import span_scores
 
     examples = read_source(f"peoples_daily={data}", {})
     gold = [set(entities) for _, entities in examples]

@@ -5,18 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.training.plots import drawing
+
 Range = tuple[float, float, float]  # from, the median, to
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 OURS = {"zoo": "#0072B2", "ours": "#0072B2", "ours int8": "#0072B2", "ours fp32": "#56B4E9"}
 OTHERS = ("#E69F00", "#009E73", "#CC79A7", "#D55E00", "#F0E442", "#999999")
 HEIGHT = 0.2  # inches of a bar
-STYLE = {
-    "svg.hashsalt": "theresa",  # or its ids would be random
-    "svg.fonttype": "none",
-    "font.size": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,7 @@ def exact(value: float) -> Range:
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
     """Writes panels of the same contenders, side by side."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     names = list(dict.fromkeys(
         name for panel in panels for group in panel.groups.values() for name in group
@@ -63,16 +57,14 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     spare = iter(OTHERS)
     colours = {name: OURS.get(name) or next(spare) for name in names}
     bars = max(sum(len(group) + 1 for group in panel.groups.values()) for panel in panels)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8, 0.9 + HEIGHT * bars), layout="constrained")
+    with drawing(path, (8, 0.9 + HEIGHT * bars)) as figure:
         for axes, panel in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
             _fill(axes, panel, colours)
-        handles = [matplotlib.patches.Patch(color=colours[name], label=name) for name in names]
+        handles = [Patch(color=colours[name], label=name) for name in names]
         figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(names)),
                       frameon=False)  # fmt: skip
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _fill(axes: Any, panel: Panel, colours: Mapping[str, str]) -> None:

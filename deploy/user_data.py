@@ -29,7 +29,7 @@ ECR = re.compile(r"^[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$")
 JOURNAL = "[Journal]\nSystemMaxUse=2G\nMaxRetentionSec=1month\n"
 
 
-class Refused(ValueError):
+class BadOption(ValueError):
     """An option that would make a host which doesn't serve."""
 
 
@@ -52,11 +52,11 @@ def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[s
         (memory, MEMORY, "--memory"),
     ):
         if not pattern.match(value):
-            raise Refused(f"{option} can't be '{value}'")
+            raise BadOption(f"{option} can't be '{value}'")
     if image.endswith(":latest"):
-        raise Refused(f"--image '{image}' moves: name the version that was pushed")
+        raise BadOption(f"--image '{image}' moves: name the version that was pushed")
     if not 1024 <= port <= 65535:
-        raise Refused(f"--port {port} isn't between 1024 and 65535")
+        raise BadOption(f"--port {port} isn't between 1024 and 65535")
     registry = image.split("/")[0]
     ecr = bool(ECR.match(registry))
     docker = {"credHelpers": {registry: "ecr-login"}} if ecr else {}
@@ -103,7 +103,7 @@ def main(words: list[str] | None = None) -> int:
     args = parser.parse_args(words)
     try:
         made = document(args.name, args.image, args.port, args.memory, args.gpu)
-    except Refused as error:
+    except BadOption as error:
         print(f"error: {error}.", file=sys.stderr)
         return 1
     print("#cloud-config\n" + yaml.safe_dump(made, sort_keys=False, width=1000), end="")

@@ -24,10 +24,10 @@ from kong.plan import (
 )
 from kong.rollout import Rollout
 from kong.spec import REGISTERED, Spec, objects
-from kong.state import State, own, refuse_foreign_paths
-from kong.steps import Call, Step
+from kong.state import GatewayState, own, refuse_foreign_paths
+from kong.steps import AdminCall, Step
 from kong.transaction import read_journal, transaction, undo
-from kong.trial import Trial, leftovers
+from kong.trial import ProbeRoute, leftovers
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Commands:
     rollout: Rollout
     dry: bool = False
     take_over: bool = False
-    _state: State = field(default_factory=State)
+    _state: GatewayState = field(default_factory=GatewayState)
 
     def register(self) -> dict[str, Any]:
         """Brings the model up at its route, or makes it what is asked for now."""
@@ -146,23 +146,29 @@ class Commands:
         if key is None:
             if there:
                 taken.append(
-                    Step(f"remove consumer {name} and its key", Call("DELETE", path), None)
+                    Step(f"remove consumer {name} and its key", AdminCall("DELETE", path), None)
                 )
         else:
             admin.hide(key)
             if not there:
                 body = Consumer(username=name, tags=[REGISTERED]).body()
                 given.append(
-                    Step(f"new consumer {name}", Call("PUT", path, body), Call("DELETE", path))
+                    Step(
+                        f"new consumer {name}",
+                        AdminCall("PUT", path, body),
+                        AdminCall("DELETE", path),
+                    )
                 )
             if key not in {one["key"] for one in old}:
                 own_id = str(uuid.uuid4())
                 body = {"id": own_id, "key": key, "tags": [REGISTERED]}
-                undo = Call("DELETE", f"{path}/key-auth/{own_id}")
-                given.append(Step(f"a key of {name}", Call("POST", f"{path}/key-auth", body), undo))
+                undo = AdminCall("DELETE", f"{path}/key-auth/{own_id}")
+                given.append(
+                    Step(f"a key of {name}", AdminCall("POST", f"{path}/key-auth", body), undo)
+                )
             for one in old:
                 if one["key"] != key:
-                    gone = Call("DELETE", f"{path}/key-auth/{one['id']}")
+                    gone = AdminCall("DELETE", f"{path}/key-auth/{one['id']}")
                     taken.append(Step(f"remove an old key of {name}", gone, None))
         phases = [Phase("client", (*given, *taken))]
         self._show(phases)
@@ -184,7 +190,7 @@ class Commands:
         except GatewayError as error:
             raise NotRestored(f"{error} An old key may still work: run this again.") from error
 
-    def _begin(self) -> State:
+    def _begin(self) -> GatewayState:
         """Checks the gateway, clears away what is left, and reads what is there."""
         admin = self.rollout.gateway.admin
         admin.check()
@@ -195,17 +201,17 @@ class Commands:
         self._state = self.rollout.state()
         return self._state
 
-    def _registered(self, state: State) -> None:
+    def _registered(self, state: GatewayState) -> None:
         if not state.upstream or not state.routes:
             raise KongError(f"{self.rollout.spec.name} isn't registered here: see `status`.")
 
-    def _aim(self, state: State, targets: list[str]) -> None:
+    def _aim(self, state: GatewayState, targets: list[str]) -> None:
         """Takes the model's path and limits from what is there: they aren't to change."""
         self.rollout.spec = spec_of(self.rollout.spec.name, state, targets)
 
     def _run(self, phases: list[Phase], targets: Sequence[str]) -> dict[str, Any]:
         rollout = self.rollout
-        trial = Trial(rollout.spec.name)
+        trial = ProbeRoute(rollout.spec.name)
         whole = rollout.plan(phases, trial)
         self._show(whole)
         if not self.dry:
@@ -229,7 +235,7 @@ class Commands:
                 show(f"  check: {', '.join(phase.checks)}")
 
 
-def spec_of(name: str, state: State, targets: list[str]) -> Spec:
+def spec_of(name: str, state: GatewayState, targets: list[str]) -> Spec:
     """A model as it is registered."""
     route = state.routes.get(f"{name}.predict")
     service = state.services.get(name)

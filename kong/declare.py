@@ -35,7 +35,7 @@ Format = Literal["deck", "dbless"]
 HEADER = "# Made by kong/declare.py from {source}; change that instead.\n"
 
 
-class Services(BaseModel):
+class ServiceCatalog(BaseModel):
     """What services.yaml says."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,14 +44,14 @@ class Services(BaseModel):
     clients: list[Name] = Field([], description="Who has a key; the keys are in the environment.")
 
 
-def read(path: Path) -> Services:
+def read(path: Path) -> ServiceCatalog:
     """Reads services.yaml.
 
     Raises:
         KongError: it can't be read, or something in it isn't known or isn't right.
     """
     try:
-        return Services.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return ServiceCatalog.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise KongError(f"'{path}' can't be read: {error.strerror}.") from None
     except yaml.YAMLError as error:
@@ -62,7 +62,7 @@ def read(path: Path) -> Services:
         raise KongError(f"'{path}', {where}: {first['msg']}.") from None
 
 
-def keys(services: Services, kind: Format) -> dict[str, str]:
+def keys(services: ServiceCatalog, kind: Format) -> dict[str, str]:
     """Each client's key: what decK replaces by it, or the key itself.
 
     Raises:
@@ -104,7 +104,7 @@ def check_with_deck(path: Path) -> str:
     return "deck finds it valid"
 
 
-def check_all(services: Services, source: Path) -> None:
+def check_all(services: ServiceCatalog, source: Path) -> None:
     """Makes both kinds, with stand-ins for the keys, and checks each."""
     stand_ins = {client: f"stand-in-{client}" for client in services.clients}
     local = any(one.local for one in services.models)

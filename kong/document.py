@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from kong.errors import KongError
-from kong.objects import Body, Consumer, KongObject, Plugin, Route, Service, Target, Upstream
+from kong.objects import Body, Consumer, KongObject, KongService, Plugin, Route, Target, Upstream
 from kong.spec import DECLARED, Spec, objects
 
 
-class DeclaredService(Service):
+class DeclaredService(KongService):
     """A service with all that hangs on it."""
 
     routes: list[Route]

@@ -111,7 +111,7 @@ class Target(KongObject):
     tags: list[str]
 
 
-class Service(KongObject):
+class KongService(KongObject):
     """What a route leads to: a path of the servers behind an upstream."""
 
     name: Name

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from kong.objects import Body, Target
 from kong.spec import BEFORE, FULL, Objects, plugin_id
-from kong.state import State
-from kong.steps import Call, Step, add_target, delete, put
+from kong.state import GatewayState
+from kong.steps import AdminCall, Step, add_target, delete, put
 
 Check = Literal["probe", "health", "public", "closed", "idle"]
 
@@ -50,7 +50,7 @@ def as_json(phases: Sequence[Phase]) -> list[Body]:
     ]
 
 
-def register(wanted: Objects, state: State) -> list[Phase]:
+def register(wanted: Objects, state: GatewayState) -> list[Phase]:
     """The phases that make the gateway what is wanted; none where it is so already.
 
     New targets come in at weight 0. They get their share once a probe has reached them through the
@@ -89,7 +89,7 @@ def register(wanted: Objects, state: State) -> list[Phase]:
 
 
 def move(
-    wanted: Objects, state: State, shares: Sequence[Mapping[str, int]], leaving: bool = False
+    wanted: Objects, state: GatewayState, shares: Sequence[Mapping[str, int]], leaving: bool = False
 ) -> list[Phase]:
     """The phases that take the weights through these shares, with a look at the traffic between.
 
@@ -126,7 +126,7 @@ def move(
 
 def shift(
     upstream: str,
-    state: State,
+    state: GatewayState,
     weights: Mapping[str, int],
     fresh: Sequence[Target],
     now: Mapping[str, int] | None = None,
@@ -156,8 +156,8 @@ def shift(
         path = f"/upstreams/{upstream}/targets/{address}"
         step = Step(
             f"target {address}: weight {before} → {weight}",
-            Call("PATCH", path, {"weight": weight, "tags": has}),
-            Call("PATCH", path, {"weight": before, "tags": had}),
+            AdminCall("PATCH", path, {"weight": weight, "tags": has}),
+            AdminCall("PATCH", path, {"weight": before, "tags": had}),
         )
         (rise if weight > before else fall).append(step)
     return tuple(rise), tuple(fall)
@@ -168,7 +168,7 @@ def own_tags(target: Mapping[str, Any]) -> list[str]:
     return [tag for tag in target.get("tags") or [] if not tag.startswith(BEFORE)]
 
 
-def before(state: State) -> dict[str, int]:
+def before(state: GatewayState) -> dict[str, int]:
     """The weights before the last change, as the targets' tags have them."""
     found = {}
     for address, target in state.targets.items():
@@ -177,7 +177,7 @@ def before(state: State) -> dict[str, int]:
     return found
 
 
-def canary_shares(state: State, new: str, steps: Sequence[int]) -> list[dict[str, int]]:
+def canary_shares(state: GatewayState, new: str, steps: Sequence[int]) -> list[dict[str, int]]:
     """The weights at each step: the new target's percentage, the rest by the old ones' weights."""
     old = {a: int(t["weight"]) for a, t in state.targets.items() if a != new and t["weight"]}
     total = sum(old.values())
@@ -191,14 +191,14 @@ def canary_shares(state: State, new: str, steps: Sequence[int]) -> list[dict[str
     return shares
 
 
-def take_out(state: State, upstream: str, address: str) -> list[Phase]:
+def take_out(state: GatewayState, upstream: str, address: str) -> list[Phase]:
     """The phases that drain a target and remove it."""
     target = state.targets[address]
     path = f"/upstreams/{upstream}/targets/{address}"
     quiet = Step(
         f"target {address}: weight {target['weight']} → 0",
-        Call("PATCH", path, {"weight": 0}),
-        Call("PATCH", path, {"weight": target["weight"]}),
+        AdminCall("PATCH", path, {"weight": 0}),
+        AdminCall("PATCH", path, {"weight": target["weight"]}),
     )
     has_traffic = bool(target["weight"])
     checks: tuple[Check, ...] = ("public", "idle") if has_traffic else ("idle",)
@@ -208,7 +208,7 @@ def take_out(state: State, upstream: str, address: str) -> list[Phase]:
     ]
 
 
-def unregister(state: State) -> list[Phase]:
+def unregister(state: GatewayState) -> list[Phase]:
     """The phases that take a model off the gateway, its routes first."""
     routes, rest = [], []
     for route in state.routes.values():

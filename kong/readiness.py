@@ -17,7 +17,7 @@ import httpx2
 
 from kong.admin import https, say_why
 from kong.errors import GatewayError, KongError, NotReady
-from kong.report import Report
+from kong.report import Reporter
 from kong.spec import Spec
 
 JSON = {"Content-Type": "application/json"}
@@ -26,7 +26,7 @@ IN_FLIGHT = re.compile(r"^theresa_requests_in_flight ([0-9.e+]+)$", re.MULTILINE
 
 
 @dataclass(frozen=True)
-class Timing:
+class Timeouts:
     """How long to wait for what, in seconds."""
 
     deadline: float = 1200.0  # for a target to be ready: a GPU host may still be loading
@@ -82,7 +82,7 @@ class Sample:
         return predictions
 
 
-class Model:
+class ModelServer:
     """A model server, asked directly."""
 
     def __init__(self, address: str, spec: Spec) -> None:
@@ -94,7 +94,7 @@ class Model:
             trust_env=False,
         )
 
-    def wait(self, timing: Timing, report: Report) -> None:
+    def wait(self, timing: Timeouts, report: Reporter) -> None:
         """Returns when it has been ready several times in a row.
 
         Raises:
@@ -196,7 +196,12 @@ class Proxy:
 
 
 def until(
-    good: Callable[[], object], times: int, patience: float, every: float, report: Report, what: str
+    good: Callable[[], object],
+    times: int,
+    patience: float,
+    every: float,
+    report: Reporter,
+    what: str,
 ) -> None:
     """Returns when a call has succeeded several times in a row.
 
@@ -224,7 +229,7 @@ def steady(
     good: Callable[[], object],
     seconds: float,
     every: float,
-    report: Report,
+    report: Reporter,
     what: str,
     patience: float = 0.0,
 ) -> None:

@@ -35,8 +35,8 @@ from kong import status as overview  # noqa: E402
 from kong.admin import Admin, tls  # noqa: E402
 from kong.commands import Commands  # noqa: E402
 from kong.errors import Interrupted, KongError  # noqa: E402
-from kong.readiness import Sample, Timing  # noqa: E402
-from kong.report import Report  # noqa: E402
+from kong.readiness import Sample, Timeouts  # noqa: E402
+from kong.report import Reporter  # noqa: E402
 from kong.rollout import Gateway, Rollout  # noqa: E402
 from kong.spec import Spec  # noqa: E402
 
@@ -146,7 +146,7 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--journals", type=Path, default=JOURNALS, help=argparse.SUPPRESS)
     times = common.add_argument_group("times, in seconds")
     for name, says in SECONDS.items():
-        times.add_argument(f"--{name}", type=float, default=getattr(Timing, name), help=says)
+        times.add_argument(f"--{name}", type=float, default=getattr(Timeouts, name), help=says)
     return common
 
 
@@ -156,7 +156,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if words and words[0] not in (*COMMANDS, "-h", "--help"):
         words.insert(0, "register")
     args = parser().parse_args(words)
-    report = Report(args.json)
+    report = Reporter(args.json)
     try:
         document = run(args, report)
     except (KongError, Interrupted) as error:
@@ -167,7 +167,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(args: argparse.Namespace, report: Report) -> dict[str, object]:
+def run(args: argparse.Namespace, report: Reporter) -> dict[str, object]:
     """Runs the subcommand; what it found or did."""
     if not args.admin:
         raise KongError("Where is the gateway? Give --admin https://HOST:8444, or KONG_ADMIN.")
@@ -185,7 +185,7 @@ def run(args: argparse.Namespace, report: Report) -> dict[str, object]:
         if args.command == "rollback" and not (args.service or args.journal):
             raise KongError("Which model? Give --service, or the --journal of a killed run.")
         spec = specification(args)
-        timing = Timing(**{name: getattr(args, name) for name in SECONDS})
+        timing = Timeouts(**{name: getattr(args, name) for name in SECONDS})
         path = args.sample or MODELS / spec.name / "sample.json"
         needless = args.command == "client" or getattr(args, "journal", None)
         sample = Sample(b"", 0) if needless else Sample.read(path)

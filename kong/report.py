@@ -12,17 +12,16 @@ from rich.markup import escape
 REMIND = 15.0  # seconds between two lines of a wait, where there is no terminal to write over
 
 
-class Report:
+class Reporter:
     """Tells what happens.
 
     Args:
         as_json: whether the result goes to stdout as JSON.
-        console: where lines for a person go; stderr if none is given.
     """
 
-    def __init__(self, as_json: bool = False, console: Console | None = None) -> None:
+    def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False)
         self.events: list[str] = []
 
     def say(self, text: str) -> None:
@@ -58,7 +57,7 @@ class Report:
 class Waiting:
     """A wait that shows how long it takes and what was seen last."""
 
-    def __init__(self, report: Report, text: str, status: Any = None) -> None:
+    def __init__(self, report: Reporter, text: str, status: Any = None) -> None:
         self._report, self._text, self._status = report, text, status
         self._began = self._said = time.monotonic()
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from kong.admin import Admin
 from kong.errors import KongError, NotReady, Unwell
 from kong.plan import Phase
-from kong.readiness import Model, Proxy, Sample, Timing, steady, until
-from kong.report import Report
+from kong.readiness import ModelServer, Proxy, Sample, Timeouts, steady, until
+from kong.report import Reporter
 from kong.spec import Spec
-from kong.state import State, look
+from kong.state import GatewayState, look
 from kong.steps import Step
 from kong.transaction import transaction
-from kong.trial import HEADER, Trial
+from kong.trial import HEADER, ProbeRoute
 
 PACE = 120.0  # seconds by a consumer's requests per minute: we never take more than half of them
 
@@ -46,17 +46,17 @@ class Rollout:
     gateway: Gateway
     spec: Spec
     sample: Sample
-    timing: Timing
-    report: Report
+    timing: Timeouts
+    report: Reporter
     journals: Path
     _tried: tuple[str, ...] = ()
     _passed: set[str] = field(default_factory=set)
 
-    def state(self) -> State:
+    def state(self) -> GatewayState:
         """What the gateway has of the model."""
         return look(self.gateway.admin, self.spec.name)
 
-    def plan(self, phases: Sequence[Phase], trial: Trial) -> list[Phase]:
+    def plan(self, phases: Sequence[Phase], trial: ProbeRoute) -> list[Phase]:
         """The phases with the run's own way through the gateway, if there is anything to do."""
         if not phases:
             return []
@@ -77,12 +77,12 @@ class Rollout:
             NotReady: one doesn't, or not as it should.
         """
         for target in targets:
-            with closing(Model(target, self.spec)) as model:
+            with closing(ModelServer(target, self.spec)) as model:
                 model.wait(self.timing, self.report)
                 model.predict(self.sample)
             self.report.say(f"{target} answers its sample")
 
-    def carry_out(self, phases: Sequence[Phase], trial: Trial, planned: State) -> None:
+    def carry_out(self, phases: Sequence[Phase], trial: ProbeRoute, planned: GatewayState) -> None:
         """Does all of it, or puts back what was there before.
 
         Args:
@@ -130,7 +130,7 @@ class Rollout:
     def _proxy(self, headers: dict[str, str]) -> Proxy:
         return Proxy(self.gateway.proxy, self.gateway.context, headers, self.spec.read_seconds)
 
-    def _check(self, phase: Phase, proxy: Proxy, trial: Trial) -> None:
+    def _check(self, phase: Phase, proxy: Proxy, trial: ProbeRoute) -> None:
         """Makes a phase's checks; each waits as long as Kong may need, then must hold."""
         timing, path = self.timing, self.spec.path
         probe = {HEADER: trial.word}
@@ -194,7 +194,7 @@ class Rollout:
         """Waits until targets work on nothing, or as long as a request may take."""
         for target in targets:
             with (
-                closing(Model(target, self.spec)) as model,
+                closing(ModelServer(target, self.spec)) as model,
                 self.report.waiting(f"requests in flight at {target}") as waiting,
             ):
                 end, quiet = time.monotonic() + self.timing.drain, 0

@@ -18,12 +18,12 @@ from kong.objects import (
     Healthchecks,
     KeyAuthConfig,
     KongObject,
+    KongService,
     Plugin,
     PrometheusConfig,
     RateLimitingConfig,
     RequestSizeConfig,
     Route,
-    Service,
     Target,
     Upstream,
 )
@@ -74,7 +74,7 @@ class Objects:
 
     upstream: Upstream
     targets: tuple[Target, ...]
-    services: tuple[tuple[Service, tuple[Plugin, ...], tuple[Route, ...]], ...]
+    services: tuple[tuple[KongService, tuple[Plugin, ...], tuple[Route, ...]], ...]
 
 
 def objects(spec: Spec, tag: str) -> Objects:
@@ -85,7 +85,7 @@ def objects(spec: Spec, tag: str) -> Objects:
     """
     tags, milliseconds = [tag], spec.read_seconds * 1000
     protocols: list[Literal["http", "https"]] = ["http", "https"] if spec.local else ["https"]
-    predict = Service(
+    predict = KongService(
         name=spec.name,
         host=spec.upstream,
         path="/invocations",
@@ -93,7 +93,7 @@ def objects(spec: Spec, tag: str) -> Objects:
         write_timeout=milliseconds,
         tags=tags,
     )
-    ready = Service(
+    ready = KongService(
         name=f"{spec.name}.ready",
         host=spec.upstream,
         path=spec.health,

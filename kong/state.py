@@ -14,7 +14,7 @@ TIMES = ("created_at", "updated_at")
 
 
 @dataclass(frozen=True)
-class State:
+class GatewayState:
     """The objects of one model; a snapshot, to compare with and to put back.
 
     Attributes:
@@ -57,7 +57,7 @@ def _timeless(value: Any) -> Any:
     return sorted(map(str, value)) if isinstance(value, list) else value
 
 
-def look(admin: Admin, name: str) -> State:
+def look(admin: Admin, name: str) -> GatewayState:
     """Reads all of a model.
 
     Raises:
@@ -101,7 +101,7 @@ def look(admin: Admin, name: str) -> State:
         for one in admin.all(f"/services/{service}/routes"):
             if str(one["id"]) not in known:
                 others.append(f"the route {one.get('name') or one['id']}")
-    return State(upstream, targets, services, plugins, routes, others)
+    return GatewayState(upstream, targets, services, plugins, routes, others)
 
 
 def own(body: Mapping[str, Any], what: str) -> None:
@@ -118,7 +118,7 @@ def _is_ours(body: Mapping[str, Any]) -> bool:
     return REGISTERED in (body.get("tags") or [])
 
 
-def refuse_foreign_paths(admin: Admin, state: State, path: str) -> None:
+def refuse_foreign_paths(admin: Admin, state: GatewayState, path: str) -> None:
     """Raises NotOurs where another service's route already takes requests for this path.
 
     Ours would win over a prefix of somebody else's, and take its traffic.

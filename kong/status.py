@@ -14,7 +14,7 @@ from kong.errors import KongError
 from kong.readiness import Proxy, Sample
 from kong.rollout import Gateway
 from kong.spec import DECLARED, REGISTERED
-from kong.state import State, look
+from kong.state import GatewayState, look
 
 
 def status(
@@ -48,12 +48,12 @@ def status(
     return {"admin": admin.url, "version": version, "models": models}
 
 
-def _look_on(gateway: Gateway, name: str) -> State:
+def _look_on(gateway: Gateway, name: str) -> GatewayState:
     """What a file has brought there: to be looked at, not to be changed."""
     admin, upstream = gateway.admin, f"/upstreams/{name}.upstream"
     routes = [admin.get(f"/routes/{name}.predict")]
     services = [admin.get(f"/services/{one}") for one in (name, f"{name}.ready")]
-    return State(
+    return GatewayState(
         admin.get(upstream),
         {str(one["target"]): one for one in admin.all(f"{upstream}/targets")},
         {str(one["name"]): one for one in services if one},
@@ -63,7 +63,7 @@ def _look_on(gateway: Gateway, name: str) -> State:
 
 
 def _model(
-    gateway: Gateway, name: str, state: State, samples: Path, key: str | None, probes: int
+    gateway: Gateway, name: str, state: GatewayState, samples: Path, key: str | None, probes: int
 ) -> dict[str, Any]:
     spec = spec_of(name, state, list(state.targets) or ["none:1"])
     health: dict[str, Any] = {}

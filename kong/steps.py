@@ -10,7 +10,7 @@ WRITTEN_BY_KONG = ("id", "created_at", "updated_at", "ws_id", "service", "upstre
 
 
 @dataclass(frozen=True)
-class Call:
+class AdminCall:
     """One call of the Admin API."""
 
     method: str
@@ -23,8 +23,8 @@ class Step:
     """A change, what it means to a person, and its inverse; None where there is nothing to undo."""
 
     says: str
-    do: Call
-    undo: Call | None
+    do: AdminCall
+    undo: AdminCall | None
     changes: tuple[str, ...] = ()
 
 
@@ -32,15 +32,15 @@ def put(path: str, wanted: Body, current: Body | None) -> list[Step]:
     """The step that makes an object what is wanted; none if it is."""
     what = label(path, wanted)
     if current is None:
-        return [Step(f"new {what}", Call("PUT", path, wanted), Call("DELETE", path))]
+        return [Step(f"new {what}", AdminCall("PUT", path, wanted), AdminCall("DELETE", path))]
     changes = differences(wanted, current)
     if not changes:
         return []
     return [
         Step(
             f"change {what}",
-            Call("PUT", path, wanted),
-            Call("PUT", path, bare(current)),
+            AdminCall("PUT", path, wanted),
+            AdminCall("PUT", path, bare(current)),
             tuple(changes),
         )
     ]
@@ -51,18 +51,18 @@ def add_target(upstream: str, target: Target) -> Step:
     path = f"/upstreams/{upstream}/targets"
     return Step(
         f"new target {target.target}: weight {target.weight}",
-        Call("POST", path, target.body()),
-        Call("DELETE", f"{path}/{target.target}"),
+        AdminCall("POST", path, target.body()),
+        AdminCall("DELETE", f"{path}/{target.target}"),
     )
 
 
 def delete(path: str, current: Body) -> Step:
     """Deletes an object; undone, it is there again under its old id."""
     parent, _, _ = path.rpartition("/")
-    undo = Call("PUT", f"{parent}/{current['id']}", bare(current))
+    undo = AdminCall("PUT", f"{parent}/{current['id']}", bare(current))
     if "/targets/" in path:
-        undo = Call("POST", parent, {**bare(current), "id": current["id"]})
-    return Step(f"remove {label(path, current)}", Call("DELETE", path), undo)
+        undo = AdminCall("POST", parent, {**bare(current), "id": current["id"]})
+    return Step(f"remove {label(path, current)}", AdminCall("DELETE", path), undo)
 
 
 def label(path: str, body: Mapping[str, Any]) -> str:
@@ -92,6 +92,6 @@ def differences(wanted: Any, current: Any, at: str = "") -> list[str]:
     return [] if same else [f"{at}: {current} → {wanted}"]
 
 
-def to_json(call: Call) -> Body:
+def to_json(call: AdminCall) -> Body:
     """A call for the journal."""
     return asdict(call)

@@ -18,8 +18,8 @@ from typing import Any
 
 from kong.admin import Admin
 from kong.errors import GatewayError, Interrupted, KongError, NotRestored
-from kong.report import Report
-from kong.steps import Call, Step, to_json
+from kong.report import Reporter
+from kong.steps import AdminCall, Step, to_json
 
 PATIENCE = 60.0  # seconds that putting back goes on against a gateway that doesn't answer
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0  # seconds between two attempts
@@ -37,11 +37,11 @@ class Transaction:
     """
 
     def __init__(
-        self, admin: Admin, journal: Path, report: Report, patience: float = PATIENCE
+        self, admin: Admin, journal: Path, report: Reporter, patience: float = PATIENCE
     ) -> None:
         self._admin, self._journal, self._report = admin, journal, report
         self._patience = patience
-        self._undo: list[Call] = []
+        self._undo: list[AdminCall] = []
 
     def do(self, step: Step) -> None:
         """Does a step.
@@ -99,7 +99,7 @@ class Transaction:
         fresh.replace(self._journal)
 
 
-def undo(admin: Admin, calls: Sequence[Call], patience: float, report: Report) -> None:
+def undo(admin: Admin, calls: Sequence[AdminCall], patience: float, report: Reporter) -> None:
     """Undoes calls, last first, against a gateway that may not answer at once.
 
     Raises:
@@ -126,7 +126,7 @@ def undo(admin: Admin, calls: Sequence[Call], patience: float, report: Report) -
         report.say("the gateway is as it was before")
 
 
-def _undo_one(admin: Admin, call: Call) -> None:
+def _undo_one(admin: Admin, call: AdminCall) -> None:
     """What was never done, or is undone already, is fine."""
     try:
         admin.call(call.method, call.path, call.body, missing_is_fine=call.method == "DELETE")
@@ -140,7 +140,7 @@ def _undo_one(admin: Admin, call: Call) -> None:
 def transaction(
     admin: Admin,
     journal: Path,
-    report: Report,
+    report: Reporter,
     patience: float = PATIENCE,
     snapshot: Callable[[], Any] | None = None,
 ) -> Iterator[Transaction]:
@@ -175,7 +175,7 @@ def transaction(
         work.forget()
 
 
-def _put_back(work: Transaction, error: BaseException, journal: Path, report: Report) -> None:
+def _put_back(work: Transaction, error: BaseException, journal: Path, report: Reporter) -> None:
     report.warn(f"putting back what was there before: {error}")
     try:
         work.restore()
@@ -200,7 +200,7 @@ def _compare(snapshot: Callable[[], Any] | None, before: Any, error: BaseExcepti
 
 
 @contextmanager
-def stoppable(report: Report) -> Iterator[threading.Event]:
+def stoppable(report: Reporter) -> Iterator[threading.Event]:
     """Turns signals to stop into `Interrupted`, until the event is set: then they are held back."""
     restoring = threading.Event()
 
@@ -222,7 +222,7 @@ def stoppable(report: Report) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def read_journal(path: Path) -> tuple[str, list[Call]]:
+def read_journal(path: Path) -> tuple[str, list[AdminCall]]:
     """The gateway's address and the calls to undo, first to last.
 
     Raises:
@@ -230,6 +230,6 @@ def read_journal(path: Path) -> tuple[str, list[Call]]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return str(document["admin"]), [Call(**call) for call in document["undo"]]
+        return str(document["admin"]), [AdminCall(**call) for call in document["undo"]]
     except (OSError, ValueError, LookupError, TypeError):
         raise KongError(f"'{path}' is no journal of a run that was killed.") from None

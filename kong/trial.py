@@ -16,21 +16,21 @@ from kong.objects import (
     Body,
     Consumer,
     KeyAuthConfig,
+    KongService,
     Route,
-    Service,
     Target,
     Upstream,
 )
 from kong.plan import Phase
 from kong.spec import FULL, REGISTERED, Spec, plugin_id, plugins, whole
-from kong.steps import Call, Step, delete, put
+from kong.steps import AdminCall, Step, delete, put
 
 HEADER = "x-theresa-probe"
 TAGS = [REGISTERED]
 
 
 @dataclass(frozen=True)
-class Trial:
+class ProbeRoute:
     """The names and secrets of one run's own way through the gateway."""
 
     name: str
@@ -52,12 +52,12 @@ class Trial:
             (
                 Step(
                     f"new consumer {self.name}.probe, for this run",
-                    Call("POST", "/consumers", {**body, "id": self.consumer}),
-                    Call("DELETE", path),
+                    AdminCall("POST", "/consumers", {**body, "id": self.consumer}),
+                    AdminCall("DELETE", path),
                 ),
                 Step(
                     f"a random key of {self.name}.probe",
-                    Call("POST", f"{path}/key-auth", {"key": self.key, "tags": TAGS}),
+                    AdminCall("POST", f"{path}/key-auth", {"key": self.key, "tags": TAGS}),
                     None,  # goes with the consumer
                 ),
             ),
@@ -66,14 +66,14 @@ class Trial:
     def unlock(self) -> Phase:
         """Removes the consumer, and the key with it."""
         path = f"/consumers/{self.consumer}"
-        step = Step(f"remove consumer {self.name}.probe", Call("DELETE", path), None)
+        step = Step(f"remove consumer {self.name}.probe", AdminCall("DELETE", path), None)
         return Phase("unlock", (step,))
 
     def opening(self, spec: Spec, targets: Sequence[str]) -> tuple[Step, ...]:
         """Makes the way to these targets; the health checks of the real upstream come later."""
         name, upstream = f"{self.name}.probe", f"{self.name}.probe.upstream"
         milliseconds = spec.read_seconds * 1000
-        service = Service(
+        service = KongService(
             name=name,
             host=upstream,
             path="/invocations",
@@ -104,8 +104,8 @@ class Trial:
                 1,
                 Step(
                     f"target {address} of {upstream}",
-                    Call("POST", path, target.body()),
-                    Call("DELETE", f"{path}/{address}"),
+                    AdminCall("POST", path, target.body()),
+                    AdminCall("DELETE", f"{path}/{address}"),
                 ),
             )
         return tuple(steps)

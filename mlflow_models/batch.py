@@ -137,7 +137,7 @@ def score(
     params: dict[str, Any],
     work: Path,
 ) -> None:
-    from batching.scoring import Scoring
+    from batching.batch_run import BatchRun
 
     started = time.monotonic()
     output = Output(spark, args.output)
@@ -153,7 +153,7 @@ def score(
         args.part_size or before.get("size of parts"),
         max(1, tasks),
     )
-    scoring = Scoring(spark, source, scorer, args.prefix, params)
+    run = BatchRun(spark, source, scorer, args.prefix, params)
     settings = {
         "model": scorer.identity,
         "input": [args.input, source.state, source.plan],
@@ -163,10 +163,10 @@ def score(
         "params": params,
     }
     output.agree(settings)
-    scoring.prepare(work)
+    run.prepare(work)
     output.begin(settings)  # nothing is there before the model has taken the parameters
-    scoring.write(output)
-    errors = scoring.check(output)
+    run.write(output)
+    errors = run.check(output)
     output.finish()
     seconds = time.monotonic() - started
     print(

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clip_caption.training.pairs import open_pairs
+from clip_caption.training.pairs import COLUMNS
 from demos.clip_caption.augment import MEAN, STD, augment, pixels
 from demos.clip_caption.probing import probe
 from zoo.building import packaging
+from zoo.training.stored import open_data
 
 if TYPE_CHECKING:
     import torch
@@ -96,13 +97,13 @@ class Trainer:
         args.output.mkdir(parents=True, exist_ok=True)
         self.model, self.tokenizer, self.config = build(args)
         self.model.visual.to(memory_format=torch.channels_last)
-        train = [open_pairs(path) for path in args.train]
+        train = [open_data(path, COLUMNS) for path in args.train]
         caches = [args.output / f"train{i}-{args.image_size}.npy" for i in range(len(train))]
         self.pixels = np.concatenate(
             [pixels(data, args.image_size, path) for data, path in zip(train, caches, strict=True)]
         )
         self.texts = [pair for data in train for pair in texts(data, args.also)]
-        self.dev = concatenate_datasets([open_pairs(args.dev)])
+        self.dev = concatenate_datasets([open_data(args.dev, COLUMNS)])
         cache = args.output / f"dev-{args.image_size}.npy"
         self.dev_pixels = pixels(self.dev, args.image_size, cache)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demos import speech as synthesize
 from wav2vec2_asr.training.numerals import say_number
-from wav2vec2_asr.training.texts import Spelling, read_texts
+from wav2vec2_asr.training.texts import CharacterNormalizer, read_texts
 from zoo.building import packaging
 
 VOICE = "th"
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     cli.add_argument("--words", type=int, default=3000, help="how many words these rows draw on")
     cli.add_argument("--longest", type=int, default=7, help="words in a row")
     args = cli.parse_args(argv)
-    spelling, rng = Spelling("th"), random.Random(args.seed)
+    spelling, rng = CharacterNormalizer("th"), random.Random(args.seed)
     said = {spelling(text).replace("|", " ") for text in read_texts(args.text, args.column)}
     chosen = sorted(text for text in said if THAI.search(text))
     random.Random(1).shuffle(chosen)  # the same for every corpus: what one skips, another takes

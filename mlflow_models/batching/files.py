@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from batching.output import filesystem
 from batching.session import OPEN_COST
-from batching.source import Reading, Source, escaped, files, fingerprint, listing, plan
+from batching.source import BatchSource, Reading, escaped, files, fingerprint, listing, plan
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 PATH = "path"  # of a manifest: the column that names a file
 CONTENT, URI, WRONG = "__batch_content", "__batch_uri", "__batch_wrong"
-LARGEST = 1 << 30  # bytes of a file; Arrow takes up to 2 GiB in a batch
-PART = 64 << 20  # bytes of a part, each file counting `OPEN_COST` more
+MAX_FILE_BYTES = 1 << 30  # bytes of a file; Arrow takes up to 2 GiB in a batch
+PART_BYTES = 64 << 20  # bytes of a part, each file counting `OPEN_COST` more
 THREADS = 16  # that ask whether a manifest's files exist
 TOO_LARGE = "The file has more than 1 GiB."
 UNREAD = "The file can't be read."
@@ -29,7 +29,7 @@ MISSING = "The file doesn't exist."
 EMPTY = "The file is empty."
 
 
-class Folder(Source):
+class Folder(BatchSource):
     """The files of a folder, whatever is below it, or of a pattern.
 
     Args:
@@ -37,8 +37,8 @@ class Folder(Source):
         path: Where they are.
         paths: The same, for Spark.
         column: The model's column that reads a file.
-        size: Bytes of a part; None for the usual: `PART`, and fewer where a core had less than four
-            parts to do.
+        size: Bytes of a part; None for the usual: `PART_BYTES`, and fewer where a core had less
+            than four parts to do.
         slots: Parts that are scored at once.
     """
 
@@ -63,7 +63,7 @@ class Folder(Source):
         )
         self.total = count + len(empty)
         bytes_ = length + count * OPEN_COST
-        self.size = size or max(OPEN_COST, min(PART, bytes_ // (4 * slots)))
+        self.size = size or max(OPEN_COST, min(PART_BYTES, bytes_ // (4 * slots)))
         spark.conf.set("spark.sql.files.maxPartitionBytes", self.size)
         self._files = files(spark, paths)
         self.state = fingerprint(spark, paths)
@@ -82,14 +82,14 @@ class Folder(Source):
         from pyspark.sql import functions as F
 
         left = self._listing.join(answered.select(PATH), PATH, "left_anti")
-        why = F.when(F.col("length") == 0, EMPTY).when(F.col("length") > LARGEST, TOO_LARGE)
+        why = F.when(F.col("length") == 0, EMPTY).when(F.col("length") > MAX_FILE_BYTES, TOO_LARGE)
         why = why.otherwise(UNREAD)
         return left.select(PATH, why.alias("error"))
 
     def _contents(self, done: list[int]) -> "DataFrame":
         from pyspark.sql import functions as F
 
-        found = self._files.where(F.col("length") <= LARGEST)
+        found = self._files.where(F.col("length") <= MAX_FILE_BYTES)
         if done:
             found = found.where(~F.spark_partition_id().isin(done))
         return found.select(PATH, F.col("content").alias(CONTENT))

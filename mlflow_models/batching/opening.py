@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from batching import files, tables
 from batching.model import Scorer
 from batching.output import filesystem
-from batching.source import Reading, Source, reason
+from batching.source import BatchSource, Reading, reason
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def open_source(
     scorer: Scorer,
     size: int | None,
     slots: int,
-) -> Source:
+) -> BatchSource:
     """What there is to score.
 
     Args:
@@ -65,7 +65,7 @@ def open_source(
         is_manifest = not column and files.PATH in names and not names & set(scorer.columns)
         if not is_manifest:
             reading = _reading(path, rows, column, scorer)
-            return tables.Table(spark, path, rows, reading, size, slots)
+            return tables.TableSource(spark, path, rows, reading, size, slots)
     except (PySparkException, Py4JJavaError) as error:
         raise ZooError(f"'{path}' isn't to be read as {kind}: {reason(error)}") from error
     return files.Manifest(spark, path, rows.drop(tables.MALFORMED), first, size, slots)

@@ -26,7 +26,7 @@ class Reading:
     kinds: frozenset[str]
 
 
-class Source(ABC):
+class BatchSource(ABC):
     """What is scored, in parts that are the same in every run with the same `size`.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from batching.source import Reading, Source, fingerprint, plan
+from batching.source import BatchSource, Reading, fingerprint, plan
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
     return reader.schema(", ".join(f"{name} STRING" for name in [*quoted, MALFORMED])).csv(path)
 
 
-class Table(Source):
+class TableSource(BatchSource):
     """Rows of a table. They are shuffled once into parts, since a Parquet file with one row group,
     or a CSV, can't be split where it lies.
 

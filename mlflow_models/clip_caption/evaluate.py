@@ -7,16 +7,14 @@ the same images, with an interval of confidence for the difference.
 """
 
 import argparse
-import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from clip_caption.evaluating import naming, words
 from clip_caption.evaluating.examples import (
-    Columns,
     Example,
+    ReferenceColumns,
     TestSet,
     read_coco,
     read_table,
@@ -24,7 +22,7 @@ from clip_caption.evaluating.examples import (
 )
 from clip_caption.evaluating.metrics import score
 from clip_caption.evaluating.results import (
-    Result,
+    CaptionResult,
     compare,
     markdown,
     record,
@@ -34,6 +32,7 @@ from clip_caption.evaluating.results import (
 from clip_caption.evaluating.translate import add_options, translate
 from zoo.building import packaging, tracking
 from zoo.errors import ZooError
+from zoo.training import evaluation
 
 USAGE = """evaluate.py MODEL DATA [options]
        evaluate.py --predictions FILE.csv [options]
@@ -58,10 +57,7 @@ def parser() -> argparse.ArgumentParser:
     _add_data(cli.add_argument_group("the test set"))
     _add_counting(cli.add_argument_group("what counts"))
     _add_running(cli.add_argument_group("how a checkpoint is run"))
-    cli.add_argument("--worst", type=int, default=5, help="captions to list")
-    cli.add_argument("--output", type=Path, help="keep the tables and pictures here, too")
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    tracking.add_options(cli, "clip_caption")
+    evaluation.add_options(cli, "clip_caption", worst=5)
     return cli
 
 
@@ -106,7 +102,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
 def read(args: argparse.Namespace) -> TestSet:
     """Reads the test set, and the predictions where they are given."""
     expect = tuple(args.expect)
-    columns = Columns(
+    columns = ReferenceColumns(
         args.image_column, tuple(args.references), args.separator, args.translated, (), expect
     )
     if args.predictions:
@@ -157,7 +153,9 @@ def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
     )
 
 
-def scored(found: TestSet, args: argparse.Namespace) -> tuple[dict[str, Result], str, list[str]]:
+def scored(
+    found: TestSet, args: argparse.Namespace
+) -> tuple[dict[str, CaptionResult], str, list[str]]:
     """Scores each system's captions; also returns how words were cut, and notes."""
     said = [text for texts in found.predictions.values() for text in texts]
     everything = [text for example in found.examples for text in example.references] + said
@@ -176,30 +174,11 @@ def scored(found: TestSet, args: argparse.Namespace) -> tuple[dict[str, Result],
             [references[i] for i in keep], [cut[t] for t in chosen], tokenizer, args.meteor
         )
         named = naming.shares(chosen, [e.values for e in examples], args.expect)
-        results[name] = Result(examples, chosen, scores, *named)
+        results[name] = CaptionResult(examples, chosen, scores, *named)
         notes += scores.notes
         if empty := sum(not cut[text] for text in chosen):
             notes.append(f"{empty} captions of {name} are empty, and are scored 0.")
     return results, words.describe(tokenizer), list(dict.fromkeys(notes))
-
-
-def track(
-    args: argparse.Namespace, results: dict[str, Result], figures: dict[str, float], text: str
-) -> None:
-    """Logs settings, figures, tables and pictures to MLflow."""
-    import mlflow
-
-    tracking.set_experiment(args.experiment, args.tracking_uri)
-    name = args.model or (args.predictions or args.results).name
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        mlflow.start_run(run_name=f"evaluate {name}"),
-    ):
-        mlflow.log_params({name: str(value)[:500] for name, value in vars(args).items()})
-        mlflow.set_tag("words", text.partition("\n")[0])
-        mlflow.log_metrics(figures)
-        record(results, Path(folder), text)
-        mlflow.log_artifacts(folder)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -223,11 +202,14 @@ def main(argv: list[str] | None = None) -> None:
     parts += [f"## {name}\n\n{lines}" for name, result in results.items()
               if (lines := worst_lines(result, args.worst))]  # fmt: skip
     text, figures = "\n\n".join(parts), summary(results, differences)
-    print(json.dumps({"words": convention, **figures}) if args.json else text)
-    if args.output:
-        record(results, args.output, text)
-    if args.tracking_uri:
-        track(args, results, figures, text)
+    evaluation.finish(
+        args,
+        args.model or (args.predictions or args.results).name,
+        text,
+        figures,
+        lambda folder: record(results, folder, text),
+        {"words": convention},
+    )
 
 
 if __name__ == "__main__":

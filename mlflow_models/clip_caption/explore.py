@@ -24,7 +24,13 @@ import numpy as np
 from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
-from clip_caption.exploring.store import FAILURES, SETTINGS, Embeddings, Settings, write_whole
+from clip_caption.exploring.store import (
+    FAILURES,
+    SETTINGS,
+    Embeddings,
+    EmbeddingSettings,
+    write_whole,
+)
 from clip_caption.index import PROBE, normalised
 from zoo.building import packaging
 from zoo.data.outputs import check_output
@@ -44,7 +50,7 @@ def run_embed(args: argparse.Namespace) -> None:
     options = Options(mode=args.captions, max_tokens=longest) if args.captions else None
     embedder = Embedder(captioner, args.embedding, options, args.thumbnail, args.batch_size,
                         args.decoders)  # fmt: skip
-    settings = Settings(
+    settings = EmbeddingSettings(
         checkpoint=args.checkpoint,
         clip=args.clip,
         kind=args.embedding,
@@ -136,11 +142,8 @@ def run_map(args: argparse.Namespace) -> None:
     """Makes a map, or puts images on one."""
     from clip_caption.exploring import mapping, projector
     from clip_caption.exploring.projection import Parameters, Projection
-    from clip_caption.exploring.weights_biases import check_login, log_table
 
     embeddings = Embeddings(args.embeddings)
-    if args.wandb:
-        check_login()
     text = mapping.text_of(embeddings, args.text)
     if args.reuse:
         projection = Projection.load(args.reuse / mapping.PROJECTION)
@@ -162,9 +165,6 @@ def run_map(args: argparse.Namespace) -> None:
         thumbnails = embeddings.thumbnails(range(len(embeddings)))
         projector.write(args.tensorboard, embeddings.vectors(), columns, thumbnails)
         print(f"{args.tensorboard}: tensorboard --logdir {args.tensorboard}")
-    if args.wandb:
-        where = log_table(args.wandb, embeddings, made.places, made.groups, text, args.seed)
-        print(f"Weights & Biases: {where}")
 
 
 def run_atlas(args: argparse.Namespace) -> None:
@@ -176,7 +176,7 @@ def run_atlas(args: argparse.Namespace) -> None:
     output = args.output or args.map
     table = output / "atlas.parquet"
     # before the table, which takes minutes for a large collection
-    command = None if args.table_only else atlas.command(table, args.neighbours, args.program)
+    command = None if args.table_only else atlas.command(table, args.neighbours)
     if args.export:
         atlas.check_new(args.export)
     output.mkdir(parents=True, exist_ok=True)

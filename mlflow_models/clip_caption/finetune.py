@@ -24,20 +24,19 @@ FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "pat
 
 
 def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrainer", "Records"]:
-    """Seeds everything and builds model, examples, trainer and what it writes."""
+    """Builds model, examples, trainer and what it writes."""
     import torch
-    from transformers import EarlyStoppingCallback, set_seed
+    from transformers import set_seed
 
-    from clip_caption.training.examples import Examples, captions_of
+    from clip_caption.training.examples import CaptionExamples, captions_of
     from clip_caption.training.features import cached
-    from clip_caption.training.pairs import open_pairs
+    from clip_caption.training.pairs import COLUMNS
     from clip_caption.training.start import begin
     from clip_caption.training.trainer import CaptionTrainer, TrainedCaptioner
     from zoo.training.records import Records
+    from zoo.training.stored import open_data
 
-    torch.set_num_threads(args.threads)
-    set_seed(args.seed)
-    data = [open_pairs(path) for path in (args.train, args.dev)]
+    data = [open_data(path, COLUMNS) for path in (args.train, args.dev)]
     captions = [captions_of(part) for part in data]
     start = begin(args, captions[0])
     room = start.model.gpt.config.n_positions
@@ -48,7 +47,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
             f"{room} positions; choose a smaller --longest."
         )
     train, dev = (
-        Examples(cached(start.clip, part, path, args.clip_batch_size), texts, start.words,
+        CaptionExamples(cached(start.clip, part, path, args.clip_batch_size), texts, start.words,
                  args.longest)
         for part, path, texts in zip(data, (args.train, args.dev), captions, strict=True)
     )  # fmt: skip
@@ -69,9 +68,6 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
         longest=args.longest,
         samples=args.samples,
     )
-    records.trainer = trainer
-    if args.patience:
-        trainer.add_callback(EarlyStoppingCallback(args.patience))
     trained = sum(p.numel() for p in start.model.parameters() if p.requires_grad)
     print(f"{len(train)} captions of {len(data[0])} images; dev: {len(dev)} of {len(data[1])}; "
           f"{trained:,} parameters are trained", flush=True)  # fmt: skip

@@ -36,7 +36,7 @@ class Neighbour(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Vote:
     """What the neighbours of a photo say; `category` is None where they are too unlike it."""
 
     category: str | None
@@ -47,7 +47,8 @@ class Searcher(Protocol):
     """Finds the rows that are nearest by cosine."""
 
     def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Takes normalised (m, d); returns similarities and rows, both (m, k), nearest first."""
+        """Takes L2-normalised float32 (m, d); returns cosines, float32 (m, k), and rows, int64
+        (m, k), nearest first."""
 
 
 class Exact:
@@ -61,7 +62,7 @@ class Exact:
         self.vectors = vectors
 
     def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `Searcher`."""
+        """See `Searcher`: float32 (m, d) to float32 and int64 (m, k)."""
         k = min(k, len(self.vectors))
         similarities = np.empty((len(features), k), np.float32)
         rows = np.empty((len(features), k), np.int64)
@@ -97,7 +98,7 @@ class Graph:
         self.graph = faiss.read_index(str(path))
 
     def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `Searcher`."""
+        """See `Searcher`: float32 (m, d) to float32 and int64 (m, k)."""
         similarities, rows = self.graph.search(
             np.ascontiguousarray(features), min(k, self.graph.ntotal)
         )
@@ -110,11 +111,11 @@ class Index:
     Args:
         searcher: of the photos' CLIP features.
         ids: the photos' names.
-        labels: each photo's place in `categories`, (n,).
+        labels: each photo's place in `categories`, int32 (n,).
         categories: their names.
         k: how many neighbours vote.
         threshold: a photo whose nearest neighbour is less similar gets no category.
-        probe: what the checkpoint makes of `PROBE`, (d,).
+        probe: what the checkpoint makes of `PROBE`, float32 (d,).
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Index:
         """Makes sure that the index was made with the CLIP that is to ask it.
 
         Args:
-            embed_texts: the checkpoint's, as `engine.Captioner` has it.
+            embed_texts: the checkpoint's, as `engine.Captioner` has it: n texts to float32 (n, d).
 
         Raises:
             CheckpointError: it was made with another one.
@@ -177,20 +178,20 @@ class Index:
         """The photos that are most like each query.
 
         Args:
-            features: CLIP's, normalised or not, (m, d).
+            features: CLIP's, normalised or not, float32 (m, d).
             k: how many; as many as vote by default.
 
         Returns:
-            Their ids; their labels, (m, k), places in `categories`; cosine similarities, (m, k).
+            Their ids; their labels, int32 (m, k), places in `categories`; cosines, float32 (m, k).
         """
         similarities, rows = self.searcher(normalised(features), k or self.k)
         return [[self.ids[row] for row in found] for found in rows], self.labels[rows], similarities
 
-    def classify(self, features: np.ndarray, k: int | None = None) -> list[Answer]:
+    def classify(self, features: np.ndarray, k: int | None = None) -> list[Vote]:
         """The category of each query by vote of its neighbours, and these neighbours.
 
         Args:
-            features: CLIP's, normalised or not, (m, d).
+            features: CLIP's, normalised or not, float32 (m, d).
             k: how many neighbours to report; how many vote is the index's own.
         """
         if not len(features):
@@ -206,7 +207,7 @@ class Index:
                 for name, label, similarity in list(found)[:shown]
             ]
             category = self.categories[winner] if nearest >= self.threshold else None
-            answers.append(Answer(category, neighbours))
+            answers.append(Vote(category, neighbours))
         return answers
 
 
@@ -214,12 +215,12 @@ def vote(labels: np.ndarray, similarities: np.ndarray, categories: int) -> np.nd
     """The label that most neighbours have; of a tie, the one with more similarity.
 
     Args:
-        labels: of the neighbours, (m, k).
-        similarities: theirs, (m, k).
+        labels: of the neighbours, int (m, k).
+        similarities: theirs, cosines, float32 (m, k).
         categories: how many there are.
 
     Returns:
-        (m,)
+        int64 (m,)
     """
     counts = np.zeros((len(labels), categories))
     rows = np.arange(len(labels))[:, None]
@@ -229,7 +230,7 @@ def vote(labels: np.ndarray, similarities: np.ndarray, categories: int) -> np.nd
 
 
 def normalised(features: np.ndarray) -> np.ndarray:
-    """L2-normalised float32 rows; a row of zeros stays one."""
+    """L2-normalised rows, float32 (m, d); a row of zeros stays one."""
     features = np.asarray(features, np.float32)
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 

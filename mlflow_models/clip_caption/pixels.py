@@ -40,7 +40,7 @@ class Pixels:
         self._mean, self._std = (np.array(about[name], np.float32) for name in ("mean", "std"))
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        """Float32, (3, size, size)."""
+        """float32 (3, size, size), normalised."""
         scaled = self._scale(image.convert("RGB"))
         colours = np.asarray(scaled, np.uint8).astype(np.float32) / np.float32(255)
         normal = (colours - self._mean) / self._std

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from clip_caption.preparing import dataset, download, photos
 from clip_caption.preparing.privacy import mask
-from clip_caption.preparing.report import Report, markdown, write_report
-from clip_caption.preparing.sources import Columns, Entry, merged, read_source
+from clip_caption.preparing.report import PhotoReport, markdown, write_report
+from clip_caption.preparing.sources import Entry, PhotoColumns, merged, read_source
 from zoo.building import packaging
 from zoo.errors import ZooError
 
@@ -100,9 +100,9 @@ def _add_download(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def usable(args: argparse.Namespace, report: Report) -> list[Entry]:
+def usable(args: argparse.Namespace, report: PhotoReport) -> list[Entry]:
     """Reads the source; what can't be used goes into the report."""
-    columns = Columns(
+    columns = PhotoColumns(
         args.image_column,
         args.caption_column,
         args.separator,
@@ -117,7 +117,10 @@ def usable(args: argparse.Namespace, report: Report) -> list[Entry]:
 
 
 def fetched(
-    entries: list[Entry], args: argparse.Namespace, cache: download.Cache | None, report: Report
+    entries: list[Entry],
+    args: argparse.Namespace,
+    cache: download.Cache | None,
+    report: PhotoReport,
 ) -> list[tuple[Entry, Path]]:
     """The photos with their files, once all are downloaded."""
     if cache is None:
@@ -137,7 +140,7 @@ def fetched(
     ]
 
 
-def seen(found: list[tuple[Entry, Path]], args: argparse.Namespace, report: Report) -> None:
+def seen(found: list[tuple[Entry, Path]], args: argparse.Namespace, report: PhotoReport) -> None:
     """Looks at the photos; keeps in the report those that can be used."""
     looks = photos.look_at_all([path for _, path in found], args.smallest, args.jobs)
     pairs = [(entry, look) for (entry, _), look in zip(found, looks, strict=True)]
@@ -160,7 +163,7 @@ def main(argv: list[str] | None = None) -> None:
         raise ZooError("--dev-share and --test-share must leave a share for training.")
     if args.output.exists():
         raise ZooError(f"'{args.output}' exists; choose another output, or remove it.")
-    report = Report(masked=args.mask)
+    report = PhotoReport(masked=args.mask)
     entries = usable(args, report)
     remote = any(entry.is_remote for entry in entries)
     folder = args.cache or args.output.with_name(args.output.name + "-photos")

@@ -12,7 +12,7 @@ from pathlib import Path
 from hanlp_ner.component import fetch, load
 from hanlp_ner.training.augment import mark_dates
 from hanlp_ner.training.corpora import describe, parse_mapping, read_source
-from hanlp_ner.training.scoring import (
+from hanlp_ner.training.span_scores import (
     Spans,
     confusion,
     log_scores,

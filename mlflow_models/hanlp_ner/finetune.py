@@ -19,12 +19,12 @@ from hanlp_ner.training.corpora import (
     parse_mapping,
     read_source,
 )
-from hanlp_ner.training.scoring import Scores, log_scores, markdown
+from hanlp_ner.training.span_scores import Scores, log_scores, markdown
 from zoo.building import checkpoints, packaging, tracking
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from hanlp_ner.training.trainer import Trainer
+    from hanlp_ner.training.trainer import TaggerTrainer
 
 FOLDER = Path(__file__).parent
 
@@ -126,7 +126,7 @@ def open_checkpoint(name: str, trained: list[Example], device: int) -> Any:
 
 def build_trainer(
     args: argparse.Namespace, train: list[Example], dev: list[Example], finish: list[Example]
-) -> "Trainer":
+) -> "TaggerTrainer":
     """Seeds everything and builds component, batches and trainer."""
     import torch
 
@@ -145,10 +145,10 @@ def build_trainer(
         component = recognizer.new_component(transformer, labels, args)
         component.to(args.device)
     batches = trainer.Batches(component, train, finish, args)
-    return trainer.Trainer(component, batches, dev, args.output, args)
+    return trainer.TaggerTrainer(component, batches, dev, args.output, args)
 
 
-def run_epoch(trainer: "Trainer", log: Path, tracked: bool) -> tuple[float, Scores]:
+def run_epoch(trainer: "TaggerTrainer", log: Path, tracked: bool) -> tuple[float, Scores]:
     """Trains and evaluates one epoch; returns its mean loss per sentence and the dev scores."""
     from tqdm import tqdm
 
@@ -187,7 +187,7 @@ def truncate_log(log: Path, step: int) -> None:
     log.write_text("\n".join(["step,loss", *kept]) + "\n", encoding="utf-8")
 
 
-def train(trainer: "Trainer", tracked: bool) -> Scores:
+def train(trainer: "TaggerTrainer", tracked: bool) -> Scores:
     """Runs the epochs that remain and returns the best epoch's dev scores."""
     args = trainer.args
     log = args.output / "steps.csv"
@@ -207,7 +207,7 @@ def train(trainer: "Trainer", tracked: bool) -> Scores:
     return best
 
 
-def track(trainer: "Trainer") -> Scores:
+def track(trainer: "TaggerTrainer") -> Scores:
     """Trains within an MLflow run, a new one or that of the resumed training."""
     import mlflow
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TokenizedText:
     """A text as sub-tokens: their ids, and the characters `(start, end)` that each stands for."""
 
     text: str
@@ -61,6 +61,9 @@ class Head:
             hidden: The encoder's output, `(batch, length + 2, width)`.
             items: Ranges of sub-tokens, such as words, by sentence; an item's vector is the mean
                 over its sub-tokens.
+
+        Returns:
+            int64 `(items,)` of each sentence.
         """
         widest = max(last - first for row in items for first, last in row)
         places = np.zeros((len(items), max(map(len, items)), widest), dtype=np.int64)
@@ -129,7 +132,7 @@ class MultiTask:
             for row, result in zip(spans, results, strict=True)
         ]
 
-    def _split(self, text: str) -> Piece:
+    def _split(self, text: str) -> TokenizedText:
         """Splits a text into sub-tokens, as HanLP's TransformerSequenceTokenizer does."""
         encoding = self._tokenizer.encode(text.translate(self._normal), add_special_tokens=False)
         unknown = self._config["unknown"]
@@ -149,10 +152,10 @@ class MultiTask:
             ids, offsets = [unknown], [(0, len(text))]
         if len(ids) > self._config["limit"]:
             raise BadInput("A text has too many characters that the tokenizer takes apart.")
-        return Piece(text, np.array(ids, dtype=np.int32), offsets)
+        return TokenizedText(text, np.array(ids, dtype=np.int32), offsets)
 
     def _words(
-        self, task: str, hidden: NDArray[np.float32], pieces: list[Piece]
+        self, task: str, hidden: NDArray[np.float32], pieces: list[TokenizedText]
     ) -> list[list[tuple[int, int]]]:
         """The words of each piece, as ranges of its sub-tokens; a word starts at each B and S."""
         head = self._heads[task]

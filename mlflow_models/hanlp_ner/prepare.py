@@ -1,20 +1,14 @@
 """Turns annotated corpora into one tidy set, and few sentences into more of them.
 
-Labels are harmonised, dates marked by rule, mentions replaced by others, and sentences generated
-from templates; see `training/corpora.py` for the formats and `training/augment.py` for the means.
+Labels are harmonised, dates marked by rule, and mentions replaced by others; see
+`training/corpora.py` for the formats and `training/augment.py` for the means.
 """
 
 import argparse
 import random
 from pathlib import Path
 
-from hanlp_ner.training.augment import (
-    generate,
-    mark_dates,
-    mark_places,
-    multiply,
-    read_templates,
-)
+from hanlp_ner.training.augment import mark_dates, mark_places, multiply
 from hanlp_ner.training.corpora import (
     PROFILES,
     describe,
@@ -33,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="A source is [PROFILE=]PATH: CoNLL columns, CLUENER-style or tidy JSON lines. "
         "Profiles: " + ", ".join(PROFILES) + ".",
     )
-    cli.add_argument("sources", nargs="*", metavar="[PROFILE=]PATH", help="annotated sentences")
+    cli.add_argument("sources", nargs="+", metavar="[PROFILE=]PATH", help="annotated sentences")
     cli.add_argument("-o", "--output", type=Path, required=True, help="the tidy set to write")
     cli.add_argument("--map", action="append", default=[], metavar="OLD=NEW", help="rename a label")
     cli.add_argument("--mark-dates", action="store_true", help="mark unambiguous dates as DATE")
@@ -46,12 +40,6 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--gazetteer", type=Path, help="lists of names to replace mentions with")
     cli.add_argument("--names-from", action="append", default=[], metavar="[PROFILE=]PATH",
                      help="further sentences to take names from")  # fmt: skip
-    cli.add_argument(
-        "--templates", type=Path, nargs="+", default=[], help="sentences with slots to fill"
-    )
-    cli.add_argument("--generate", type=int, default=0, help="how many to generate")
-    cli.add_argument("--test-templates", action="store_true",
-                     help="generate from the templates kept for testing")  # fmt: skip
     cli.add_argument("--seed", type=int, default=1)
     return cli
 
@@ -76,11 +64,6 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{args.held_out}: {describe(kept)}")
     names = Names.read(args.gazetteer, examples + others)
     examples = multiply(examples, names, args.copies, args.rate, rng)
-    if args.generate:
-        templates = [
-            line for path in args.templates for line in read_templates(path, args.test_templates)
-        ]
-        examples += generate(templates, names, args.generate, rng)
     write_examples(args.output, examples)
     print(f"{args.output}: {describe(examples)}")
 

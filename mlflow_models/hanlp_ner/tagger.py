@@ -30,7 +30,12 @@ class Answer(NamedTuple):
 
 
 def pad(pieces: Sequence[NDArray[np.int32]], config: dict[str, Any]) -> NDArray[np.int64]:
-    """A batch of token ids, `(batch, length + 2)`: [CLS], the piece, [SEP], and zeros after it."""
+    """A batch of token ids, int64 `(batch, length + 2)`: [CLS], the piece, [SEP], then zeros.
+
+    Args:
+        pieces: Token ids, int32 `(length,)` each.
+        config: Ids of the special tokens.
+    """
     batch = np.zeros((len(pieces), max(map(len, pieces)) + 2), dtype=np.int64)
     batch[:, 0] = config["cls"]
     for row, piece in zip(batch, pieces, strict=True):
@@ -40,7 +45,17 @@ def pad(pieces: Sequence[NDArray[np.int32]], config: dict[str, Any]) -> NDArray[
 
 
 def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[NDArray[np.int64]]:
-    """The tag indices of each sequence of a batch: a graph's own choice, or its CRF's."""
+    """The tag indices of each sequence of a batch: a graph's own choice, or its CRF's.
+
+    Args:
+        output: int64 `(batch, items)`, the graph's choice; or for a CRF float32
+            `(batch, items, tags)`.
+        lengths: Items of each sequence.
+        crf: Decodes the scores; None where the graph has chosen.
+
+    Returns:
+        int64 `(items,)` of each sequence.
+    """
     if crf is not None:
         return crf.decode(output, lengths)
     return [row[:length] for row, length in zip(output, lengths, strict=True)]

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.data.audio import SAMPLE_RATE
 
 PAUSE = 30  # frames of silence, 0.6 s, between two segments
-LONGEST = 1500  # frames of a segment, 30 s
+MAX_SEGMENT_FRAMES = 1500  # frames of a segment, 30 s
 
 
 def frames_of(
@@ -48,20 +48,20 @@ def frames_of(
 def pieces(
     outputs: Iterable[np.ndarray], silent: frozenset[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Cuts a row of frames at its pauses, or after `LONGEST` at the longest silence since the last.
+    """Cuts a row of frames at its pauses, or after `MAX_SEGMENT_FRAMES` at the longest silence.
 
     Args:
-        outputs: (frames, labels) each.
+        outputs: float32 (frames, labels) each.
         silent: labels that say nothing: the blank, the space. A cut among their frames parts no
             character.
 
     Yields:
-        The number of a piece's first frame, and its (frames, labels).
+        The number of a piece's first frame, and its float32 (frames, labels).
     """
     row, start = None, 0
     for found in outputs:
         row = found if row is None else np.concatenate([row, found])
-        while len(row) > 2 * LONGEST:
+        while len(row) > 2 * MAX_SEGMENT_FRAMES:
             end = _first_cut(row.argmax(axis=1), silent)
             yield start, row[:end]
             row, start = row[end:], start + end
@@ -73,16 +73,16 @@ def pieces(
 
 def _first_cut(path: np.ndarray, silent: frozenset[int]) -> int:
     """The frame after a row's first piece."""
-    near = path[:LONGEST]
+    near = path[:MAX_SEGMENT_FRAMES]
     edges = np.diff(np.r_[False, np.isin(near, list(silent)), False].astype(np.int8))
     runs = np.flatnonzero(edges).reshape(-1, 2)
     runs = runs[runs[:, 0] > 0]  # what the piece begins with doesn't end it
     lengths = runs[:, 1] - runs[:, 0]
     if len(runs) and lengths.max() >= PAUSE:
         return int(runs[lengths >= PAUSE][0].mean())
-    if len(path) <= LONGEST:
+    if len(path) <= MAX_SEGMENT_FRAMES:
         return len(path)
     if len(runs):
         return int(runs[lengths.argmax()].mean())
     changes = np.flatnonzero(np.diff(near))
-    return int(changes[-1]) + 1 if len(changes) else LONGEST
+    return int(changes[-1]) + 1 if len(changes) else MAX_SEGMENT_FRAMES

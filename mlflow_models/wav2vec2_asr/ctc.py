@@ -16,6 +16,8 @@ from wav2vec2_asr.labels import Labels
 
 Split = Callable[[str], list[str]]
 THAI = re.compile("[\u0e00-\u0e7f]+")
+# log-probabilities (frames, labels) to a path (frames,)
+Search = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Character:
 
 
 def greedy(scores: np.ndarray) -> np.ndarray:
-    """The likeliest label of every frame: (frames, labels) to (frames,)."""
+    """The likeliest label of every frame: float32 (frames, labels) to int64 (frames,)."""
     return scores.argmax(axis=-1)
 
 
@@ -51,8 +53,8 @@ def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[
     """Collapses a path.
 
     Args:
-        path: (frames,) labels.
-        log_probs: (frames, labels).
+        path: labels, int64 (frames,).
+        log_probs: float32 (frames, labels), natural logarithm.
         labels: what they stand for; the special ones are left out.
     """
     if not len(path):
@@ -69,6 +71,11 @@ def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[
 def text_of(heard: Sequence[Character]) -> str:
     """The text, without space at its ends."""
     return "".join(one.text for one in heard).strip()
+
+
+def transcript(search: Search, log_probs: np.ndarray, labels: Labels) -> str:
+    """The text that a search finds in log-probabilities, float32 (frames, labels)."""
+    return text_of(characters(search(log_probs), log_probs, labels))
 
 
 def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:

@@ -7,9 +7,6 @@ difference; by duration and by noise, worst utterances first.
 """
 
 import argparse
-import json
-import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +14,15 @@ from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
 from zoo.speech.denoise import GATE
-from zoo.training.results import Result, Utterance, markdown, record, worst_lines
-from zoo.training.scoring import Interval, bootstrap
+from zoo.training import evaluation
+from zoo.training.results import (
+    TranscriptionResult,
+    Utterance,
+    compare,
+    describe,
+    record,
+    summary,
+)
 
 RATES = ("WER", "CER")
 APART = 7  # characters between spaces; less are words, since Thai has spaces between clauses
@@ -46,10 +50,7 @@ def parser() -> argparse.ArgumentParser:
                      "are other systems' predictions, compared with the first's")  # fmt: skip
     _add_convention(cli.add_argument_group("what counts"))
     _add_running(cli.add_argument_group("how a checkpoint is run"))
-    cli.add_argument("--worst", type=int, default=10, help="utterances to list")
-    cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    tracking.add_options(cli, "wav2vec2_asr")
+    evaluation.add_options(cli, "wav2vec2_asr")
     return cli
 
 
@@ -87,7 +88,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
                        "and references, for `ngram.py tune`")  # fmt: skip
 
 
-def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, Result]:
+def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, TranscriptionResult]:
     """Scores the predictions of a CSV, a result a column."""
     table = read_predictions(args.predictions, args.columns.split(","))
     bands = ("duration",) if table.seconds else ()
@@ -102,36 +103,11 @@ def from_table(args: argparse.Namespace, convention: Convention) -> dict[str, Re
 
 def scored(
     utterances: list[Utterance], convention: Convention, jobs: int, bands: tuple[str, ...]
-) -> Result:
+) -> TranscriptionResult:
     """Counts the mistakes of utterances."""
     pairs = [(utterance.reference, utterance.hypothesis) for utterance in utterances]
     counted = score(pairs, convention, jobs)
-    return Result(utterances, dict(zip(RATES, counted, strict=True)), bands)
-
-
-def compare(results: dict[str, Result]) -> dict[str, dict[str, Interval]]:
-    """How far each further result is from the first, by its name and the rate's."""
-    (_, first), *rest = results.items()
-    return {
-        name: {rate: bootstrap(first.errors[rate], other.errors[rate]) for rate in RATES}
-        for name, other in rest
-    }
-
-
-def summary(
-    results: dict[str, Result], differences: dict[str, dict[str, Interval]]
-) -> dict[str, float]:
-    """The figures that MLflow and --json get; those of further results under their names."""
-    (base, first), *rest = results.items()
-    figures: dict[str, float] = {"utterances": len(first.utterances)}
-    figures |= {rate.lower(): first.rate(rate) for rate in RATES}
-    for name, other in rest:
-        words = re.findall("[0-9A-Za-z]+", Path(name.removeprefix(base)).name)
-        for rate in RATES:
-            key = "_".join([*words, rate.lower()])
-            figures[key] = other.rate(rate)
-            figures |= {f"{key}_{n}": value for n, value in vars(differences[name][rate]).items()}
-    return figures
+    return TranscriptionResult(utterances, dict(zip(RATES, counted, strict=True)), bands)
 
 
 def remarks(references: Sequence[str], convention: Convention) -> list[str]:
@@ -149,41 +125,6 @@ def remarks(references: Sequence[str], convention: Convention) -> list[str]:
             "would score those words."
         )
     return found
-
-
-def describe(
-    results: dict[str, Result], differences: dict[str, dict[str, Interval]], worst: int
-) -> str:
-    """All of it as text."""
-    parts = []
-    for name, result in results.items():
-        parts.append(f"## {name}\n\n{markdown(result, RATES)}")
-        lines = [
-            f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
-            f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
-            for rate, found in differences.get(name, {}).items()
-        ]
-        parts += ["\n".join(lines), worst_lines(result, worst)]
-    return "\n\n".join(filter(None, parts))
-
-
-def track(
-    args: argparse.Namespace, results: dict[str, Result], figures: dict[str, float], text: str
-) -> None:
-    """Logs settings, figures, tables and the plot to MLflow."""
-    import mlflow
-
-    tracking.set_experiment(args.experiment, args.tracking_uri)
-    name = args.predictions.name if args.predictions else args.model
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        mlflow.start_run(run_name=f"evaluate {name}"),
-    ):
-        mlflow.log_params({name: str(value) for name, value in vars(args).items()})
-        mlflow.set_tag("convention", text.partition("\n")[0])
-        mlflow.log_metrics(figures)
-        record(results, Path(folder), text)
-        mlflow.log_artifacts(folder)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -209,11 +150,14 @@ def main(argv: list[str] | None = None) -> None:
     figures = summary(results, differences)
     notes = remarks(references, convention)
     text = "\n\n".join([str(convention), *notes, describe(results, differences, args.worst)])
-    print(json.dumps({"convention": str(convention), **figures}) if args.json else text)
-    if args.output:
-        record(results, args.output, text)
-    if args.tracking_uri:
-        track(args, results, figures, text)
+    evaluation.finish(
+        args,
+        args.predictions.name if args.predictions else args.model,
+        text,
+        figures,
+        lambda folder: record(results, folder, text),
+        {"convention": str(convention)},
+    )
 
 
 if __name__ == "__main__":

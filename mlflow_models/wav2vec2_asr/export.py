@@ -6,7 +6,6 @@ python mlflow_models/wav2vec2_asr/export.py --to executorch --precision int8 -o 
 
 triton       a model repository for NVIDIA's Triton Inference Server
 executorch   a program for phones (XNNPACK), of one fixed length
-torchscript  the older way onto phones, which PyTorch deprecates
 """
 
 import argparse
@@ -20,7 +19,7 @@ from zoo.errors import BadInput, ZooError
 if TYPE_CHECKING:
     import numpy as np
 
-TARGETS = ("triton", "executorch", "torchscript")
+TARGETS = ("triton", "executorch")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("fp32", "int8"),
         default="fp32",
         help="fp32 (default): the checkpoint's own answers; int8: smaller and faster, and nearly "
-        "the same (not for torchscript)",
+        "the same",
     )
     triton = parser.add_argument_group("triton")
     triton.add_argument(
@@ -63,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     triton.add_argument(
         "--language", default="th", help="code, for the transcripts (default: %(default)s)"
     )
-    phone = parser.add_argument_group("executorch and torchscript")
+    phone = parser.add_argument_group("executorch")
     phone.add_argument(
         "--seconds", type=float, default=10.0, help="the longest clip (default: %(default)s)"
     )
@@ -80,10 +79,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> None:
     """Reads the command line and exports."""
-    options = parser()
-    args = options.parse_args(argv)
-    if args.to == "torchscript" and args.precision == "int8":
-        options.error("--precision int8 goes with triton and executorch only")
+    args = parser().parse_args(argv)
     output = args.output.resolve()
     if output.exists():
         raise ZooError(f"'{args.output}' exists; give a directory that isn't there yet.")
@@ -116,17 +112,16 @@ def write_app(args: argparse.Namespace, output: Path) -> str:
     sounds = [read_sound(file) for file in args.audio]
 
     from wav2vec2_asr.building.checkpoint import find
-    from wav2vec2_asr.exports import phone, torchscript, xnnpack
+    from wav2vec2_asr.exports import phone
 
-    exact = args.precision == "fp32"
-    form = torchscript.TorchScript() if args.to == "torchscript" else xnnpack.ExecuTorch(not exact)
-    found = phone.export(find(args.checkpoint), output, form, args.seconds, exact, sounds)
-    size = (output / form.file).stat().st_size / 1e6
-    return f"{form.file}, {size:.1f} MB, beside PyTorch: {found}."
+    int8 = args.precision == "int8"
+    found = phone.export(find(args.checkpoint), output, args.seconds, int8, sounds)
+    size = (output / phone.FILE).stat().st_size / 1e6
+    return f"{phone.FILE}, {size:.1f} MB, beside PyTorch: {found}."
 
 
 def read_sound(file: Path) -> "np.ndarray":
-    """A recording to compare on."""
+    """A recording to compare on: float32 (samples,) from -1 to 1, 16 kHz."""
     from zoo.data.audio import decode
 
     try:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from wav2vec2_asr.building.checkpoint import find, read_config
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
-from wav2vec2_asr.training.examples import Collator, Examples, vocabulary
+from wav2vec2_asr.training.examples import CTCCollator, CTCExamples, vocabulary
 from wav2vec2_asr.training.options import parser, training_arguments
 from wav2vec2_asr.training.words import Convention
 from zoo.building import packaging
 from zoo.errors import ZooError
 from zoo.training.mixture import Mixture
-from zoo.training.stored import open_data
+from zoo.training.options import mixture_settings
+from zoo.training.stored import open_all, open_data
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from transformers import Wav2Vec2ForCTC
 
     from zoo.training.records import Records
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
         "workers")  # fmt: skip
-
-
-def read_training_data(args: argparse.Namespace) -> "Dataset":
-    """All data sets of `--train` as one."""
-    from datasets import concatenate_datasets
-
-    columns = ["audio", "text", "duration"]
-    return concatenate_datasets([open_data(path).select_columns(columns) for path in args.train])
 
 
 def choose_vocabulary(args: argparse.Namespace, directory: Path | None, texts: list[str]) -> Path:
@@ -68,36 +60,23 @@ def freeze(model: "Wav2Vec2ForCTC", args: argparse.Namespace) -> None:
 
 
 def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrainer", "Records"]:
-    """Seeds everything and builds model, examples, trainer and what it writes."""
-    import torch
-    from transformers import EarlyStoppingCallback, set_seed
-
-    from wav2vec2_asr.training.paths import Paths
+    """Builds model, examples, trainer and what it writes."""
+    from wav2vec2_asr.training.ctc_path import CTCPath
     from wav2vec2_asr.training.trainer import CTCTrainer
     from zoo.training.records import Records
 
-    torch.set_num_threads(args.threads)
-    set_seed(args.seed)
     convention = Convention(args.words)
     convention.check()
     directory = find(args.model) if args.model else None
-    data, dev_data = read_training_data(args), open_data(args.dev)
+    data, dev_data = open_all(args.train), open_data(args.dev)
     files = choose_vocabulary(args, directory, data["text"])
     headed = directory == files and export.has_head(files)
     labels = Labels.read(files, read_config(files).get("vocab_size", 32) if headed else None)
     model = export.open_model(args, directory, labels, not headed)
     extractor = export.open_extractor(directory, model.config.feat_extract_norm == "layer")
     freeze(model, args)
-    mixture = Mixture(
-        window=args.max_seconds,
-        join=args.join,
-        silence=args.silence,
-        noise=args.noise,
-        margin=args.margin,
-        speed=args.speed,
-        seed=args.seed,
-    )
-    train, dev = Examples(data, labels, mixture), Examples(dev_data, labels, Mixture(1e9))
+    mixture = Mixture(window=args.max_seconds, **mixture_settings(args))
+    train, dev = CTCExamples(data, labels, mixture), CTCExamples(dev_data, labels, Mixture(1e9))
     if not len(train):
         raise ZooError("All training utterances are longer than --max-seconds.")
     hop = model.config.inputs_to_logits_ratio
@@ -111,15 +90,12 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
         args=training_arguments(args),
         train_dataset=train,
         eval_dataset=dev,
-        data_collator=Collator(extractor, labels.blank, hop, bool(args.flat_start)),
-        callbacks=[records, Paths(args.output, tracked, labels, dev[0], extractor)],
+        data_collator=CTCCollator(extractor, labels.blank, hop, bool(args.flat_start)),
+        callbacks=[records, CTCPath(args.output, tracked, labels, dev[0], extractor)],
         flat_steps=args.flat_start,
         labels=labels,
         convention=convention,
     )
-    records.trainer = trainer
-    if args.patience:
-        trainer.add_callback(EarlyStoppingCallback(args.patience))
     left_out = len(train.texts) - sum(len(parts) for parts, _ in train.plan)
     print(f"{len(train)} examples of {len(train.texts)} utterances ({left_out} too long); "
           f"dev: {len(dev)}, {convention}; {len(labels)} labels, "

@@ -127,11 +127,12 @@ class BeamSearch:
         """The path of the likeliest hypothesis.
 
         Args:
-            log_probs: (frames, labels), natural logarithm.
+            log_probs: float32 (frames, labels), natural logarithm.
             beam_size: other than the search's own.
 
         Returns:
-            (frames,) labels, blanks among them: the likeliest alignment of the likeliest text.
+            int64 (frames,) labels, blanks among them: the likeliest alignment of the likeliest
+            text.
         """
         blank = len(self._columns) - 1
         scores = np.nan_to_num(log_probs[:, self._columns], nan=FLOOR, neginf=FLOOR)

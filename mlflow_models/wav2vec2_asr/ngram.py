@@ -22,7 +22,7 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.language_model import MARKERS, MAX_ORDER, BeamSearch, load, read_head
 from wav2vec2_asr.training import arpa, kneser_ney, tune
 from wav2vec2_asr.training.profiles import PROFILES
-from wav2vec2_asr.training.texts import Spelling, read_texts, sentences
+from wav2vec2_asr.training.texts import CharacterNormalizer, read_texts, sentences
 from zoo.building import packaging
 from zoo.errors import ZooError
 
@@ -85,9 +85,11 @@ def labels_of(checkpoint: str) -> Labels:
     return Labels.read(directory)
 
 
-def spelling_of(args: argparse.Namespace) -> Spelling:
+def spelling_of(args: argparse.Namespace) -> CharacterNormalizer:
     """How the options want text to be spelt."""
-    return Spelling(args.language, labels_of(args.checkpoint) if args.checkpoint else None)
+    return CharacterNormalizer(
+        args.language, labels_of(args.checkpoint) if args.checkpoint else None
+    )
 
 
 def run_build(args: argparse.Namespace) -> None:
@@ -148,6 +150,8 @@ def estimate_by_lmplz(lmplz: str, texts: Iterable[str], order: int, output: Path
 
 def run_repair(args: argparse.Namespace) -> None:
     """Mends an ARPA file."""
+    if not args.output.parent.is_dir():
+        raise ZooError(f"The directory '{args.output.parent}' doesn't exist.")
     changes = arpa.repair(args.model, args.output)
     print(f"{args.output}: {', '.join(changes) or 'nothing to repair'}")
 

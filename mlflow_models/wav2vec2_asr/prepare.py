@@ -18,7 +18,7 @@ from zoo.building import packaging
 from zoo.errors import ZooError
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import Limits
-from zoo.training.report import Report
+from zoo.training.report import CorpusReport
 
 ABBREVIATIONS = "abbreviations.tsv"
 LAYOUTS = """
@@ -111,7 +111,9 @@ def main(argv: list[str] | None = None) -> None:
         text = replace(text, foreign=None)
     group = [args.group] if args.group and args.group != "text" else []
     keep = tuple(dict.fromkeys([*args.keep, *group]))
-    columns = corpora.Columns(args.path_column, args.text_column, keep, args.split, args.config)
+    columns = corpora.CorpusColumns(
+        args.path_column, args.text_column, keep, args.split, args.config
+    )
     limits = Limits(args.shortest, args.longest, 1_000_000, args.quietest, args.fastest)
     settings = {
         "profile": f"{args.language} {profile.lower} {args.undecided} {args.other_scripts}",
@@ -135,13 +137,13 @@ def main(argv: list[str] | None = None) -> None:
     print(summary(report, args.output, decisions))
 
 
-def list_abbreviations(report: Report, directory: Path, decisions: dict[str, str]) -> None:
+def list_abbreviations(report: CorpusReport, directory: Path, decisions: dict[str, str]) -> None:
     """Writes the table for a person to fill in."""
     path = directory / ABBREVIATIONS
     profiles.write_decisions(path, report.found, report.contexts, decisions)
 
 
-def summary(report: Report, output: Path, decisions: dict[str, str]) -> str:
+def summary(report: CorpusReport, output: Path, decisions: dict[str, str]) -> str:
     """What a person wants to know at once."""
     lines = [f"{output}: {report.kept} recordings, {report.seconds / 3600:.2f} hours"]
     for rule, number in report.rules.items():

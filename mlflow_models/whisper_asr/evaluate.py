@@ -6,18 +6,23 @@ utterances, with an interval of confidence for the difference.
 """
 
 import argparse
-import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whisper_asr.finetune import FOLDER, fetch
+from whisper_asr.training.error_rates import scored
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
-from whisper_asr.training.results import Result
 from whisper_asr.training.transcribe import Decoding, transcribe
 from zoo.building import checkpoints, packaging, tracking
-from zoo.training.results import Utterance, markdown, record, worst_lines
-from zoo.training.scoring import bootstrap
+from zoo.training import evaluation
+from zoo.training.results import (
+    TranscriptionResult,
+    Utterance,
+    compare,
+    describe,
+    record,
+    summary,
+)
 from zoo.training.stored import Waves, names, open_data, ratios
 
 if TYPE_CHECKING:
@@ -50,14 +55,13 @@ def parser() -> argparse.ArgumentParser:
         )
     cli.add_argument("--snr-column", default="snr", help="dB, empty for clean; if missing, "
                      "it is estimated from the pauses")  # fmt: skip
-    cli.add_argument("--worst", type=int, default=10, help="utterances to list")
-    cli.add_argument("--output", type=Path, help="keep the tables and the plot here, too")
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    tracking.add_options(cli, "whisper_asr")
+    evaluation.add_options(cli, "whisper_asr")
     return cli
 
 
-def score(name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer) -> Result:
+def score(
+    name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer
+) -> TranscriptionResult:
     """Transcribes the data with a checkpoint, and scores it."""
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     waves = Waves(data)
@@ -70,33 +74,7 @@ def score(name: str, data: "Dataset", args: argparse.Namespace, normalizer: Norm
     )
     noise = ratios(data, args.snr_column)
     columns = zip(names(data), data["text"], texts, durations, noise, strict=True)
-    return Result.of([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
-
-
-def summary(results: dict[str, Result]) -> dict[str, float]:
-    """The figures that MLflow and --json get."""
-    first, *rest = results.values()
-    figures = {"cer": first.cer, "mer": first.mer}
-    for other in rest:
-        interval = bootstrap(first.errors["CER"], other.errors["CER"])
-        figures |= {"other_cer": other.cer, "other_mer": other.mer}
-        figures |= {f"cer_{name}": value for name, value in vars(interval).items()}
-    return figures
-
-
-def describe(results: dict[str, Result], worst: int) -> str:
-    """All of it as text."""
-    parts = []
-    for name, result in results.items():
-        parts.append(f"## {name}\n\n{markdown(result)}")
-        parts.append(worst_lines(result, worst))
-    figures = summary(results)
-    if "cer_difference" in figures:
-        parts.append(
-            "second less first: {cer_difference:+.2f} % CER, 95 % interval "
-            "[{cer_low:+.2f}, {cer_high:+.2f}] (paired bootstrap)".format(**figures)
-        )
-    return "\n\n".join(filter(None, parts))
+    return scored([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -107,22 +85,16 @@ def main(argv: list[str] | None = None) -> None:
     normalizer = Normalizer(args.script, args.width, args.case, args.numerals, args.punctuation)
     models = [args.model, *([args.compare] if args.compare else [])]
     results = {name: score(name, data, args, normalizer) for name in models}
-    text = f"{normalizer}\n\n{describe(results, args.worst)}"
-    print(json.dumps(summary(results)) if args.json else text)
-    if args.output:
-        record(results, args.output, text)
-    if args.tracking_uri:
-        import mlflow
-
-        tracking.set_experiment(args.experiment, args.tracking_uri)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            mlflow.start_run(run_name=f"evaluate {args.model}"),
-        ):
-            mlflow.log_params({name: str(value) for name, value in vars(args).items()})
-            mlflow.log_metrics(summary(results))
-            record(results, Path(folder), text)
-            mlflow.log_artifacts(folder)
+    differences = compare(results)
+    text = f"{normalizer}\n\n{describe(results, differences, args.worst)}"
+    evaluation.finish(
+        args,
+        args.model,
+        text,
+        summary(results, differences),
+        lambda folder: record(results, folder, text),
+        {"normalizer": str(normalizer)},
+    )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whisper_asr.training.examples import Collator, Examples, Mixture
+from whisper_asr.training.examples import Seq2SeqCollator, Seq2SeqExamples, WhisperMixture
 from whisper_asr.training.options import parser, training_arguments
 from zoo.building import checkpoints, packaging
-from zoo.training.stored import open_data
+from zoo.training.options import mixture_settings
+from zoo.training.stored import open_all, open_data
 
 if TYPE_CHECKING:
     from whisper_asr.training.trainer import WhisperTrainer
@@ -40,37 +41,23 @@ def add_lora(model: Any, rank: int) -> Any:
 
 
 def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrainer", "Records"]:
-    """Seeds everything and builds model, examples, trainer and what it writes."""
-    import torch
-    from transformers import EarlyStoppingCallback, set_seed
-
+    """Builds model, examples, trainer and what it writes."""
     from whisper_asr.training import export
     from whisper_asr.training.trainer import WhisperTrainer
     from zoo.training.records import Records
 
-    torch.set_num_threads(args.threads)
-    set_seed(args.seed)
     directory = checkpoints.resolve(args.model, FOLDER / "demo", fetch) if args.model else None
     tokenizer, extractor = export.open_parts(directory, args.mels)
-    mixture = Mixture(
+    mixture = WhisperMixture(
         window=args.window_seconds,
-        join=args.join,
-        silence=args.silence,
-        noise=args.noise,
-        margin=args.margin,
-        speed=args.speed,
-        seed=args.seed,
+        **mixture_settings(args),
         language=args.language,
         timestamps=args.timestamps,
         prompt=args.prompt,
     )
-    from datasets import concatenate_datasets
-
-    columns = ["audio", "text", "duration"]
-    corpora = concatenate_datasets([open_data(path).select_columns(columns) for path in args.train])
-    train = Examples(corpora, tokenizer, mixture)
-    plain = Mixture(args.window_seconds, language=args.language)
-    dev = Examples(open_data(args.dev), tokenizer, plain)
+    train = Seq2SeqExamples(open_all(args.train), tokenizer, mixture)
+    plain = WhisperMixture(args.window_seconds, language=args.language)
+    dev = Seq2SeqExamples(open_data(args.dev), tokenizer, plain)
     tokens = sorted({token for ids in train.ids for token in ids})
     model = export.open_model(
         directory,
@@ -98,14 +85,11 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         args=training_arguments(args, max(map(len, dev.ids)) + 4),
         train_dataset=train,
         eval_dataset=dev,
-        data_collator=Collator(extractor, seconds, compact, tokenizer.eos_token_id),
+        data_collator=Seq2SeqCollator(extractor, seconds, compact, tokenizer.eos_token_id),
         processing_class=tokenizer,
         callbacks=[records],
         flat_steps=args.flat_start,
     )
-    records.trainer = trainer
-    if args.patience:
-        trainer.add_callback(EarlyStoppingCallback(args.patience))
     left_out = len(train.texts) - sum(len(parts) for parts, _ in train.plan)
     print(f"{len(train)} examples of {len(train.texts)} utterances ({left_out} too long); "
           f"dev: {len(dev)}; {model.num_parameters():,} parameters", flush=True)  # fmt: skip

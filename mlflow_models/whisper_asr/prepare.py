@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whisper_asr.building.vocabulary import CONTEXT
 from whisper_asr.training.normalizer import SCRIPTS
-from whisper_asr.training.transcripts import Spelling, count_tokens
+from whisper_asr.training.transcripts import TranscriptNormalizer, count_tokens
 from zoo.building import packaging
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import Limits, Text
@@ -53,13 +53,15 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
     keep = tuple(dict.fromkeys([*args.keep, *([args.group] if args.group else [])]))
-    columns = corpora.Columns(args.path_column, args.text_column, keep, args.split, args.config)
+    columns = corpora.CorpusColumns(
+        args.path_column, args.text_column, keep, args.split, args.config
+    )
     limits = Limits(args.shortest, args.longest, CONTEXT - PROMPT, args.quietest, args.fastest)
     shares = {"dev": args.dev_share, "test": args.test_share}
     report = dataset.build(
         corpora.read_corpus(args.corpus, columns),
         args.output,
-        Text(Spelling(args.script), count_tokens),
+        Text(TranscriptNormalizer(args.script), count_tokens),
         limits,
         {name: share for name, share in shares.items() if share},
         group=args.group,

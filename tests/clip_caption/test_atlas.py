@@ -16,7 +16,7 @@ from PIL import Image
 
 from clip_caption import explore
 from clip_caption.exploring.mapping import Map
-from clip_caption.exploring.store import Embeddings, Settings, write_part
+from clip_caption.exploring.store import Embeddings, EmbeddingSettings, write_part
 from zoo.errors import ZooError
 
 COLOURS = {"flood": (40, 90, 200), "tree": (40, 160, 60), "lamp": (230, 170, 30)}
@@ -48,7 +48,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "caption": f"a {kind} in the street.", "type": kind, "tags": [kind, "Bangkok"]}
         for row, kind in enumerate(kinds)
     ]  # fmt: skip
-    settings = Settings("demo", None, "clip", 2, "beam", 96, "", COUNT, [1.0, 0.0])
+    settings = EmbeddingSettings("demo", None, "clip", 2, "beam", 96, "", COUNT, [1.0, 0.0])
     settings.write(home / "embeddings")
     schema = pa.schema([("type", pa.string()), ("tags", pa.list_(pa.string()))])
     vectors = places.astype(np.float32)
@@ -87,9 +87,12 @@ def test_the_table_has_what_embedding_atlas_reads(explored: Path, tmp_path: Path
     assert "neighbors" not in pq.read_schema(tmp_path / "atlas.parquet").names
 
 
-def test_it_says_how_to_install_what_is_missing(explored: Path, tmp_path: Path) -> None:
+def test_it_says_how_to_install_what_is_missing(
+    explored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ZooError, match="uv tool install embedding-atlas"):
-        atlas(explored, "--program", str(tmp_path / "nowhere"), "-o", str(tmp_path))
+        atlas(explored, "-o", str(tmp_path))
     Map(["other.jpg"], np.zeros((1, 2), np.float32), [""]).write(tmp_path)
     with pytest.raises(ZooError, match="The map is not of"):
         explore.main(["atlas", str(explored / "embeddings"), "--map", str(tmp_path)])

@@ -10,9 +10,9 @@ import pytest
 from clip_caption import evaluate, prepare
 from clip_caption.building.checkpoint import DEMO
 from clip_caption.evaluating import words
-from clip_caption.evaluating.metrics import Scores, score
+from clip_caption.evaluating.metrics import CaptionScores, score
 from clip_caption.evaluating.naming import names, shares
-from clip_caption.evaluating.results import Result, compare
+from clip_caption.evaluating.results import CaptionResult, compare
 from clip_caption.evaluating.translate import translate
 from demos.clip_caption import scenes
 from tests.clip_caption.photos import save
@@ -35,7 +35,7 @@ SAID = [
 ]
 
 
-def scores_of(references: list[list[str]], said: list[str], name: str = "spaces") -> Scores:
+def scores_of(references: list[list[str]], said: list[str], name: str = "spaces") -> CaptionScores:
     cut = [words.tokenize(texts, name) for texts in references]
     return score(cut, words.tokenize(said, name), name, with_meteor=False)
 
@@ -233,9 +233,9 @@ def test_the_interval_of_a_difference_is_paired() -> None:
     chance = np.random.default_rng(1)
     values = chance.uniform(0, 100, 200)
 
-    def result(each: np.ndarray) -> Result:
-        scores = Scores({}, {"CIDEr": each, "ROUGE-L": each, "BLEU-1": each})
-        return Result([], [], scores)
+    def result(each: np.ndarray) -> CaptionResult:
+        scores = CaptionScores({}, {"CIDEr": each, "ROUGE-L": each, "BLEU-1": each})
+        return CaptionResult([], [], scores)
 
     same = compare(result(values), result(values))
     assert set(same) == {"CIDEr", "ROUGE-L"}

@@ -280,7 +280,6 @@ REFUSED = [
     ("match {embedded} --text nope -o {new}", "has no column 'nope'"),
     ("map {photos} -o {new}", "holds no embeddings"),
     ("map {embedded} --reuse {photos} -o {new}", "is no map"),
-    ("map {embedded} --wandb city -o {new}", "needs the package wandb|needs a login"),
     ("atlas {embedded} --map {photos}", "holds no map"),
     ("classify {embedded} --category nope", "has no column 'nope'"),
     ("index {embedded} --category caption_language -o {new}", "has no column 'caption_language'"),

@@ -15,9 +15,9 @@ from clip_caption.building.clip import open_clip_model
 from clip_caption.building.convert import convert
 from clip_caption.building.network import CaptionModel, MlpMapper
 from clip_caption.captioner import Captioner
-from clip_caption.training.examples import Examples, collate, tokens_of
+from clip_caption.training.examples import CaptionExamples, collate, tokens_of
 from clip_caption.training.features import cached, embed
-from clip_caption.training.pairs import open_pairs
+from clip_caption.training.pairs import COLUMNS
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
 from clip_caption.training.words import Words
 from demos.clip_caption import contrast, scenes
@@ -25,6 +25,7 @@ from tests.zoo.pictures import encoded, scene
 from tests.zoo.training import assert_left_alone, losses, resumed
 from zoo.data.images import decode
 from zoo.errors import ZooError
+from zoo.training.stored import open_data
 
 SHAPE = "--gpt-width 32 --gpt-layers 1 --gpt-heads 2 --vocabulary 300 --prefix-length 4".split()
 
@@ -126,7 +127,7 @@ def test_what_is_learnt_is_written_down(whole: Path) -> None:
     words = Words.read(whole / "last")
     features = np.eye(4, 8, dtype=np.float32) * 3
     texts = ["A flood.", "Two potholes near a school.", "น้ำท่วม.", "A fallen tree"]
-    examples = Examples(features, [[text] for text in texts], words, 40)
+    examples = CaptionExamples(features, [[text] for text in texts], words, 40)
     torch.manual_seed(1)
     from transformers import GPT2Config
 
@@ -168,7 +169,7 @@ def test_padding_counts_for_nothing(whole: Path) -> None:
     words = Words.read(whole / "last")
     features = np.random.default_rng(1).normal(size=(2, 16)).astype(np.float32)
     captions = [["A flood."], ["Two potholes in the road near a school on a sunny day."]]
-    examples = Examples(features, captions, words, 67)
+    examples = CaptionExamples(features, captions, words, 67)
     short, long = examples[0], examples[1]
     alone = [model(**collate([one]))["loss"].item() for one in (short, long)]
     batch = collate([short, long])
@@ -228,7 +229,7 @@ def test_a_checkpoint_is_trained_further(tiny: list[str], whole: Path, tmp_path:
 
 
 def test_features_are_computed_once(data: Path, clip: Path, tmp_path: Path) -> None:
-    pairs, tower = open_pairs(data / "test"), open_clip_model(str(clip), 16)
+    pairs, tower = open_data(data / "test", COLUMNS), open_clip_model(str(clip), 16)
     first = cached(tower, pairs, tmp_path / "test")
     assert np.allclose(first, embed(tower, pairs, 2), atol=1e-5)  # batches don't matter
     (shard,) = tmp_path.rglob("*.arrow")

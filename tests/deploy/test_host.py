@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.user_data import FOLDER, UNITS, Refused, document, main
+from deploy.user_data import FOLDER, UNITS, BadOption, document, main
 
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/theresa/hanlp_ner:3-0123456789ab"
 UNPINNED = ["x", "latest", "x:latest", "x:1;reboot", "x:1\nOPTIONS=--privileged", "x@sha256:12"]
@@ -35,7 +35,7 @@ def test_the_host_gets_the_units_and_runs_this_image() -> None:
 
 @pytest.mark.parametrize("image", UNPINNED)
 def test_an_image_that_moves_or_is_none_is_refused(image: str) -> None:
-    with pytest.raises(Refused, match="--image"):
+    with pytest.raises(BadOption, match="--image"):
         document("hanlp_ner", image, 8080, "2g", gpu=False)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
+from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import evaluate, finetune, prepare
-from hanlp_ner.training.augment import fill, mark_dates, replace_mentions, vary_width
+from hanlp_ner.training.augment import mark_dates, replace_mentions, vary_width
 from hanlp_ner.training.corpora import (
     DataError,
     entities_to_tags,
@@ -183,7 +184,9 @@ def test_augmentation_keeps_offsets_exact() -> None:
 
 
 def test_templates_are_filled_with_exact_offsets() -> None:
-    names = Names.read(GAZETTEER, [("王小明和北京队", [(0, 3, "PERSON"), (4, 7, "ORGANIZATION")])])
+    names = MadeUpNames.read(
+        GAZETTEER, [("王小明和北京队", [(0, 3, "PERSON"), (4, 7, "ORGANIZATION")])]
+    )
     names.mined["LOCATION"].append("北京")
     rng = random.Random(0)
     for _ in range(50):

@@ -12,7 +12,7 @@ from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
 from hanlp_ner.engine import Engine, Found
 from hanlp_ner.options import DECLARATION, Options
-from hanlp_ner.training.scoring import (
+from hanlp_ner.training.span_scores import (
     confusion,
     markdown,
     predict_spans,

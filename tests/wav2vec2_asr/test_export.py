@@ -17,6 +17,7 @@ from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from tests.zoo.sounds import encoded, tone
 from wav2vec2_asr.export import main
+from wav2vec2_asr.exports import phone
 from zoo.data.audio import decode
 from zoo.errors import ZooError
 
@@ -127,14 +128,18 @@ def test_int8_is_smaller_and_says_how_near_it_is(
 
 
 @pytest.mark.parametrize("kind", ["xlsr", "base"])
-def test_torchscript_hears_what_the_checkpoint_hears(
+def test_the_network_hears_what_the_checkpoint_hears(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    """What any runtime computes, without one."""
     checkpoint = request.getfixturevalue(kind)
-    export("--to", "torchscript", "--checkpoint", checkpoint, "-o", tmp_path / "app")
-    assert_same_text(checkpoint, tmp_path / "app", torch.jit.load(tmp_path / "app" / "model.pt"))
-    readme = (tmp_path / "app" / "README.md").read_text()
-    assert "The older way" in readme
+    _, labels, network = phone.open_network(checkpoint, SAMPLES / 16_000)
+    phone.describe(tmp_path, network, labels, phone.Check(0, 1, 1), "1.0")
+    program = torch.export.export(network, network.example(), strict=False)
+    with torch.no_grad():
+        assert_same_text(checkpoint, tmp_path, program.module())
+    readme = (tmp_path / "README.md").read_text()
+    assert "executorch-android:1.0" in readme
     assert "$" not in readme
 
 
@@ -146,16 +151,17 @@ def test_a_failed_export_leaves_nothing_and_a_finished_one_alone(
     for path in xlsr.iterdir():
         (tmp_path / "damaged" / path.name).write_bytes(path.read_bytes()[:1000])
     (tmp_path / "there").mkdir()
-    to, new = ("--to", "torchscript"), tmp_path / "new"
+    to, new = ("--to", "executorch"), tmp_path / "new"
     refused = {
         "text.wav' is not audio": (*to, "--checkpoint", xlsr, "--audio", tmp_path / "text.wav"),
         "nowhere.wav' can't be read": (*to, "--checkpoint", xlsr, "--audio", "nowhere.wav"),
-        "--seconds 0.01 is too short": (*to, "--checkpoint", xlsr, "--seconds", 0.01),
-        "damaged": (*to, "--checkpoint", tmp_path / "damaged"),
+        "damaged": ("--to", "triton", "--checkpoint", tmp_path / "damaged"),
         "there' exists": (*to, "--checkpoint", xlsr, "-o", tmp_path / "there"),
     }
     before = sorted(path.name for path in tmp_path.iterdir())
     for sentence, options in refused.items():
         with pytest.raises(ZooError, match=re.escape(sentence)):
             main([str(one) for one in ("-o", new, *options)])
+    with pytest.raises(ZooError, match=r"--seconds 0\.01 is too short"):
+        phone.open_network(xlsr, 0.01)
     assert sorted(path.name for path in tmp_path.iterdir()) == before

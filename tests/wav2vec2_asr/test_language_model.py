@@ -21,7 +21,7 @@ from tests.wav2vec2_asr.language import (
 from wav2vec2_asr import language_model, ngram
 from wav2vec2_asr.language_model import BeamSearch, Settings
 from zoo.errors import CheckpointError
-from zoo.training.scoring import count_errors, total
+from zoo.training.error_rates import count_errors, total
 
 LABELS = labels_of(SENTENCES)
 DEVELOPMENT = "data/text/th_common_voice_dev.tsv"

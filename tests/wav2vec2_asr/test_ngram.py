@@ -15,7 +15,7 @@ from wav2vec2_asr import ngram
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import kneser_ney
 from wav2vec2_asr.training.kneser_ney import Counter, estimate
-from wav2vec2_asr.training.texts import Spelling, read_texts
+from wav2vec2_asr.training.texts import CharacterNormalizer, read_texts
 from zoo.errors import ZooError
 
 DEVELOPMENT = "data/text/th_common_voice_dev.tsv"
@@ -118,13 +118,13 @@ def test_text_that_no_model_can_be_made_of(tmp_path: Path) -> None:
 
 
 def test_text_is_spelt_as_transcripts_are(tmp_path: Path) -> None:
-    spelling = Spelling("th")
+    spelling = CharacterNormalizer("th")
     assert spelling("ราคา 50 บาท!") == "ราคา|ห้าสิบบาท"
     assert spelling("ดีมาก ๆ  ครับ") == "ดีมากมาก|ครับ"
-    assert Spelling("en")("Don't  STOP.") == "don't|stop"
-    assert Spelling("")("ก|ข\u200b\x02 ๑") == "ก|ข|๑"
+    assert CharacterNormalizer("en")("Don't  STOP.") == "don't|stop"
+    assert CharacterNormalizer("")("ก|ข\u200b\x02 ๑") == "ก|ข|๑"
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary("กขค้ABC")), encoding="utf-8")
-    labels = Spelling("", Labels.read(tmp_path))
+    labels = CharacterNormalizer("", Labels.read(tmp_path))
     assert labels("ข้า  abc ϖ คำ") == "ข้|ABC|ค"
     assert labels.dropped == {"า": 1, "ϖ": 1, "ำ": 1}
 
@@ -217,7 +217,7 @@ def test_longer_ngrams_foresee_unseen_thai_better(shared: Path, tmp_path: Path) 
     texts = [
         text
         for raw in read_texts([shared / DEVELOPMENT], "sentence")
-        if (text := Spelling("")(raw))  # clean enough for this
+        if (text := CharacterNormalizer("")(raw))  # clean enough for this
     ]
     learnt, unseen = [t for n, t in enumerate(texts) if n % 10], texts[::10]
     found = []

@@ -14,7 +14,7 @@ import pytest
 from wav2vec2_asr import evaluate
 from wav2vec2_asr.training.words import CHUNK, Convention, score
 from zoo.errors import ZooError
-from zoo.training.scoring import Errors
+from zoo.training.error_rates import ErrorCounts
 
 SENTENCES = [
     "วันนี้อากาศดีมากเราไปเดินเล่นกันเถอะ",
@@ -120,17 +120,17 @@ def test_each_choice_is_a_switch(
 @pytest.mark.parametrize(
     ("reference", "prediction", "words", "characters"),
     [
-        ("ฉันเลี้ยงแมว", "ฉันเลี้ยงแมว", Errors(0, 3), Errors(0, 12)),
-        ("ฉันเลี้ยงแมว", "ฉันเลี้ยงแกะ", Errors(1, 3), Errors(2, 12)),
-        ("ฉันเลี้ยงแมว", "", Errors(3, 3), Errors(12, 12)),
-        ("", "ครับ", Errors(1, 0), Errors(4, 0)),
-        ("", "", Errors(0, 0), Errors(0, 0)),
-        (" \u00a0 ", "|", Errors(1, 0), Errors(1, 0)),
-        ("ใช้ GPU ใหม่", "ใช้GPSใหม่", Errors(1, 3), Errors(1, 10)),
+        ("ฉันเลี้ยงแมว", "ฉันเลี้ยงแมว", ErrorCounts(0, 3), ErrorCounts(0, 12)),
+        ("ฉันเลี้ยงแมว", "ฉันเลี้ยงแกะ", ErrorCounts(1, 3), ErrorCounts(2, 12)),
+        ("ฉันเลี้ยงแมว", "", ErrorCounts(3, 3), ErrorCounts(12, 12)),
+        ("", "ครับ", ErrorCounts(1, 0), ErrorCounts(4, 0)),
+        ("", "", ErrorCounts(0, 0), ErrorCounts(0, 0)),
+        (" \u00a0 ", "|", ErrorCounts(1, 0), ErrorCounts(1, 0)),
+        ("ใช้ GPU ใหม่", "ใช้GPSใหม่", ErrorCounts(1, 3), ErrorCounts(1, 10)),
     ],
 )
 def test_words_and_characters_by_hand(
-    reference: str, prediction: str, words: Errors, characters: Errors
+    reference: str, prediction: str, words: ErrorCounts, characters: ErrorCounts
 ) -> None:
     assert Convention().compare(reference, prediction) == (words, characters)
 

@@ -8,7 +8,7 @@ from transformers import WhisperTokenizer
 from tests.zoo.corpora import TEXTS, assert_drawn_by_seed_and_epoch, prepared
 from tests.zoo.sounds import RATE
 from whisper_asr.building import vocabulary
-from whisper_asr.training.examples import Collator, Examples, Mixture
+from whisper_asr.training.examples import Seq2SeqCollator, Seq2SeqExamples, WhisperMixture
 
 IGNORED = -100
 
@@ -32,7 +32,7 @@ def spelt(tokenizer: WhisperTokenizer, ids: list[int]) -> str:
 def test_an_utterance_is_predicted_after_language_and_task(
     data: Dataset, tokenizer: WhisperTokenizer
 ) -> None:
-    examples = Examples(data, tokenizer, Mixture())
+    examples = Seq2SeqExamples(data, tokenizer, WhisperMixture())
     assert len(examples) == len(data)
     for index in range(len(examples)):
         example = examples[index]
@@ -50,8 +50,8 @@ def test_an_utterance_is_predicted_after_language_and_task(
 def test_joined_utterances_have_a_pair_of_timestamps_each(
     data: Dataset, tokenizer: WhisperTokenizer
 ) -> None:
-    mixture = Mixture(window=12.0, timestamps=1.0, join=1.0)
-    examples = Examples(data, tokenizer, mixture)
+    mixture = WhisperMixture(window=12.0, timestamps=1.0, join=1.0)
+    examples = Seq2SeqExamples(data, tokenizer, mixture)
     assert sum(len(parts) for parts, _ in examples.plan) == len(data)
     assert max(len(parts) for parts, _ in examples.plan) > 2
     for index, (parts, length) in enumerate(examples.plan):
@@ -74,7 +74,7 @@ def test_joined_utterances_have_a_pair_of_timestamps_each(
 def test_silence_is_answered_by_no_speech_and_by_nothing(
     data: Dataset, tokenizer: WhisperTokenizer
 ) -> None:
-    examples = Examples(data, tokenizer, Mixture(window=3.0, silence=0.5))
+    examples = Seq2SeqExamples(data, tokenizer, WhisperMixture(window=3.0, silence=0.5))
     quiet = [i for i, (parts, _) in enumerate(examples.plan) if not parts]
     assert len(quiet) == 12
     for index in quiet:
@@ -88,7 +88,7 @@ def test_silence_is_answered_by_no_speech_and_by_nothing(
 
 
 def test_a_prompt_goes_before_and_is_not_learnt(data: Dataset, tokenizer: WhisperTokenizer) -> None:
-    examples = Examples(data, tokenizer, Mixture(prompt=1.0))
+    examples = Seq2SeqExamples(data, tokenizer, WhisperMixture(prompt=1.0))
     for index in range(len(examples)):
         ids, labels = examples[index]["decoder_input_ids"], examples[index]["labels"]
         assert len(ids) == len(labels) <= vocabulary.CONTEXT
@@ -102,8 +102,10 @@ def test_a_prompt_goes_before_and_is_not_learnt(data: Dataset, tokenizer: Whispe
 def test_examples_depend_on_seed_and_epoch_alone(
     data: Dataset, tokenizer: WhisperTokenizer
 ) -> None:
-    def make(seed: int) -> Examples:
-        return Examples(data, tokenizer, Mixture(window=4.0, noise=1.0, join=0.5, seed=seed))
+    def make(seed: int) -> Seq2SeqExamples:
+        return Seq2SeqExamples(
+            data, tokenizer, WhisperMixture(window=4.0, noise=1.0, join=0.5, seed=seed)
+        )
 
     assert_drawn_by_seed_and_epoch(make)
 
@@ -111,11 +113,11 @@ def test_examples_depend_on_seed_and_epoch_alone(
 def test_a_batch_is_padded_as_engines_do(data: Dataset, tokenizer: WhisperTokenizer) -> None:
     from transformers import WhisperFeatureExtractor
 
-    examples = Examples(data, tokenizer, Mixture())
+    examples = Seq2SeqExamples(data, tokenizer, WhisperMixture())
     chosen = sorted([examples[i] for i in range(8)], key=lambda e: len(e["wave"]))
     extractor = WhisperFeatureExtractor()
-    longest = Collator(extractor, None, None, 50257)(chosen)["input_features"]
-    window = Collator(extractor, 30.0, None, 50257)(chosen)["input_features"]
+    longest = Seq2SeqCollator(extractor, None, None, 50257)(chosen)["input_features"]
+    window = Seq2SeqCollator(extractor, 30.0, None, 50257)(chosen)["input_features"]
     assert window.shape == (8, 80, 3000)
     assert longest.shape == (8, 80, 300)  # 2.5 s, in whole seconds
     assert str(longest.dtype) == "torch.float32"
@@ -132,12 +134,12 @@ def test_the_ctc_head_gets_texts_and_a_linear_alignment(
 ) -> None:
     from transformers import WhisperFeatureExtractor
 
-    examples = Examples(data, tokenizer, Mixture(window=8.0, join=1.0, silence=0.2))
+    examples = Seq2SeqExamples(data, tokenizer, WhisperMixture(window=8.0, join=1.0, silence=0.2))
     tokens = sorted({token for ids in examples.ids for token in ids})
     compact = {token: place for place, token in enumerate(tokens)}
     blank = len(tokens)
     chosen = [examples[i] for i in range(len(examples))]
-    batch = Collator(WhisperFeatureExtractor(), 8.0, compact, 50257)(chosen)
+    batch = Seq2SeqCollator(WhisperFeatureExtractor(), 8.0, compact, 50257)(chosen)
     assert batch["frame_ids"].shape == (len(chosen), 400)
     for row, frames, example in zip(
         batch["text_ids"].tolist(), batch["frame_ids"].tolist(), chosen, strict=True

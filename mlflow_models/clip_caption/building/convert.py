@@ -8,7 +8,6 @@ engine.json                 sizes, and how images are prepared
 """
 
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from clip_caption.building.checkpoint import clip_of, open_model
 from clip_caption.pixels import FILTERS, MODES
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
+from zoo.building.onnx import export
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -156,22 +156,5 @@ def _export(module: Any, method: str, example: Any, path: Path, given: str, foun
         def forward(self, x: torch.Tensor) -> Any:
             return getattr(self.owner, method)(x)
 
-    # torch's fused attention, which it takes for an even number of heads, is nothing ONNX knows
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            # Torch's other exporter, by dynamo, took a hundred times as long for the same graph.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                Method().eval(),
-                (example,),
-                str(path),
-                input_names=[given],
-                output_names=[found],
-                dynamic_axes={given: {0: "batch"}, found: {0: "batch"}},
-                opset_version=20,
-                dynamo=False,
-            )
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
+    axes = {given: ("batch",), found: ("batch",)}
+    export(Method(), path, {given: example}, [found], axes)

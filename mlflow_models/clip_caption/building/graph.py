@@ -116,7 +116,8 @@ def write_decoder(
     """Writes the graph, and its weights beside it (`.bin`).
 
     Args:
-        weights: gives one by its name in GPT-2's `transformer`.
+        weights: gives one by its name in GPT-2's `transformer`, float32 in GPT-2's own shapes:
+            matrices (in, out), vectors (out,).
         config: a `GPT2Config`.
         path: of the graph.
         precision: `fp32` or `int8`.

@@ -25,6 +25,7 @@ class MlpMapper(nn.Module):
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, clip_width) to (batch, prefix_length x gpt_width)."""
         prefixes: torch.Tensor = self.model(features)
         return prefixes
 
@@ -60,6 +61,7 @@ class TransformerMapper(nn.Module):
         self.transformer = _Transformer(gpt_width, heads, layers)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, clip_width) to (batch, prefix_length, gpt_width)."""
         width = self.prefix_const.shape[1]
         places = self.linear(features).view(-1, self.clip_length, width)
         constants = self.prefix_const.expand(features.shape[0], -1, -1)
@@ -142,10 +144,10 @@ class CaptionModel(nn.Module):
         self.normalize = isinstance(mapper, TransformerMapper) if normalize is None else normalize
 
     def prefixes(self, features: torch.Tensor) -> torch.Tensor:
-        """What GPT-2 reads first: (batch, prefix_length, gpt_width).
+        """What GPT-2 reads first: float32 (batch, prefix_length, gpt_width).
 
         Args:
-            features: CLIP's (batch, clip_width), as CLIP gives them: not normalised.
+            features: CLIP's, float32 (batch, clip_width), as CLIP gives them: not normalised.
         """
         if self.normalize:
             features = functional.normalize(features, dim=-1)
@@ -153,15 +155,15 @@ class CaptionModel(nn.Module):
         return mapped.view(features.shape[0], -1, self.gpt.config.n_embd)
 
     def forward(self, features: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """Logits of what follows each token: (batch, length + 1, vocabulary).
+        """Logits of what follows each token: float32 (batch, length + 1, vocabulary).
 
         The first is what follows the prefix, so `logits[:, :-1]` foretells `tokens`. Captions that
         are shorter than the others are filled up at their ends: no mask is needed, since a token
         sees only what stands before it; leave the filling out of the loss.
 
         Args:
-            features: CLIP's, (batch, clip_width).
-            tokens: captions, (batch, length).
+            features: CLIP's, float32 (batch, clip_width).
+            tokens: captions, int64 (batch, length).
         """
         prefixes = self.prefixes(features)
         embedded = torch.cat((prefixes, self.gpt.transformer.wte(tokens)), dim=1)

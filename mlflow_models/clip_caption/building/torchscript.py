@@ -23,6 +23,8 @@ STORAGES = {
 def read_torchscript(path: Path) -> dict[str, torch.Tensor]:
     """The state dict of a TorchScript archive, by the names that `state_dict()` would give.
 
+    Shapes and types are the archive's own: OpenAI's are float16, matrices (out, in).
+
     Raises:
         Exception: of any kind, where it is no such archive.
     """

@@ -90,7 +90,7 @@ def batches(
         failed: gets why an image can't be read, by its name.
 
     Yields:
-        The indices and the pixels, (3, side, side), of those that can be read.
+        The indices and the pixels, float32 (3, side, side), of those that can be read.
     """
 
     side = captioner.pixels_of.size  # decoded at a reduced scale, as it is when served

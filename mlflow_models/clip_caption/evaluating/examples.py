@@ -50,7 +50,7 @@ class TestSet:
 
 
 @dataclass(frozen=True)
-class Columns:
+class ReferenceColumns:
     """The columns of a test set; None and empty: the usual ones.
 
     Args:
@@ -70,7 +70,7 @@ class Columns:
     values: tuple[str, ...] = ()
 
 
-def read_test_set(path: Path, columns: Columns, images: Path | None = None) -> TestSet:
+def read_test_set(path: Path, columns: ReferenceColumns, images: Path | None = None) -> TestSet:
     """Reads what a checkpoint is to caption.
 
     Args:
@@ -90,7 +90,7 @@ def read_test_set(path: Path, columns: Columns, images: Path | None = None) -> T
     raise ZooError(f"'{path}' is neither a data set of prepare.py, a .csv nor COCO's .json.")
 
 
-def read_table(path: Path, columns: Columns) -> TestSet:
+def read_table(path: Path, columns: ReferenceColumns) -> TestSet:
     """Reads a CSV; rows of the same image are further references of it.
 
     Raises:
@@ -127,7 +127,7 @@ def read_table(path: Path, columns: Columns) -> TestSet:
     return without_references(TestSet(examples, predictions), path)
 
 
-def read_prepared(path: Path, columns: Columns) -> TestSet:
+def read_prepared(path: Path, columns: ReferenceColumns) -> TestSet:
     """Reads a data set of prepare.py.
 
     Raises:

@@ -14,11 +14,11 @@ import numpy as np
 from clip_caption.evaluating.words import ENGLISH, has_java
 from zoo.errors import ZooError
 
-SMALL = 10  # images; with fewer, CIDEr says little
+MIN_CIDER_IMAGES = 10  # images; with fewer, CIDEr says little
 
 
 @dataclass(frozen=True)
-class Scores:
+class CaptionScores:
     """The scores of predictions, times 100.
 
     Args:
@@ -37,7 +37,7 @@ def score(
     predictions: Sequence[str],
     words: str,
     with_meteor: bool = True,
-) -> Scores:
+) -> CaptionScores:
     """Scores predictions against references.
 
     Args:
@@ -74,13 +74,13 @@ def score(
         except (OSError, ValueError) as error:
             notes.append(f"METEOR is left out: its Java program failed ({type(error).__name__}).")
     corpus["CIDEr"], each["CIDEr"] = Cider().compute_score(truth, said)
-    if len(said) < SMALL:
+    if len(said) < MIN_CIDER_IMAGES:
         few = "One image is" if len(said) == 1 else f"{len(said)} images are"
         notes.append(
             f"{few} too few for CIDEr, which weighs a phrase by how few of the test set's images "
             "have it" + (": it is 0 whatever the caption." if len(said) == 1 else ".")
         )
-    return Scores(
+    return CaptionScores(
         {name: 100 * float(value) for name, value in corpus.items()},
         {name: 100 * np.asarray(values, np.float64) for name, values in each.items()},
         notes,

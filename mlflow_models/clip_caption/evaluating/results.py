@@ -2,7 +2,6 @@
 
 import csv
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from clip_caption.evaluating.examples import Example
-from clip_caption.evaluating.metrics import Scores
+from clip_caption.evaluating.metrics import CaptionScores
 from zoo.data.images import decode
 from zoo.errors import BadInput
+from zoo.training import plots
 
 RANK = "CIDEr"  # what the best and the worst are by, then by ROUGE-L
 DRAWN = 5  # best and worst images in the picture, each
@@ -21,7 +21,7 @@ WIDTH = 42  # characters of a line in the picture
 
 
 @dataclass(frozen=True)
-class Result:
+class CaptionResult:
     """The captions of one system, scored.
 
     Args:
@@ -34,7 +34,7 @@ class Result:
 
     examples: list[Example]
     predictions: list[str]
-    scores: Scores
+    scores: CaptionScores
     shares: dict[str, float] = field(default_factory=dict)
     named: list[bool] = field(default_factory=list)
 
@@ -55,7 +55,7 @@ class Difference:
     high: float
 
 
-def compare(first: Result, second: Result) -> dict[str, Difference]:
+def compare(first: CaptionResult, second: CaptionResult) -> dict[str, Difference]:
     """The second's scores less the first's, by metric.
 
     Images are drawn with replacement, the same ones for both (Efron and Tibshirani 1993, "An
@@ -84,7 +84,7 @@ def compare(first: Result, second: Result) -> dict[str, Difference]:
 
 
 def markdown(
-    results: Mapping[str, Result], differences: Mapping[str, dict[str, Difference]]
+    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Difference]]
 ) -> str:
     """The scores as a table, a column a system; and how far each further one is from the first."""
     first = next(iter(results.values()))
@@ -106,7 +106,7 @@ def markdown(
     return "\n".join(lines)
 
 
-def worst_lines(result: Result, count: int) -> str:
+def worst_lines(result: CaptionResult, count: int) -> str:
     """The worst captions as text; nothing where none are asked for."""
     lines = [
         f"{result.scores.each[RANK][index]:7.1f}  {result.examples[index].name}\n"
@@ -117,7 +117,7 @@ def worst_lines(result: Result, count: int) -> str:
     return "\n".join([f"worst captions, by {RANK}:", *lines]) if lines else ""
 
 
-def write_table(result: Result, path: Path) -> None:
+def write_table(result: CaptionResult, path: Path) -> None:
     """Writes every image with its caption and scores, the worst first."""
     each = result.scores.each
     facts = list(result.examples[0].values)
@@ -133,22 +133,14 @@ def write_table(result: Result, path: Path) -> None:
             table.writerow(row + [f"{values[index]:.2f}" for values in each.values()])
 
 
-def picture(result: Result, path: Path) -> None:
-    """Draws the best and the worst images with their captions.
-
-    As SVG with its text left as text: matplotlib's font has no Thai, a browser has.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
+def picture(result: CaptionResult, path: Path) -> None:
+    """Draws the best and the worst images with their captions, as SVG."""
     ranked = result.ranked()
     half = min(DRAWN, len(ranked) // 2)
     best = ranked[::-1][: half or 1]
     worst = ranked[:half]
-    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        columns = max(len(best), len(worst))
-        figure = Figure(figsize=(3.4 * columns, 4.2 * (2 if worst else 1)), layout="constrained")
+    columns = max(len(best), len(worst))
+    with plots.drawing(path, (3.4 * columns, 4.2 * (2 if worst else 1))) as figure:
         axes = figure.subplots(2 if worst else 1, columns, squeeze=False)
         for row, (title, chosen) in enumerate((("best", best), ("worst", worst))[: len(axes)]):
             for place, index in enumerate(chosen):
@@ -162,7 +154,6 @@ def picture(result: Result, path: Path) -> None:
                 axis.set_xlabel("\n".join(text), fontsize=8, loc="left", parse_math=False)
             for axis in axes[row]:
                 axis.set(xticks=[], yticks=[], frame_on=False)
-        figure.savefig(path, metadata={"Date": None})
 
 
 def _lines(text: str) -> list[str]:
@@ -179,7 +170,7 @@ def _thumbnail(example: Example) -> np.ndarray:
     return np.asarray(image)
 
 
-def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
+def record(results: Mapping[str, CaptionResult], directory: Path, text: str) -> None:
     """Writes the tables and the pictures, numbered in the order of the systems."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
@@ -189,7 +180,7 @@ def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
 
 
 def summary(
-    results: Mapping[str, Result], differences: Mapping[str, dict[str, Difference]]
+    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Difference]]
 ) -> dict[str, float]:
     """The figures that MLflow and --json get; those of further systems with a number before."""
     figures: dict[str, float] = {}

@@ -16,7 +16,8 @@ from zoo.errors import CheckpointError, ZooError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-LONGEST = 256  # tokens of a caption; what is longer is cut off
+BATCH_TEXTS = 16  # at a time; those of a length go together
+MAX_CAPTION_TOKENS = 256  # tokens of a caption; what is longer is cut off
 BEAMS = 4
 NAMES = ("--from-language", "--to-language")
 
@@ -39,8 +40,6 @@ def translate(
     name: str,
     source: str | None = None,
     target: str | None = None,
-    batch_size: int = 16,
-    device: str = "cpu",
 ) -> list[str]:
     """Translates texts, each different one once.
 
@@ -49,8 +48,6 @@ def translate(
         name: of the checkpoint: a local directory, or an identifier of the Hugging Face hub.
         source: the language of the texts, for checkpoints of many languages.
         target: the language to translate to, likewise.
-        batch_size: texts at a time; those of a length go together.
-        device: as torch names it.
 
     Returns:
         The translations; an empty text's is empty.
@@ -62,17 +59,19 @@ def translate(
     from tqdm import tqdm
 
     model, tokenizer = open_translator(name)
-    model = model.eval().to(device)
+    model = model.eval()
     options = languages(tokenizer, name, source, target)
     pending = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
     done: dict[str, str] = {}
-    for first in tqdm(range(0, len(pending), batch_size), desc="translate"):
-        batch = pending[first : first + batch_size]
+    for first in tqdm(range(0, len(pending), BATCH_TEXTS), desc="translate"):
+        batch = pending[first : first + BATCH_TEXTS]
         inputs = tokenizer(
-            batch, return_tensors="pt", padding=True, truncation=True, max_length=LONGEST
-        ).to(device)
+            batch, return_tensors="pt", padding=True, truncation=True, max_length=MAX_CAPTION_TOKENS
+        )
         with torch.inference_mode():
-            ids = model.generate(**inputs, **options, num_beams=BEAMS, max_new_tokens=LONGEST)
+            ids = model.generate(
+                **inputs, **options, num_beams=BEAMS, max_new_tokens=MAX_CAPTION_TOKENS
+            )
         done |= zip(batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True)
     return [done[text].strip() if text.strip() else "" for text in texts]
 

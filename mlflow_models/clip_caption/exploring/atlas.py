@@ -40,7 +40,7 @@ def write(
     Args:
         path: of the table.
         embeddings: with thumbnails, which become a struct of bytes and path.
-        places: on the map, (n, 2).
+        places: on the map, float32 (n, 2), without unit.
         groups: the name of each one's group.
         text: what is shown with each photo.
         with_neighbours: whether the most similar photos are in the table; they are searched
@@ -81,8 +81,12 @@ def write(
 def neighbours(vectors: np.ndarray) -> "pa.StructArray":
     """The most similar others of each row, as Embedding Atlas wants them.
 
+    Args:
+        vectors: embeddings, float32 (n, d), normalised or not.
+
     Returns:
-        An Arrow array of structs: ids (rows) and distances (1 - cosine), nearest first.
+        An Arrow array of n structs: ids (int64, rows) and distances (float32, 1 - cosine), nearest
+        first.
     """
     import pyarrow as pa
     from tqdm import tqdm
@@ -103,22 +107,19 @@ def neighbours(vectors: np.ndarray) -> "pa.StructArray":
     return pa.array(found, kind)
 
 
-def command(table: Path, with_neighbours: bool, program: str | None) -> list[str]:
+def command(table: Path, with_neighbours: bool) -> list[str]:
     """The command that shows a table; to be run in the table's directory.
 
     Args:
         table: of `write`.
         with_neighbours: as `write` had it.
-        program: Embedding Atlas's, or None to look for it.
 
     Raises:
         ZooError: Embedding Atlas isn't installed.
     """
-    found = shutil.which(program or "embedding-atlas")
+    found = shutil.which("embedding-atlas")
     if not found:
-        raise ZooError(
-            f"Embedding Atlas isn't installed: {INSTALL}; or name its program: --program."
-        )
+        raise ZooError(f"Embedding Atlas isn't installed: {INSTALL}.")
     columns = {name: name for name in ("x", "y", "text", "image")}
     if with_neighbours:
         columns |= {"neighbors": "neighbors", "pagerank": "importance"}

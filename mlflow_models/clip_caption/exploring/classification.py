@@ -22,7 +22,7 @@ class Labelled:
         vectors: their CLIP features, L2-normalised, float32 (n, d).
         categories: the categories' names.
         labels: each photo's place among them, int32 (n,).
-        probe: the checkpoint's features of `index.PROBE`, (d,).
+        probe: the checkpoint's features of `index.PROBE`, float32 (d,).
     """
 
     ids: Sequence[str]
@@ -51,7 +51,7 @@ class Labelled:
         return cls(ids, vectors, kinds.tolist(), labels.astype(np.int32), probe)
 
     def places(self, names: Sequence[str]) -> np.ndarray:
-        """Where other photos' categories are among these, or `OTHER`, or `UNKNOWN`."""
+        """Where other photos' categories are among these, int64 (m,), or `OTHER`, or `UNKNOWN`."""
         numbers = {name: number for number, name in enumerate(self.categories)} | {"": UNKNOWN}
         return np.array([numbers.get(name.strip(), OTHER) for name in names])
 
@@ -61,10 +61,10 @@ class Outcome:
     """Photos whose category is known, as their neighbours classified them.
 
     Args:
-        truth: places in the list of categories, (m,); `OTHER`: of one that isn't in it.
-        voted: by the neighbours, (m,).
-        nearest: similarity of the nearest neighbour, (m,).
-        rows: which photos of their collection these are, (m,).
+        truth: places in the list of categories, int (m,); `OTHER`: of one that isn't in it.
+        voted: by the neighbours, int64 (m,).
+        nearest: similarity of the nearest neighbour, a cosine, float32 (m,).
+        rows: which photos of their collection these are, int64 (m,).
     """
 
     truth: np.ndarray
@@ -98,7 +98,7 @@ class Outcome:
         return float(np.mean([(self.voted[self.truth == one] == one).mean() for one in categories]))
 
     def confusion(self, categories: int) -> np.ndarray:
-        """How many photos of each category (rows) were taken for each (columns)."""
+        """How many photos of each category were taken for each: int64 (truth, taken for)."""
         table = np.zeros((categories, categories), int)
         np.add.at(table, (self.truth, self.voted), 1)
         return table
@@ -132,8 +132,8 @@ def classify(
     Args:
         searcher: of the collection.
         data: the collection.
-        vectors: CLIP features of the others, (m, d).
-        truth: their categories' places, of `Labelled.places`, (m,).
+        vectors: CLIP features of the others, float32 (m, d), normalised or not.
+        truth: their categories' places, of `Labelled.places`, int64 (m,).
         k: how many neighbours vote.
 
     Raises:

@@ -19,12 +19,12 @@ def cluster(places: np.ndarray, smallest: int, selection: str = "leaf") -> np.nd
     """The group of each point on a map, by HDBSCAN; the largest is 0, `NOISE` is none.
 
     Args:
-        places: (n, 2)
+        places: float32 (n, 2), without unit.
         smallest: how many points make a group.
         selection: of HDBSCAN's tree: eom takes the groups that hold longest, leaf the smallest.
 
     Returns:
-        int (n,)
+        int64 (n,)
     """
     from sklearn.cluster import HDBSCAN
 
@@ -42,9 +42,12 @@ def nearest_cluster(places: np.ndarray, known: np.ndarray, labels: np.ndarray) -
     """The group of new points: that of the known point which is nearest on the map.
 
     Args:
-        places: of new points, (m, 2).
-        known: those of the map, (n, 2).
-        labels: their groups, (n,).
+        places: of new points, float32 (m, 2).
+        known: those of the map, float32 (n, 2).
+        labels: their groups, int64 (n,).
+
+    Returns:
+        int64 (m,)
     """
     from sklearn.neighbors import KDTree
 
@@ -59,7 +62,7 @@ def names(labels: np.ndarray, texts: Sequence[str]) -> dict[int, str]:
     have it). Groups without words have numbers for names; equal names get one behind.
 
     Args:
-        labels: the group of each text, (n,).
+        labels: the group of each text, int64 (n,).
         texts: captions or comments.
     """
     counted: dict[int, Counter[str]] = {label: Counter() for label in sorted(set(labels.tolist()))}

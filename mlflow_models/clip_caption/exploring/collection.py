@@ -33,7 +33,7 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Collection:
+class ImageCollection:
     """The images, in an order that stays.
 
     Args:
@@ -58,7 +58,7 @@ class Collection:
         return hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
 
 
-def read_collection(source: Path, image_column: str | None = None) -> Collection:
+def read_collection(source: Path, image_column: str | None = None) -> ImageCollection:
     """Finds the images of a source; reads none of them yet.
 
     Args:
@@ -84,7 +84,7 @@ def read_collection(source: Path, image_column: str | None = None) -> Collection
     return found
 
 
-def _from_folder(folder: Path) -> Collection:
+def _from_folder(folder: Path) -> ImageCollection:
     import pyarrow as pa
 
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
@@ -94,10 +94,10 @@ def _from_folder(folder: Path) -> Collection:
         return Photo(file.relative_to(folder).as_posix(), str(file.resolve()), {}, file.read_bytes)
 
     ids = [file.relative_to(folder).as_posix() for file in files]
-    return Collection(ids, photo, pa.schema([]))
+    return ImageCollection(ids, photo, pa.schema([]))
 
 
-def _from_table(path: Path, image_column: str | None) -> Collection:
+def _from_table(path: Path, image_column: str | None) -> ImageCollection:
     import pandas as pd
     import pyarrow as pa
 
@@ -122,10 +122,10 @@ def _from_table(path: Path, image_column: str | None) -> Collection:
         row = fields.slice(number, 1).to_pylist()[0]
         return Photo(ids[number], str(file.resolve()), row, file.read_bytes)
 
-    return Collection(ids, photo, fields.schema.remove_metadata())
+    return ImageCollection(ids, photo, fields.schema.remove_metadata())
 
 
-def _from_data_set(folder: Path) -> Collection:
+def _from_data_set(folder: Path) -> ImageCollection:
     from datasets import load_from_disk
 
     data = load_from_disk(str(folder))
@@ -139,7 +139,7 @@ def _from_data_set(folder: Path) -> Collection:
     def photo(number: int) -> Photo:
         return Photo(ids[number], "", plain[number], lambda: bytes(images[number]["image"]))
 
-    return Collection(ids, photo, schema)
+    return ImageCollection(ids, photo, schema)
 
 
 def _simple(schema: "pa.Schema") -> "pa.Schema":

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clip_caption.exploring.collection import Collection, Photo
-from clip_caption.exploring.store import Settings, failures, write_part
+from clip_caption.exploring.collection import ImageCollection, Photo
+from clip_caption.exploring.store import EmbeddingSettings, failures, write_part
 from clip_caption.index import PROBE
 from zoo.data.images import decode
 from zoo.errors import BadInput
@@ -58,7 +58,7 @@ class Embedder:
         return self.vectors(self.captioner.embed_texts([PROBE])).shape[1]
 
     def vectors(self, features: np.ndarray) -> np.ndarray:
-        """The embeddings of CLIP features (n, d): themselves, or prefixes, (n, length x width)."""
+        """Embeddings of CLIP features, float32 (n, d): these, or prefixes (n, length x width)."""
         if self.kind == "clip":
             return features
         return self.captioner.prefixes(features).reshape(len(features), -1)
@@ -79,7 +79,7 @@ class Embedder:
         return row, self.captioner.pixels(image)
 
     def run(self, batch: list[Decoded]) -> tuple[list[dict[str, Any]], np.ndarray]:
-        """Rows and embeddings of a batch."""
+        """Rows and embeddings of a batch, float32 (batch, d)."""
         features = self.captioner.embed([pixels for _, pixels in batch])
         rows = [row for row, _ in batch]
         if self.options:
@@ -91,7 +91,7 @@ class Embedder:
 
 
 def embed(
-    collection: Collection, embedder: Embedder, settings: Settings, output: Path
+    collection: ImageCollection, embedder: Embedder, settings: EmbeddingSettings, output: Path
 ) -> dict[str, str]:
     """Embeds what isn't embedded yet.
 

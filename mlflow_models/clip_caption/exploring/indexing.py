@@ -45,7 +45,14 @@ def searcher_of(vectors: np.ndarray, directory: Path, exact: bool | None) -> Sea
 
 
 def recall(searcher: Searcher, vectors: np.ndarray, k: int, seed: int) -> float:
-    """The share of the true k neighbours that a searcher finds, of 200 photos."""
+    """The share of the true k neighbours that a searcher finds, of 200 photos.
+
+    Args:
+        searcher: of the collection.
+        vectors: the collection's CLIP features, L2-normalised, float32 (n, d).
+        k: how many neighbours.
+        seed: which photos.
+    """
     rows = np.random.default_rng(seed).permutation(len(vectors))[:200]
     true, found = Exact(vectors)(vectors[rows], k)[1], searcher(vectors[rows], k)[1]
     return float(np.mean([len({*a} & {*b}) / len(a) for a, b in zip(true, found, strict=True)]))

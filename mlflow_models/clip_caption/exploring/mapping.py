@@ -27,7 +27,7 @@ class Map:
 
     Args:
         ids: of the photos.
-        places: (n, 2)
+        places: float32 (n, 2), without unit.
         groups: the name of each one's group.
     """
 

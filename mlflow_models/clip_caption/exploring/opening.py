@@ -58,7 +58,7 @@ def captioner(directory: Path, threads: int) -> "Captioner":
 
 
 def features(captioner: "Captioner", path: Path) -> np.ndarray:
-    """CLIP features of an image file, (d,).
+    """CLIP features of an image file, float32 (d,).
 
     Raises:
         ZooError: it can't be read.
@@ -73,7 +73,7 @@ def features(captioner: "Captioner", path: Path) -> np.ndarray:
 
 
 def text_features(captioner: "Captioner", texts: Sequence[str]) -> np.ndarray:
-    """CLIP features of texts, (n, d), each different one computed once."""
+    """CLIP features of texts, float32 (n, d), each different one computed once."""
     from tqdm import tqdm
 
     unique = list(dict.fromkeys(texts))

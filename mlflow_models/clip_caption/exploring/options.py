@@ -117,10 +117,8 @@ def _add_map(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     cli.add_argument("--colour", metavar="COLUMN", help="of the picture; default: the groups")
     cli.add_argument("--thumbnails", action=argparse.BooleanOptionalAction, default=True)
     cli.add_argument("--palette", type=int, help="colours of map.png: less, smaller")
-    views = cli.add_argument_group("further views")
-    views.add_argument("--tensorboard", type=Path, metavar="DIRECTORY", help="write the files of "
-                       "TensorBoard's projector")  # fmt: skip
-    views.add_argument("--wandb", metavar="PROJECT", help="send a table to Weights & Biases")
+    cli.add_argument("--tensorboard", type=Path, metavar="DIRECTORY", help="write the files of "
+                     "TensorBoard's projector, too")  # fmt: skip
 
 
 def _add_atlas(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -136,7 +134,6 @@ def _add_atlas(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli.add_argument("--neighbours", action=argparse.BooleanOptionalAction, default=True,
                      help="the most similar photos of each")  # fmt: skip
     cli.add_argument("--port", type=int, default=5055)
-    cli.add_argument("--program", help="Embedding Atlas's (default: on the PATH)")
     cli.add_argument("--table-only", action="store_true", help="write the table, run nothing")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 
-LEAST = 10  # photos; UMAP makes nothing of less
+MIN_PHOTOS = 10  # photos; UMAP makes nothing of less
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Projection:
 
     Args:
         parameters: how it was made.
-        mean: of the embeddings, (d,).
-        scale: their standard deviations, (d,).
-        components: PCA's, (pca, d); or (0, d).
-        points: the embeddings as UMAP saw them, (n, pca or d).
-        places: the map, (n, 2).
+        mean: of the embeddings, float64 (d,).
+        scale: their standard deviations, float64 (d,).
+        components: PCA's, float32 (pca, d); or (0, d).
+        points: the embeddings as UMAP saw them, float32 (n, pca or d).
+        places: the map, float32 (n, 2), without unit.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Projection:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, parameters: Parameters) -> "Projection":
-        """Makes a map of embeddings (n, d).
+        """Makes a map of embeddings, float32 (n, d).
 
         Raises:
             ZooError: there are too few of them.
@@ -76,8 +76,8 @@ class Projection:
         from sklearn.decomposition import PCA
         from sklearn.preprocessing import StandardScaler
 
-        if len(vectors) < LEAST:
-            raise ZooError(f"A map needs {LEAST} images at least; there are {len(vectors)}.")
+        if len(vectors) < MIN_PHOTOS:
+            raise ZooError(f"A map needs {MIN_PHOTOS} images at least; there are {len(vectors)}.")
         scaler = StandardScaler().fit(vectors)
         points = scaler.transform(vectors).astype(np.float32)
         components = np.empty((0, vectors.shape[1]), np.float32)
@@ -93,7 +93,7 @@ class Projection:
         return projection
 
     def transform(self, vectors: np.ndarray) -> np.ndarray:
-        """Places new embeddings (m, d) on the map, (m, 2).
+        """Places new embeddings, float32 (m, d), on the map: float32 (m, 2).
 
         UMAP places a batch together: an image alone may land elsewhere.
 

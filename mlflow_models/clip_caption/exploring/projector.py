@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-LARGEST = 8192  # pixels of the sprite's side, which the page allows
+MAX_SPRITE_PIXELS = 8192  # pixels of the sprite's side, which the page allows
 CONFIG = """embeddings {{
   tensor_name: "photos"
   tensor_shape: {count}
@@ -52,7 +52,7 @@ def write(
     sprite = ""
     if thumbnails:
         across = math.ceil(math.sqrt(len(thumbnails)))
-        side = min(side, LARGEST // across)
+        side = min(side, MAX_SPRITE_PIXELS // across)
         _sprite(thumbnails, across, side).save(directory / "sprite.png")
         sprite = SPRITE.format(side=side)
     config = CONFIG.format(count=len(vectors), width=vectors.shape[1], sprite=sprite)

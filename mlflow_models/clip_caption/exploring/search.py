@@ -30,8 +30,8 @@ def by_vector(vectors: np.ndarray, query: np.ndarray, k: int) -> list[Hit]:
     """The photos nearest to CLIP features of words or of a photo, by cosine.
 
     Args:
-        vectors: of the collection, (n, d).
-        query: (d,)
+        vectors: CLIP features of the collection, float32 (n, d).
+        query: float32 (d,), of the same CLIP.
         k: how many.
     """
     similarities, rows = Exact(normalised(vectors))(normalised(query[None]), k)

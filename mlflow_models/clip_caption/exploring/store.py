@@ -27,7 +27,7 @@ FAILED = b"failed"  # the key in a part's metadata: {id: reason} as JSON
 
 
 @dataclass(frozen=True)
-class Settings:
+class EmbeddingSettings:
     """What decides what the parts hold.
 
     Args:
@@ -55,7 +55,7 @@ class Settings:
     part: int = PART
 
     @classmethod
-    def read(cls, directory: Path) -> "Settings":
+    def read(cls, directory: Path) -> "EmbeddingSettings":
         """Reads what `write` wrote.
 
         Raises:
@@ -75,7 +75,7 @@ class Settings:
             ZooError: it was begun with others.
         """
         if (directory / SETTINGS).is_file():
-            old, new = asdict(Settings.read(directory)), asdict(self)
+            old, new = asdict(EmbeddingSettings.read(directory)), asdict(self)
             old["probe"] = new["probe"] = np.allclose(old["probe"], new["probe"], atol=0.01)
             if changed := [name for name in old if old[name] != new[name]]:
                 raise ZooError(
@@ -101,7 +101,7 @@ def write_part(
     rows: list[dict[str, Any]],
     vectors: np.ndarray,
     failed: dict[str, str],
-    settings: Settings,
+    settings: EmbeddingSettings,
     schema: "pa.Schema",
 ) -> None:
     """Writes a part; one all of whose images failed has no rows.
@@ -151,7 +151,7 @@ class Embeddings:
     def __init__(self, directory: Path) -> None:
         import pyarrow.dataset as ds
 
-        self.directory, self.settings = directory, Settings.read(directory)
+        self.directory, self.settings = directory, EmbeddingSettings.read(directory)
         parts = len(self.settings.starts)
         files = [self.settings.part_file(directory, number) for number in range(parts)]
         if missing := [file.name for file in files if not file.is_file()]:
@@ -211,7 +211,7 @@ class Embeddings:
         return vectors
 
     def clip_vectors(self) -> np.ndarray:
-        """The embeddings, if they are CLIP's; prefixes can't be compared with words.
+        """CLIP's embeddings, float32 (n, d); prefixes can't be compared with words.
 
         Raises:
             ZooError: they are prefixes.

@@ -35,23 +35,17 @@ def features(extra: Sequence[str]) -> "Features":
     )
 
 
-def split(
-    looks: Sequence[Look],
-    shares: dict[str, float],
-    seed: int,
-    groups: Sequence[str] | None = None,
-) -> dict[str, list[int]]:
+def split(looks: Sequence[Look], shares: dict[str, float], seed: int) -> dict[str, list[int]]:
     """Draws the parts: their photos' indices, shuffled, by the part's name.
 
     Args:
-        looks: of all photos.
+        looks: of all photos; those that look the same stay together.
         shares: of each part beside `train`, say `{"test": 0.1}`.
         seed: of the drawing.
-        groups: of each photo, what is to stay together; default: what looks the same.
     """
     from datasets import Dataset
 
-    group = list(groups or [look.look for look in looks])
+    group = [look.look for look in looks]
     table = Dataset.from_dict({"row": list(range(len(looks))), "group": group})
     return {
         name: list(part["row"]) for name, part in shuffled(table, shares, "group", seed).items()
@@ -86,7 +80,7 @@ def write(
                 _rows,
                 features=columns,
                 cache_dir=str(work / "cache" / name),
-                gen_kwargs={"rows": Rows(rows, entries, read, list(columns)[3:])},
+                gen_kwargs={"rows": PhotoRows(rows, entries, read, list(columns)[3:])},
                 writer_batch_size=BATCH,
                 fingerprint=name,  # else all that is to be written is hashed
             )
@@ -96,7 +90,7 @@ def write(
     shutil.rmtree(work)
 
 
-class Rows:
+class PhotoRows:
     """The rows of a part, read as they are written."""
 
     def __init__(
@@ -121,5 +115,5 @@ class Rows:
             }
 
 
-def _rows(rows: Rows) -> Iterator[dict[str, Any]]:
+def _rows(rows: PhotoRows) -> Iterator[dict[str, Any]]:
     yield from rows

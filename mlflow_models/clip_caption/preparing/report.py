@@ -1,7 +1,6 @@
 """What became of the photos of a collection, written down: Markdown, a table, and plots."""
 
 import csv
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from clip_caption.preparing.photos import Look
 from clip_caption.preparing.sources import Entry
+from zoo.training import plots
 
 DROPPED = "dropped.csv"
 DRAWN = 40  # types in the plot
@@ -16,7 +16,7 @@ SHOWN = 20  # reasons in the report
 
 
 @dataclass
-class Report:
+class PhotoReport:
     """What became of the photos.
 
     Args:
@@ -41,7 +41,7 @@ class Report:
         return Counter(reason.partition(":")[0] for _, reason in self.dropped)
 
 
-def markdown(report: Report) -> str:
+def markdown(report: PhotoReport) -> str:
     """The report as text."""
     parts = ", ".join(f"{count:,} in {name}" for name, count in report.parts.items())
     captions = sum(len(entry.captions) for entry in report.kept)
@@ -75,7 +75,7 @@ def _table(title: str, counts: Counter[str]) -> list[str]:
     return ["", f"| {title} | photos |", "|---|---:|", *rows]
 
 
-def write_report(report: Report, directory: Path) -> None:
+def write_report(report: PhotoReport, directory: Path) -> None:
     """Writes `report.md`, `dropped.csv`, `sizes.png` and, where there are types, `types.svg`."""
     (directory / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
     with (directory / DROPPED).open("w", encoding="utf-8", newline="") as file:
@@ -90,33 +90,15 @@ def write_report(report: Report, directory: Path) -> None:
 
 def draw_sizes(looks: Sequence[Look], path: Path) -> None:
     """Draws histograms of the photos' sizes: of the longer side, and of the file."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    sides, files = figure.subplots(1, 2)
-    sides.hist([max(look.width, look.height) for look in looks], bins=40)
-    sides.set(xlabel="longer side, pixels", ylabel="photos")
-    files.hist([look.size / 1000 for look in looks], bins=40)
-    files.set(xlabel="file, kB", ylabel="photos")
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (8, 3)) as figure:
+        sides, files = figure.subplots(1, 2)
+        sides.hist([max(look.width, look.height) for look in looks], bins=40)
+        sides.set(xlabel="longer side, pixels", ylabel="photos")
+        files.hist([look.size / 1000 for look in looks], bins=40)
+        files.set(xlabel="file, kB", ylabel="photos")
 
 
 def draw_types(types: Counter[str], path: Path) -> None:
-    """Draws how many photos there are of each type, the most frequent first.
-
-    As SVG with its text left as text: matplotlib's font has no Thai, a browser has.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    shown = types.most_common(DRAWN)
-    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure = Figure(figsize=(6, 1 + 0.25 * len(shown)), layout="constrained")
-        axes = figure.subplots()
-        bars = axes.barh(range(len(shown)), [count for _, count in shown])
-        axes.bar_label(bars, padding=2, fontsize=8)
-        axes.set_yticks(range(len(shown)), [name or "(none)" for name, _ in shown], fontsize=8)
-        axes.set(xlabel="photos", ylim=(len(shown) - 0.5, -0.5), title=f"{len(types)} types")
-        axes.margins(x=0.12)
-        figure.savefig(path, metadata={"Date": None})
+    """Draws how many photos there are of each type, the most frequent first."""
+    shown = [(name or "(none)", count) for name, count in types.most_common(DRAWN)]
+    plots.draw_counts(shown, path, "photos", f"{len(types)} types")

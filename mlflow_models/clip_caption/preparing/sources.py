@@ -23,7 +23,7 @@ COORDINATES = ("latitude", "longitude")
 
 
 @dataclass(frozen=True)
-class Columns:
+class PhotoColumns:
     """The columns of a table; None: the usual ones.
 
     Args:
@@ -69,7 +69,7 @@ class Entry:
         return self.source.lower().startswith(("http://", "https://"))
 
 
-def read_source(path: Path, columns: Columns, images: Path | None = None) -> Iterator[Entry]:
+def read_source(path: Path, columns: PhotoColumns, images: Path | None = None) -> Iterator[Entry]:
     """Reads a collection; what can't be used comes with the reason.
 
     Args:
@@ -90,7 +90,7 @@ def read_source(path: Path, columns: Columns, images: Path | None = None) -> Ite
     raise ZooError(f"'{path}' is neither a folder, a .csv, a .tsv nor COCO's .json.")
 
 
-def read_table(path: Path, columns: Columns, images: Path | None = None) -> Iterator[Entry]:
+def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) -> Iterator[Entry]:
     """Reads a table of photos. Raises as `read_source` does."""
     table = open_table(path)
     where = table.column(columns.image, IMAGES, "--image-column")
@@ -119,7 +119,7 @@ def read_table(path: Path, columns: Columns, images: Path | None = None) -> Iter
         yield _located(entry, folder)
 
 
-def read_folder(folder: Path, columns: Columns) -> Iterator[Entry]:
+def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
     """Reads photos with a text file each (a caption a line), or with a `metadata.csv`.
 
     Raises:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 
-LONGEST = 1 << 24  # characters of a cell; csv's own limit is shorter than some
+MAX_CELL_CHARACTERS = 1 << 24  # csv's own limit is shorter than some
 DELIMITERS = ",\t;|"
 SUFFIXES = (".csv", ".tsv", ".txt")
 LIST = "captions"  # a column of this name holds several, with SEPARATOR between them
@@ -19,7 +19,7 @@ SEPARATOR = "|"
 
 
 @dataclass(frozen=True)
-class Table:
+class CaptionTable:
     """A table whose header is read.
 
     Args:
@@ -38,7 +38,7 @@ class Table:
         Raises:
             ZooError: the file can't be read to its end.
         """
-        csv.field_size_limit(LONGEST)
+        csv.field_size_limit(MAX_CELL_CHARACTERS)
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 table = csv.reader(file, delimiter=self.delimiter)
@@ -86,7 +86,7 @@ class Table:
         return next((name for name in ([asked] if asked else usual) if name in self.header), None)
 
 
-def open_table(path: Path) -> Table:
+def open_table(path: Path) -> CaptionTable:
     """Reads a table's header; the delimiter is the one that finds most columns in it.
 
     Raises:
@@ -104,7 +104,7 @@ def open_table(path: Path) -> Table:
     for name in header:
         if header.count(name) > 1:
             raise ZooError(f"'{path}' has more than one column '{name}'.")
-    return Table(path, DELIMITERS[headers.index(header)], header)
+    return CaptionTable(path, DELIMITERS[headers.index(header)], header)
 
 
 def _header(file: Iterator[str], delimiter: str) -> list[str]:

@@ -1,12 +1,12 @@
 """Pairs of an image's features and one of its captions, in the order that they are learnt in."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from clip_caption.training.words import Words
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -16,15 +16,7 @@ STOP = 13  # "." in every vocabulary: how a caption ends, and how decoding knows
 IGNORED = -100  # labels that the loss leaves out
 
 
-class Vocabulary(Protocol):
-    """GPT-2's byte-level BPE."""
-
-    def encode(self, text: str) -> list[int]: ...
-
-    def decode(self, tokens: Sequence[int]) -> str: ...
-
-
-def tokens_of(caption: str, vocabulary: Vocabulary, longest: int) -> list[int]:
+def tokens_of(caption: str, vocabulary: Words, longest: int) -> list[int]:
     """A caption's tokens, of which the last is the period.
 
     The period is added as a token of its own: within the text it might be merged with what stands
@@ -40,11 +32,11 @@ def tokens_of(caption: str, vocabulary: Vocabulary, longest: int) -> list[int]:
     return [*vocabulary.encode(text)[: longest - 1], STOP]
 
 
-class Examples(torch.utils.data.Dataset[dict[str, Any]]):
+class CaptionExamples(torch.utils.data.Dataset[dict[str, Any]]):
     """Each caption of each image.
 
     Args:
-        features: (images, width).
+        features: CLIP's, float32 (images, width).
         captions: of each image, at least one.
         vocabulary: what the captions become tokens by.
         longest: tokens of a caption.
@@ -57,7 +49,7 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
         self,
         features: np.ndarray,
         captions: Sequence[Sequence[str]],
-        vocabulary: Vocabulary,
+        vocabulary: Words,
         longest: int,
     ) -> None:
         self.features, self.captions, self.epoch = torch.from_numpy(features), captions, 0
@@ -84,7 +76,7 @@ class Examples(torch.utils.data.Dataset[dict[str, Any]]):
 
 
 def collate(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Makes a batch: `features` (batch, width), `tokens` and `labels` (batch, length).
+    """Makes a batch: `features` float32 (batch, width); `tokens`, `labels` int64 (batch, length).
 
     Captions are filled up at their ends, where a causal model never looks from what stands before;
     `labels` are the tokens, the stop token with them, and -100 in the filling.
@@ -98,21 +90,6 @@ def collate(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         labels[row, : len(own)] = own
     features = torch.stack([example["features"] for example in examples])
     return {"features": features, "tokens": tokens, "labels": labels}
-
-
-class EpochSampler(torch.utils.data.Sampler[int]):
-    """An order that depends on the seed and the epoch alone, grouped by length."""
-
-    def __init__(self, examples: Examples, batch_size: int, seed: int) -> None:
-        self.examples, self.batch_size, self.seed = examples, batch_size, seed
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(1000 * self.seed + self.examples.epoch)
-        lengths = self.examples.lengths
-        return iter(LengthGroupedSampler(self.batch_size, lengths=lengths, generator=generator))
 
 
 def captions_of(data: "Dataset") -> list[list[str]]:

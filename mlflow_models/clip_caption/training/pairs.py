@@ -1,7 +1,6 @@
 """Reads the data sets of images and captions that prepare.py writes."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.images import decode
@@ -12,28 +11,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 COLUMNS = ("image", "captions", "name")
-
-
-def open_pairs(path: Path) -> "Dataset":
-    """Opens a data set.
-
-    Args:
-        path: a directory that prepare.py wrote (one split of it).
-
-    Raises:
-        ZooError: it isn't, or is empty.
-    """
-    from datasets import load_from_disk
-
-    try:
-        data: Dataset = load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
-    if missing := set(COLUMNS) - set(getattr(data, "column_names", [])):
-        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'; use prepare.py.")
-    if len(data) == 0:
-        raise ZooError(f"'{path}' is empty.")
-    return data
 
 
 def open_image(data: bytes, name: str, side: int) -> "Image.Image":

@@ -11,11 +11,11 @@ from clip_caption.building.network import CaptionModel
 from clip_caption.training.examples import (
     IGNORED,
     STOP,
-    EpochSampler,
-    Examples,
-    Vocabulary,
+    CaptionExamples,
     collate,
 )
+from clip_caption.training.words import Words
+from zoo.training.trainer import EpochTrainer
 
 WEIGHTS = "weights.pt"
 
@@ -51,9 +51,9 @@ class TrainedCaptioner(torch.nn.Module):
         """Returns the mean cross-entropy over the captions' tokens, the stop token among them.
 
         Args:
-            features: CLIP's, (batch, clip_width).
-            tokens: (batch, length), filled up at the end.
-            labels: (batch, length), the tokens, or -100 in the filling.
+            features: CLIP's, float32 (batch, clip_width).
+            tokens: int64 (batch, length), filled up at the end.
+            labels: int64 (batch, length), the tokens, or -100 in the filling.
             num_items_in_batch: labels in all batches of the step, which the sum is divided by.
         """
         logits = self.model(features, tokens)[:, :-1]
@@ -67,13 +67,13 @@ class TrainedCaptioner(torch.nn.Module):
 
 @torch.inference_mode()
 def write_captions(
-    model: CaptionModel, features: torch.Tensor, vocabulary: Vocabulary, longest: int
+    model: CaptionModel, features: torch.Tensor, vocabulary: Words, longest: int
 ) -> list[str]:
     """Greedy captions, to look at while training.
 
     Args:
         model: mapper and GPT-2.
-        features: (images, clip_width).
+        features: CLIP's, float32 (images, clip_width).
         vocabulary: of GPT-2.
         longest: tokens of a caption.
     """
@@ -91,36 +91,20 @@ def write_captions(
     return [vocabulary.decode(row) for row in rows]
 
 
-class CaptionTrainer(Trainer):
+class CaptionTrainer(EpochTrainer, Trainer):
     """The trainer.
 
     Args:
         vocabulary: what the samples are written with.
         longest: tokens of a sample.
         samples: of the dev set's images, how many are captioned at each evaluation.
-
-    Attributes:
-        losses: the parts of the step's loss.
-        transcripts: the last evaluation's pairs of reference and caption.
     """
 
     def __init__(
-        self, *args: Any, vocabulary: Vocabulary, longest: int, samples: int, **kwargs: Any
+        self, *args: Any, vocabulary: Words, longest: int, samples: int, **kwargs: Any
     ) -> None:
         super().__init__(*args, data_collator=collate, **kwargs)
         self.vocabulary, self.longest, self.samples = vocabulary, longest, samples
-        self.losses: list[float] = []
-        self.transcripts: list[tuple[str, str]] = []
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
-        size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return EpochSampler(train_dataset or self.train_dataset, size, self.args.seed)
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Takes one step of gradient accumulation, and notes its part of the loss."""
-        loss: torch.Tensor = super().training_step(*args, **kwargs)
-        self.losses.append(loss.item())
-        return loss
 
     def prediction_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """The loss; captions are written apart."""
@@ -130,8 +114,8 @@ class CaptionTrainer(Trainer):
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the samples, and has the loss computed."""
-        data: Examples = self.eval_dataset
-        network = self.accelerator.unwrap_model(self.model).eval()
+        data: CaptionExamples = self.eval_dataset
+        network = self.network().eval()
         features = data.features[: self.samples].to(self.args.device)
         found = write_captions(network.model, features, self.vocabulary, self.longest)
         references = (texts[0] for texts in data.captions)
@@ -143,7 +127,7 @@ class CaptionTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         directory = output_dir or str(self.args.output_dir)
         os.makedirs(directory, exist_ok=True)
-        weights = state_dict or self.accelerator.unwrap_model(self.model).state_dict()
+        weights = state_dict or self.network().state_dict()
         torch.save(weights, os.path.join(directory, WEIGHTS))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

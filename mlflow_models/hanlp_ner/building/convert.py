@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hanlp_ner.building.graphs import Encoder, Head, Tagger, export
+from hanlp_ner.building.graphs import EncoderGraph, HeadGraph, TaggerGraph, write
 from hanlp_ner.component import MULTI_TASK, load
 from zoo.building.onnx import quantize
 from zoo.errors import CheckpointError
@@ -59,7 +59,7 @@ def _single(component: Any, checkpoint: Path, target: Path) -> dict[str, Any]:
     model = component.model
     codes, ids = character_table(component)
     np.savez_compressed(target / "tables.npz", codes=codes, ids=ids, **_crf(model))
-    export(Tagger(model), target / "model.onnx")
+    write(TaggerGraph(model), target / "model.onnx")
     return {
         "kind": "single",
         "tags": list(component.vocabs.tag.idx_to_token),
@@ -76,10 +76,10 @@ def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict
     transforms = _transforms(component, heads)
     tokenizer = component.config.encoder.get_tokenizer()
     tokenizer.backend_tokenizer.save(str(target / "tokenizer.json"))
-    export(Encoder(encoder), target / "encoder.onnx")
+    write(EncoderGraph(encoder), target / "encoder.onnx")
     for name, head in heads.items():
         decoder, stem = model.decoders[name], head["file"]
-        export(Head(decoder, encoder.get_output_dim()), target / f"{stem}.onnx")
+        write(HeadGraph(decoder, encoder.get_output_dim()), target / f"{stem}.onnx")
         if decoder.crf is not None:
             np.savez(target / f"{stem}.npz", **_crf(decoder))
     rest = [name for name in component.config.task_names if others and name not in heads]
@@ -169,7 +169,8 @@ def character_table(component: Any) -> tuple[np.ndarray, np.ndarray]:
     The ids come from HanLP's own transform, so normalization (case, accents, width) is in them.
 
     Returns:
-        Code points and their token ids, `(characters,)` each, in the order of the code points.
+        Code points, uint32, and their token ids, int32, `(characters,)` each, in the order of the
+        code points.
     """
     characters = _assigned()
     transform = component.config.get("transform")

@@ -1,16 +1,23 @@
 """HanLP's networks as ONNX graphs."""
 
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
+from zoo.building.onnx import export
 
-class Encoder(torch.nn.Module):
+AXES = {
+    "input_ids": ("batch", "length"),
+    "hidden": ("batch", "length"),
+    "places": ("batch", "items", "parts"),
+}
+
+
+class EncoderGraph(torch.nn.Module):
     """HanLP's encoder: `input_ids (batch, length + 2)` to `hidden (batch, length + 2, width)`.
 
-    Token id 0 is padding, as in HanLP.
+    Ids are int64, vectors float32. Token id 0 is padding, as in HanLP.
     """
 
     outputs: ClassVar = ["hidden"]
@@ -33,16 +40,16 @@ class Encoder(torch.nn.Module):
         return {"input_ids": torch.tensor([[2, 5, 6, 7, 3], [2, 5, 6, 3, 0]])}
 
 
-class Tagger(torch.nn.Module):
+class TaggerGraph(torch.nn.Module):
     """A single-task recognizer: `input_ids (batch, length + 2)` to tags of the `length` characters.
 
-    `tags (batch, length)` are the best ones; with a CRF, which decodes outside of the graph, it is
-    `scores (batch, length, tags)`.
+    `tags (batch, length)`, int64, are the best ones; with a CRF, which decodes outside of the
+    graph, it is `scores (batch, length, tags)`, float32.
     """
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(model.encoder), model
+        self.encoder, self.decoder = EncoderGraph(model.encoder), model
         self.outputs = ["tags" if model.crf is None else "scores"]
         self.example = self.encoder.example
 
@@ -51,11 +58,12 @@ class Tagger(torch.nn.Module):
         return _classify(self.decoder, hidden, input_ids[:, 2:].ne(0))
 
 
-class Head(torch.nn.Module):
+class HeadGraph(torch.nn.Module):
     """A multi-task checkpoint's decoder of tags: vectors out of the encoder's, and their tags.
 
-    Inputs: `hidden (batch, length + 2, width)`, and `places (batch, items, sub-tokens)`, the rows
-    of `hidden` that an item's vector is averaged from; place 0 stands for none. Output as above.
+    Inputs: `hidden (batch, length + 2, width)`, and `places (batch, items, sub-tokens)`, int64:
+    the rows of `hidden` that an item's vector is averaged from; place 0 stands for none. Output as
+    above.
     """
 
     def __init__(self, decoder: Any, width: int) -> None:
@@ -85,24 +93,8 @@ def _classify(decoder: Any, vectors: torch.Tensor, mask: torch.Tensor) -> torch.
     return scores if decoder.crf is not None else scores.argmax(-1)
 
 
-def export(network: Any, path: Path) -> None:
+def write(network: EncoderGraph | TaggerGraph | HeadGraph, path: Path) -> None:
     """Writes a network as ONNX, with batch and lengths left open."""
     example = network.example()
-    with warnings.catch_warnings(), torch.no_grad():
-        # Tracing takes sizes for constants where transformers asks for them; the tests hold other
-        # sizes equal to HanLP.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.eval(),
-            tuple(example.values()),
-            str(path),
-            input_names=list(example),
-            output_names=network.outputs,
-            dynamic_axes={
-                name: {0: "batch", **{axis: f"{name}_{axis}" for axis in (1, 2) if axis < dims}}
-                for name, dims in {"input_ids": 2, "hidden": 2, "places": 3}.items()
-                if name in example
-            },
-            opset_version=17,
-            dynamo=False,
-        )
+    axes = {name: AXES[name] for name in example}
+    export(network, path, example, network.outputs, axes)

@@ -1,4 +1,4 @@
-"""More training sentences out of few: dates by rule, names exchanged, sentences from templates.
+"""More training sentences out of few: dates marked by rule, names exchanged.
 
 Mention replacement follows Dai and Adel (2020), "An Analysis of Simple Data Augmentation for
 Named Entity Recognition". The guideline for DATE is in `mark_dates`.
@@ -6,8 +6,7 @@ Named Entity Recognition". The guideline for DATE is in `mark_dates`.
 
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 
 from hanlp_ner.training.corpora import Entity, Example
 from hanlp_ner.training.names import Names
@@ -112,75 +111,3 @@ def multiply(
         if example[1]
     ]
     return examples + made
-
-
-DEICTIC = ("去年", "今年", "明年", "前年", "今天", "昨天", "明天", "昨日", "今日", "明日")
-
-
-def random_date(rng: random.Random) -> str:
-    """Returns a made-up date that `mark_dates` would mark, in digits or Chinese numerals."""
-    if rng.random() < 0.12:
-        return rng.choice(DEICTIC)
-    year, month, day = rng.randint(1900, 2030), rng.randint(1, 12), rng.randint(1, 28)
-    forms = {
-        f"{year}年": 6,
-        f"{year}年{month}月": 2,
-        f"{year}年{month}月{day}日": 3,
-        f"{month}月{day}日": 3,
-        f"{month}月": 1,
-    }
-    date = rng.choices(list(forms), list(forms.values()))[0]
-    return date if rng.random() < 0.75 else re.sub("[0-9]+", _in_chinese, date)
-
-
-def _in_chinese(match: re.Match[str]) -> str:
-    digits = "〇" + _CN
-    number = match.group()
-    if len(number) == 4:  # a year, digit by digit
-        return "".join(digits[int(d)] for d in number)
-    tens, ones = divmod(int(number), 10)
-    return digits[tens] * (tens > 1) + "十" * (tens > 0) + digits[ones] * (ones > 0)
-
-
-def fill(template: str, names: Names, rng: random.Random) -> Example:
-    """Fills the slots of a template.
-
-    {D} is a date, {O} an organization, {B} a company of today, {L} a place, {C} a country, {A} the
-    one character that stands for a place, {P} a person; [新华社|ORGANIZATION] is annotated as it
-    stands.
-    """
-    makers: dict[str, tuple[str, Callable[[], str]]] = {
-        "D": ("DATE", lambda: random_date(rng)),
-        "O": ("ORGANIZATION", lambda: names.organization(rng)),
-        "L": ("LOCATION", lambda: names.place(rng)),
-        "C": ("LOCATION", lambda: rng.choice(names.lists["country"])),
-        "A": ("LOCATION", lambda: rng.choice(names.lists["abbr"])),
-        "P": ("PERSON", lambda: names.person(rng)),
-        "B": ("ORGANIZATION", lambda: rng.choice(names.lists["company"])),
-    }
-    text, entities = "", list[Entity]()
-    for piece in re.split(r"(\{[A-Z]\}|\[[^\]]+\])", template):
-        label = ""
-        if piece.startswith("{"):
-            label, make = makers[piece[1]]
-            piece = make()
-        elif piece.startswith("["):
-            piece, _, label = piece[1:-1].partition("|")
-        if label:
-            entities.append((len(text), len(text) + len(piece), label))
-        text += piece
-    return text, entities
-
-
-def generate(
-    templates: Sequence[str], names: Names, count: int, rng: random.Random
-) -> list[Example]:
-    """Returns `count` sentences made from templates, dates in their words marked too."""
-    made = [fill(rng.choice(templates), names, rng) for _ in range(count)]
-    return [(text, mark_dates(text, entities)) for text, entities in made]
-
-
-def read_templates(path: Path, held_out: bool) -> list[str]:
-    """Reads sentence templates: all but every fifth, or those only."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
-    return [line for i, line in enumerate(lines) if line and (i % 5 == 4) == held_out]

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 from hanlp_ner.training.corpora import Example
 
@@ -41,7 +42,7 @@ class Names:
             self.by_suffix[label, name[-1]].append(name)
 
     @classmethod
-    def read(cls, path: Path | None, examples: Iterable[Example] = ()) -> "Names":
+    def read(cls, path: Path | None, examples: Iterable[Example] = ()) -> Self:
         """Reads lists of names: a kind, a tab, entries between spaces; # starts a comment."""
         lists: dict[str, list[str]] = defaultdict(list)
         for line in path.read_text(encoding="utf-8").splitlines() if path else []:
@@ -85,33 +86,6 @@ class Names:
     def foreign(self, rng: random.Random) -> str:
         """Returns a made-up transliteration of two to five characters."""
         return "".join(rng.choices(self.lists["translit"], k=rng.choice([2, 2, 3, 3, 3, 4, 4, 5])))
-
-    def japanese(self, rng: random.Random) -> str:
-        """Returns a made-up Japanese name."""
-        return rng.choice(self.lists["japanese"]) + rng.choice(self.lists["japanese_given"])
-
-    def person(self, rng: random.Random) -> str:
-        """Returns a made-up name of any origin."""
-        make = rng.choices([self.chinese, self.foreign, self.japanese], [8, 4, 1])[0]
-        return make(rng)
-
-    def place(self, rng: random.Random) -> str:
-        """Returns a place: a listed one, or one that the sentences name."""
-        kind = rng.choice(self.PLACES)
-        return rng.choice(self.lists[kind] if rng.random() < 0.8 else self.mined["LOCATION"])
-
-    def organization(self, rng: random.Random) -> str:
-        """Returns a listed organization, a place with a suffix, or a made-up brand."""
-        draw = rng.random()
-        if draw < 0.35:
-            return rng.choice(self.mined["ORGANIZATION"])
-        if draw < 0.7:
-            kind = rng.choice(["country", "province", "city", "county", "foreign"])
-            return rng.choice(self.lists[kind]) + rng.choice(self.lists["orgsuffix"])
-        brand = "".join(
-            rng.choices(self.lists["given"] + self.lists["translit"], k=rng.choice([2, 2, 3]))
-        )
-        return brand + (rng.choice(self.lists["orgsuffix"]) if draw < 0.85 else "")
 
     def _organization(self, name: str, rng: random.Random) -> str:
         if rng.random() < 0.6:

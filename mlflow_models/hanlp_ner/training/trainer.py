@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanlp_ner.training.corpora import Example, entities_to_tags
 from hanlp_ner.training.recognizer import save_component
-from hanlp_ner.training.scoring import predict_spans, span_scores
+from hanlp_ner.training.span_scores import predict_spans, span_scores
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Batches:
         return self.tensorize(batch, vocabs=self.component.vocabs, pad_dict=None, device=device)
 
 
-class Trainer:
+class TaggerTrainer:
     """A training run that can be stopped at any moment and goes on as if it had not been.
 
     Weights are averaged over the steps (exponential moving average); the average is what is
@@ -163,7 +163,8 @@ class Trainer:
         return scores
 
     def random_state(self) -> list["torch.Tensor"]:
-        """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's."""
+        """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's;
+        uint8 (bytes,) each."""
         import torch
 
         on_gpu = self.component.device.type == "cuda"

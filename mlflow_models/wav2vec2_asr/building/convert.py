@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import warnings
 from pathlib import Path
 
 from wav2vec2_asr.building.checkpoint import normalizes, open_model
 from wav2vec2_asr.labels import Labels
-from zoo.building.onnx import quantize
+from zoo.building.onnx import export, quantize
 
 LABELS = ("vocab.json", "tokenizer_config.json", "added_tokens.json")
 GRAPH = "model.onnx"
@@ -27,6 +26,10 @@ def convert(checkpoint: Path, output: Path, precision: str = "fp32", language: s
         CheckpointError: the checkpoint is incomplete, of another kind, or its vocabulary isn't that
             of its outputs.
     """
+    import torch
+
+    from wav2vec2_asr.building.network import Network
+
     model = open_model(checkpoint)
     config = model.config
     Labels.read(checkpoint, config.vocab_size)
@@ -42,31 +45,12 @@ def convert(checkpoint: Path, output: Path, precision: str = "fp32", language: s
         "hop": hop,
         "reach": reach,
     }
-    _export(model, output / GRAPH)
+    axes = {"waves": ("batch", "samples"), "logits": ("batch", "frames")}
+    waves = torch.randn(2, 32_000)  # float32 (batch, samples), 2 s
+    export(Network(model), output / GRAPH, {"waves": waves}, ["logits"], axes)
     if precision == "int8":
         quantize(output / GRAPH)
     for name in LABELS:
         if (checkpoint / name).is_file():
             shutil.copy(checkpoint / name, output)
     (output / "engine.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
-
-
-def _export(model: object, path: Path) -> None:
-    """Writes the graph; batch and length are open."""
-    import torch
-
-    from wav2vec2_asr.building.network import Network
-
-    with warnings.catch_warnings(), torch.no_grad():
-        # Torch's other exporter, by dynamo, took a hundred times as long for the same graph.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Network(model).eval(),
-            (torch.randn(2, 32_000),),
-            str(path),
-            input_names=["waves"],
-            output_names=["logits"],
-            dynamic_axes={"waves": {0: "batch", 1: "samples"}, "logits": {0: "batch", 1: "frames"}},
-            opset_version=20,
-            dynamo=False,
-        )

@@ -86,6 +86,10 @@ class FixedLength(nn.Module):
             hidden = self.encoder.layer_norm(hidden)
         return hidden
 
+    def example(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """An input of `forward`: noise as long as can be, float32 (1, samples), and int64 (1,)."""
+        return torch.randn(1, self.samples), torch.tensor([self.samples])
+
     def frames_of(self, length: int) -> int:
         """How many frames a clip of so many samples has."""
         return max(0, (length - self.reach) // self.hop + 1)

@@ -5,8 +5,7 @@ its own runtime, and hears what the checkpoint hears.
 """
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
@@ -16,37 +15,20 @@ import numpy as np
 import torch
 
 from wav2vec2_asr.building.checkpoint import normalizes, open_model
+from wav2vec2_asr.exports import xnnpack
 from wav2vec2_asr.exports.fixed import FixedLength
+from wav2vec2_asr.exports.xnnpack import Run
 from wav2vec2_asr.labels import Labels
 from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import ZooError
 
+FILE = "model.pte"
 TOLERANCE = 1e-3  # of a logit, in float32
 GUIDE = Path(__file__).with_name("phone.md")
 NORMALIZED = """The checkpoint was trained on normalised samples (zero mean, unit variance over the
 clip). The network does that by itself, over the clip's samples only; an app that does it too
 changes nothing."""
 AS_THEY_ARE = "The checkpoint hears samples as they are; don't normalise them."
-Run = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-class Format(ABC):
-    """A way to write a network for phones."""
-
-    file: str
-    attention = "sdpa"  # Transformers' name of the implementation to export
-
-    @abstractmethod
-    def write(self, network: FixedLength, example: tuple[torch.Tensor, ...], path: Path) -> None:
-        """Writes the network."""
-
-    @abstractmethod
-    def load(self, path: Path) -> Run:
-        """The network as its own runtime has it, from the file."""
-
-    @abstractmethod
-    def guide(self) -> dict[str, str]:
-        """What the README says of this format: `title`, `intro`, `depend`, `load`, `run`."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +55,8 @@ class Check:
 def export(
     checkpoint: Path,
     output: Path,
-    form: Format,
     seconds: float,
-    exact: bool = True,
+    int8: bool = False,
     sounds: Sequence[np.ndarray] = (),
 ) -> Check:
     """Writes a directory for an app.
@@ -83,32 +64,45 @@ def export(
     Args:
         checkpoint: a Hugging Face directory.
         output: an empty directory.
-        form: the format.
         seconds: the longest clip.
-        exact: whether it computes in float32, and has to give PyTorch's logits.
-        sounds: speech to compare on, besides noise: float32 (samples,) at 16 kHz.
+        int8: whether it computes in 8 bits; in float32 it has to give PyTorch's logits.
+        sounds: speech to compare on, besides noise: float32 (samples,) from -1 to 1, 16 kHz.
 
     Raises:
         CheckpointError: the checkpoint can't be loaded.
-        ZooError: the clip is too short, or the export isn't what PyTorch computes.
+        ZooError: ExecuTorch isn't installed, the clip is too short, or the export isn't what
+            PyTorch computes.
     """
-    model = open_model(checkpoint, attn_implementation=form.attention)
+    version = xnnpack.version()
+    model, labels, network = open_network(checkpoint, seconds)
+    with torch.no_grad():
+        xnnpack.write(network, output / FILE, int8)
+        found = compare(model, network, xnnpack.load(output / FILE), sounds)
+    if not np.isfinite(found.difference) or (not int8 and found.difference > TOLERANCE):
+        raise ZooError(f"the export isn't what PyTorch computes: {found}.")
+    describe(output, network, labels, found, version)
+    return found
+
+
+def open_network(checkpoint: Path, seconds: float) -> tuple[Any, Labels, FixedLength]:
+    """Opens a checkpoint: the model, its labels, and its network for clips of that length."""
+    model = open_model(checkpoint, attn_implementation="sdpa")
     labels = Labels.read(checkpoint, model.config.vocab_size)
     network = FixedLength(model, round(seconds * SAMPLE_RATE), normalizes(checkpoint)).eval()
     if network.samples < network.reach:
         raise ZooError(f"--seconds {seconds:g} is too short: a frame has {network.reach} samples.")
-    example = torch.randn(1, network.samples), torch.tensor([network.samples])
-    with torch.no_grad():
-        form.write(network, example, output / form.file)
-        found = compare(model, network, form.load(output / form.file), sounds)
-    if not np.isfinite(found.difference) or (exact and found.difference > TOLERANCE):
-        raise ZooError(f"the export isn't what PyTorch computes: {found}.")
-    _describe(output, network, labels, form, found)
-    return found
+    return model, labels, network
 
 
 def compare(model: Any, network: FixedLength, run: Run, sounds: Sequence[np.ndarray]) -> Check:
-    """The export beside the model itself, which hears each clip alone and unpadded."""
+    """The export beside the model itself, which hears each clip alone and unpadded.
+
+    Args:
+        model: a `Wav2Vec2ForCTC`.
+        network: what was exported.
+        run: the export, by its own runtime.
+        sounds: float32 (samples,) each, from -1 to 1, 16 kHz.
+    """
     difference, same, frames = 0.0, 0, 0
     for clip in [*_noises(network), *(one[: network.samples] for one in sounds)]:
         if len(clip) < network.reach:
@@ -140,14 +134,14 @@ def _normalized(wave: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def _describe(
-    output: Path, network: FixedLength, labels: Labels, form: Format, found: Check
+def describe(
+    output: Path, network: FixedLength, labels: Labels, found: Check, version: str
 ) -> None:
-    """Writes `labels.txt`, `model.json` and `README.md`."""
+    """Writes `labels.txt`, `model.json` and `README.md`, for this version of ExecuTorch."""
     text = "".join(f"{one}\n" for one in labels.texts)
     (output / "labels.txt").write_text(text, encoding="utf-8")
     about = {
-        "file": form.file,
+        "file": FILE,
         "sample_rate": SAMPLE_RATE,
         "samples": network.samples,
         "frames": network.frames_of(network.samples),
@@ -161,7 +155,7 @@ def _describe(
     }
     text = json.dumps(about, indent=2) + "\n"
     (output / "model.json").write_text(text, encoding="utf-8")
-    words = {**about, **form.guide(), **_words(network, labels), "check": str(found)}
+    words = {**about, "version": version, **_words(network, labels), "check": str(found)}
     guide = Template(GUIDE.read_text(encoding="utf-8")).substitute(words)
     (output / "README.md").write_text(guide, encoding="utf-8")
 

@@ -41,8 +41,8 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers requests, one response each."""
-        asked = [Asked(request, self.engine) for request in requests]
-        together: dict[Options, list[Asked]] = defaultdict(list)
+        asked = [TritonRequest(request, self.engine) for request in requests]
+        together: dict[Options, list[TritonRequest]] = defaultdict(list)
         for one in asked:
             if one.options is not None:
                 together[one.options].append(one)
@@ -59,7 +59,7 @@ class TritonPythonModel:
             return [error] * len(rows)
 
 
-class Asked:
+class TritonRequest:
     """A request, and what was heard in its rows.
 
     Attributes:

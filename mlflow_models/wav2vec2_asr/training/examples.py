@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor
 
 IGNORED = -100  # a label that the loss skips
-STEP = RATE // 10  # samples: batches of few different lengths spare compiling kernels for each
-SHORTEST = RATE // 2  # samples of a batch: as long as what SpecAugment masks, and more
+STEP_SAMPLES = (
+    RATE // 10
+)  # samples: batches of few different lengths spare compiling kernels for each
+MIN_BATCH_SAMPLES = RATE // 2  # as long as what SpecAugment masks, and more
 SPACE, UNKNOWN, BLANK = "|", "[UNK]", "[PAD]"
 
 
@@ -24,7 +26,7 @@ def vocabulary(texts: Sequence[str]) -> dict[str, int]:
     return {label: index for index, label in enumerate(labels)}
 
 
-class Examples(Mixed):
+class CTCExamples(Mixed):
     """A data set of examples, as PyTorch's loaders index it.
 
     Args:
@@ -65,7 +67,7 @@ class Examples(Mixed):
         return {"wave": wave, "labels": labels, "spans": spans}
 
 
-class Collator:
+class CTCCollator:
     """Makes a batch of examples.
 
     Args:
@@ -81,8 +83,8 @@ class Collator:
         self.extractor, self.blank, self.hop, self.aligned = extractor, blank, hop, aligned
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, "torch.Tensor"]:
-        """Returns `input_values` (batch, samples), `attention_mask` where the checkpoint takes one,
-        `labels` (batch, characters), and `frame_ids` (batch, frames)."""
+        """Returns `input_values`, float32 (batch, samples); `attention_mask` where the checkpoint
+        takes one; `labels`, int64 (batch, characters); and `frame_ids`, int64 (batch, frames)."""
         import torch
 
         waves = [example["wave"] for example in examples]
@@ -91,7 +93,7 @@ class Collator:
             waves,
             sampling_rate=RATE,
             padding="max_length",
-            max_length=max(SHORTEST, -(-longest // STEP) * STEP),
+            max_length=max(MIN_BATCH_SAMPLES, -(-longest // STEP_SAMPLES) * STEP_SAMPLES),
             return_tensors="pt",
         )
         batch = dict(made)

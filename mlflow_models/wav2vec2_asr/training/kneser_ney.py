@@ -26,13 +26,13 @@ ROWS = 1 << 16  # n-grams that are written at a time
 
 
 @dataclass(frozen=True)
-class Table:
+class NGramTable:
     """The n-grams of one order.
 
     Args:
-        keys: (n-grams,) sorted.
-        probability: (n-grams,) of the last character after those before it.
-        backoff: (n-grams,) the weight of the lower order after the whole n-gram.
+        keys: int64 (n-grams,) sorted.
+        probability: float64 (n-grams,) of the last character after those before it.
+        backoff: float64 (n-grams,) the weight of the lower order after the whole n-gram.
     """
 
     keys: np.ndarray
@@ -41,7 +41,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Model:
+class NGramModel:
     """An estimated model.
 
     Args:
@@ -54,7 +54,7 @@ class Model:
 
     vocabulary: list[str]
     bits: int
-    tables: list[Table]
+    tables: list[NGramTable]
     discounts: list[tuple[float, ...]]
     fallback: list[int]
 
@@ -76,7 +76,7 @@ class Model:
                     bar.update(len(rows))
             file.write("\n\\end\\\n")
 
-    def _rows(self, order: int, table: Table) -> Iterator[list[str]]:
+    def _rows(self, order: int, table: NGramTable) -> Iterator[list[str]]:
         characters = np.array(self.vocabulary)
         mask = (1 << self.bits) - 1
         highest = order == len(self.tables)  # whose n-grams nothing follows
@@ -150,7 +150,8 @@ class Counter:
             )
 
     def adjusted(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """N-grams and their adjusted counts, by order from 1 on; without <unk> and <s>."""
+        """N-grams and their adjusted counts, int64 (n-grams,) each, by order from 1 on; without
+        <unk> and <s>."""
         tables = [self._full.total()]
         for length in range(self.order - 1, 0, -1):
             followers = tables[0][0] & (1 << self.bits * length) - 1
@@ -199,6 +200,9 @@ def discounts_of(counts: np.ndarray) -> tuple[float, ...] | None:
     """What to take from counts of 0, 1, 2 and 3 or more (Chen and Goodman's equation 26).
 
     None where a count of counts is zero or a discount isn't between 0 and the count.
+
+    Args:
+        counts: of the n-grams of one order, int64 (n-grams,).
     """
     n = [int((counts == count).sum()) for count in range(5)]
     if 0 in n[1:4]:
@@ -209,7 +213,7 @@ def discounts_of(counts: np.ndarray) -> tuple[float, ...] | None:
     return (0.0, *found) if fits else None
 
 
-def estimate(counter: Counter) -> Model:
+def estimate(counter: Counter) -> NGramModel:
     """Estimates a model from counts.
 
     Raises:
@@ -218,7 +222,7 @@ def estimate(counter: Counter) -> Model:
     counted = [table for table in counter.adjusted() if len(table[0])]  # of short sentences only
     if not counted:
         raise ZooError("The text has no sentence to learn from.")
-    tables: list[Table] = []
+    tables: list[NGramTable] = []
     discounts, fallback, bits = [], [], counter.bits
     for order, (keys, counts) in enumerate(counted, 1):
         if (discount := discounts_of(counts)) is None:
@@ -238,15 +242,15 @@ def estimate(counter: Counter) -> Model:
         lower.backoff[np.searchsorted(lower.keys, contexts)] = backoff
         suffixes = np.searchsorted(lower.keys, keys & (1 << bits * (order - 1)) - 1)
         probability = own + backoff[place] * lower.probability[suffixes]
-        tables.append(Table(keys, probability, np.ones(len(keys))))
-    return Model(counter.vocabulary, bits, tables, discounts, fallback)
+        tables.append(NGramTable(keys, probability, np.ones(len(keys))))
+    return NGramModel(counter.vocabulary, bits, tables, discounts, fallback)
 
 
-def _unigrams(keys: np.ndarray, own: np.ndarray, backoff: float, size: int) -> Table:
+def _unigrams(keys: np.ndarray, own: np.ndarray, backoff: float, size: int) -> NGramTable:
     """Unigrams with <unk>, which has the uniform distribution's share, and <s>, always there."""
     uniform = backoff / size
     all_keys = np.arange(size + 1)
     probability = np.full(size + 1, uniform)
     probability[keys] += own
     probability[BOS] = 1.0
-    return Table(all_keys, probability, np.ones(size + 1))
+    return NGramTable(all_keys, probability, np.ones(size + 1))

@@ -17,7 +17,8 @@ import numpy as np
 
 from zoo.building import packaging
 from zoo.data.audio import SAMPLE_RATE
-from zoo.errors import ZooError
+from zoo.training import plots
+from zoo.training.stored import SPEECH, open_data
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -47,7 +48,10 @@ SAMPLE = """<article>
 
 
 def spectrogram(wave: np.ndarray) -> np.ndarray:
-    """Power in dB below the loudest, (257 frequencies from 0 to 8 kHz, a frame each 10 ms)."""
+    """Power of int16 (samples,) in dB below the loudest: float64 (257, frames).
+
+    The frequencies go from 0 to 8 kHz; a frame is 10 ms.
+    """
     from matplotlib.mlab import specgram, window_hanning
 
     wave = np.pad(wave.astype(np.float64), (0, max(0, WINDOW + 1 - len(wave))))
@@ -60,26 +64,23 @@ def spectrogram(wave: np.ndarray) -> np.ndarray:
 
 
 def draw(wave: np.ndarray) -> bytes:
-    """A recording's waveform above its spectrogram, as PNG."""
-    from matplotlib.figure import Figure
-
+    """The waveform of a recording, int16 (samples,) at 16 kHz, above its spectrogram, as PNG."""
     seconds = len(wave) / SAMPLE_RATE
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    above, below = figure.subplots(2, sharex=True, height_ratios=(1, 3))
-    above.plot(np.arange(len(wave)) / SAMPLE_RATE, wave / 32768, linewidth=0.4)
-    above.set(ylim=(-1, 1), xlim=(0, seconds))
-    below.imshow(
-        spectrogram(wave),
-        origin="lower",
-        aspect="auto",
-        extent=(0, seconds, 0, SAMPLE_RATE / 2000),
-        cmap="magma",
-        vmin=-FLOOR,
-        vmax=0,
-    )
-    below.set(xlabel="seconds", ylabel="kHz")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=80)
+    with plots.drawing(file, (9, 3), dpi=80) as figure:
+        above, below = figure.subplots(2, sharex=True, height_ratios=(1, 3))
+        above.plot(np.arange(len(wave)) / SAMPLE_RATE, wave / 32768, linewidth=0.4)
+        above.set(ylim=(-1, 1), xlim=(0, seconds))
+        below.imshow(
+            spectrogram(wave),
+            origin="lower",
+            aspect="auto",
+            extent=(0, seconds, 0, SAMPLE_RATE / 2000),
+            cmap="magma",
+            vmin=-FLOOR,
+            vmax=0,
+        )
+        below.set(xlabel="seconds", ylabel="kHz")
     return file.getvalue()
 
 
@@ -111,8 +112,6 @@ def write_page(data: "Dataset", output: Path, number: int, seed: int, title: str
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from datasets import load_from_disk
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -121,12 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--number", type=int, default=30, help="of samples (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another one, other samples")
     args = parser.parse_args(argv)
-    try:
-        data = load_from_disk(str(args.data))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{args.data}' is no data set that prepare.py wrote.") from error
-    if {"audio", "text", "duration", "name"} - set(getattr(data, "column_names", [])):
-        raise ZooError(f"'{args.data}' is no data set that prepare.py wrote.")
+    data = open_data(args.data, (*SPEECH, "name"))
     number = write_page(data, args.output, args.number, args.seed, str(args.data))
     print(f"{args.output}: {number} samples, {args.output.stat().st_size / 2**20:.1f} MiB")
 

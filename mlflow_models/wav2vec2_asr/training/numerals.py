@@ -26,7 +26,7 @@ MONTHS = {
 NAMES = list(MONTHS.values())
 CURRENCIES = {"฿": "บาท", "$": "ดอลลาร์", "€": "ยูโร", "£": "ปอนด์", "¥": "เยน"}
 UNITS = {"%": "เปอร์เซ็นต์", "°C": "องศาเซลเซียส", "°F": "องศาฟาเรนไฮต์", "°": "องศา"}
-LONGEST = 9  # digits that are read as one number
+MAX_DIGITS = 9  # digits that are read as one number
 
 LETTERS = r"A-Za-zก-ฮะ-ฺเ-ๅ็-๎"
 AMOUNT = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
@@ -69,7 +69,7 @@ def say_digits(text: str) -> str:
 def say_number(text: str) -> str:
     """Reads a number: `1,250.5` is หนึ่งพันสองร้อยห้าสิบจุดห้า."""
     whole, _, part = text.replace(",", "").partition(".")
-    longest = 2 * LONGEST if "," in text else LONGEST
+    longest = 2 * MAX_DIGITS if "," in text else MAX_DIGITS
     if len(whole) > longest or (len(whole) > 1 and int(whole[0]) == 0):
         spoken = say_digits(whole)
     else:

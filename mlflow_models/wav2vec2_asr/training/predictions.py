@@ -7,7 +7,9 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 
-LONGEST = 1 << 24  # characters of a cell; csv's own limit is shorter than some transcripts
+MAX_CELL_CHARACTERS = (
+    1 << 24
+)  # characters of a cell; csv's own limit is shorter than some transcripts
 DELIMITERS = ",\t;"
 
 
@@ -38,7 +40,7 @@ def read_predictions(path: Path, columns: Sequence[str]) -> Predictions:
     Raises:
         ZooError: the file can't be read, a column is missing, or a line hasn't its cells.
     """
-    csv.field_size_limit(LONGEST)
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _read(file, path, columns)

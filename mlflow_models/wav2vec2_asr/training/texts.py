@@ -17,7 +17,7 @@ from zoo.training.cleaning import spell
 TABLES = {".csv": ",", ".tsv": "\t"}
 
 
-class Spelling:
+class CharacterNormalizer:
     """Brings a text to characters of a model: `|` for the space, what has no label left out.
 
     Training and tuning must agree on it: a model that never saw the labels' form is of no use.
@@ -119,6 +119,6 @@ def _transcripts(path: Path, column: str) -> Iterator[str]:
     yield from data[column]
 
 
-def sentences(texts: Iterable[str], spelling: Spelling) -> Iterator[str]:
+def sentences(texts: Iterable[str], spelling: CharacterNormalizer) -> Iterator[str]:
     """Spells texts; leaves out those that nothing is left of."""
     return filter(None, map(spelling, texts))

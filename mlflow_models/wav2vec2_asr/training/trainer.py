@@ -10,7 +10,7 @@ from transformers import Trainer
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import IGNORED
 from wav2vec2_asr.training.words import Convention, score
-from zoo.training.scoring import total
+from zoo.training.error_rates import total
 from zoo.training.trainer import SpeechTrainer
 
 

@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from wav2vec2_asr import ctc
 from wav2vec2_asr.building.checkpoint import open_model
 from wav2vec2_asr.labels import Labels
 from zoo.errors import CheckpointError
 from zoo.training.augment import SAMPLE_RATE
 
 Wave = np.ndarray  # (samples,) float32 at 16 kHz
-Search = Callable[
-    [np.ndarray], np.ndarray
-]  # log-probabilities (frames, labels) to a path (frames,)
-SHORTEST = 400  # samples, the convolutions' view of one frame
+MIN_SAMPLES = 400  # samples, the convolutions' view of one frame
 
 
 @dataclass(frozen=True)
@@ -95,9 +91,4 @@ def log_probabilities(
 
 
 def _at_least_a_frame(wave: Wave) -> Wave:
-    return np.pad(wave, (0, max(0, SHORTEST - len(wave))))
-
-
-def spell(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> str:
-    """The text of a path."""
-    return ctc.text_of(ctc.characters(path, log_probs, labels))
+    return np.pad(wave, (0, max(0, MIN_SAMPLES - len(wave))))

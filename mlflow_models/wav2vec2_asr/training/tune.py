@@ -19,7 +19,8 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.language_model import BeamSearch, read_head
 from wav2vec2_asr.training.words import Convention
 from zoo.errors import ZooError
-from zoo.training.scoring import Errors, total
+from zoo.training import plots
+from zoo.training.error_rates import ErrorCounts, total
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)
@@ -27,8 +28,7 @@ BEAM_SIZES = (8, 16, 32, 64, 128)
 GRID_BEAM_SIZE = 32
 SLACK = 0.01  # of the rate, in points, that a smaller beam may cost
 
-Path_ = Callable[[np.ndarray], np.ndarray]
-Score = Callable[[str, str], Errors]  # of a reference and a hypothesis
+Score = Callable[[str, str], ErrorCounts]  # of a reference and a hypothesis
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class Development:
         references = [rows[index]["reference"] or "" for index in chosen]
         return cls([files[index] for index in chosen], references)
 
-    def rate(self, search: Path_, labels: Labels, score: Score) -> float:
+    def rate(self, search: ctc.Search, labels: Labels, score: Score) -> float:
         """The error rate, percent, of what a search finds."""
         return total(
             [
-                score(reference, transcript(search, self._load(file, labels), labels))
+                score(reference, ctc.transcript(search, self._load(file, labels), labels))
                 for file, reference in zip(self.files, self.references, strict=True)
             ]
         ).rate
@@ -97,11 +97,6 @@ class Development:
                 f"'{file}' has shape {found.shape}, but the checkpoint has {len(labels)} labels."
             )
         return found
-
-
-def transcript(search: Path_, log_probs: np.ndarray, labels: Labels) -> str:
-    """The text of log-probabilities (frames, labels)."""
-    return ctc.text_of(ctc.characters(search(log_probs), log_probs, labels))
 
 
 def scorer(measure: str) -> Score:
@@ -171,28 +166,25 @@ def write_settings(
 
 def plot(tried: list[Trial], choice: Trial, measure: str, path: Path) -> None:
     """Draws the error rate over weight and bonus, and over the beam size."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    grid = [one for one in tried if one.beam_size == GRID_BEAM_SIZE]
-    rates = {(one.weight, one.bonus): one.rate for one in grid}
-    table = [[rates[weight, bonus] for weight in WEIGHTS] for bonus in BONUSES]
-    image = left.imshow(table, origin="lower", aspect="auto", cmap="viridis_r")
-    for row, column in itertools.product(range(len(BONUSES)), range(len(WEIGHTS))):
-        left.text(column, row, f"{table[row][column]:.1f}", ha="center", va="center",
-                  bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0})  # fmt: skip
-    left.set_xticks(range(len(WEIGHTS)), list(map(str, WEIGHTS)))
-    left.set_yticks(range(len(BONUSES)), list(map(str, BONUSES)))
-    left.set(xlabel="weight", ylabel="bonus", title=f"{measure} %, beam size {GRID_BEAM_SIZE}")
-    figure.colorbar(image, ax=left)
-    at = (choice.weight, choice.bonus)
-    sizes = sorted(
-        (one.beam_size, one.rate) for one in tried if (one.weight, one.bonus) == at
-    )  # fmt: skip
-    right.plot(*zip(*sizes, strict=True), marker="o")
-    right.axvline(choice.beam_size, linestyle=":")
-    right.set_xscale("log", base=2)
-    right.set(xlabel="beam size", ylabel=f"{measure} %",
-              title=f"weight {choice.weight:g}, bonus {choice.bonus:g}")  # fmt: skip
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (11, 4)) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        grid = [one for one in tried if one.beam_size == GRID_BEAM_SIZE]
+        rates = {(one.weight, one.bonus): one.rate for one in grid}
+        table = [[rates[weight, bonus] for weight in WEIGHTS] for bonus in BONUSES]
+        image = left.imshow(table, origin="lower", aspect="auto", cmap="viridis_r")
+        for row, column in itertools.product(range(len(BONUSES)), range(len(WEIGHTS))):
+            left.text(column, row, f"{table[row][column]:.1f}", ha="center", va="center",
+                      bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0})  # fmt: skip
+        left.set_xticks(range(len(WEIGHTS)), list(map(str, WEIGHTS)))
+        left.set_yticks(range(len(BONUSES)), list(map(str, BONUSES)))
+        left.set(xlabel="weight", ylabel="bonus", title=f"{measure} %, beam size {GRID_BEAM_SIZE}")
+        figure.colorbar(image, ax=left)
+        at = (choice.weight, choice.bonus)
+        sizes = sorted(
+            (one.beam_size, one.rate) for one in tried if (one.weight, one.bonus) == at
+        )  # fmt: skip
+        right.plot(*zip(*sizes, strict=True), marker="o")
+        right.axvline(choice.beam_size, linestyle=":")
+        right.set_xscale("log", base=2)
+        right.set(xlabel="beam size", ylabel=f"{measure} %",
+                  title=f"weight {choice.weight:g}, bonus {choice.bonus:g}")  # fmt: skip

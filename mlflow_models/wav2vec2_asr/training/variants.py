@@ -16,15 +16,9 @@ import numpy as np
 
 from wav2vec2_asr import ctc
 from wav2vec2_asr.building.checkpoint import find
+from wav2vec2_asr.ctc import Search
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.training.transcribe import (
-    Checkpoint,
-    Search,
-    Wave,
-    log_probabilities,
-    open_checkpoint,
-    spell,
-)
+from wav2vec2_asr.training.transcribe import Checkpoint, Wave, log_probabilities, open_checkpoint
 from zoo.speech.denoise import denoised
 from zoo.training.results import Utterance
 from zoo.training.stored import Waves, names, open_data, ratios
@@ -94,7 +88,7 @@ def spelled(
     texts = {suffix: [""] * count for suffix in searches}
     for index, log_probs in scores:
         for suffix, search in searches.items():
-            texts[suffix][index] = spell(search(log_probs), log_probs, labels)
+            texts[suffix][index] = ctc.transcript(search, log_probs, labels)
     return texts
 
 

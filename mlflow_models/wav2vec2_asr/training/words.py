@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 
 from zoo.errors import ZooError
-from zoo.training.scoring import Errors, count_errors
+from zoo.training.error_rates import ErrorCounts, count_errors
 
 TOKENIZERS = {
     "newmm": "PyThaiNLP's longest matching in a dictionary",
@@ -86,7 +86,7 @@ class Convention:
         # Published scores join words by spaces, so that a space is none of them.
         return " ".join(cut(self.words)(self.spell(text))).split()
 
-    def compare(self, reference: str, prediction: str) -> tuple[Errors, Errors]:
+    def compare(self, reference: str, prediction: str) -> tuple[ErrorCounts, ErrorCounts]:
         """Mistakes in words and in characters."""
         words = count_errors(_words(self, reference), _words(self, prediction))
         return words, count_errors(self.spell(reference), self.spell(prediction))
@@ -114,13 +114,15 @@ def _words(convention: Convention, text: str) -> tuple[str, ...]:
     return tuple(convention.split(text))
 
 
-def _compare_all(convention: Convention, pairs: Sequence[Pair]) -> list[tuple[Errors, Errors]]:
+def _compare_all(
+    convention: Convention, pairs: Sequence[Pair]
+) -> list[tuple[ErrorCounts, ErrorCounts]]:
     return [convention.compare(*pair) for pair in pairs]
 
 
 def score(
     pairs: Sequence[Pair], convention: Convention, jobs: int = 1
-) -> tuple[list[Errors], list[Errors]]:
+) -> tuple[list[ErrorCounts], list[ErrorCounts]]:
     """Counts the mistakes of each pair, in words and in characters.
 
     Args:

@@ -68,7 +68,7 @@ def layout(path: Path) -> str:
 
 
 def read_openai(path: Path) -> tuple[dict[str, int], "dict[str, torch.Tensor]"]:
-    """The sizes and the weights of an OpenAI file.
+    """The sizes and the weights of an OpenAI file, float16 or float32, in its own shapes (out, in).
 
     Raises:
         CheckpointError: It is none, it would run code, or it knows English only.

@@ -25,7 +25,7 @@ IGNORED = -100  # a label that the loss skips
 
 
 @dataclass(frozen=True)
-class Mixture(mixture.Mixture):
+class WhisperMixture(mixture.Mixture):
     """How utterances become examples for Whisper, to which silence is `<|nospeech|>`.
 
     Args:
@@ -39,7 +39,7 @@ class Mixture(mixture.Mixture):
     prompt: float = 0.0
 
 
-class Examples(mixture.Mixed):
+class Seq2SeqExamples(mixture.Mixed):
     """A data set of examples, as PyTorch's loaders index it.
 
     Args:
@@ -48,9 +48,9 @@ class Examples(mixture.Mixed):
         how: what to make of them; utterances longer than its window are left out.
     """
 
-    mixture: Mixture
+    mixture: WhisperMixture
 
-    def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", how: Mixture) -> None:
+    def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", how: WhisperMixture) -> None:
         super().__init__(data, how)
         ids = tokenizer(self.texts, add_special_tokens=False).input_ids
         self.ids: list[list[int]] = list(ids)
@@ -109,7 +109,7 @@ class Examples(mixture.Mixed):
         return earlier[-min(most, room) :] if min(most, room) > 0 else []
 
 
-class Collator:
+class Seq2SeqCollator:
     """Makes a batch of examples.
 
     Args:

@@ -87,10 +87,10 @@ class TrainedWhisper(WhisperForConditionalGeneration):
         """Returns the loss where there are labels, and what Whisper returns where there are none.
 
         Args:
-            input_features: (batch, mels, frames).
-            labels: (batch, tokens), what follows each of `decoder_input_ids`, or -100.
-            text_ids: (batch, tokens) of the CTC head, padded with -100.
-            frame_ids: (batch, frames / 2) of the CTC head, a linear alignment.
+            input_features: log-mel, float32 (batch, mels, frames), a frame each 10 ms.
+            labels: int64 (batch, tokens), what follows each of `decoder_input_ids`, or -100.
+            text_ids: int64 (batch, tokens) of the CTC head, padded with -100.
+            frame_ids: int64 (batch, frames / 2) of the CTC head, a linear alignment.
             num_items_in_batch: labels in all batches of the step, which the sum is divided by.
         """
         if labels is None:

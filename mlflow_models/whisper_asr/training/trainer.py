@@ -4,10 +4,10 @@ from typing import Any
 
 from transformers import Seq2SeqTrainer
 
+from whisper_asr.training.error_rates import character_errors
 from whisper_asr.training.examples import IGNORED
 from whisper_asr.training.normalizer import Normalizer
-from whisper_asr.training.scoring import character_errors
-from zoo.training.scoring import total
+from zoo.training.error_rates import total
 from zoo.training.trainer import SpeechTrainer
 
 

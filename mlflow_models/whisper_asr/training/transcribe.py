@@ -38,7 +38,7 @@ def transcribe(
 
     Args:
         directory: a checkpoint in Hugging Face's format.
-        load: returns the recording of an index.
+        load: returns the recording of an index, float32 (samples,) at 16 kHz.
         durations: seconds of each.
         decoding: how to.
 

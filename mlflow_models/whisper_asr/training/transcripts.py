@@ -12,7 +12,7 @@ WIDE = {",": "，", "?": "？", "!": "！", ":": "：", ";": "；"}
 
 
 @dataclass(frozen=True)
-class Spelling:
+class TranscriptNormalizer:
     """Normalises transcripts for training: NFKC, one script, no spaces between characters.
 
     Args:

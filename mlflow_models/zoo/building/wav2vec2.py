@@ -51,6 +51,7 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, samples) at 16 kHz to logits, float32 (batch, frames, labels)."""
         x = waves[:, :, None]
         for convolution in self.convolutions:
             x = convolution(x)
@@ -85,6 +86,7 @@ class Convolution(nn.Module):
         self.over_time = isinstance(self.norm, nn.GroupNorm)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, time, channels in) to (batch, frames, channels out)."""
         frames = (x.shape[1] - self.size) // self.stride + 1
         last = (frames - 1) * self.stride + 1
         stretches = [x[:, place : place + last : self.stride] for place in range(self.size)]
@@ -118,7 +120,7 @@ class Attention(torch.autograd.Function):
     def forward(
         _: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
     ) -> torch.Tensor:
-        """Query, key and value: (batch, frames, width) each."""
+        """Query, key and value: float32 (batch, frames, width) each."""
         batch, frames, width = query.shape
         query, key, value = (
             part.view(batch, frames, heads, width // heads).transpose(1, 2)
@@ -151,6 +153,7 @@ class Layer(nn.Module):
         self.narrow = layer.feed_forward.output_dense
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, frames, width) to the same."""
         if self.norm_first:
             x = x + self.attend(self.norm(x))
             return x + self.feed(self.last_norm(x))
@@ -159,12 +162,12 @@ class Layer(nn.Module):
         return normalised
 
     def attend(self, x: torch.Tensor) -> torch.Tensor:
-        """Self-attention: (batch, frames, width)."""
+        """Self-attention: float32 (batch, frames, width)."""
         mixed = Attention.apply(*self.parts(x).chunk(3, dim=2), self.heads)
         out: torch.Tensor = self.out(mixed)
         return out
 
     def feed(self, x: torch.Tensor) -> torch.Tensor:
-        """The feed-forward part."""
+        """The feed-forward part: float32 (batch, frames, width)."""
         out: torch.Tensor = self.narrow(functional.gelu(self.wide(x)))
         return out

@@ -39,8 +39,9 @@ def decode(source: bytes | Path) -> np.ndarray:
 def decode_blocks(source: bytes | Path, seconds: float = BLOCK) -> Iterator[np.ndarray]:
     """Decodes a recording block by block, so that its length doesn't matter to memory.
 
-    Yields blocks of `seconds`, the last one shorter, each as `decode` returns it; and raises what
-    it raises. What can be decoded of a recording that breaks off is yielded.
+    Yields blocks of `seconds`, the last one shorter, each as `decode` returns it, float32
+    (samples,) at 16 kHz; and raises what it raises. What can be decoded of a recording that
+    breaks off is yielded.
     """
     size, pending, waiting = round(seconds * SAMPLE_RATE), [], 0
     for piece in _pieces(source):

@@ -18,11 +18,11 @@ from zoo.errors import BadInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
 MAX_PIXELS = 120_000_000  # of a JPEG that is decoded at a reduced scale; phones have up to 108 M
-MAX_DECODED = 51_000_000  # of what must be decoded whole; phones have up to 50.3 M
+MAX_DECODED_PIXELS = 51_000_000  # of what must be decoded whole; phones have up to 50.3 M
 MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each may cost a pass over all pixels
 LARGE = 16_000_000  # pixels; images with more are decoded one at a time
 GAP = 3  # how many times the model's side is kept, which Pillow's `reducing_gap` calls sufficient
-LONGEST = 16  # times the shorter side; what a longer image has beyond its middle isn't looked at
+MAX_ASPECT_RATIO = 16  # what a longer image has beyond its middle isn't looked at
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -58,7 +58,7 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
     if image.format in ("JPEG", "MPO"):
         extent = _reduce_jpeg(image, content, side)
     width, height = image.size
-    if width * height > MAX_DECODED:
+    if width * height > MAX_DECODED_PIXELS:
         raise _too_large(width, height)
     try:
         with _one_large if width * height > LARGE else contextlib.nullcontext():
@@ -96,7 +96,7 @@ def _reduce_jpeg(image: Image.Image, content: bytes, side: int | None) -> Box | 
     """
     width, height = image.size
     progressive = "progressive" in image.info
-    if width * height > (MAX_DECODED if progressive else MAX_PIXELS):
+    if width * height > (MAX_DECODED_PIXELS if progressive else MAX_PIXELS):
         raise _too_large(width, height)
     if progressive and content.count(b"\xff\xda") > MAX_SCANS:
         raise BadInput("is a JPEG of more scans than any program writes")
@@ -133,7 +133,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _middle(image: Image.Image) -> Image.Image:
     """A very long image without its ends, which scaling would blow up beyond memory."""
-    width, height = (min(length, LONGEST * min(image.size)) for length in image.size)
+    width, height = (min(length, MAX_ASPECT_RATIO * min(image.size)) for length in image.size)
     if (width, height) == image.size:
         return image
     left, top = (image.width - width) // 2, (image.height - height) // 2

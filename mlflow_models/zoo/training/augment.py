@@ -1,4 +1,4 @@
-"""Makes clean recordings harder: noise at a stated ratio, echo, another loudness or speed.
+"""Makes clean recordings harder: noise at a stated ratio, another speed.
 
 Waves are float32 (samples,) at 16 kHz, and every function leaves its input as it is.
 """
@@ -10,7 +10,7 @@ NOISES = ("white", "pink", "brown", "hum")
 
 
 def noise(kind: str, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Makes noise of unit power.
+    """Makes noise of unit power, float32 (samples,).
 
     White, pink and brown noise have a power that falls with 0, 3 and 6 dB an octave; hum is the
     mains' and its harmonics.
@@ -40,29 +40,12 @@ def add_noise(wave: np.ndarray, added: np.ndarray, snr: float) -> np.ndarray:
     """Adds noise of unit power at a signal-to-noise ratio.
 
     Args:
-        wave: (samples,); its power is measured over all of it.
-        added: (samples,), as `noise` makes it.
+        wave: float32 (samples,), 1 is full scale; its power is measured over all of it.
+        added: float32 (samples,), as `noise` makes it.
         snr: in dB.
     """
     power = float(np.mean(np.square(wave))) + 1e-9
     return wave + added * np.float32(np.sqrt(power / 10 ** (snr / 10)))
-
-
-def reverberate(wave: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds the echo of a room: decaying noise as impulse response, at half of the direct sound.
-
-    Args:
-        wave: (samples,).
-        seconds: until the echo has fallen by 60 dB.
-        rng: where chance comes from.
-    """
-    length = int(seconds * SAMPLE_RATE)
-    tail = rng.standard_normal(length, dtype=np.float32)
-    tail *= 10 ** (-3 * np.arange(length, dtype=np.float32) / length)
-    tail *= 0.5 / np.sqrt(np.sum(np.square(tail)))
-    size = 1 << (len(wave) + length).bit_length()
-    echo = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
-    return (wave + echo[: len(wave)]).astype(np.float32)
 
 
 def change_speed(wave: np.ndarray, factor: float) -> np.ndarray:
@@ -72,14 +55,9 @@ def change_speed(wave: np.ndarray, factor: float) -> np.ndarray:
     are on the line through them.
 
     Args:
-        wave: (samples,).
-        factor: the speed; the result has round(samples / factor) samples.
+        wave: float32 (samples,).
+        factor: the speed; the result, float32, has round(samples / factor) samples.
     """
     samples = max(1, round(len(wave) / factor))
     times = np.arange(samples, dtype=np.float64) * factor
     return np.interp(times, np.arange(len(wave)), wave).astype(np.float32)
-
-
-def rescale(wave: np.ndarray, peak: float) -> np.ndarray:
-    """Brings the largest sample to `peak`, where 1 is full scale."""
-    return (wave * (peak / (np.abs(wave).max() + 1e-9))).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data import audio
 from zoo.errors import BadInput
-from zoo.training.corpora import Recording
+from zoo.training.corpora import CorpusRecording
 
 REASONS = (
     "unreadable",  # no such file, not audio, nothing to decode
@@ -126,7 +126,7 @@ def spell(raw: str, text: Text) -> Spelt:
     return Spelt(text.normalize(spelt), steps, tuple(found))
 
 
-def clean(recording: Recording, text: Text, limits: Limits) -> Cleaned:
+def clean(recording: CorpusRecording, text: Text, limits: Limits) -> Cleaned:
     """Decodes a recording, normalises its transcript, and says what is wrong with them."""
     spelt = spell(recording.text, text)
     foreign = text.foreign(spelt.text) if text.foreign is not None else ""

@@ -35,7 +35,7 @@ class CorpusError(ZooError):
 
 
 @dataclass(frozen=True)
-class Recording:
+class CorpusRecording:
     """One recording with its transcript, not yet decoded.
 
     Args:
@@ -52,7 +52,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Columns:
+class CorpusColumns:
     """What to read of a table.
 
     Args:
@@ -70,7 +70,7 @@ class Columns:
     config: str | None = None
 
 
-def read_corpus(source: str, columns: Columns) -> Iterator[Recording]:
+def read_corpus(source: str, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     """Reads a corpus of any layout, always in the same order.
 
     Raises:
@@ -86,7 +86,7 @@ def read_corpus(source: str, columns: Columns) -> Iterator[Recording]:
         raise CorpusError(f"'{source}' has a table that can't be read: {error}.") from error
 
 
-def _read(source: str, columns: Columns) -> Iterator[Recording]:
+def _read(source: str, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     from zoo.training.hub import read_hub
 
     path = Path(source)
@@ -110,10 +110,10 @@ def _read(source: str, columns: Columns) -> Iterator[Recording]:
 
 def read_manifest(
     path: Path,
-    columns: Columns,
+    columns: CorpusColumns,
     folder: Path | None = None,
     guess: tuple[str, str] = ("path", "text"),
-) -> Iterator[Recording]:
+) -> Iterator[CorpusRecording]:
     """Reads a CSV (comma) or TSV (tab) file with a header line.
 
     Args:
@@ -130,7 +130,7 @@ def read_manifest(
             if name not in (table.fieldnames or []):
                 raise CorpusError(f"'{path}' has no column '{name}'.")
         for row in table:
-            yield Recording(
+            yield CorpusRecording(
                 name=row[where] or "",
                 audio=(folder or path.parent) / (row[where] or ""),
                 text=row[what] or "",
@@ -138,7 +138,7 @@ def read_manifest(
             )
 
 
-def read_common_voice(directory: Path, columns: Columns) -> Iterator[Recording]:
+def read_common_voice(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     """Reads the table of a split (`train`, `dev`, `test`, `validated`...) of Common Voice."""
     table = directory / f"{columns.split}.tsv"
     if not table.is_file():
@@ -146,17 +146,17 @@ def read_common_voice(directory: Path, columns: Columns) -> Iterator[Recording]:
     yield from read_manifest(table, columns, directory / "clips", ("path", "sentence"))
 
 
-def read_aishell(directory: Path) -> Iterator[Recording]:
+def read_aishell(directory: Path) -> Iterator[CorpusRecording]:
     """Reads AISHELL-1: transcripts by id, words apart; recordings anywhere below `wav/`."""
     files = {path.stem: path for path in sorted((directory / "wav").rglob("*.wav"))}
     for table in sorted(directory.glob(AISHELL)):
         for line in table.read_text(encoding="utf-8").splitlines():
             name, _, text = line.strip().partition(" ")
             if name in files:  # as published, a few transcripts have no recording
-                yield Recording(name, files[name], text)
+                yield CorpusRecording(name, files[name], text)
 
 
-def read_timit(directory: Path, columns: Columns) -> Iterator[Recording]:
+def read_timit(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     """Reads a part of TIMIT: `DR1/FCJF0/SA1.WAV` with `SA1.TXT`, "0 46797 She had your dark suit".
 
     Columns to keep are `speaker`, `dialect` and `sentence`. Case doesn't matter: CDs differ in it.
@@ -171,7 +171,7 @@ def read_timit(directory: Path, columns: Columns) -> Iterator[Recording]:
             if name not in known:
                 raise CorpusError(f"TIMIT in '{directory}' has no column '{name}'.")
         text = transcript.read_text(encoding="utf-8").strip().split(maxsplit=2)
-        yield Recording(
+        yield CorpusRecording(
             path.relative_to(directory.parent).as_posix(),
             path,
             text[2] if len(text) == 3 else "",
@@ -203,7 +203,7 @@ def _beside(path: Path) -> Path | None:
     return next((text for text in found if text.is_file()), None)
 
 
-def read_folder(directory: Path, columns: Columns) -> Iterator[Recording]:
+def read_folder(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     """Reads recordings with a text file each, or with a `metadata.csv` as `datasets` has it."""
     if (directory / "metadata.csv").is_file():
         table = directory / "metadata.csv"
@@ -215,6 +215,6 @@ def read_folder(directory: Path, columns: Columns) -> Iterator[Recording]:
         if transcript is not None:
             empty = False
             name = path.relative_to(directory).as_posix()
-            yield Recording(name, path, transcript.read_text(encoding="utf-8"))
+            yield CorpusRecording(name, path, transcript.read_text(encoding="utf-8"))
     if empty:
         raise CorpusError(f"'{directory}' has no audio file with a transcript (.txt) beside it.")

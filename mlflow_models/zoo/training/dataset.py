@@ -25,8 +25,8 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.training.cleaning import Cleaned, Limits, Text, clean
-from zoo.training.corpora import Recording
-from zoo.training.report import Report, write_report
+from zoo.training.corpora import CorpusRecording
+from zoo.training.report import CorpusReport, write_report
 from zoo.training.splits import parts
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ LEFT_OUT = "dropped.tsv"  # in a shard, and in the data set: name and reason
 
 
 @dataclass(frozen=True)
-class Job:
+class ShardJob:
     """One shard: what is to be written where.
 
     Args:
@@ -47,7 +47,7 @@ class Job:
     """
 
     directory: Path
-    recordings: list[Recording]
+    recordings: list[CorpusRecording]
     key: str
 
 
@@ -78,14 +78,14 @@ def _table(rows: list[dict[str, Any]], columns: "Features") -> "Dataset":
     return Dataset(table, info=DatasetInfo(features=columns))
 
 
-def write_shard(job: Job, text: Text, limits: Limits) -> Report:
+def write_shard(job: ShardJob, text: Text, limits: Limits) -> CorpusReport:
     """Cleans and writes one shard, unless it is there already, and reports on it."""
     done = job.directory / "report.json"
     if done.is_file():
         stored = json.loads(done.read_text(encoding="utf-8"))
         if stored.pop("key") == job.key:
-            return Report(**stored)
-    rows, report, left_out = [], Report(), []
+            return CorpusReport(**stored)
+    rows, report, left_out = [], CorpusReport(), []
     for recording in job.recordings:
         cleaned = clean(recording, text, limits)
         report.add(describe(recording, cleaned))
@@ -107,10 +107,10 @@ def write_shard(job: Job, text: Text, limits: Limits) -> Report:
     return report
 
 
-def describe(recording: Recording, cleaned: Cleaned) -> Report:
+def describe(recording: CorpusRecording, cleaned: Cleaned) -> CorpusReport:
     """One recording's report."""
     spelt, row = cleaned.spelt, cleaned.row
-    report = Report(
+    report = CorpusReport(
         found=dict(Counter(spelt.found)),
         contexts=dict.fromkeys(spelt.found, recording.text),
         missing=int(cleaned.missing),
@@ -128,7 +128,7 @@ def describe(recording: Recording, cleaned: Cleaned) -> Report:
 
 
 def build(
-    recordings: Iterable[Recording],
+    recordings: Iterable[CorpusRecording],
     output: Path,
     text: Text,
     limits: Limits,
@@ -139,8 +139,8 @@ def build(
     jobs: int = 1,
     seed: int = 1,
     shuffle: bool = False,
-    finish: Callable[[Report, Path], None] | None = None,
-) -> Report:
+    finish: Callable[[CorpusReport, Path], None] | None = None,
+) -> CorpusReport:
     """Builds a data set, or one for each split, below `output`.
 
     Args:
@@ -167,7 +167,7 @@ def build(
         raise ZooError(f"'{output}' exists; choose another output, or remove it.")
     disable_progress_bars()
     work = output.with_name(output.name + ".part")
-    report, directories = Report(rules={rule.name: 0 for rule in text.rules}), []
+    report, directories = CorpusReport(rules={rule.name: 0 for rule in text.rules}), []
     with tqdm(desc="prepare", unit="recording") as bar:
         for job, part in _run(_jobs(recordings, work, settings or {}), text, limits, jobs):
             report.add(part)
@@ -193,7 +193,7 @@ def build(
     return report
 
 
-def _nothing(report: Report) -> str:
+def _nothing(report: CorpusReport) -> str:
     dropped = sum(report.dropped.values())
     if dropped and report.missing == dropped:
         name = report.names["unreadable"][0]
@@ -201,20 +201,22 @@ def _nothing(report: Report) -> str:
     return f"Nothing can be kept: {report.dropped or 'the corpus is empty'}."
 
 
-def _jobs(recordings: Iterable[Recording], work: Path, settings: dict[str, str]) -> Iterator[Job]:
+def _jobs(
+    recordings: Iterable[CorpusRecording], work: Path, settings: dict[str, str]
+) -> Iterator[ShardJob]:
     """Cuts the corpus into shards."""
     recordings = iter(recordings)
     number = 0
     while chunk := list(islice(recordings, SHARD)):
         described = [(r.name, r.text, *r.extra.items()) for r in chunk]
         key = hashlib.sha256(repr((settings, described)).encode()).hexdigest()
-        yield Job(work / f"{number:06}", chunk, key)
+        yield ShardJob(work / f"{number:06}", chunk, key)
         number += 1
 
 
 def _run(
-    jobs: Iterator[Job], text: Text, limits: Limits, processes: int
-) -> Iterator[tuple[Job, Report]]:
+    jobs: Iterator[ShardJob], text: Text, limits: Limits, processes: int
+) -> Iterator[tuple[ShardJob, CorpusReport]]:
     """Runs jobs in order; so many at a time that memory doesn't depend on the corpus."""
     if processes <= 1:
         for job in jobs:
@@ -223,7 +225,7 @@ def _run(
     context = get_context("forkserver")
     context.set_forkserver_preload(["datasets", __name__])  # imported once, not once a process
     with ProcessPoolExecutor(processes, context, initializer=_begin) as pool:
-        waiting: list[tuple[Job, Future[Report]]] = []
+        waiting: list[tuple[ShardJob, Future[CorpusReport]]] = []
         for job in jobs:
             waiting.append((job, pool.submit(write_shard, job, text, limits)))
             if len(waiting) > 2 * processes:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.training.corpora import SAVED, Columns, CorpusError, Recording
+from zoo.training.corpora import SAVED, CorpusColumns, CorpusError, CorpusRecording
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def read_hub(name: str, columns: Columns) -> Iterator[Recording]:
+def read_hub(name: str, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     """Reads a data set of the Hugging Face hub, or a copy, without decoding its audio."""
     from datasets import Audio
 
@@ -25,10 +25,10 @@ def read_hub(name: str, columns: Columns) -> Iterator[Recording]:
         inside = sound.get("bytes")
         audio = inside if inside is not None else Path(sound.get("path") or "")
         extra = {column: str(row[column]) for column in columns.keep}
-        yield Recording(f"{prefix}/{index}", audio, row[what] or "", extra)
+        yield CorpusRecording(f"{prefix}/{index}", audio, row[what] or "", extra)
 
 
-def _load(name: str, columns: Columns) -> "Dataset":
+def _load(name: str, columns: CorpusColumns) -> "Dataset":
     from datasets import Dataset, load_dataset, load_from_disk
 
     try:

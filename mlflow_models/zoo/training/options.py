@@ -41,6 +41,12 @@ def add_mixture(cli: argparse.ArgumentParser) -> Any:
     return method
 
 
+def mixture_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_mixture` and the seed, as fields of `Mixture`."""
+    names = ("join", "silence", "noise", "margin", "speed", "seed")
+    return {name: getattr(args, name) for name in names}
+
+
 def add_optimization(
     cli: argparse.ArgumentParser,
     epochs: float,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback
+import torch
+from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
 from zoo.building import tracking
 from zoo.errors import CheckpointError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.training.trainer import SpeechTrainer
+    from zoo.training.trainer import EpochTrainer
 
 STATE = "trainer_state.json"  # the Trainer writes it last
 
@@ -39,7 +40,7 @@ class Records(TrainerCallback):
         metric: str = "eval_cer",
     ) -> None:
         self.output, self.tracked, self.export, self.metric = output, tracked, export, metric
-        self.trainer: SpeechTrainer
+        self.trainer: EpochTrainer
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         path = self.output / "steps.csv"
@@ -84,10 +85,13 @@ class Records(TrainerCallback):
             mlflow.log_artifact(str(self.output / "steps.csv"))
 
 
+Build = Callable[[argparse.Namespace, bool], tuple[Any, Records]]
+
+
 def run(
     args: argparse.Namespace,
     free: Sequence[str],
-    build: "Callable[[argparse.Namespace, bool], tuple[Any, Records]]",
+    build: Build,
 ) -> None:
     """Trains to the end, from where an earlier start was stopped; in an MLflow run, if asked for.
 
@@ -106,7 +110,7 @@ def run(
         print(f"'{args.output}' is finished; choose a new --output for another run.")
         return
     if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
-        _train(args, settings, earlier.get("run_id", ""), *build(args, False))
+        _train(args, settings, earlier.get("run_id", ""), build, False)
         return
     import mlflow
 
@@ -114,12 +118,18 @@ def run(
     with mlflow.start_run(run_id=earlier.get("run_id") or None) as tracked:
         if not earlier:
             mlflow.log_params(settings)
-        _train(args, settings, tracked.info.run_id, *build(args, True))
+        _train(args, settings, tracked.info.run_id, build, True)
 
 
 def _train(
-    args: argparse.Namespace, settings: dict[str, str], run_id: str, trainer: Any, records: Records
+    args: argparse.Namespace, settings: dict[str, str], run_id: str, build: Build, tracked: bool
 ) -> None:
+    torch.set_num_threads(args.threads)
+    set_seed(args.seed)
+    trainer, records = build(args, tracked)
+    records.trainer = trainer
+    if args.patience:
+        trainer.add_callback(EarlyStoppingCallback(args.patience))
     if trainer.is_world_process_zero():
         save_run(args.output, settings, run_id)
     checkpoint = last_checkpoint(args.output)

@@ -1,17 +1,18 @@
 """What became of the recordings of a corpus: counted while they are cleaned, then written down."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from zoo.training import plots
 
 SHOWN = 8  # examples, of each kind
 DRAWN = 100  # characters in the plot
 
 
 @dataclass
-class Report:
+class CorpusReport:
     """What became of the recordings.
 
     Args:
@@ -42,7 +43,7 @@ class Report:
     characters: dict[str, int] = field(default_factory=dict)
     foreign: dict[str, int] = field(default_factory=dict)
 
-    def add(self, other: "Report") -> None:
+    def add(self, other: "CorpusReport") -> None:
         """Adds another's figures to these."""
         self.kept += other.kept
         self.seconds += other.seconds
@@ -70,7 +71,7 @@ def count(mine: dict[str, int], more: Mapping[str, int]) -> None:
         mine[key] = mine.get(key, 0) + number
 
 
-def write_report(report: Report, directory: Path) -> None:
+def write_report(report: CorpusReport, directory: Path) -> None:
     """Writes `report.json`, and histograms: `durations.png` and `characters.svg`."""
     summary = {name: value for name, value in vars(report).items() if name != "durations"}
     summary["characters"] = dict(sorted(report.characters.items(), key=lambda pair: -pair[1]))
@@ -82,37 +83,20 @@ def write_report(report: Report, directory: Path) -> None:
     draw_characters(summary["characters"], directory / "characters.svg")
 
 
-def draw_durations(report: Report, path: Path) -> None:
+def draw_durations(report: CorpusReport, path: Path) -> None:
     """Draws the histogram of durations."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    axes = figure.subplots()
-    axes.hist(report.durations, bins=60)
-    axes.set(xlabel="seconds", ylabel="recordings", title=f"{report.seconds / 3600:.2f} hours")
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (6, 3)) as figure:
+        axes = figure.subplots()
+        axes.hist(report.durations, bins=60)
+        axes.set(xlabel="seconds", ylabel="recordings", title=f"{report.seconds / 3600:.2f} hours")
 
 
 def draw_characters(characters: Mapping[str, int], path: Path) -> None:
-    """Draws the histogram of characters, the most frequent first.
-
-    As SVG with its text left as text: matplotlib's font has no Thai and no Chinese, a browser has.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    shown = list(characters.items())[:DRAWN]
-    labels = ["space" if c == " " else c for c, _ in shown]
-    labels = [f"\u25cc{c}" if c in COMBINING else c for c in labels]
-    with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure = Figure(figsize=(6, 1 + 0.16 * len(shown)), layout="constrained")
-        axes = figure.subplots()
-        axes.barh(range(len(shown)), [number for _, number in shown])
-        axes.set_yticks(range(len(shown)), labels, fontsize=8)
-        axes.set(xlabel="in the transcripts, times", ylim=(len(shown) - 0.5, -0.5), xscale="log")
-        axes.set_title(f"{len(characters)} characters")
-        figure.savefig(path, metadata={"Date": None})
+    """Draws the histogram of characters, the most frequent first."""
+    shown = [("space" if c == " " else f"\u25cc{c}" if c in COMBINING else c, number)
+             for c, number in list(characters.items())[:DRAWN]]  # fmt: skip
+    title = f"{len(characters)} characters"
+    plots.draw_counts(shown, path, "in the transcripts, times", title, log=True)
 
 
 # Thai's vowels and tone marks above and below are shown on a dotted circle.

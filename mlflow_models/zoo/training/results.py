@@ -1,12 +1,14 @@
 """Scores of a test set: by duration and noise, worst first, as tables and a plot."""
 
 import csv
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.training.scoring import Errors, total
+from zoo.training import plots
+from zoo.training.error_rates import ErrorCounts, Interval, bootstrap, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
 RATIOS = [0, 5, 10, 15, 20, 30]  # dB, upper ends
@@ -42,7 +44,7 @@ BANDS: dict[str, Callable[[Utterance], Band]] = {
 
 
 @dataclass(frozen=True)
-class Result:
+class TranscriptionResult:
     """The scores of one model on a test set.
 
     Args:
@@ -52,25 +54,27 @@ class Result:
     """
 
     utterances: list[Utterance]
-    errors: dict[str, list[Errors]]
+    errors: dict[str, list[ErrorCounts]]
     bands: tuple[str, ...] = tuple(BANDS)
 
     def rate(self, name: str) -> float:
         """An error rate of the whole test set, percent."""
         return total(self.errors[name]).rate
 
-    def groups(self, name: str = "CER") -> dict[str, dict[str, tuple[int, Errors]]]:
+    def groups(self, name: str = "CER") -> dict[str, dict[str, tuple[int, ErrorCounts]]]:
         """A rate by duration and by SNR: how many utterances, and their mistakes."""
         return {title: self._by(BANDS[title], name) for title in self.bands}
 
-    def _by(self, band_of: Callable[[Utterance], Band], rate: str) -> dict[str, tuple[int, Errors]]:
-        bands: dict[Band, list[Errors]] = {}
+    def _by(
+        self, band_of: Callable[[Utterance], Band], rate: str
+    ) -> dict[str, tuple[int, ErrorCounts]]:
+        bands: dict[Band, list[ErrorCounts]] = {}
         for utterance, errors in zip(self.utterances, self.errors[rate], strict=True):
             bands.setdefault(band_of(utterance), []).append(errors)
         return {name: (len(bands[place, name]), total(bands[place, name]))
                 for place, name in sorted(bands)}  # fmt: skip
 
-    def worst(self, count: int) -> list[tuple[Utterance, Errors]]:
+    def worst(self, count: int) -> list[tuple[Utterance, ErrorCounts]]:
         """The utterances with the highest CER first; of equal ones, the longer."""
         scored = zip(self.utterances, self.errors["CER"], strict=True)
         return sorted(scored, key=lambda pair: (-pair[1].rate, -pair[1].mistakes))[:count]
@@ -86,7 +90,7 @@ def _band(value: float, ends: list[int], unit: str) -> Band:
     return place, f"{ends[place - 1]} to {ends[place]} {unit}"
 
 
-def markdown(result: Result, tabled: Sequence[str] = ("CER",)) -> str:
+def markdown(result: TranscriptionResult, tabled: Sequence[str] = ("CER",)) -> str:
     """The scores as tables, those of the rates in `tabled` by group, too."""
     lengths = [f"{total(result.errors[name]).length} {UNITS[name]}" for name in tabled]
     lines = [
@@ -103,7 +107,7 @@ def markdown(result: Result, tabled: Sequence[str] = ("CER",)) -> str:
     return "\n".join(lines)
 
 
-def write_table(result: Result, path: Path) -> None:
+def write_table(result: TranscriptionResult, path: Path) -> None:
     """Writes every utterance with its CER, the worst first."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t")
@@ -116,28 +120,25 @@ def write_table(result: Result, path: Path) -> None:
             )  # fmt: skip
 
 
-def plot(results: Mapping[str, Result], path: Path) -> None:
+def plot(results: Mapping[str, TranscriptionResult], path: Path) -> None:
     """Draws CER by duration and SNR, and how it is spread over utterances; a colour a model."""
-    from matplotlib.figure import Figure
-
     titles = list(dict.fromkeys(title for result in results.values() for title in result.bands))
-    figure = Figure(figsize=(4 * (len(titles) + 1), 3.6), layout="constrained")
-    axes = figure.subplots(1, len(titles) + 1, squeeze=False)[0]
-    width = 0.8 / len(results)
-    for number, (name, result) in enumerate(results.items()):
-        for axis, (title, bands) in zip(axes, result.groups().items(), strict=False):
-            places = [place + width * number for place in range(len(bands))]
-            axis.bar(places, [errors.rate for _, errors in bands.values()], width, label=name)
-            axis.set_xticks(range(len(bands)), list(bands), rotation=30, ha="right")
-            axis.set(xlabel=title, ylabel="CER %")
-        rates = [min(errors.rate, 100) for errors in result.errors["CER"]]
-        axes[-1].hist(rates, bins=20, range=(0, 100), alpha=0.6, label=name)
-    axes[-1].set(xlabel="CER % of an utterance", ylabel="utterances", yscale="log")
-    axes[-1].legend()
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (4 * (len(titles) + 1), 3.6)) as figure:
+        axes = figure.subplots(1, len(titles) + 1, squeeze=False)[0]
+        width = 0.8 / len(results)
+        for number, (name, result) in enumerate(results.items()):
+            for axis, (title, bands) in zip(axes, result.groups().items(), strict=False):
+                places = [place + width * number for place in range(len(bands))]
+                axis.bar(places, [errors.rate for _, errors in bands.values()], width, label=name)
+                axis.set_xticks(range(len(bands)), list(bands), rotation=30, ha="right")
+                axis.set(xlabel=title, ylabel="CER %")
+            rates = [min(errors.rate, 100) for errors in result.errors["CER"]]
+            axes[-1].hist(rates, bins=20, range=(0, 100), alpha=0.6, label=name)
+        axes[-1].set(xlabel="CER % of an utterance", ylabel="utterances", yscale="log")
+        axes[-1].legend()
 
 
-def worst_lines(result: Result, count: int) -> str:
+def worst_lines(result: TranscriptionResult, count: int) -> str:
     """The worst utterances as text; nothing where none are asked for."""
     if not any(errors.mistakes for errors in result.errors["CER"]):
         return "No mistake."
@@ -150,7 +151,50 @@ def worst_lines(result: Result, count: int) -> str:
     return "\n".join(["worst utterances:", *lines]) if lines else ""
 
 
-def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
+def compare(results: Mapping[str, TranscriptionResult]) -> dict[str, dict[str, Interval]]:
+    """How far each further result is from the first, by its name and the rate's."""
+    (_, first), *rest = results.items()
+    return {
+        name: {rate: bootstrap(first.errors[rate], other.errors[rate]) for rate in first.errors}
+        for name, other in rest
+    }
+
+
+def summary(
+    results: Mapping[str, TranscriptionResult], differences: dict[str, dict[str, Interval]]
+) -> dict[str, float]:
+    """The figures that MLflow and --json get; those of further results under their names."""
+    (base, first), *rest = results.items()
+    figures: dict[str, float] = {"utterances": len(first.utterances)}
+    figures |= {rate.lower(): first.rate(rate) for rate in first.errors}
+    for name, other in rest:
+        words = re.findall("[0-9A-Za-z]+", Path(name.removeprefix(base)).name)
+        for rate in first.errors:
+            key = "_".join([*words, rate.lower()])
+            figures[key] = other.rate(rate)
+            figures |= {f"{key}_{n}": value for n, value in vars(differences[name][rate]).items()}
+    return figures
+
+
+def describe(
+    results: Mapping[str, TranscriptionResult],
+    differences: dict[str, dict[str, Interval]],
+    worst: int,
+) -> str:
+    """The scores of each result as text, with how far it is from the first, and its worst."""
+    parts = []
+    for name, result in results.items():
+        parts.append(f"## {name}\n\n{markdown(result, tuple(result.errors))}")
+        lines = [
+            f"less the first: {found.difference:+.2f} % {rate}, 95 % interval "
+            f"[{found.low:+.2f}, {found.high:+.2f}] (paired bootstrap)"
+            for rate, found in differences.get(name, {}).items()
+        ]
+        parts += ["\n".join(lines), worst_lines(result, worst)]
+    return "\n\n".join(filter(None, parts))
+
+
+def record(results: Mapping[str, TranscriptionResult], directory: Path, text: str) -> None:
     """Writes the tables and the plot."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")

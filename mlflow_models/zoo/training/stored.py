@@ -1,5 +1,6 @@
 """Reads the data sets that prepare.py writes."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,19 @@ from zoo.speech.snr import estimate_snr
 if TYPE_CHECKING:
     from datasets import Dataset
 
+SPEECH = ("audio", "text", "duration")
 FULL_SCALE = np.float32(32768)
 
 
-def open_data(path: Path) -> "Dataset":
+def open_data(path: Path, columns: Collection[str] = SPEECH) -> "Dataset":
     """Opens what prepare.py wrote.
 
+    Args:
+        path: a directory: one split of a data set.
+        columns: that it must have.
+
     Raises:
-        ZooError: it isn't.
+        ZooError: it isn't such a directory, or it is empty.
     """
     from datasets import load_from_disk
 
@@ -26,11 +32,18 @@ def open_data(path: Path) -> "Dataset":
         data: Dataset = load_from_disk(str(path))
     except (FileNotFoundError, ValueError) as error:
         raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
-    if missing := {"audio", "text", "duration"} - set(getattr(data, "column_names", [])):
+    if missing := set(columns) - set(getattr(data, "column_names", [])):
         raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'; use prepare.py.")
     if len(data) == 0:
         raise ZooError(f"'{path}' is empty.")
     return data
+
+
+def open_all(paths: Sequence[Path]) -> "Dataset":
+    """Opens several data sets of speech as one."""
+    from datasets import concatenate_datasets
+
+    return concatenate_datasets([open_data(path).select_columns(list(SPEECH)) for path in paths])
 
 
 class Waves:
@@ -43,6 +56,7 @@ class Waves:
         return len(self._data)
 
     def __getitem__(self, index: int) -> np.ndarray:
+        """float32 (samples,) at 16 kHz, from -1 to 1."""
         wave: np.ndarray = self._data[index]["audio"].astype(np.float32) / FULL_SCALE
         return wave
 

@@ -1,18 +1,27 @@
-"""What trainers of speech models share: the order of examples, and every step's exact loss."""
+"""What trainers share: the order of examples, and every step's exact loss."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from zoo.training.mixture import Mixed
+
+class Epochs(Protocol):
+    """Examples in epochs, and how long each one is: in seconds or in tokens."""
+
+    epoch: int
+
+    @property
+    def lengths(self) -> Sequence[float]: ...
+
+    def __len__(self) -> int: ...
 
 
 class EpochSampler(torch.utils.data.Sampler[int]):
     """Examples in an order that depends on the seed and the epoch alone, grouped by length."""
 
-    def __init__(self, examples: Mixed, batch_size: int, seed: int) -> None:
+    def __init__(self, examples: Epochs, batch_size: int, seed: int) -> None:
         self.examples, self.batch_size, self.seed = examples, batch_size, seed
 
     def __len__(self) -> int:
@@ -24,12 +33,10 @@ class EpochSampler(torch.utils.data.Sampler[int]):
         return iter(LengthGroupedSampler(self.batch_size, lengths=lengths, generator=generator))
 
 
-class SpeechTrainer:
+class EpochTrainer:
     """Goes before one of Transformers' trainers in a class's bases.
 
     Attributes:
-        flat_steps: as long as this the model also learns from a linear alignment, as recognizers
-            of the hidden Markov kind begin ("flat start"); it has an attribute `flat_start`.
         losses: the parts of the step's loss.
         transcripts: the last evaluation's pairs of reference and hypothesis.
     """
@@ -38,9 +45,8 @@ class SpeechTrainer:
     state: Any
     train_dataset: Any
 
-    def __init__(self, *args: Any, flat_steps: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.flat_steps = flat_steps
         self.losses: list[float] = []
         self.transcripts: list[tuple[str, str]] = []
 
@@ -53,9 +59,27 @@ class SpeechTrainer:
         return EpochSampler(train_dataset or self.train_dataset, size, self.args.seed)
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Takes one step of gradient accumulation, and notes its part of the loss."""
-        self.network().flat_start = self.state.global_step < self.flat_steps
+        """Takes one step of gradient accumulation, and notes its part of the loss, float32 ()."""
         loss: torch.Tensor = super().training_step(*args, **kwargs)  # type: ignore[misc]
-        self.network().flat_start = False
         self.losses.append(loss.item())
+        return loss
+
+
+class SpeechTrainer(EpochTrainer):
+    """Begins with a flat start, as recognizers of the hidden Markov kind do.
+
+    Args:
+        flat_steps: as long as this the model also learns from a linear alignment; it has an
+            attribute `flat_start`.
+    """
+
+    def __init__(self, *args: Any, flat_steps: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.flat_steps = flat_steps
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Takes one step, with the flat start's loss or without."""
+        self.network().flat_start = self.state.global_step < self.flat_steps
+        loss = super().training_step(*args, **kwargs)
+        self.network().flat_start = False
         return loss

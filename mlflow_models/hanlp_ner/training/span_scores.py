@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import CheckpointError
+from zoo.training import plots
 
 Spans = set[tuple[int, int, str]]  # start, end (exclusive), label
 Scores = dict[str, dict[str, float]]
@@ -151,18 +152,15 @@ def worst(
 
 def plot_scores(scores: Scores, path: Path) -> None:
     """Draws precision, recall and F1 by label."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.subplots()
-    for i, measure in enumerate(("precision", "recall", "f1")):
-        heights = [row[measure] for row in scores.values()]
-        axes.bar([x + 0.27 * (i - 1) for x in range(len(scores))], heights, 0.25, label=measure)
-    axes.set_xticks(range(len(scores)), list(scores), fontsize=8)
-    axes.set_ylim(0, 100)
-    axes.set_ylabel("percent")
-    axes.legend()
-    figure.savefig(path, dpi=120)
+    with plots.drawing(path, (7, 3.5)) as figure:
+        axes = figure.subplots()
+        for i, measure in enumerate(("precision", "recall", "f1")):
+            heights = [row[measure] for row in scores.values()]
+            axes.bar([x + 0.27 * (i - 1) for x in range(len(scores))], heights, 0.25, label=measure)
+        axes.set_xticks(range(len(scores)), list(scores), fontsize=8)
+        axes.set_ylim(0, 100)
+        axes.set_ylabel("percent")
+        axes.legend()
 
 
 def log_scores(scores: Scores, texts: dict[str, str] | None = None, prefix: str = "test") -> None:

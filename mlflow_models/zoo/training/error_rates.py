@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DRAWS = 2000  # resamples of a comparison
+
 
 @dataclass(frozen=True, slots=True)
-class Errors:
+class ErrorCounts:
     """Mistakes (substitutions, deletions, insertions) against the length of the reference."""
 
     mistakes: int
@@ -19,7 +21,7 @@ class Errors:
         return 100 * self.mistakes / self.length
 
 
-def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> Errors:
+def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> ErrorCounts:
     """Aligns two sequences of characters or words and counts what differs.
 
     An empty reference is scored too: all that was heard is insertions. What differs is the edit
@@ -28,12 +30,12 @@ def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> Errors:
     """
     from rapidfuzz.distance import Levenshtein
 
-    return Errors(Levenshtein.distance(reference, hypothesis), len(reference))
+    return ErrorCounts(Levenshtein.distance(reference, hypothesis), len(reference))
 
 
-def total(errors: Sequence[Errors]) -> Errors:
+def total(errors: Sequence[ErrorCounts]) -> ErrorCounts:
     """Sums over utterances; the rate of the sum weighs each by its length."""
-    return Errors(sum(e.mistakes for e in errors), sum(e.length for e in errors))
+    return ErrorCounts(sum(e.mistakes for e in errors), sum(e.length for e in errors))
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,7 @@ class Interval:
     high: float
 
 
-def bootstrap(
-    first: Sequence[Errors], second: Sequence[Errors], draws: int = 2000, seed: int = 1
-) -> Interval:
+def bootstrap(first: Sequence[ErrorCounts], second: Sequence[ErrorCounts]) -> Interval:
     """Compares two systems on the same utterances: second's rate less first's.
 
     Utterances are drawn with replacement, the same ones for both (Bisani and Ney 2004, "Bootstrap
@@ -58,9 +58,9 @@ def bootstrap(
     counts = np.array(
         [[a.mistakes, b.mistakes, a.length] for a, b in zip(first, second, strict=True)]
     )
-    chance = np.random.default_rng(seed)
+    chance = np.random.default_rng(1)
     sums = np.stack(
-        [counts[chance.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(draws)]
+        [counts[chance.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(DRAWS)]
     )
     differences = 100 * (sums[:, 1] - sums[:, 0]) / np.maximum(sums[:, 2], 1)
     low, high = np.percentile(differences, [2.5, 97.5])

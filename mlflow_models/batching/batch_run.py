@@ -16,14 +16,14 @@ from batching.executor import Job, probe, score
 from batching.files import Folder
 from batching.model import Scorer
 from batching.output import Output
-from batching.source import Source
+from batching.source import BatchSource
 from batching.tables import quoted
 from zoo.errors import ZooError
 
 LOOK = 0.5  # seconds between looks at how far it is
 
 
-class Scoring:
+class BatchRun:
     """A source that is to go through a model.
 
     Args:
@@ -40,7 +40,7 @@ class Scoring:
     def __init__(
         self,
         spark: SparkSession,
-        source: Source,
+        source: BatchSource,
         scorer: Scorer,
         prefix: str,
         params: dict[str, Any],

@@ -1,0 +1,1 @@
+"""Writes sentences with Chinese names, for the demo checkpoint."""

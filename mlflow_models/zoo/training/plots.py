@@ -1,0 +1,80 @@
+"""What all plots share: their style, fonts for Chinese and Thai, and how they are written."""
+
+import io
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = {
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "theresa",  # or its ids would be random
+    "svg.fonttype": "none",  # text stays text: a browser has fonts for any script
+}
+# Chinese and Thai on Linux, Windows and macOS; a PNG uses those that are installed.
+FONTS = ("Noto Sans CJK SC", "Noto Sans Thai", "Loma", "Microsoft YaHei", "Tahoma", "PingFang SC",
+         "Thonburi")  # fmt: skip
+
+
+@contextmanager
+def drawing(
+    target: Path | BinaryIO, size: tuple[float, float], dpi: int = 120
+) -> Iterator["Figure"]:
+    """Give a figure to draw on, and write it at the end of the block; the same bytes each time.
+
+    Args:
+        target: A PNG or SVG file, which appears when it is whole; or where a PNG goes.
+        size: Width and height, inches.
+        dpi: Pixels per inch of a PNG.
+    """
+    import matplotlib
+    from matplotlib import font_manager
+    from matplotlib.figure import Figure
+
+    kind = target.suffix[1:] if isinstance(target, Path) else "png"
+    style: dict[str, object] = dict(STYLE)
+    if kind != "svg":
+        installed = set(font_manager.get_font_names())
+        style["font.family"] = ["DejaVu Sans", *(name for name in FONTS if name in installed)]
+    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure = Figure(figsize=size, dpi=dpi, layout="constrained")
+        yield figure
+        file = io.BytesIO()
+        figure.savefig(file, format=kind, metadata=metadata)
+    if not isinstance(target, Path):
+        target.write(file.getvalue())
+        return
+    part = target.with_name(f".{target.name}.part")
+    part.write_bytes(file.getvalue())
+    os.replace(part, target)
+
+
+def draw_counts(
+    counts: Sequence[tuple[str, int]], path: Path, xlabel: str, title: str, log: bool = False
+) -> None:
+    """Draw a bar for each name, the first on top, with its count beside it.
+
+    Args:
+        counts: Names and how often each occurs.
+        path: Of an SVG, whose viewer has fonts for any script.
+        xlabel: What is counted.
+        title: Above the plot.
+        log: Whether the axis is logarithmic.
+    """
+    with drawing(path, (6, 1 + 0.2 * len(counts))) as figure:
+        axes = figure.subplots()
+        bars = axes.barh(range(len(counts)), [count for _, count in counts])
+        axes.bar_label(bars, padding=2)
+        axes.set_yticks(range(len(counts)), [name for name, _ in counts])
+        axes.set(xlabel=xlabel, ylim=(len(counts) - 0.5, -0.5), title=title)
+        axes.set_xscale("log" if log else "linear")
+        axes.margins(x=0.12)
