@@ -21,7 +21,7 @@ def check_language_model(given: Path, checkpoint: Path) -> None:
     Raises:
         CheckpointError: As `BeamSearch` and `Settings.read` do.
     """
-    from wav2vec2_asr.building.checkpoint import read_config
+    from zoo.building.wav2vec2 import read_config
     from wav2vec2_asr.labels import Labels
     from wav2vec2_asr.language_model import BeamSearch, Settings
 

@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.building.checkpoint import find, read_config
+from wav2vec2_asr.building.checkpoint import find
+from zoo.building.wav2vec2 import read_config
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
 from wav2vec2_asr.training.examples import CTCCollator, CTCExamples, vocabulary

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from wav2vec2_asr.building.checkpoint import normalizes, open_model
+from wav2vec2_asr.building.checkpoint import open_model
+from zoo.building.wav2vec2 import normalizes
 from wav2vec2_asr.exports import xnnpack
 from wav2vec2_asr.exports.fixed import FixedLength
 from wav2vec2_asr.exports.xnnpack import Run

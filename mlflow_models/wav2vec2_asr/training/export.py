@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.building.checkpoint import RATE, normalizes, read_config
+from zoo.building.wav2vec2 import RATE, normalizes, read_config
 from wav2vec2_asr.building.convert import LABELS
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import BLANK, SPACE, UNKNOWN

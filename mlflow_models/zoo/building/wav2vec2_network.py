@@ -1,0 +1,195 @@
+"""From a published Wav2Vec2 to its ONNX graph: the arithmetic of Transformers' in the fastest form.
+
+Baevski et al. 2020, "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
+Representations". Frames stay in rows (batch, frames, channels) from the first layer to the last,
+and strided convolutions are products of a matrix with stretches of its input: a form that int8
+arithmetic knows, which has no fast convolution.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from zoo.errors import CheckpointError
+
+
+class Network(nn.Module):
+    """Waves (batch, samples), normalised as the checkpoint wants it, to the logits of a head.
+
+    Args:
+        model: Transformers' Wav2Vec2 with any head; it is taken apart.
+        head: What follows the encoder: frames (batch, frames, width) to logits.
+
+    Raises:
+        CheckpointError: it has parts that this network hasn't.
+    """
+
+    def __init__(self, model: Any, head: nn.Module) -> None:
+        super().__init__()
+        config, body = model.config, model.wav2vec2
+        if config.add_adapter or getattr(config, "adapter_attn_dim", None):
+            raise CheckpointError("The checkpoint has adapters, which can't be converted.")
+        acts = {config.hidden_act, config.feat_extract_activation}
+        if acts != {"gelu"}:
+            raise CheckpointError(f"The checkpoint's activation is {acts}, not 'gelu'.")
+        self.convolutions = nn.ModuleList(
+            Convolution(layer) for layer in body.feature_extractor.conv_layers
+        )
+        self.projection_norm = body.feature_projection.layer_norm
+        self.projection = body.feature_projection.projection
+        self.places = body.encoder.pos_conv_embed.conv
+        nn.utils.parametrize.remove_parametrizations(self.places, "weight")
+        self.cut = body.encoder.pos_conv_embed.padding.num_pad_remove
+        self.norm = body.encoder.layer_norm
+        self.norm_first = config.do_stable_layer_norm
+        self.layers = nn.ModuleList(
+            Layer(layer, config.num_attention_heads, self.norm_first)
+            for layer in body.encoder.layers
+        )
+        self.head = head
+
+    def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, samples) at 16 kHz to logits, float32 (batch, frames, labels)."""
+        x = waves[:, :, None]
+        for convolution in self.convolutions:
+            x = convolution(x)
+        x = self.projection(self.projection_norm(x))
+        places = self.places(x.transpose(1, 2))
+        if self.cut:
+            places = places[:, :, : -self.cut]
+        x = x + functional.gelu(places).transpose(1, 2)
+        if not self.norm_first:
+            x = self.norm(x)
+        for layer in self.layers:
+            x = layer(x)
+        if self.norm_first:
+            x = self.norm(x)
+        logits: torch.Tensor = self.head(x)
+        return logits
+
+
+class Convolution(nn.Module):
+    """A strided convolution over time, its normalisation and GELU: (batch, time, channels)."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        (self.size,), (self.stride,) = layer.conv.kernel_size, layer.conv.stride
+        # (out, in, time) to (out, time x in): the order in which stretches are laid out
+        weight = layer.conv.weight.detach().transpose(1, 2).flatten(1)
+        self.product = nn.Linear(weight.shape[1], weight.shape[0], layer.conv.bias is not None)
+        self.product.weight = nn.Parameter(weight)
+        if layer.conv.bias is not None:
+            self.product.bias = nn.Parameter(layer.conv.bias.detach())
+        self.norm: Any = getattr(layer, "layer_norm", None)
+        self.over_time = isinstance(self.norm, nn.GroupNorm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, time, channels in) to (batch, frames, channels out)."""
+        frames = (x.shape[1] - self.size) // self.stride + 1
+        last = (frames - 1) * self.stride + 1
+        stretches = [x[:, place : place + last : self.stride] for place in range(self.size)]
+        x = torch.cat(stretches, dim=2)
+        if self.over_time:
+            x = self._normalized(x)
+        else:
+            x = self.product(x)
+            if self.norm is not None:
+                x = self.norm(x)
+        return functional.gelu(x)
+
+    def _normalized(self, x: torch.Tensor) -> torch.Tensor:
+        """The product, whose channels have a mean of 0 and a variance of 1 over time.
+
+        What a channel's variance will be follows from the covariance of the stretches, a matrix of
+        10 x 10, so the weights are scaled beforehand, and the large result is written once.
+        """
+        x = x - x.mean(dim=1, keepdim=True)
+        covariance = x.transpose(1, 2) @ x / x.shape[1]
+        weight = self.product.weight
+        variance = ((weight @ covariance) * weight).sum(dim=2)
+        scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
+        return x @ (weight * scale[:, :, None]).transpose(1, 2) + self.norm.bias
+
+
+class Attention(torch.autograd.Function):
+    """Attention over all frames; exported as the one operator that ONNX Runtime has for it."""
+
+    @staticmethod
+    def forward(
+        _: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
+    ) -> torch.Tensor:
+        """Query, key and value: float32 (batch, frames, width) each."""
+        batch, frames, width = query.shape
+        query, key, value = (
+            part.view(batch, frames, heads, width // heads).transpose(1, 2)
+            for part in (query, key, value)
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return mixed.transpose(1, 2).reshape(batch, frames, width)
+
+    @staticmethod
+    def symbolic(graph: Any, query: Any, key: Any, value: Any, heads: int) -> Any:
+        """The operator."""
+        operator = "com.microsoft::MultiHeadAttention"
+        return graph.op(operator, query, key, value, num_heads_i=heads).setType(query.type())
+
+
+class Layer(nn.Module):
+    """A layer of the Transformer, normalised before (XLSR) or after (base) its two parts."""
+
+    def __init__(self, layer: Any, heads: int, norm_first: bool) -> None:
+        super().__init__()
+        attention = layer.attention
+        parts = [attention.q_proj, attention.k_proj, attention.v_proj]
+        self.parts = nn.Linear(parts[0].in_features, 3 * parts[0].out_features)
+        self.parts.weight = nn.Parameter(torch.cat([part.weight for part in parts]))
+        self.parts.bias = nn.Parameter(torch.cat([part.bias for part in parts]))
+        self.out = attention.out_proj
+        self.heads, self.norm_first = heads, norm_first
+        self.norm, self.last_norm = layer.layer_norm, layer.final_layer_norm
+        self.wide = layer.feed_forward.intermediate_dense
+        self.narrow = layer.feed_forward.output_dense
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 (batch, frames, width) to the same."""
+        if self.norm_first:
+            x = x + self.attend(self.norm(x))
+            return x + self.feed(self.last_norm(x))
+        x = self.norm(x + self.attend(x))
+        normalised: torch.Tensor = self.last_norm(x + self.feed(x))
+        return normalised
+
+    def attend(self, x: torch.Tensor) -> torch.Tensor:
+        """Self-attention: float32 (batch, frames, width)."""
+        mixed = Attention.apply(*self.parts(x).chunk(3, dim=2), self.heads)
+        out: torch.Tensor = self.out(mixed)
+        return out
+
+    def feed(self, x: torch.Tensor) -> torch.Tensor:
+        """The feed-forward part: float32 (batch, frames, width)."""
+        out: torch.Tensor = self.narrow(functional.gelu(self.wide(x)))
+        return out
+
+
+class MeanPooled(nn.Module):
+    """The head of a `Wav2Vec2ForSequenceClassification`: a logit for each label of a recording.
+
+    Args:
+        model: It; the head is taken out.
+
+    Raises:
+        CheckpointError: It weighs the layers' outputs, which can't be converted.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        if model.config.use_weighted_layer_sum:
+            raise CheckpointError("The checkpoint weighs its layers, which can't be converted.")
+        self.projector, self.classifier = model.projector, model.classifier
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames, float32 (batch, frames, width), to logits, float32 (batch, labels)."""
+        logits: torch.Tensor = self.classifier(self.projector(frames).mean(dim=1))
+        return logits
