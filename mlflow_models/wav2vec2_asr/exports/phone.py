@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from wav2vec2_asr.building.checkpoint import open_model
-from zoo.building.wav2vec2 import normalizes
 from wav2vec2_asr.exports import xnnpack
 from wav2vec2_asr.exports.fixed import FixedLength
 from wav2vec2_asr.exports.xnnpack import Run
 from wav2vec2_asr.labels import Labels
+from zoo.building.wav2vec2 import normalizes
 from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import ZooError
 

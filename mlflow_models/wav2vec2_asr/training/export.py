@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.building.wav2vec2 import RATE, normalizes, read_config
 from wav2vec2_asr.building.convert import LABELS
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import BLANK, SPACE, UNKNOWN
 from wav2vec2_asr.training.options import network_settings
+from zoo.building.wav2vec2 import RATE, normalizes, read_config
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
