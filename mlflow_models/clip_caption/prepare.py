@@ -15,6 +15,7 @@ from clip_caption.preparing.privacy import mask
 from clip_caption.preparing.report import Report, markdown, write_report
 from clip_caption.preparing.sources import Columns, Entry, merged, read_source
 from zoo.building import packaging
+from zoo.data.outputs import check_new
 from zoo.errors import ZooError
 
 SOURCES = """
@@ -158,8 +159,7 @@ def main(argv: list[str] | None = None) -> None:
     shares = {"dev": args.dev_share, "test": args.test_share}
     if min(shares.values()) < 0 or sum(shares.values()) >= 1:
         raise ZooError("--dev-share and --test-share must leave a share for training.")
-    if args.output.exists():
-        raise ZooError(f"'{args.output}' exists; choose another output, or remove it.")
+    check_new(args.output)
     report = Report(masked=args.mask)
     entries = usable(args, report)
     remote = any(entry.is_remote for entry in entries)

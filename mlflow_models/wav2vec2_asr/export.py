@@ -10,11 +10,11 @@ torchscript  the older way onto phones, which PyTorch deprecates
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.building import packaging
+from zoo.data.outputs import check_new, whole_directory
 from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
@@ -84,16 +84,9 @@ def main(argv: list[str] | None = None) -> None:
     args = options.parse_args(argv)
     if args.to == "torchscript" and args.precision == "int8":
         options.error("--precision int8 goes with triton and executorch only")
-    output = args.output.resolve()
-    if output.exists():
-        raise ZooError(f"'{args.output}' exists; give a directory that isn't there yet.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # Only a finished export gets its name.
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".exporting-") as work:
-        fresh = Path(work) / "new"
-        fresh.mkdir()
+    check_new(args.output)
+    with whole_directory(args.output) as fresh:
         summary = write_repository(args, fresh) if args.to == "triton" else write_app(args, fresh)
-        fresh.rename(output)
     print(f"{summary}\nWrote {args.output}; its README.md says how to use it.")
 
 

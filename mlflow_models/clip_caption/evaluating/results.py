@@ -1,6 +1,5 @@
 """Results of an evaluation: tables, worst captions first, and a picture of the best and worst."""
 
-import csv
 import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 from clip_caption.evaluating.examples import Example
 from clip_caption.evaluating.metrics import Scores
 from zoo.data.images import decode
+from zoo.data.tables import write_table
 from zoo.errors import BadInput
 
 RANK = "CIDEr"  # what the best and the worst are by, then by ROUGE-L
@@ -117,20 +117,19 @@ def worst_lines(result: Result, count: int) -> str:
     return "\n".join([f"worst captions, by {RANK}:", *lines]) if lines else ""
 
 
-def write_table(result: Result, path: Path) -> None:
+def write_captions(result: Result, path: Path) -> None:
     """Writes every image with its caption and scores, the worst first."""
     each = result.scores.each
     facts = list(result.examples[0].values)
     right = ["named"] if result.named else []
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["image", "prediction", "references", *facts, *right, *each])
-        for index in result.ranked():
-            example = result.examples[index]
-            row = [example.name, result.predictions[index], "|".join(example.references)]
-            row += [example.values[name] for name in facts]
-            row += [str(result.named[index])] if right else []
-            table.writerow(row + [f"{values[index]:.2f}" for values in each.values()])
+    rows = []
+    for index in result.ranked():
+        example = result.examples[index]
+        row = [example.name, result.predictions[index], "|".join(example.references)]
+        row += [example.values[name] for name in facts]
+        row += [str(result.named[index])] if right else []
+        rows.append(row + [f"{values[index]:.2f}" for values in each.values()])
+    write_table(path, ["image", "prediction", "references", *facts, *right, *each], rows)
 
 
 def picture(result: Result, path: Path) -> None:
@@ -184,7 +183,7 @@ def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
     for number, result in enumerate(results.values(), start=1):
-        write_table(result, directory / f"captions{number}.csv")
+        write_captions(result, directory / f"captions{number}.csv")
         picture(result, directory / f"examples{number}.svg")
 
 

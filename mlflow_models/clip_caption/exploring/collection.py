@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.tables import SUFFIXES as TABLES
+from zoo.data.tables import ColumnNotFound, open_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -98,23 +100,17 @@ def _from_folder(folder: Path) -> Collection:
 
 
 def _from_table(path: Path, image_column: str | None) -> Collection:
-    import pandas as pd
     import pyarrow as pa
 
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        raise ZooError(f"'{path}' is no .csv or .tsv.")
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        table = pd.read_csv(path, sep=separator, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # pandas' own and UnicodeDecodeError
-        raise ZooError(f"'{path}' can't be read as a table: {error}.") from error
-    wanted = [image_column] if image_column else list(IMAGE_COLUMNS)
-    column = next((name for name in wanted if name in table.columns), None)
-    if column is None:
-        raise ZooError(f"'{path}' has no column {' or '.join(wanted)}; name it: --image-column.")
-    names = [str(name) for name in table[column]]
-    ids, others = _unique(names), table.drop(columns=column)
-    every = pa.Table.from_pandas(others, preserve_index=False)
+    if path.suffix.lower() not in TABLES:
+        raise ZooError(f"'{path}' is not a table; available: {', '.join(TABLES)}.")
+    table = open_table(path)
+    column = table.column(image_column, IMAGE_COLUMNS, "--image-column")
+    rows = [cells for _, cells in table.strict_rows()]
+    names = [cells[column] for cells in rows]
+    ids = _unique(names)
+    others = [name for name in table.header if name != column]
+    every = pa.table({name: _typed([cells[name] for cells in rows]) for name in others})
     fields = every.select(_simple(every.schema).names)  # takes less memory than 100,000 dicts
 
     def photo(number: int) -> Photo:
@@ -130,7 +126,7 @@ def _from_data_set(folder: Path) -> Collection:
 
     data = load_from_disk(str(folder))
     if "image" not in data.column_names:
-        raise ZooError(f"'{folder}' has no column image; it is no data set of prepare.py.")
+        raise ColumnNotFound(folder, "image", data.column_names)
     schema = _simple(data.features.arrow_schema)
     names = data["name"] if "name" in schema.names else range(len(data))
     ids = _unique([str(name) for name in names])
@@ -140,6 +136,19 @@ def _from_data_set(folder: Path) -> Collection:
         return Photo(ids[number], "", plain[number], lambda: bytes(images[number]["image"]))
 
     return Collection(ids, photo, schema)
+
+
+def _typed(cells: list[str]) -> "pa.Array":
+    """A column's cells as numbers, where all of them are."""
+    import pyarrow as pa
+
+    texts = pa.array(cells, pa.string())
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return texts.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return texts
 
 
 def _simple(schema: "pa.Schema") -> "pa.Schema":

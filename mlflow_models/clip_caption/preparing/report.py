@@ -1,6 +1,5 @@
 """What became of the photos of a collection, written down: Markdown, a table, and plots."""
 
-import csv
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from clip_caption.preparing.photos import Look
 from clip_caption.preparing.sources import Entry
+from zoo.data.tables import write_table
 
 DROPPED = "dropped.csv"
 DRAWN = 40  # types in the plot
@@ -78,10 +78,8 @@ def _table(title: str, counts: Counter[str]) -> list[str]:
 def write_report(report: Report, directory: Path) -> None:
     """Writes `report.md`, `dropped.csv`, `sizes.png` and, where there are types, `types.svg`."""
     (directory / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
-    with (directory / DROPPED).open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["name", "source", "reason"])
-        table.writerows([entry.name, entry.source, reason] for entry, reason in report.dropped)
+    dropped = ([entry.name, entry.source, reason] for entry, reason in report.dropped)
+    write_table(directory / DROPPED, ["name", "source", "reason"], dropped)
     draw_sizes(report.looks, directory / "sizes.png")
     types = Counter(str(entry.extra["type"]) for entry in report.kept if "type" in entry.extra)
     if types:

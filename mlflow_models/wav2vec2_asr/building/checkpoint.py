@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.labels import read_json
 from zoo.building import checkpoints
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def read_config(directory: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it can't be read, or isn't one of Wav2Vec2.
     """
-    config = read_json(directory / "config.json")
+    config = read_object(directory / "config.json", CheckpointError)
     if config.get("model_type") != "wav2vec2":
         kind = config.get("model_type", "unknown")
         raise CheckpointError(f"'{directory}' is of the kind '{kind}', not 'wav2vec2'.")
@@ -76,9 +76,9 @@ def normalizes(directory: Path) -> bool:
     Raises:
         CheckpointError: it hears another rate than 16 kHz.
     """
-    about = read_json(directory / "preprocessor_config.json", missing={})
+    about = read_object(directory / "preprocessor_config.json", CheckpointError, {})
     if not about:  # transformers 5 writes both parts of a processor to one file
-        about = read_json(directory / "processor_config.json", missing={})
+        about = read_object(directory / "processor_config.json", CheckpointError, {})
         about = about.get("feature_extractor", {})
     if about.get("sampling_rate", RATE) != RATE:
         raise CheckpointError(f"'{directory}' hears {about['sampling_rate']} Hz, not {RATE} Hz.")

@@ -1,6 +1,5 @@
 """From a Wav2Vec2 checkpoint to the directory that the engine loads: an ONNX graph and labels."""
 
-import json
 import shutil
 import warnings
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from wav2vec2_asr.building.checkpoint import normalizes, open_model
 from wav2vec2_asr.labels import Labels
 from zoo.building.onnx import quantize
+from zoo.data.outputs import write_json
 
 LABELS = ("vocab.json", "tokenizer_config.json", "added_tokens.json")
 GRAPH = "model.onnx"
@@ -48,7 +48,7 @@ def convert(checkpoint: Path, output: Path, precision: str = "fp32", language: s
     for name in LABELS:
         if (checkpoint / name).is_file():
             shutil.copy(checkpoint / name, output)
-    (output / "engine.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+    write_json(output / "engine.json", about)
 
 
 def _export(model: object, path: Path) -> None:

@@ -4,7 +4,6 @@ The network is compared with PyTorch before anything is left behind: it is loade
 its own runtime, and hears what the checkpoint hears.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from wav2vec2_asr.building.checkpoint import normalizes, open_model
 from wav2vec2_asr.exports.fixed import FixedLength
 from wav2vec2_asr.labels import Labels
 from zoo.data.audio import SAMPLE_RATE
+from zoo.data.outputs import write_json
 from zoo.errors import ZooError
 
 TOLERANCE = 1e-3  # of a logit, in float32
@@ -159,8 +159,7 @@ def _describe(
         "special": sorted(labels.special),
         "check": asdict(found),
     }
-    text = json.dumps(about, indent=2) + "\n"
-    (output / "model.json").write_text(text, encoding="utf-8")
+    write_json(output / "model.json", about)
     words = {**about, **form.guide(), **_words(network, labels), "check": str(found)}
     guide = Template(GUIDE.read_text(encoding="utf-8")).substitute(words)
     (output / "README.md").write_text(guide, encoding="utf-8")

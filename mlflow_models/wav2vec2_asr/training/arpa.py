@@ -7,12 +7,12 @@ heading for an n-gram. Here </s> gets the uniform probability, and the header it
 
 import math
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from zoo.data.outputs import whole_file
 from zoo.errors import ZooError
 
 SECTION = re.compile(r"\\(\d+)-grams:")
@@ -80,11 +80,12 @@ def repair(path: Path, output: Path) -> list[str]:
     for order in range(2, len(seen.found) + 1):
         if seen.declared[order - 1] != seen.found[order - 1]:
             _refuse_counts(path, order, seen)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".repair-") as work:
-        fresh = Path(work) / output.name
-        with _opened(path) as old, fresh.open("w", encoding="utf-8", newline="\n") as new:
-            _copy(old, new, count, adds)
-        fresh.replace(output)
+    with (
+        whole_file(output) as fresh,
+        _opened(path) as old,
+        fresh.open("w", encoding="utf-8", newline="\n") as new,
+    ):
+        _copy(old, new, count, adds)
     return changes
 
 

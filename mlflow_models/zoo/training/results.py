@@ -1,11 +1,11 @@
 """Scores of a test set: by duration and noise, worst first, as tables and a plot."""
 
-import csv
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.tables import write_table
 from zoo.training.scoring import Errors, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
@@ -103,17 +103,14 @@ def markdown(result: Result, tabled: Sequence[str] = ("CER",)) -> str:
     return "\n".join(lines)
 
 
-def write_table(result: Result, path: Path) -> None:
+def write_utterances(result: Result, path: Path) -> None:
     """Writes every utterance with its CER, the worst first."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t")
-        table.writerow(["cer", "seconds", "snr", "name", "reference", "hypothesis"])
-        for utterance, errors in result.worst(len(result.utterances)):
-            snr = "" if utterance.snr is None else f"{utterance.snr:.0f}"
-            table.writerow(
-                [f"{errors.rate:.1f}", f"{utterance.seconds:.2f}", snr, utterance.name,
-                 utterance.reference, utterance.hypothesis]
-            )  # fmt: skip
+    rows = [
+        [f"{errors.rate:.1f}", f"{one.seconds:.2f}", "" if one.snr is None else f"{one.snr:.0f}",
+         one.name, one.reference, one.hypothesis]
+        for one, errors in result.worst(len(result.utterances))
+    ]  # fmt: skip
+    write_table(path, ["cer", "seconds", "snr", "name", "reference", "hypothesis"], rows)
 
 
 def plot(results: Mapping[str, Result], path: Path) -> None:
@@ -156,4 +153,4 @@ def record(results: Mapping[str, Result], directory: Path, text: str) -> None:
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
     plot(results, directory / "cer.png")
     for number, result in enumerate(results.values(), start=1):
-        write_table(result, directory / f"utterances{number}.tsv")
+        write_utterances(result, directory / f"utterances{number}.tsv")

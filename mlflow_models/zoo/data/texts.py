@@ -1,0 +1,136 @@
+"""Text and JSON files that people give: what can't be read is one sentence with file and line."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from zoo.errors import ZooError
+
+LARGE = 10_000_000  # bytes; how far such a file is read is shown
+BUFFER = 1 << 20  # bytes
+
+
+@contextmanager
+def open_text(
+    path: Path, error: type[ZooError] = ZooError, newline: str | None = None
+) -> Iterator[TextIO]:
+    """Open a text file, UTF-8 with or without a byte order mark; `.gz` is read through.
+
+    Args:
+        path: The file.
+        error: What to raise.
+        newline: As `open` takes it.
+
+    Raises:
+        ZooError: It isn't there, can't be read or isn't UTF-8; also while the block reads it.
+    """
+    try:
+        with _opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline=newline) as text:
+            yield text
+    except FileNotFoundError:
+        raise error(f"'{path}' not found.") from None
+    except (OSError, EOFError) as cause:  # gzip raises EOFError for a file that is cut off
+        raise error(
+            f"'{path}' can't be read: {getattr(cause, 'strerror', None) or cause}."
+        ) from cause
+    except UnicodeDecodeError as cause:
+        raise error(
+            f"'{path}' is not UTF-8 (line {_undecodable(path)}); iconv converts it (Thai is "
+            "often cp874, Chinese gb18030)."
+        ) from cause
+
+
+class _Counted(io.FileIO):
+    """A file, of which a bar shows how far it is read."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        from tqdm import tqdm
+
+        super().__init__(path)
+        self._bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, leave=False)
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = super().readinto(buffer)
+        self._bar.update(count or 0)
+        return count
+
+    def close(self) -> None:
+        self._bar.close()
+        super().close()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The bytes of a file, those of a `.gz` decompressed."""
+    size = path.stat().st_size
+    raw = _Counted(path, size) if size >= LARGE else path.open("rb", buffering=0)
+    with io.BufferedReader(raw, BUFFER) as file:
+        yield gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+
+
+def _undecodable(path: Path) -> int:
+    """The number of the first line that isn't UTF-8."""
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def read_text(path: Path, error: type[ZooError] = ZooError) -> str:
+    """Read a text file.
+
+    Args:
+        path: The file, UTF-8.
+        error: What to raise.
+
+    Raises:
+        ZooError: It isn't there, can't be read or isn't UTF-8.
+    """
+    with open_text(path, error) as file:
+        return file.read()
+
+
+def read_json(path: Path, error: type[ZooError] = ZooError) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file, UTF-8.
+        error: What to raise.
+
+    Raises:
+        ZooError: It isn't there, or isn't JSON.
+    """
+    text = read_text(path, error)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as cause:
+        line = f", line {cause.lineno}" if isinstance(cause, json.JSONDecodeError) else ""
+        raise error(f"'{path}'{line}: not valid JSON.") from cause
+
+
+def read_object(
+    path: Path, error: type[ZooError] = ZooError, missing: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Args:
+        path: The file, UTF-8.
+        error: What to raise.
+        missing: What to return where there is no file; None: that is an error.
+
+    Raises:
+        ZooError: It isn't there, isn't JSON or holds something else.
+    """
+    if missing is not None and not path.is_file():
+        return missing
+    content = read_json(path, error)
+    if not isinstance(content, dict):
+        raise error(f"'{path}' is not a JSON object.")
+    return content
