@@ -99,7 +99,7 @@ def clip_of(path: Path, name: str | None, width: int) -> "Clip":
 
     own = None
     if path.is_dir():
-        own = path / str(read_object(path / CONFIG, CheckpointError).get("clip", "clip"))
+        own = path / str(_config(path).get("clip", "clip"))
     return open_clip_model(name or (str(own) if own and own.is_dir() else None), width)
 
 
@@ -137,12 +137,18 @@ def save(model: "CaptionModel", directory: Path, clip: "Clip | None" = None) -> 
         save_clip(clip, directory / "clip")
 
 
+def _config(directory: Path) -> dict[str, Any]:
+    if not (directory / CONFIG).is_file():
+        raise CheckpointError(f"'{directory}' is no checkpoint of ClipCap: '{CONFIG}' not found.")
+    return read_object(directory / CONFIG, CheckpointError)
+
+
 def _read(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
     """The weights by name, and what `config.json` says."""
     import torch
     from safetensors.torch import load_file
 
-    about = read_object(path / CONFIG, CheckpointError) if path.is_dir() else {}
+    about = _config(path) if path.is_dir() else {}
     try:
         if path.is_dir():
             return load_file(path / WEIGHTS), about

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from clip_caption.preparing.captions import split_captions
-from zoo.data.tables import SUFFIXES, ColumnNotFound, open_table
+from zoo.data.tables import SUFFIXES, open_table
 from zoo.data.texts import read_json
 from zoo.errors import ZooError
+from zoo.training.stored import open_data
 
 IMAGES = ("image", "file", "file_name", "path", "photo", "name")
 REFERENCES = ("references", "reference", "captions", "caption", "comment", "text")
@@ -132,18 +133,9 @@ def read_prepared(path: Path, columns: Columns) -> TestSet:
     Raises:
         ZooError: it is none, or lacks a column.
     """
-    from datasets import load_from_disk
-
-    if not (path / "dataset_info.json").is_file() and (path / "test").is_dir():
-        raise ZooError(f"'{path}' has parts; give one of them: {path / 'test'}.")
-    try:
-        data = load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
     sources = [columns.translated] if columns.translated else list(columns.references)
     sources = sources or ["captions"]
-    if missing := {"image", "name", *sources, *columns.values} - set(data.column_names):
-        raise ColumnNotFound(path, min(missing), data.column_names)
+    data = open_data(path, ["image", "name", *sources, *columns.values])
     images = data.select_columns(["image"])
     kept = data.select_columns([name for name in data.column_names if name != "image"])
     examples = []

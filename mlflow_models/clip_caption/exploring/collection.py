@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.tables import SUFFIXES as TABLES
-from zoo.data.tables import ColumnNotFound, open_table
+from zoo.data.tables import open_table
 from zoo.errors import ZooError
+from zoo.training.stored import MARK, open_data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,10 +74,8 @@ def read_collection(source: Path, image_column: str | None = None) -> Collection
     """
     if source.is_file():
         found = _from_table(source, image_column)
-    elif (source / "dataset_info.json").is_file():
+    elif (source / MARK).is_file() or any(source.glob(f"*/{MARK}")):
         found = _from_data_set(source)
-    elif (source / "dataset_dict.json").is_file() or (source / "train").is_dir():
-        raise ZooError(f"'{source}' has several parts; give one of them, say {source / 'train'}.")
     elif source.is_dir():
         found = _from_folder(source)
     else:
@@ -122,11 +121,7 @@ def _from_table(path: Path, image_column: str | None) -> Collection:
 
 
 def _from_data_set(folder: Path) -> Collection:
-    from datasets import load_from_disk
-
-    data = load_from_disk(str(folder))
-    if "image" not in data.column_names:
-        raise ColumnNotFound(folder, "image", data.column_names)
+    data = open_data(folder, ["image"])
     schema = _simple(data.features.arrow_schema)
     names = data["name"] if "name" in schema.names else range(len(data))
     ids = _unique([str(name) for name in names])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoo.data.images import decode
 from zoo.errors import BadInput, ZooError
+from zoo.training.stored import open_data
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,17 +24,7 @@ def open_pairs(path: Path) -> "Dataset":
     Raises:
         ZooError: it isn't, or is empty.
     """
-    from datasets import load_from_disk
-
-    try:
-        data: Dataset = load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
-    if missing := set(COLUMNS) - set(getattr(data, "column_names", [])):
-        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'; use prepare.py.")
-    if len(data) == 0:
-        raise ZooError(f"'{path}' is empty.")
-    return data
+    return open_data(path, COLUMNS)
 
 
 def open_image(data: bytes, name: str, side: int) -> "Image.Image":

@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.building import packaging
 from zoo.data.audio import SAMPLE_RATE
-from zoo.errors import ZooError
+from zoo.training.stored import SPEECH, open_data
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -111,8 +111,6 @@ def write_page(data: "Dataset", output: Path, number: int, seed: int, title: str
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    from datasets import load_from_disk
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -121,12 +119,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--number", type=int, default=30, help="of samples (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another one, other samples")
     args = parser.parse_args(argv)
-    try:
-        data = load_from_disk(str(args.data))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{args.data}' is no data set that prepare.py wrote.") from error
-    if {"audio", "text", "duration", "name"} - set(getattr(data, "column_names", [])):
-        raise ZooError(f"'{args.data}' is no data set that prepare.py wrote.")
+    data = open_data(args.data, (*SPEECH, "name"))
     number = write_page(data, args.output, args.number, args.seed, str(args.data))
     print(f"{args.output}: {number} samples, {args.output.stat().st_size / 2**20:.1f} MiB")
 

@@ -9,8 +9,8 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.profiles import PROFILES, text_of
 from zoo.data.tables import TABBED, open_table
 from zoo.data.texts import open_text
-from zoo.errors import ZooError
 from zoo.training.cleaning import spell
+from zoo.training.stored import open_data
 
 
 class Spelling:
@@ -65,7 +65,8 @@ def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
     """
     for path in paths:
         if path.is_dir():
-            yield from _transcripts(path, column or "text")
+            column = column or "text"
+            yield from open_data(path, [column])[column]
         elif column and path.name.removesuffix(".gz").endswith((".csv", TABBED)):
             table = open_table(path, quoted=TABBED not in path.suffixes)
             table.column(column)
@@ -73,18 +74,6 @@ def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
         else:
             with open_text(path, newline="\n") as file:
                 yield from file
-
-
-def _transcripts(path: Path, column: str) -> Iterator[str]:
-    from datasets import Dataset, load_from_disk
-
-    try:
-        data = load_from_disk(str(path))
-    except (OSError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set of prepare.py.") from error
-    if not isinstance(data, Dataset) or column not in data.column_names:
-        raise ZooError(f"'{path}' has no column '{column}' (of OUTPUT, give OUTPUT/train).")
-    yield from data[column]
 
 
 def sentences(texts: Iterable[str], spelling: Spelling) -> Iterator[str]:
