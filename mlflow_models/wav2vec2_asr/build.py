@@ -21,9 +21,9 @@ def check_language_model(given: Path, checkpoint: Path) -> None:
     Raises:
         CheckpointError: As `BeamSearch` and `Settings.read` do.
     """
-    from zoo.building.wav2vec2 import read_config
     from wav2vec2_asr.labels import Labels
     from wav2vec2_asr.language_model import BeamSearch, Settings
+    from zoo.building.wav2vec2 import read_config
 
     labels = Labels.read(checkpoint, read_config(checkpoint).get("vocab_size"))
     BeamSearch(labels.texts, labels.blank, Settings.read(given).model, special=labels.special)

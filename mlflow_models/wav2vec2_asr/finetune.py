@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wav2vec2_asr.building.checkpoint import find
-from zoo.building.wav2vec2 import read_config
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
 from wav2vec2_asr.training.examples import CTCCollator, CTCExamples, vocabulary
 from wav2vec2_asr.training.options import parser, training_arguments
 from wav2vec2_asr.training.words import Convention
 from zoo.building import packaging
+from zoo.building.wav2vec2 import read_config
 from zoo.errors import ZooError
 from zoo.training.mixture import Mixture
 from zoo.training.options import mixture_settings

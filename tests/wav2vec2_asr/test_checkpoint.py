@@ -206,13 +206,13 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no head": (lose_the_head, "lacks the weights 'lm_head.*isn't fine-tuned with CTC"),
     "a layer too few": (lose_a_layer, "lacks the weights"),
     "a head of another size": (grow_the_head, "can't be loaded"),
-    "no configuration": (lambda d: (d / "config.json").unlink(), "config.json' is missing"),
+    "no configuration": (lambda d: (d / "config.json").unlink(), "config.json' not found"),
     "half a configuration": (lambda d: (d / "config.json").write_text("{"), "config.json'"),
     "another kind": (
         lambda d: changed(d, "config.json", model_type="hubert"),
         "of the kind 'hubert', not 'wav2vec2'",
     ),
-    "no vocabulary": (lambda d: (d / "vocab.json").unlink(), "vocab.json' is missing"),
+    "no vocabulary": (lambda d: (d / "vocab.json").unlink(), "vocab.json' not found"),
     "an empty vocabulary": (lambda d: (d / "vocab.json").write_text("{}"), "has 0 labels"),
     "a label too few": (lose_a_label, f"has {len(THAI) + 2} labels, but the model has"),
     "8 kHz": (

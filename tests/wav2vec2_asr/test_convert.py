@@ -83,7 +83,11 @@ SOUNDS = {
 def test_the_logits_are_pytorchs(pair: Pair, name: str) -> None:
     (found,) = pair.ours([SOUNDS[name]])
     expected = pair.expected(SOUNDS[name])
-    assert found.shape == expected.shape == (1 + (len(SOUNDS[name]) - pair.ours.reach) // pair.ours.hop, len(THAI) + 3)
+    assert (
+        found.shape
+        == expected.shape
+        == (1 + (len(SOUNDS[name]) - pair.ours.reach) // pair.ours.hop, len(THAI) + 3)
+    )
     assert found.dtype == np.float32
     assert np.abs(found - expected).max() < 1e-3
     assert np.array_equal(found.argmax(axis=1), expected.argmax(axis=1))

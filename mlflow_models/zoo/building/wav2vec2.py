@@ -1,11 +1,11 @@
-"""Published Wav2Vec2 checkpoints: directories in Hugging Face's format, to what `Wav2Vec2` loads."""
+"""Published Wav2Vec2 checkpoints: Hugging Face's directories, to what `Wav2Vec2` loads."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.building import checkpoints
 from zoo.building.onnx import export, quantize
+from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 from zoo.speech.wav2vec2 import ABOUT, GRAPH
@@ -120,12 +120,20 @@ def convert(
         reach += (size - 1) * hop
         hop *= stride
     waves = torch.randn(2, 32_000)  # float32 (batch, samples), 2 s
-    axes = {"waves": ("batch", "samples"), "logits": ("batch", "frames")}
+    axes: dict[str, tuple[str, ...]] = {
+        "waves": ("batch", "samples"),
+        "logits": ("batch", "frames"),
+    }
     network = Network(model, head)
     if network(waves).ndim == 2:  # of a recording, not of its frames
         axes["logits"] = ("batch",)
     export(network, output / GRAPH, {"waves": waves}, ["logits"], axes)
     if precision == "int8":
         quantize(output / GRAPH)
-    facts = {"precision": precision, "normalize": normalizes(checkpoint), "hop": hop, "reach": reach}
-    (output / ABOUT).write_text(json.dumps({**facts, **about}) + "\n", encoding="utf-8")
+    facts = {
+        "precision": precision,
+        "normalize": normalizes(checkpoint),
+        "hop": hop,
+        "reach": reach,
+    }
+    write_json(output / ABOUT, {**facts, **about})
