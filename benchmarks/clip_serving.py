@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import psutil  # type: ignore[import-untyped]
-import requests
 from PIL import Image
 
 from benchmarks.clip_caption import TOKENS, write_checkpoint
@@ -96,7 +96,7 @@ def seconds(url: str, photos: list[bytes], params: dict[str, Any], turns: int) -
         if len(photos) == 1:
             headers = {"Content-Type": "image/jpeg"}
             answer = session.post(
-                f"{url}/invocations", photos[0], headers=headers, params=params, timeout=300
+                f"{url}/invocations", content=photos[0], headers=headers, params=params, timeout=300
             )
         else:
             data = [[base64.b64encode(one).decode()] for one in photos]
@@ -107,9 +107,9 @@ def seconds(url: str, photos: list[bytes], params: dict[str, Any], turns: int) -
     return statistics.median(times)
 
 
-def predictions(answer: requests.Response) -> list[dict[str, Any]]:
+def predictions(answer: httpx2.Response) -> list[dict[str, Any]]:
     """What a request was answered."""
-    assert answer.ok, answer.text[:500]
+    assert answer.is_success, answer.text[:500]
     found: list[dict[str, Any]] = answer.json()["predictions"]
     return found
 

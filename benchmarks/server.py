@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
-import requests
 
 from benchmarks.harness import machine, quartiles
 from benchmarks.plots import Panel, exact
@@ -99,7 +99,7 @@ def overhead(url: str, turns: int) -> dict[str, float]:
     over_http, in_process = [], []
     for _ in range(turns):
         start = time.perf_counter()
-        assert session.post(f"{url}/invocations", json=LIGHT, timeout=30).ok
+        assert session.post(f"{url}/invocations", json=LIGHT, timeout=30).is_success
         middle = time.perf_counter()
         model.predict(table)
         over_http.append(middle - start)
@@ -156,15 +156,15 @@ class Clients:
             thread.start()
 
     def _post(self) -> None:
-        session = direct()
+        session = direct(keep=False)
         while not self._stop.is_set():
             try:
-                session.close()
-                ok = session.post(f"{self._url}/invocations", json=HEAVY, timeout=60).ok
-                outcome = "answered" if ok else "lost"
-            except requests.ConnectionError as error:
-                # Nothing was accepted where no connection came about.
-                outcome = "refused" if "NewConnectionError" in repr(error) else "lost"
+                answer = session.post(f"{self._url}/invocations", json=HEAVY)
+                outcome = "answered" if answer.is_success else "lost"
+            except httpx2.ConnectError:  # nothing was accepted
+                outcome = "refused"
+            except httpx2.TransportError:
+                outcome = "lost"
             with self._lock:
                 setattr(self, outcome, getattr(self, outcome) + 1)
             if outcome != "answered":
@@ -217,7 +217,7 @@ def memory(kind: str, model: Path, workers: int) -> float:
     options = ["-v", f"{model}:/opt/ml/model", "-e", f"MLFLOW_MODELS_WORKERS={workers}"]
     with container(kind, *options) as (name, url):
         for _ in range(100 * workers):
-            assert direct().post(f"{url}/invocations", json=LIGHT, timeout=60).ok
+            assert direct().post(f"{url}/invocations", json=LIGHT, timeout=60).is_success
         return resident(name)
 
 

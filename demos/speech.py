@@ -4,7 +4,6 @@ Writes FLAC files and `manifest.tsv` (path, text, voice, snr), which prepare.py 
 """
 
 import argparse
-import csv
 import io
 import random
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.tables import open_table, write_table
 from zoo.errors import ZooError
 from zoo.training import augment
 
@@ -101,12 +101,13 @@ def excluded(args: argparse.Namespace) -> set[str]:
     """The sentences of the manifests that are excluded."""
     seen: set[str] = set()
     for path in args.exclude:
-        with path.open(encoding="utf-8", newline="") as file:
-            seen |= {row["text"] for row in csv.DictReader(file, delimiter="\t")}
+        table = open_table(path)
+        text = table.column("text")
+        seen |= {cells[text] for _, cells in table.strict_rows()}
     return seen
 
 
-def write(item: tuple[int, str], language: str, args: argparse.Namespace) -> dict[str, str]:
+def write(item: tuple[int, str], language: str, args: argparse.Namespace) -> tuple[str, ...]:
     """Writes one recording and returns its row of the manifest."""
     import soundfile
 
@@ -116,7 +117,7 @@ def write(item: tuple[int, str], language: str, args: argparse.Namespace) -> dic
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, wave, augment.SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     name = path.relative_to(args.output).as_posix()
-    return {"path": name, "text": text, "voice": voice, "snr": snr}
+    return name, text, voice, snr
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -152,14 +153,10 @@ def make(texts: list[str], language: str, args: argparse.Namespace, space: str =
     """
     from tqdm import tqdm
 
-    args.output.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(texts), args.together)
     texts = [space.join(texts[start : start + args.together]) for start in starts]
     with ThreadPoolExecutor(args.jobs) as pool:
         made = pool.map(lambda item: write(item, language, args), enumerate(texts))
         rows = list(tqdm(made, total=len(texts), desc="speak"))
-    with (args.output / "manifest.tsv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, ["path", "text", "voice", "snr"], delimiter="\t")
-        table.writeheader()
-        table.writerows(rows)
+    write_table(args.output / "manifest.tsv", ["path", "text", "voice", "snr"], rows)
     print(f"{args.output / 'manifest.tsv'}: {len(rows)} recordings")

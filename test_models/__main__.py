@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from tqdm import tqdm
 
 from test_models.answers import Answer, Captions, Entities, Transcript
 from test_models.calls import ServiceError, parameter
@@ -58,13 +58,9 @@ async def _run(args: argparse.Namespace) -> int:
             "entities": client.entities,
             "caption": client.caption,
         }
-        with _bar() as bar:
-            task = bar.add_task(args.task, total=len(inputs))
+        with tqdm(total=len(inputs), desc=args.task, disable=None) as bar:
             answers = await methods[args.task](
-                inputs,
-                on_error="report",
-                progress=lambda count: bar.advance(task, count),
-                **dict(args.param),
+                inputs, on_error="report", progress=bar.update, **dict(args.param)
             )
     _write(args, names, answers)
     for name, answer in zip(names, answers, strict=True):
@@ -153,13 +149,6 @@ def _write_whole(path: Path, content: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(content, encoding="utf-8")
     partial.replace(path)
-
-
-def _bar() -> Progress:
-    """On the standard error, where a person looks."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -187,8 +187,8 @@ class Peers:
 def ask(url: str, post: Post) -> Any:
     """The answer to a request, which must be good."""
     headers = {"Content-Type": post.type}
-    answer = direct().post(url + post.path, data=post.body, headers=headers, timeout=300)
-    assert answer.ok, answer.text[:500]
+    answer = direct().post(url + post.path, content=post.body, headers=headers, timeout=300)
+    assert answer.is_success, answer.text[:500]
     return answer.json()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from requests import Request
+from httpx2 import Request
 
 from benchmarks.peers import environment
 from zoo.building.local_server import free_port, running, serve
@@ -239,9 +239,8 @@ class FasterWhisper(Installed):
             "http://any/v1/audio/transcriptions",
             files={"file": ("sound.flac", row, "audio/flac")},
             data={"language": "zh"},
-        ).prepare()
-        assert isinstance(sent.body, bytes)
-        return Post("/v1/audio/transcriptions", sent.headers["Content-Type"], sent.body)
+        )
+        return Post("/v1/audio/transcriptions", sent.headers["Content-Type"], sent.read())
 
     def record(self, answer: Any) -> dict[str, Any]:
         return {"text": answer["text"].strip()}

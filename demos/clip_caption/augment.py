@@ -1,12 +1,12 @@
 """Images as training a CLIP takes them: scaled once, then shifted and lit differently each time."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clip_caption.training.pairs import images
+from zoo.data.outputs import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -23,9 +23,8 @@ def pixels(data: "Dataset", size: int, cache: Path) -> np.ndarray:
     if not cache.is_file():
         bar = tqdm(images(data, size), total=len(data), desc=f"scale to {size}", disable=None)
         fit = [ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC) for image in bar]
-        part = cache.with_suffix(".part.npy")
-        np.save(part, np.stack([np.asarray(image) for image in fit]))
-        os.replace(part, cache)
+        with whole_file(cache) as part:
+            np.save(part, np.stack([np.asarray(image) for image in fit]))
     stored: np.ndarray = np.load(cache)
     return stored
 

@@ -8,9 +8,6 @@ of open_clip. A run that was stopped goes on when the same command is given agai
 """
 
 import argparse
-import csv
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,8 @@ from clip_caption.training.pairs import COLUMNS
 from demos.clip_caption.augment import MEAN, STD, augment, pixels
 from demos.clip_caption.probing import probe
 from zoo.building import packaging
+from zoo.data.outputs import whole_file, write_json
+from zoo.training.steps import Steps
 from zoo.training.stored import open_data
 
 if TYPE_CHECKING:
@@ -160,8 +159,8 @@ class Trainer:
 
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
                  "step": self.step}  # fmt: skip
-        torch.save(state, self.args.output / "state.part")
-        os.replace(self.args.output / "state.part", self.args.output / STATE)
+        with whole_file(self.args.output / STATE) as part:
+            torch.save(state, part)
 
     def evaluate(self) -> dict[str, float]:
         """Scores on the dev set."""
@@ -172,16 +171,13 @@ class Trainer:
 
     def run(self) -> None:
         """Trains to the end, and writes the checkpoint."""
-        log = self.args.output / "steps.csv"
-        lines = log.read_text(encoding="utf-8").splitlines() if self.step else []
-        kept = lines[: self.step + 1] or ["step,loss"]  # a stopped run was further than its state
-        log.write_text("\n".join(kept) + "\n", encoding="utf-8")
+        steps = Steps(self.args.output / "steps.csv")
+        steps.resume(self.step)
         recent: list[float] = []
         self.model.train()
         while self.step < self.args.max_steps:
             recent.append(self.train_step())
-            with log.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow([self.step, repr(recent[-1])])
+            steps.add(self.step, recent[-1])
             if self.step % self.args.eval_every == 0:
                 scores = {name: round(value, 3) for name, value in self.evaluate().items()}
                 print(self.step, f"loss {np.mean(recent):.3f}", scores, flush=True)
@@ -251,8 +247,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     trainer = Trainer(args)
     settings = {name: str(value) for name, value in vars(args).items()}
-    text = json.dumps(settings, indent=1)
-    (args.output / "settings.json").write_text(text, encoding="utf-8")
+    write_json(args.output / "settings.json", settings)
     trainer.run()
 
 

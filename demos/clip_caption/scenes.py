@@ -17,7 +17,6 @@ A scene depends on the seed and its number alone, and so is the same at every wi
 """
 
 import argparse
-import csv
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from demos.clip_caption.drawing.places import PLACES
 from demos.clip_caption.drawing.problems import ASPHALT, PROBLEMS
 from demos.clip_caption.wording import comment, wordings
 from zoo.building import packaging
+from zoo.data.tables import write_table
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -212,6 +212,15 @@ def rows(count: int, seed: int) -> Iterator[tuple[Scene, dict[str, str]]]:
         )
 
 
+def write(scene: Scene, row: dict[str, str], output: Path, width: int) -> list[str]:
+    """Draws a scene into its file, and returns the cells of its row of the manifest."""
+    path = output / row["file"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    quality = random.Random(f"{scene.seed}/file").randint(72, 92)
+    draw(scene, width).save(path, quality=quality)
+    return [row[name] for name in COLUMNS]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     from tqdm import tqdm
@@ -225,18 +234,9 @@ def main(argv: list[str] | None = None) -> None:
     cli.add_argument("--seed", type=int, default=1, help="another one, and no scene is the same")
     cli.add_argument("--width", type=int, default=640, help="pixels; the height is 3/4 of it")
     args = cli.parse_args(argv)
-    args.output.mkdir(parents=True, exist_ok=True)
-    with (args.output / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        for scene, row in tqdm(
-            rows(args.count, args.seed), total=args.count, desc="draw", disable=None
-        ):
-            path = args.output / row["file"]
-            path.parent.mkdir(exist_ok=True)
-            quality = random.Random(f"{scene.seed}/file").randint(72, 92)
-            draw(scene, args.width).save(path, quality=quality)
-            table.writerow(row)
+    bar = tqdm(rows(args.count, args.seed), total=args.count, desc="draw", disable=None)
+    written = (write(scene, row, args.output, args.width) for scene, row in bar)
+    write_table(args.output / "manifest.csv", COLUMNS, written)
     print(f"{args.output / 'manifest.csv'}: {args.count} pictures")
 
 

@@ -7,11 +7,11 @@ writes OUTPUT/train.csv and OUTPUT/test.csv for prepare.py. The test set is the 
 """
 
 import argparse
-import csv
 import re
 from pathlib import Path
 
 from zoo.building import packaging
+from zoo.data.tables import write_table
 from zoo.errors import ZooError
 
 WORDS = "zero one two three four five six seven eight nine".split()
@@ -33,10 +33,8 @@ def main(argv: list[str] | None = None) -> None:
             rows[part].append((str(path.resolve()), word, found["speaker"]))
     if not rows["train"] or not rows["test"]:
         raise ZooError(f"'{args.recordings}' has no recordings named as in 7_jackson_32.wav.")
-    args.output.mkdir(parents=True, exist_ok=True)
     for part, lines in rows.items():
-        with (args.output / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("path", "text", "speaker"), *lines])
+        write_table(args.output / f"{part}.csv", ["path", "text", "speaker"], lines)
         print(f"{args.output / part}.csv: {len(lines)} recordings")
 
 

@@ -12,7 +12,6 @@ explore.py COMMAND --help says more.
 """
 
 import argparse
-import csv
 import json
 import tempfile
 from collections.abc import Sequence
@@ -24,16 +23,11 @@ import numpy as np
 from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
-from clip_caption.exploring.store import (
-    FAILURES,
-    SETTINGS,
-    Embeddings,
-    EmbeddingSettings,
-    write_whole,
-)
+from clip_caption.exploring.store import FAILURES, SETTINGS, Embeddings, EmbeddingSettings
 from clip_caption.index import PROBE, normalised
 from zoo.building import packaging
-from zoo.data.outputs import check_output
+from zoo.data.outputs import check_new, check_output, write_text
+from zoo.data.tables import write_table
 
 
 def run_embed(args: argparse.Namespace) -> None:
@@ -66,7 +60,7 @@ def run_embed(args: argparse.Namespace) -> None:
     print(f"{args.output}: {len(collection) - len(failed):,} of {len(collection):,} images")
     if failed:
         report = "".join(f"{name}\t{reason}\n" for name, reason in failed.items())
-        write_whole(args.output / FAILURES, report.encode())
+        write_text(args.output / FAILURES, report)
         for name, reason in list(failed.items())[:5]:
             print(f"  left out: {name}: {reason}")
         print(f"  all {len(failed):,} that were left out are in {args.output / FAILURES}")
@@ -123,12 +117,15 @@ def run_match(args: argparse.Namespace) -> None:
     given = np.array([bool(comment.strip()) for comment in comments])
     cosines, shares = search.match(vectors, texts, given, args.seed)
     order = [row for row in np.lexsort((cosines, shares)).tolist() if given[row]]
-    with args.output.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["id", "match", "better_than", *columns])
-        for row in order:
-            scores = [f"{cosines[row]:.4f}", f"{shares[row]:.4f}"]
-            table.writerow([embeddings.ids[row], *scores, *(one[row] for one in columns.values())])
+    write_table(
+        args.output,
+        ["id", "match", "better_than", *columns],
+        (
+            [embeddings.ids[row], f"{cosines[row]:.4f}", f"{shares[row]:.4f}",
+             *(one[row] for one in columns.values())]
+            for row in order
+        ),
+    )  # fmt: skip
     print(f"{args.output}: {len(order):,} comments; mean match {np.nanmean(cosines):.3f}; a photo "
           f"fits its comment better than {np.nanmean(shares):.1%} of the others do")  # fmt: skip
     for row in order[: args.worst]:
@@ -178,7 +175,7 @@ def run_atlas(args: argparse.Namespace) -> None:
     # before the table, which takes minutes for a large collection
     command = None if args.table_only else atlas.command(table, args.neighbours)
     if args.export:
-        atlas.check_new(args.export)
+        check_new(args.export)
     output.mkdir(parents=True, exist_ok=True)
     text = mapping.text_of(embeddings, args.text)
     atlas.write(table, embeddings, made.places, made.groups, text, args.neighbours)

@@ -7,12 +7,12 @@ its own error handler fails where setuptools is new, which hides the real error.
 
 import difflib
 import importlib
-import json
 import os
 import pickle
 from pathlib import Path
 from typing import Any
 
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 MULTI_TASK = "hanlp.components.mtl.multi_task_learning.MultiTaskLearning"
@@ -94,9 +94,9 @@ def read_config(directory: Path) -> dict[str, Any]:
     for name in ("config.json", "model.pt"):
         if not (directory / name).is_file():
             raise CheckpointError(f"'{directory}' is no HanLP checkpoint: it has no '{name}'.")
-    config = _read_json(directory / "config.json")
+    config = read_object(directory / "config.json", CheckpointError)
     for path in (directory / "config.json", *sorted(directory.rglob("*vocabs.json"))):
-        for name in _class_paths(_read_json(path)):
+        for name in _class_paths(read_object(path, CheckpointError)):
             if name not in CLASSES:
                 raise CheckpointError(
                     f"'{path}' asks for the class '{name}', which isn't among those of HanLP that "
@@ -108,16 +108,6 @@ def read_config(directory: Path) -> dict[str, Any]:
             "component, which are what this model serves."
         )
     return config
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"'{path}' is not valid JSON.") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"'{path}' is not a JSON object.")
-    return content
 
 
 def load(directory: Path, device: int = -1) -> Any:

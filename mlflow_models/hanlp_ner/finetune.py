@@ -6,7 +6,6 @@ rudely, goes on when the same command is given again. The loop itself is in `tra
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,9 @@ from hanlp_ner.training.corpora import (
 )
 from hanlp_ner.training.span_scores import Scores, log_scores, markdown
 from zoo.building import checkpoints, packaging, tracking
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
+from zoo.training.steps import Steps
 
 if TYPE_CHECKING:
     from hanlp_ner.training.trainer import TaggerTrainer
@@ -148,7 +149,7 @@ def build_trainer(
     return trainer.TaggerTrainer(component, batches, dev, args.output, args)
 
 
-def run_epoch(trainer: "TaggerTrainer", log: Path, tracked: bool) -> tuple[float, Scores]:
+def run_epoch(trainer: "TaggerTrainer", steps: Steps, tracked: bool) -> tuple[float, Scores]:
     """Trains and evaluates one epoch; returns its mean loss per sentence and the dev scores."""
     from tqdm import tqdm
 
@@ -161,11 +162,10 @@ def run_epoch(trainer: "TaggerTrainer", log: Path, tracked: bool) -> tuple[float
             initial=trainer.offset,
             desc=f"epoch {trainer.epoch + 1}/{trainer.args.epochs}",
         ) as bar,
-        log.open("a", encoding="utf-8") as file,
     ):
         for loss in trainer.epoch_losses():
             losses.append(loss)
-            print(f"{trainer.step},{loss!r}", file=file, flush=True)
+            steps.add(trainer.step, loss)
             bar.update()
             bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.3f}")
             if tracked and trainer.step % 20 == 0:
@@ -180,30 +180,23 @@ def run_epoch(trainer: "TaggerTrainer", log: Path, tracked: bool) -> tuple[float
     return mean, scores
 
 
-def truncate_log(log: Path, step: int) -> None:
-    """Drops the steps after `step`, which a resumed run takes again."""
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else ["step,loss"]
-    kept = [line for line in lines[1:] if int(line.partition(",")[0]) <= step]
-    log.write_text("\n".join(["step,loss", *kept]) + "\n", encoding="utf-8")
-
-
 def train(trainer: "TaggerTrainer", tracked: bool) -> Scores:
     """Runs the epochs that remain and returns the best epoch's dev scores."""
     args = trainer.args
-    log = args.output / "steps.csv"
-    truncate_log(log, trainer.step)
+    steps = Steps(args.output / "steps.csv")
+    steps.resume(trainer.step)
     while trainer.epoch < args.epochs:
         waited = trainer.epoch - trainer.best["epoch"]
         if args.patience and trainer.best["epoch"] > 0 and waited >= args.patience:
             break
-        loss, scores = run_epoch(trainer, log, tracked)
+        loss, scores = run_epoch(trainer, steps, tracked)
         micro = scores["micro"]
         print(
             f"epoch {trainer.epoch}: loss {loss:.3f}, dev P {micro['precision']:.2f} "
             f"R {micro['recall']:.2f} F1 {micro['f1']:.2f}, best F1 {trainer.best['f1']:.2f}",
             flush=True,
         )
-    best: Scores = json.loads((args.output / "scores.json").read_text(encoding="utf-8"))
+    best: Scores = read_object(args.output / "scores.json")
     return best
 
 

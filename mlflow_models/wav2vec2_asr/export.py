@@ -9,11 +9,11 @@ executorch   a program for phones (XNNPACK), of one fixed length
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.building import packaging
+from zoo.data.outputs import check_new, whole_directory
 from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
@@ -80,16 +80,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Reads the command line and exports."""
     args = parser().parse_args(argv)
-    output = args.output.resolve()
-    if output.exists():
-        raise ZooError(f"'{args.output}' exists; give a directory that isn't there yet.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # Only a finished export gets its name.
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".exporting-") as work:
-        fresh = Path(work) / "new"
-        fresh.mkdir()
+    check_new(args.output)
+    with whole_directory(args.output) as fresh:
         summary = write_repository(args, fresh) if args.to == "triton" else write_app(args, fresh)
-        fresh.rename(output)
     print(f"{summary}\nWrote {args.output}; its README.md says how to use it.")
 
 

@@ -1,10 +1,10 @@
 """The labels of a CTC checkpoint: what each of its outputs stands for."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 BLANKS = ("[PAD]", "<pad>")
@@ -39,7 +39,7 @@ class Labels:
             CheckpointError: the vocabulary is missing, empty, without a blank, or not the model's.
         """
         path = directory / "vocab.json"
-        settings = read_json(directory / "tokenizer_config.json", missing={})
+        settings = read_object(directory / "tokenizer_config.json", CheckpointError, {})
         vocabulary = _vocabulary(directory, settings)
         names = [_name(settings.get("pad_token")), *BLANKS]
         blank = next((vocabulary[name] for name in names if name in vocabulary), None)
@@ -77,13 +77,14 @@ class Labels:
 def _vocabulary(directory: Path, settings: dict[str, Any]) -> dict[str, int]:
     """The indices of `vocab.json`, and of what the tokenizer's other files add to it."""
     path = directory / "vocab.json"
-    vocabulary, target = read_json(path), settings.get("target_lang")
+    added = read_object(directory / "added_tokens.json", CheckpointError, {})
+    vocabulary, target = read_object(path, CheckpointError), settings.get("target_lang")
     try:
         if target:  # of several languages, one adapter each
             vocabulary = dict(vocabulary.get(target, vocabulary))
         for index, token in settings.get("added_tokens_decoder", {}).items():
             vocabulary.setdefault(_name(token), int(index))
-        for name, index in read_json(directory / "added_tokens.json", missing={}).items():
+        for name, index in added.items():
             vocabulary.setdefault(name, index)
     except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(f"The tokenizer's files in '{directory}' are damaged.") from error
@@ -95,24 +96,3 @@ def _vocabulary(directory: Path, settings: dict[str, Any]) -> dict[str, int]:
 def _name(token: Any) -> str:
     """A special token's text: configurations have it plain, or in a dictionary."""
     return str(token.get("content", "")) if isinstance(token, dict) else str(token or "")
-
-
-def read_json(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A JSON object.
-
-    Args:
-        path: the file.
-        missing: what to return where there is no file; None: that is an error.
-
-    Raises:
-        CheckpointError: it can't be read.
-    """
-    if missing is not None and not path.is_file():
-        return missing
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"'{path}' is missing, or can't be read as JSON.") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"'{path}' isn't a JSON object.")
-    return content

@@ -6,7 +6,6 @@ one hypothesis, with the sum of their probabilities (Graves 2012, "Sequence tran
 recurrent neural networks"). KenLM reads the model, ARPA or its own binary format.
 """
 
-import json
 import math
 import re
 from collections.abc import Collection, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wav2vec2_asr.labels import SPECIAL
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -62,17 +62,15 @@ class Settings:
         """
         if path.suffix != ".json":
             return cls(path)
+        content = read_object(path, CheckpointError)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
             return cls(
                 path.parent / content["file"],
                 float(content["weight"]),
                 float(content["bonus"]),
                 int(content["beam_size"]),
             )
-        except FileNotFoundError as error:
-            raise CheckpointError(f"There is no file '{path}'.") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"'{path}' isn't a JSON object with file, weight, bonus and beam_size."
             ) from error

@@ -24,6 +24,7 @@ from wav2vec2_asr.training import arpa, kneser_ney, tune
 from wav2vec2_asr.training.profiles import PROFILES
 from wav2vec2_asr.training.texts import CharacterNormalizer, read_texts, sentences
 from zoo.building import packaging
+from zoo.data.outputs import PART, whole_file
 from zoo.errors import ZooError
 
 FOLDER = Path(__file__).parent
@@ -101,13 +102,11 @@ def run_build(args: argparse.Namespace) -> None:
     if not args.output.parent.is_dir():
         raise ZooError(f"The directory '{args.output.parent}' doesn't exist.")
     texts = tallied(sentences(read_texts(args.text, args.column), spelling), counted)
-    with tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".ngram-") as work:
-        made = Path(work) / "model.arpa"
+    with whole_file(args.output) as made:
         if lmplz and args.estimator != "own":
             estimate_by_lmplz(lmplz, texts, args.order, made)
         else:
             estimate(texts, args.order, made)
-        made.replace(args.output)
     how = "lmplz" if lmplz and args.estimator != "own" else "own"
     print(f"{args.output}: order {args.order} ({how}), from {counted['sentences']:,} sentences, "
           f"{counted['characters']:,} characters")  # fmt: skip
@@ -136,14 +135,15 @@ def estimate(texts: Iterable[str], order: int, output: Path) -> None:
 
 def estimate_by_lmplz(lmplz: str, texts: Iterable[str], order: int, output: Path) -> None:
     """Estimates a model by KenLM: on disk, for text that is too much for memory."""
-    text = output.with_suffix(".txt")
-    with text.open("w", encoding="utf-8") as file:
-        file.writelines(f"{' '.join(sentence)}\n" for sentence in texts)
-    if not text.stat().st_size:
-        raise ZooError("The text has no sentence to learn from.")
-    command = [lmplz, *f"-o {order} --discount_fallback -S 1G".split()]
-    command += ["-T", f"{output.parent}/", "--text", str(text), "--arpa", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=PART) as work:
+        text = Path(work) / "text.txt"
+        with text.open("w", encoding="utf-8") as file:
+            file.writelines(f"{' '.join(sentence)}\n" for sentence in texts)
+        if not text.stat().st_size:
+            raise ZooError("The text has no sentence to learn from.")
+        command = [lmplz, *f"-o {order} --discount_fallback -S 1G".split()]
+        command += ["-T", f"{work}/", "--text", str(text), "--arpa", str(output)]
+        done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ZooError(f"lmplz failed: {done.stderr.strip().splitlines()[-1:]}.")
 

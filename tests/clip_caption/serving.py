@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import requests
+import httpx2
 
+from tests.zoo.helpers import HTTP
 from zoo.building.packaging import ROOT
 
 FOLDER = ROOT / "mlflow_models" / "clip_caption"
@@ -16,15 +17,17 @@ FLOOD = FILES["flood"]
 Record = dict[str, Any]
 
 
-def post(url: str, rows: list[Any], column: str = "image", **params: Any) -> requests.Response:
+def post(url: str, rows: list[Any], column: str = "image", **params: Any) -> httpx2.Response:
     """Sends photos, or whatever else shall be in the column."""
     data = [[base64.b64encode(one).decode() if isinstance(one, bytes) else one] for one in rows]
     return send(url, {"dataframe_split": {"columns": [column], "data": data}, "params": params})
 
 
-def send(url: str, request: Any) -> requests.Response:
+def send(url: str, request: Any) -> httpx2.Response:
     """Sends a request."""
-    return requests.post(f"{url}/invocations", json=request, timeout=120)
+    body = json.dumps(request)  # which may have half a surrogate pair, unlike httpx2's
+    headers = {"Content-Type": "application/json"}
+    return HTTP.post(f"{url}/invocations", content=body, headers=headers, timeout=120)
 
 
 def caption(url: str, files: list[bytes], **params: Any) -> list[Record]:
@@ -60,14 +63,14 @@ def check(record: Record, params: dict[str, Any]) -> None:
     assert -1.001 <= record.get("match", 0) <= 1.001
 
 
-def refusal(response: requests.Response) -> str:
+def refusal(response: httpx2.Response) -> str:
     """What is said of a bad request."""
     assert response.status_code == 400, response.text
     message: str = response.json()["message"]
     return message
 
 
-def is_zoos(response: requests.Response) -> bool:
+def is_zoos(response: httpx2.Response) -> bool:
     """Whether the zoo's own server answered; MLflow's adds to our sentence."""
     return "request_id" in response.json()
 

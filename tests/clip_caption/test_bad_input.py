@@ -10,7 +10,6 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
-import requests
 from mlflow.exceptions import MlflowException
 
 from tests.clip_caption.serving import (
@@ -23,7 +22,7 @@ from tests.clip_caption.serving import (
     send,
     texts,
 )
-from tests.zoo.helpers import assert_same
+from tests.zoo.helpers import HTTP, assert_same
 from tests.zoo.pictures import BAD
 from zoo.data.fetch import Fetcher
 from zoo.settings import FetchSettings
@@ -97,9 +96,9 @@ def test_a_request_without_rows_is_answered_without_rows(clip_url: str) -> None:
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/svg+xml", "image/tiff"])
 def test_a_raw_file_that_is_no_photo_is_refused(clip_url: str, kind: str) -> None:
-    response = requests.post(
+    response = HTTP.post(
         f"{clip_url}/invocations",
-        data=BAD["SVG"],
+        content=BAD["SVG"],
         headers={"Content-Type": kind},
         timeout=60,
     )

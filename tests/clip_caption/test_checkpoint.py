@@ -205,7 +205,7 @@ def test_an_incomplete_clip_is_refused(tmp_path: Path) -> None:
         open_clip_model(str(directory), CLIP_WIDTH)
     shutil.rmtree(directory)
     directory.mkdir()
-    with pytest.raises(CheckpointError, match=r"open_clip_config\.json is missing"):
+    with pytest.raises(CheckpointError, match=r"open_clip_config\.json' not found"):
         open_clip_model(str(directory), CLIP_WIDTH)
 
 

@@ -327,12 +327,15 @@ def test_what_is_wrong_with_a_test_set_is_said(
     (tmp_path / "folder").mkdir()
     for arguments, said in (
         (["--predictions", str(table)], "line 3: 'a.jpg' has another prediction above"),
-        (["--predictions", str(table), "--columns", "said"], "has no column 'said'; its columns"),
-        (["--predictions", str(table), "--references", "thai"], "has no column 'thai'"),
-        (["--predictions", str(table), "--expect", "type"], "has no column 'type'"),
-        (["--predictions", str(short)], "line 2: not 3 cells"),
+        (
+            ["--predictions", str(table), "--columns", "said"],
+            "'said' not found in .*; available: image,",
+        ),
+        (["--predictions", str(table), "--references", "thai"], "'thai' not found"),
+        (["--predictions", str(table), "--expect", "type"], "'type' not found"),
+        (["--predictions", str(short)], "line 2: 2 cells, not 3"),
         (["--predictions", str(blank)], "no image with a reference"),
-        (["--predictions", str(tmp_path / "no.csv")], "can't be read: No such file"),
+        (["--predictions", str(tmp_path / "no.csv")], "no.csv' not found"),
         (["demo", str(tmp_path / "folder")], "is no data set that prepare.py wrote"),
         (["demo", str(tmp_path / "x.parquet")], "is neither a data set of prepare.py"),
     ):

@@ -98,7 +98,7 @@ def test_a_killed_run_goes_on(photos: Path, embedded: Path, tmp_path: Path) -> N
         explore.main([*command, "--part", "11"])
     explore.main(command)
     assert {path: path.stat().st_mtime_ns for path in done} == done
-    assert [path.name for path in output.glob("*unfinished*")] == []
+    assert [path.name for path in output.glob(".part-*")] == []
     found, expected = Embeddings(output), Embeddings(embedded)
     assert found.ids == expected.ids
     assert found.vectors() == pytest.approx(expected.vectors(), abs=1e-3)
@@ -273,16 +273,16 @@ REFUSED = [
     ("embed {nowhere} -o {new}", "neither a folder of images, a table nor a data set"),
     ("embed {empty} -o {new}", "has no image in it"),
     ("embed {photos}/manifest.csv -o {photos}", "holds something else"),
-    ("embed {photos}/manifest.csv --image-column nope -o {new}", "has no column nope"),
-    ("embed {photos}/000/000000.jpg -o {new}", "is no .csv or .tsv"),
+    ("embed {photos}/manifest.csv --image-column nope -o {new}", "Column 'nope' not found"),
+    ("embed {photos}/000/000000.jpg -o {new}", "is not a table; available: .csv"),
     ("find {photos} --words x", "holds no embeddings"),
-    ("find {embedded} --words x --by captions --text nope", "has no column 'nope'; it has id,"),
-    ("match {embedded} --text nope -o {new}", "has no column 'nope'"),
+    ("find {embedded} --words x --by captions --text nope", "available: id,"),
+    ("match {embedded} --text nope -o {new}", "Column 'nope' not found"),
     ("map {photos} -o {new}", "holds no embeddings"),
     ("map {embedded} --reuse {photos} -o {new}", "is no map"),
     ("atlas {embedded} --map {photos}", "holds no map"),
-    ("classify {embedded} --category nope", "has no column 'nope'"),
-    ("index {embedded} --category caption_language -o {new}", "has no column 'caption_language'"),
+    ("classify {embedded} --category nope", "Column 'nope' not found"),
+    ("index {embedded} --category caption_language -o {new}", "'caption_language' not found"),
     ("index {embedded} --accuracy 1.5 -o {new}", "No threshold reaches"),
     ("index {embedded} -o {photos}", "holds something else"),
 ]

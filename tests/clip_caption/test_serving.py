@@ -11,7 +11,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-import requests
 from PIL import Image
 
 from clip_caption.build import pack_index
@@ -31,7 +30,7 @@ from tests.clip_caption.serving import (
     send,
     texts,
 )
-from tests.zoo.helpers import assert_same, metric
+from tests.zoo.helpers import HTTP, assert_same, metric
 from tests.zoo.pictures import encoded
 from zoo.building.local_server import serve
 from zoo.errors import CheckpointError
@@ -82,9 +81,9 @@ def test_a_raw_file_is_one_row(clip_url: str) -> None:
     png = encoded(Image.open(io.BytesIO(FLOOD)), "PNG")
     for file, kind in ((FLOOD, "image/jpeg"), (png, "image/png")):
         expected = caption(clip_url, [file], num_captions=2, embedding="clip")
-        response = requests.post(
+        response = HTTP.post(
             f"{clip_url}/invocations?num_captions=2&embedding=clip",
-            data=file,
+            content=file,
             headers={"Content-Type": kind},
             timeout=60,
         )
@@ -95,9 +94,9 @@ def test_a_raw_file_is_one_row(clip_url: str) -> None:
 def test_a_parquet_file_of_photos_is_taken(clip_url: str) -> None:
     file = io.BytesIO()
     pd.DataFrame({"image": PHOTOS}).to_parquet(file)
-    response = requests.post(
+    response = HTTP.post(
         f"{clip_url}/invocations",
-        data=file.getvalue(),
+        content=file.getvalue(),
         headers={"Content-Type": "application/vnd.apache.parquet"},
         timeout=60,
     )

@@ -4,12 +4,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
-import requests
 from pydantic import BaseModel
 
 from tests.contract.conftest import Capability
-from tests.zoo.helpers import assert_same, metric
+from tests.zoo.helpers import HTTP, assert_same, metric
 from tests.zoo.promises import FAST, subject, try_all
 from tests.zoo.wire import Wire, post
 from zoo.serving.declaration import parameters
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.build
 ROW_FIELDS = {"row", "column", "reason"}
 
 
-def ask(url: str, request: dict[str, Any]) -> requests.Response:
-    return requests.post(f"{url}/invocations", json=request, timeout=120)
+def ask(url: str, request: dict[str, Any]) -> httpx2.Response:
+    return HTTP.post(f"{url}/invocations", json=request, timeout=120)
 
 
 def rows(capability: Capability, *values: object, **params: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_the_sample_is_answered_as_declared(capability: Capability, url: str) ->
 
 
 def test_it_says_what_it_is(capability: Capability, url: str) -> None:
-    told = requests.get(f"{url}/v2/models/{capability.name}", timeout=30).json()
+    told = HTTP.get(f"{url}/v2/models/{capability.name}", timeout=30).json()
     assert told["name"] == capability.name
     assert [one["name"] for one in told["inputs"]] == [
         one.name for one in capability.declaration.columns
@@ -58,7 +58,7 @@ def test_it_says_what_it_is(capability: Capability, url: str) -> None:
     assert {one["name"] for one in declared["parameters"]} == set(
         capability.declaration.options.model_fields
     )
-    assert requests.get(f"{url}/v2/models/other", timeout=30).status_code == 404
+    assert HTTP.get(f"{url}/v2/models/other", timeout=30).status_code == 404
 
 
 @pytest.mark.parametrize("bad", [None, 5, True, ["a"], {"a": 1}], ids=str)
@@ -162,7 +162,7 @@ def test_the_inference_protocol_gives_the_same(capability: Capability, url: str)
     assert good.column in kinds
     tensor = {"name": good.column, "datatype": "BYTES", "shape": [2], "data": [good.value] * 2}
     request = {"id": "7", "inputs": [tensor], "parameters": good.params}
-    answer = requests.post(f"{url}/v2/models/{capability.name}/infer", json=request, timeout=60)
+    answer = HTTP.post(f"{url}/v2/models/{capability.name}/infer", json=request, timeout=60)
     assert answer.status_code == 200, answer.text
     (record, _) = ask(url, rows(capability, good.value, good.value)).json()["predictions"]
     outputs = {one["name"]: one for one in answer.json()["outputs"]}

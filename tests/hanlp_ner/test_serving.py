@@ -6,23 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pandas as pd
 import pytest
-import requests
 
+from tests.zoo.helpers import HTTP
 from zoo.building.packaging import ROOT
 
 SAMPLE = json.loads((ROOT / "mlflow_models/hanlp_ner/sample.json").read_text(encoding="utf-8"))
 JSON = {"Content-Type": "application/json"}
 
 
-def post(url: str, texts: list[Any], params: dict[str, Any] | None = None) -> requests.Response:
+def post(url: str, texts: list[Any], params: dict[str, Any] | None = None) -> httpx2.Response:
     request: dict[str, Any] = {
         "dataframe_split": {"columns": ["text"], "data": [[t] for t in texts]}
     }
     if params is not None:
         request["params"] = params
-    return requests.post(f"{url}/invocations", json=request, timeout=60)
+    return HTTP.post(f"{url}/invocations", json=request, timeout=60)
 
 
 def entities(url: str, text: str, params: dict[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -35,7 +36,7 @@ def entities(url: str, text: str, params: dict[str, Any] | None = None) -> list[
 
 
 def test_the_sample(ner_url: str) -> None:
-    response = requests.post(f"{ner_url}/invocations", json=SAMPLE, timeout=60)
+    response = HTTP.post(f"{ner_url}/invocations", json=SAMPLE, timeout=60)
     first, second = response.json()["predictions"]
     assert first == {"entities": [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]}
     assert [(e["text"], e["type"]) for e in second["entities"]] == [
@@ -193,7 +194,7 @@ BAD_BODIES = {  # refused by MLflow itself, before the model is asked
 @pytest.mark.parametrize("case", BAD_BODIES)
 def test_a_bad_body_is_refused_and_the_worker_lives(ner_url: str, case: str) -> None:
     body, reason = BAD_BODIES[case]
-    response = requests.post(f"{ner_url}/invocations", data=body, headers=JSON, timeout=60)
+    response = HTTP.post(f"{ner_url}/invocations", content=body, headers=JSON, timeout=60)
     assert response.status_code == 400, response.text
     assert reason in response.text
     assert entities(ner_url, "我爱中国") == [("中国", "LOCATION")]
@@ -201,13 +202,13 @@ def test_a_bad_body_is_refused_and_the_worker_lives(ner_url: str, case: str) -> 
 
 def test_csv_and_records_are_taken_too(ner_url: str) -> None:
     expected = post(ner_url, ["我爱中国"]).json()
-    csv = requests.post(
+    csv = HTTP.post(
         f"{ner_url}/invocations",
-        data="text\n我爱中国\n".encode(),
+        content="text\n我爱中国\n".encode(),
         headers={"Content-Type": "text/csv"},
         timeout=60,
     )
-    records = requests.post(
+    records = HTTP.post(
         f"{ner_url}/invocations", json={"dataframe_records": [{"text": "我爱中国"}]}, timeout=60
     )
     assert csv.json() == records.json() == expected

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
-import requests
-
 from zoo.building.local_server import direct
 
 HANG_UP = 0  # closes the connection instead of answering
@@ -113,9 +111,7 @@ def forward(url: str) -> Answer:
     session = direct()
 
     def answer(body: bytes) -> bytes:
-        response: requests.Response = session.post(
-            url, body, headers={"Content-Type": "application/json"}, timeout=60
-        )
+        response = session.post(url, content=body, headers={"Content-Type": "application/json"})
         response.raise_for_status()
         return response.content
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import openai
 import pytest
-import requests
 
 from test_models.client import Client
 from tests.test_models.conftest import MAX_UPLOAD
+from tests.zoo.helpers import HTTP
 from zoo.building.packaging import ROOT
 
 CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "doctor.flac"
@@ -114,8 +114,8 @@ def test_a_refusal_is_a_sentence(
 @pytest.mark.parametrize("body", [b"", b"--x\r\nnothing", b"model=whisper_asr"])
 def test_what_is_no_form_is_refused(pages_url: str, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    response = requests.post(
-        f"{pages_url}/v1/audio/transcriptions", body, headers=headers, timeout=30
+    response = HTTP.post(
+        f"{pages_url}/v1/audio/transcriptions", content=body, headers=headers, timeout=30
     )
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "invalid_request_error"

@@ -212,7 +212,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda d: changed(d, "config.json", model_type="hubert"),
         "of the kind 'hubert', not 'wav2vec2'",
     ),
-    "no vocabulary": (lambda d: (d / "vocab.json").unlink(), "vocab.json' is missing"),
+    "no vocabulary": (lambda d: (d / "vocab.json").unlink(), "vocab.json' not found"),
     "an empty vocabulary": (lambda d: (d / "vocab.json").write_text("{}"), "has 0 labels"),
     "a label too few": (lose_a_label, f"has {len(THAI) + 2} labels, but the model has"),
     "8 kHz": (

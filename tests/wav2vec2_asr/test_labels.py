@@ -76,10 +76,10 @@ def test_letters_are_written_in_the_case_that_the_tokenizer_says(tmp_path: Path)
 
 
 BAD = {
-    "no file": (None, "is missing, or can't be read as JSON"),
-    "no JSON": (b"{", "is missing, or can't be read as JSON"),
-    "no UTF-8": (b'{"\xff": 0}', "is missing, or can't be read as JSON"),
-    "a list": (b'["a", "b"]', "isn't a JSON object"),
+    "no file": (None, "vocab.json' not found"),
+    "no JSON": (b"{", "line 1: not valid JSON"),
+    "no UTF-8": (b'{"\xff": 0}', "is not UTF-8"),
+    "a list": (b'["a", "b"]', "is not a JSON object"),
     "empty": (b"{}", "is no vocabulary"),
     "a hole": (b'{"[PAD]": 0, "a": 2}', "is no vocabulary"),
     "two of one index": (b'{"[PAD]": 0, "a": 1, "b": 1}', "is no vocabulary"),

@@ -148,22 +148,22 @@ def test_transcripts_of_a_data_set_are_read(tmp_path: Path) -> None:
         tmp_path / "train"
     )
     assert list(read_texts([tmp_path / "train"])) == SENTENCES
-    with pytest.raises(ZooError, match="no column 'sentence'"):
+    with pytest.raises(ZooError, match="Column 'sentence' not found"):
         list(read_texts([tmp_path / "train"], "sentence"))
-    with pytest.raises(ZooError, match="no data set"):
+    with pytest.raises(ZooError, match=r"has parts; give one of them: .*train"):
         list(read_texts([tmp_path]))
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.txt", "ไทย".encode("tis-620"), "is not UTF-8 text"),
-        ("a.txt", "ไทย".encode("utf-16"), "is not UTF-8 text"),
-        ("a.tsv", b"path\ttext\n", "has no column 'sentence'"),
-        ("a.csv", b"", "has no column 'sentence'"),
+        ("a.txt", "ไทย".encode("tis-620"), "is not UTF-8 (line 1)"),
+        ("a.txt", "ไทย".encode("utf-16"), "is not UTF-8"),
+        ("a.tsv", b"path\ttext\n", "Column 'sentence' not found"),
+        ("a.csv", b"", "Column 'sentence' not found"),
         ("a.txt.gz", gzip.compress(b"abc" * 1000, mtime=0)[:-9], "can't be read"),
         ("a.txt.gz", b"no gzip", "can't be read"),
-        ("missing.txt", None, "No such file"),
+        ("missing.txt", None, "not found"),
     ],
 )
 def test_text_that_cannot_be_read_is_named(

@@ -222,12 +222,12 @@ def test_what_is_wrong_is_said_in_a_sentence(corpus: Path, tmp_path: Path) -> No
     empty.touch()
     speech = str(corpus)
     for arguments, said in (
-        ([str(windows)], "windows.csv' has text that isn't UTF-8; .*cp874"),
+        ([str(windows)], r"windows.csv' is not UTF-8 \(line 2\); .*cp874"),
         ([str(nothing)], "Nothing can be kept: the corpus is empty"),
-        ([str(empty)], "empty.csv' has no column 'path'"),
-        ([speech, "--decisions", str(tmp_path / "none.tsv")], "none.tsv' can't be read"),
-        ([speech, "--decisions", speech], "has no columns 'abbreviation' and 'spoken'"),
-        ([speech, "--group", "client_id"], "has no column 'client_id'"),
+        ([str(empty)], "'path' not found in .*empty.csv'; available: none"),
+        ([speech, "--decisions", str(tmp_path / "none.tsv")], "none.tsv' not found"),
+        ([speech, "--decisions", speech], "Column 'abbreviation' not found"),
+        ([speech, "--group", "client_id"], "Column 'client_id' not found"),
         ([speech, "--test-share", "1"], "must leave a share for training"),
     ):
         with pytest.raises(ZooError, match=said):

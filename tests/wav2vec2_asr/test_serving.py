@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import requests
 from mlflow.exceptions import MlflowException
 
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from tests.wav2vec2_asr.language import SENTENCES
 from tests.zoo import speech
-from tests.zoo.helpers import assert_same, metric
+from tests.zoo.helpers import HTTP, assert_same, metric
 from tests.zoo.sounds import encoded, tone
 from tests.zoo.speech import ServedSpeech, Speech, post
 from wav2vec2_asr import ngram
@@ -85,8 +84,8 @@ class TestServed(ServedSpeech):
             for value in (float("nan"), float("inf")):
                 data = json.dumps({**WAV2VEC2.request, "params": {name: value}})
                 headers = {"Content-Type": "application/json"}
-                response = requests.post(
-                    f"{any_url}/invocations", data=data, headers=headers, timeout=60
+                response = HTTP.post(
+                    f"{any_url}/invocations", content=data, headers=headers, timeout=60
                 )
                 assert response.status_code == 400, response.text
 

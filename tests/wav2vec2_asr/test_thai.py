@@ -185,13 +185,13 @@ def test_abbreviations_are_found_and_said_as_decided(tmp_path: Path) -> None:
 
 def test_a_table_that_has_no_decisions_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "decisions.tsv"
-    with pytest.raises(ZooError, match="can't be read as a table"):
+    with pytest.raises(ZooError, match="not found"):
         read_decisions(path)
     path.write_text("พ.ศ.,พุทธศักราช\n", encoding="utf-8")
-    with pytest.raises(ZooError, match="has no columns 'abbreviation' and 'spoken'"):
+    with pytest.raises(ZooError, match="Column 'abbreviation' not found"):
         read_decisions(path)
     path.write_bytes("abbreviation\tspoken\nพ.ศ.\tx\n".encode("cp874"))
-    with pytest.raises(ZooError, match="can't be read"):
+    with pytest.raises(ZooError, match=r"is not UTF-8 \(line 2\)"):
         read_decisions(path)
 
 

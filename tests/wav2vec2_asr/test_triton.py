@@ -17,9 +17,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
-import requests
 
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from tests.zoo.helpers import assert_same
@@ -129,8 +129,8 @@ def server(repository: Path) -> Iterator[SimpleNamespace]:
 def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: str) -> None:
     end = time.monotonic() + 120
     while time.monotonic() < end and process.returncode is None:
-        with suppress(requests.ConnectionError):
-            if direct().get(f"{url}/v2/health/ready", timeout=5).ok:
+        with suppress(httpx2.TransportError):
+            if direct().get(f"{url}/v2/health/ready", timeout=5).is_success:
                 return
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)

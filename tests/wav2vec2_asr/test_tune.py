@@ -91,6 +91,6 @@ def test_a_development_set_that_is_not_whole_is_refused(development: Path) -> No
     (logits / "00003.npy").unlink()
     assert "has 8 references, but 7 logits" in refusal()
     (development / "saved" / "references.tsv").write_text("name\n", encoding="utf-8")
-    assert "no column 'reference', or no rows" in refusal()
+    assert "Column 'reference' not found" in refusal()
     (development / "saved" / "references.tsv").unlink()
-    assert "use evaluate.py --save-logits" in refusal()
+    assert "evaluate.py --save-logits writes it" in refusal()

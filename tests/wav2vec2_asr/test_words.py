@@ -195,9 +195,9 @@ def test_tables_as_other_programs_write_them(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "can't be read: No such file"),
-        (b"", "has no column 'reference'; its columns are none"),
-        (b"reference,predicted\na,b\n", "no column 'prediction'; its columns are reference, pred"),
+        (None, "not found"),
+        (b"", "a.csv'; available: none"),
+        (b"reference,predicted\na,b\n", "a.csv'; available: reference, predicted"),
         (b"reference,prediction,reference\na,b,c\n", "more than one column 'reference'"),
         (b"reference,prediction\n", "has no predictions"),
         (b"reference,prediction\na,b\nc\n", "line 3: 1 cells, not 2"),

@@ -198,7 +198,7 @@ def test_what_is_wrong_with_a_corpus_is_said(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     output = ["-o", str(tmp_path / "out")]
     for arguments, said in (
-        ([str(table), "--text-column", "words"], "has no column 'words'"),
+        ([str(table), "--text-column", "words"], "Column 'words' not found"),
         ([str(tmp_path / "clips")], "has no 'train.tsv'; choose the split"),
         ([str(tmp_path / "nothing")], "no audio file with a transcript"),
         (["./nowhere"], "neither a file, a directory nor a hub's data set"),

@@ -3,12 +3,14 @@
 import re
 from typing import Any
 
-import requests
+from zoo.building.local_server import direct
+
+HTTP = direct(keep=False)  # each request may come to any of a server's workers
 
 
 def metric(url: str, name: str) -> float:
     """A metric's value, summed over its labels."""
-    lines = requests.get(f"{url}/metrics", timeout=30).text.splitlines()
+    lines = HTTP.get(f"{url}/metrics", timeout=30).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}(\{{| )", line))
 
 

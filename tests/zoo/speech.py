@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-import requests
 
-from tests.zoo.helpers import assert_same
+from tests.zoo.helpers import HTTP, assert_same
 from tests.zoo.no_speech import NO_SOUND, NOTHING
 from tests.zoo.sounds import encoded, muxed, with_header
 from zoo.building.packaging import ROOT
@@ -25,13 +25,13 @@ from zoo.data.audio import SAMPLE_RATE, decode
 Record = dict[str, Any]
 
 
-def post(url: str, files: list[Any], **params: Any) -> requests.Response:
+def post(url: str, files: list[Any], **params: Any) -> httpx2.Response:
     rows = [[base64.b64encode(f).decode() if isinstance(f, bytes) else f] for f in files]
     request = {"dataframe_split": {"columns": ["audio"], "data": rows}, "params": params}
-    return requests.post(f"{url}/invocations", json=request, timeout=300)
+    return HTTP.post(f"{url}/invocations", json=request, timeout=300)
 
 
-def refusal(response: requests.Response) -> str:
+def refusal(response: httpx2.Response) -> str:
     """What is said of a bad request."""
     assert response.status_code == 400, response.text
     message: str = response.json()["message"]
@@ -157,7 +157,7 @@ class ServedSpeech:
 
     def test_the_sample(self, any_url: str) -> None:
         request = self.speech.request
-        response = requests.post(f"{any_url}/invocations", json=request, timeout=60)
+        response = HTTP.post(f"{any_url}/invocations", json=request, timeout=60)
         (record,) = response.json()["predictions"]
         self.speech.check(record, request.get("params", {}).get("word_timestamps", False))
         seconds = len(decode(self.speech.sample)) / SAMPLE_RATE
@@ -177,9 +177,9 @@ class ServedSpeech:
 
     def test_a_raw_file_is_one_row(self, url: str) -> None:
         for query in ("", f"?{self.speech.query}"):
-            response = requests.post(
+            response = HTTP.post(
                 f"{url}/invocations{query}",
-                data=self.speech.sample,
+                content=self.speech.sample,
                 headers={"Content-Type": "audio/flac"},
                 timeout=60,
             )

@@ -45,5 +45,5 @@ def test_a_missing_json_of_a_language_model_is_named(
 ) -> None:
     given = tmp_path / "language_model.json"
     monkeypatch.setattr("sys.argv", ["build.py", "--language-model", str(given)])
-    with pytest.raises(SystemExit, match=f"There is no file '{given}'"):
+    with pytest.raises(SystemExit, match=f"'{given}' not found"):
         packaging.run(importlib.import_module("wav2vec2_asr.build").main)

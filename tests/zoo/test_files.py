@@ -1,8 +1,9 @@
 """Files as bodies, under the labels that browsers and curl give them: they are told by content."""
 
+import httpx2
 import pytest
-import requests
 
+from tests.zoo.helpers import HTTP
 from tests.zoo.sounds import muxed
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
@@ -16,9 +17,9 @@ SAMPLES = {
 LABELS = ("application/octet-stream", "application/ogg", "video/webm", "video/mp4; codecs=x")
 
 
-def send(url: str, body: bytes, kind: str) -> requests.Response:
+def send(url: str, body: bytes, kind: str) -> httpx2.Response:
     headers = {"Content-Type": kind}
-    return requests.post(f"{url}/invocations", data=body, headers=headers, timeout=60)
+    return HTTP.post(f"{url}/invocations", content=body, headers=headers, timeout=60)
 
 
 pytestmark = pytest.mark.build  # by the names of fixtures in SAMPLES

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.zoo.helpers import HTTP
 from tests.zoo.test_server import assert_answers
 from tests.zoo.wire import ERROR_DETAILS
 
@@ -50,7 +50,7 @@ IDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=80
 @pytest.fixture(scope="module")
 def operations(zoo_url: str) -> list[tuple[str, str]]:
     """The methods and paths that the app says it has."""
-    paths: dict[str, Any] = requests.get(f"{zoo_url}/openapi.json", timeout=30).json()["paths"]
+    paths: dict[str, Any] = HTTP.get(f"{zoo_url}/openapi.json", timeout=30).json()["paths"]
     found = [(method.upper(), path) for path, methods in paths.items() for method in methods]
     assert ("POST", "/invocations") in found
     return found
@@ -70,7 +70,7 @@ def test_no_request_is_a_fault_of_ours(
 ) -> None:
     method, path = data.draw(st.sampled_from([*operations, *[("POST", "/invocations")] * 10]))
     headers = {"Content-Type": kind, "X-Request-ID": request_id}
-    response = requests.request(method, zoo_url + path, data=body, headers=headers, timeout=30)
+    response = HTTP.request(method, zoo_url + path, content=body, headers=headers, timeout=30)
     assert response.status_code < 500, response.text
     assert "Traceback" not in response.text
     if response.status_code >= 400:

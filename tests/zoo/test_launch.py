@@ -10,9 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-import requests
 
-from tests.zoo.helpers import metric
+from tests.zoo.helpers import HTTP, metric
 from tests.zoo.launched import LAUNCH, launched
 from tests.zoo.wire import GOOD, Wire, get, post, wire
 from zoo.building.local_server import free_port, running
@@ -65,7 +64,7 @@ def test_a_signal_leaves_no_orphan_and_nothing_behind(
         if number == signal.SIGHUP:  # new workers, with the old ones gone
             while before & {one.pid for one in server.workers()} or len(server.workers()) < 2:
                 pass
-        assert requests.post(f"{server.url}/invocations", json=json.loads(GOOD), timeout=30).ok
+        assert HTTP.post(f"{server.url}/invocations", json=json.loads(GOOD), timeout=30).is_success
         family = [server.master, *server.workers()]
         server.master.terminate()
         gone, alive = psutil.wait_procs(family, timeout=30)
@@ -91,7 +90,7 @@ def test_what_is_in_hand_when_the_server_stops_is_answered(echo_model: Path) -> 
             while metric(server.url, "theresa_requests_in_flight") == 0:
                 pass  # until it is taken
             server.master.terminate()
-            while requests.get(f"{server.url}/ready", timeout=30).status_code != 503:
+            while HTTP.get(f"{server.url}/ready", timeout=30).status_code != 503:
                 pass  # a gateway sees this, and meanwhile:
             late.send(post())
             answer = late.read()

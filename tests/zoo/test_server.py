@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pandas as pd
 import pytest
-import requests
 
-from tests.zoo.helpers import metric
+from tests.zoo.helpers import HTTP, metric
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
 from tests.zoo.wire import ERROR_DETAILS, post, wire
 from zoo.building.local_server import serve
@@ -21,9 +21,9 @@ from zoo.settings import Settings
 CITY = [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
 
 
-def ask(url: str, body: Any = GOOD, kind: str | None = JSON, **headers: str) -> requests.Response:
+def ask(url: str, body: Any = GOOD, kind: str | None = JSON, **headers: str) -> httpx2.Response:
     given = {**({"Content-Type": kind} if kind else {}), **headers}
-    return requests.post(f"{url}/invocations", data=body, headers=given, timeout=30)
+    return HTTP.post(f"{url}/invocations", content=body, headers=given, timeout=30)
 
 
 def assert_answers(url: str) -> None:
@@ -32,7 +32,7 @@ def assert_answers(url: str) -> None:
     assert response.json() == {"predictions": [{"entities": CITY}]}
 
 
-def assert_refused(response: requests.Response, status: int, sentence: str) -> None:
+def assert_refused(response: httpx2.Response, status: int, sentence: str) -> None:
     assert response.status_code == status, response.text
     error = response.json()
     assert set(error) - ERROR_DETAILS == {"error_code", "message", "request_id"}
@@ -147,12 +147,12 @@ def test_a_request_id_is_taken_over_if_it_is_one(zoo_url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/ping", "/health", "/ready", "/version", "/metrics"])
 def test_the_operators_endpoints(zoo_url: str, path: str) -> None:
-    assert requests.get(zoo_url + path, timeout=30).status_code == 200
+    assert HTTP.get(zoo_url + path, timeout=30).status_code == 200
 
 
 def test_other_paths_and_methods_are_refused_in_the_same_form(zoo_url: str) -> None:
-    assert_refused(requests.get(f"{zoo_url}/nothing", timeout=30), 404, "Not Found")
-    assert_refused(requests.get(f"{zoo_url}/invocations", timeout=30), 405, "Method Not Allowed")
+    assert_refused(HTTP.get(f"{zoo_url}/nothing", timeout=30), 404, "Not Found")
+    assert_refused(HTTP.get(f"{zoo_url}/invocations", timeout=30), 405, "Method Not Allowed")
 
 
 def test_metrics_count_over_all_workers(zoo_url: str) -> None:
@@ -163,11 +163,10 @@ def test_metrics_count_over_all_workers(zoo_url: str) -> None:
     before = [metric(zoo_url, name) for name in names]
     body = split([["我爱中国"]] * 3)
     for _ in range(10):
-        with requests.Session() as session:  # its own connection, so any of the workers
-            session.post(f"{zoo_url}/invocations", data=body, headers={"Content-Type": JSON})
+        ask(zoo_url, body)
     after = [metric(zoo_url, name) for name in names]
     assert [b - a for a, b in zip(before, after, strict=True)] == [30, 30]
-    text = requests.get(f"{zoo_url}/metrics", timeout=30).text
+    text = HTTP.get(f"{zoo_url}/metrics", timeout=30).text
     assert 'theresa_requests_total{path="/invocations",status="200"}' in text
     assert 'theresa_model{name="hanlp_ner"' in text
     assert metric(zoo_url, "theresa_requests_in_flight") == 0

@@ -5,12 +5,13 @@ ClipCaptionModel or ClipCaptionPrefix), or a directory of ours: `model.safetenso
 names, `config.json`, GPT-2's vocabulary where it isn't GPT-2's own, and in `clip` the CLIP.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.building import checkpoints
+from zoo.data.outputs import write_json
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -131,19 +132,15 @@ def save(model: "CaptionModel", directory: Path, clip: "Clip | None" = None) -> 
     }
     if isinstance(model.clip_project, TransformerMapper):
         about["mapper"] = {"heads": model.clip_project.heads}
-    (directory / CONFIG).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    write_json(directory / CONFIG, about)
     if clip is not None:
         save_clip(clip, directory / "clip")
 
 
 def _config(directory: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-        return dict(config)
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(
-            f"'{directory}' is no checkpoint of ClipCap: its {CONFIG} is missing or damaged."
-        ) from error
+    if not (directory / CONFIG).is_file():
+        raise CheckpointError(f"'{directory}' is no checkpoint of ClipCap: '{CONFIG}' not found.")
+    return read_object(directory / CONFIG, CheckpointError)
 
 
 def _read(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:

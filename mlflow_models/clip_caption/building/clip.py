@@ -4,7 +4,6 @@ Radford et al. 2021, "Learning Transferable Visual Models From Natural Language 
 building and training use this; the served model has no torch.
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 import torch
 
 from clip_caption.building.torchscript import read_torchscript
+from zoo.data.outputs import write_json
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 # What a mapper that reads features of this width was published for.
@@ -82,8 +83,7 @@ def save_clip(clip: Clip, directory: Path) -> None:
     from safetensors.torch import save_file
 
     directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(clip.config, indent=2) + "\n"
-    (directory / CONFIG).write_text(text, encoding="utf-8")
+    write_json(directory / CONFIG, clip.config)
     weights = {name: one.contiguous() for name, one in clip.model.state_dict().items()}
     save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
     if clip.directory is not None and clip.directory != directory:
@@ -94,10 +94,10 @@ def save_clip(clip: Clip, directory: Path) -> None:
 def _from_directory(directory: Path) -> Clip:
     import open_clip
 
+    config = read_object(directory / CONFIG, CheckpointError)
     try:
-        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         config = {"model_cfg": config["model_cfg"], "preprocess_cfg": config["preprocess_cfg"]}
-    except (OSError, ValueError, KeyError) as error:
+    except KeyError as error:
         raise CheckpointError(
             f"'{directory}' is no CLIP in open_clip's format: its {CONFIG} is missing or damaged."
         ) from error

@@ -7,7 +7,6 @@ vocab.json                  GPT-2's tokens; clip_tokenizer.json: CLIP's
 engine.json                 sizes, and how images are prepared
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from clip_caption.building.checkpoint import clip_of, open_model
 from clip_caption.pixels import FILTERS, MODES
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
 from zoo.building.onnx import export
+from zoo.data.outputs import write_json
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def convert(
     _write_clip(eyes, output, pixels["size"])
     prefix_length = _write_mapper(model, output, width)
     _write_gpt2(model, output, precision)
-    (output / GPT2).write_text(json.dumps(vocabulary.ids, ensure_ascii=False), encoding="utf-8")
+    write_json(output / GPT2, vocabulary.ids)
     about = {
         "precision": precision,
         "pixels": pixels,
@@ -69,7 +69,7 @@ def convert(
             "places": config.n_positions,
         },
     }
-    (output / "engine.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    write_json(output / "engine.json", about)
 
 
 def _vocabulary(checkpoint: Path, words: int) -> Vocabulary:

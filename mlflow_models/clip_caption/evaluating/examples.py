@@ -1,14 +1,16 @@
 """Reads test sets: images with their references, and predictions where they are already made."""
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clip_caption.preparing.tables import SUFFIXES, open_table, split_captions
+from clip_caption.preparing.captions import split_captions
+from zoo.data.tables import SUFFIXES, open_table
+from zoo.data.texts import read_json
 from zoo.errors import ZooError
+from zoo.training.stored import open_data
 
 IMAGES = ("image", "file", "file_name", "path", "photo", "name")
 REFERENCES = ("references", "reference", "captions", "caption", "comment", "text")
@@ -97,17 +99,15 @@ def read_table(path: Path, columns: ReferenceColumns) -> TestSet:
         ZooError: it can't be read, a column is missing, or predictions of an image differ.
     """
     table = open_table(path)
-    image = table.find(columns.image, IMAGES)
+    image = table.find(None, IMAGES)
     if columns.image:
-        table.column(columns.image, (), "--image-column")
+        image = table.column(columns.image)
     asked = (columns.translated,) if columns.translated else columns.references
-    sources = [table.column(name, (), "--references") for name in asked] or [
+    sources = [table.column(name) for name in asked] or [
         table.column(None, REFERENCES, "--references")
     ]
-    for name in columns.predictions:
-        table.column(name, (), "--columns")
-    for name in columns.values:
-        table.column(name, (), "--expect")
+    for name in (*columns.predictions, *columns.values):
+        table.column(name)
     references: dict[str, list[str]] = {}
     said: dict[str, dict[str, str]] = {}
     values: dict[str, dict[str, str]] = {}
@@ -133,18 +133,9 @@ def read_prepared(path: Path, columns: ReferenceColumns) -> TestSet:
     Raises:
         ZooError: it is none, or lacks a column.
     """
-    from datasets import load_from_disk
-
-    if not (path / "dataset_info.json").is_file() and (path / "test").is_dir():
-        raise ZooError(f"'{path}' has parts; give one of them: {path / 'test'}.")
-    try:
-        data = load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
     sources = [columns.translated] if columns.translated else list(columns.references)
     sources = sources or ["captions"]
-    if missing := {"image", "name", *sources, *columns.values} - set(data.column_names):
-        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'.")
+    data = open_data(path, ["image", "name", *sources, *columns.values])
     images = data.select_columns(["image"])
     kept = data.select_columns([name for name in data.column_names if name != "image"])
     examples = []
@@ -170,7 +161,7 @@ def read_coco(path: Path, results: Path | None, images: Path | None) -> TestSet:
         ZooError: the files are no such JSON, or results are of unknown images or doubled.
     """
     try:
-        found = _json(path)
+        found = read_json(path)
         files = {one["id"]: str(one.get("file_name") or one["id"]) for one in found["images"]}
         references: dict[Any, list[str]] = {}
         for one in found["annotations"]:
@@ -201,7 +192,7 @@ def coco_results(path: Path) -> dict[Any, str]:
         ZooError: it can't be read, or an image has two results.
     """
     said: dict[Any, str] = {}
-    for one in _json(path):
+    for one in read_json(path):
         if one["image_id"] in said:
             raise ZooError(f"'{path}' has two results for image {one['image_id']}.")
         said[one["image_id"]] = " ".join(one["caption"].split())
@@ -238,12 +229,3 @@ def _reader(path: Path) -> Callable[[], bytes]:
 def _stored(images: Any, index: int) -> bytes:
     content: bytes = images[index]["image"]
     return content
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ZooError(f"'{path}' can't be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ZooError(f"'{path}' is no JSON.") from error

@@ -1,6 +1,5 @@
 """Results of an evaluation: tables, worst captions first, and a picture of the best and worst."""
 
-import csv
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import numpy as np
 from clip_caption.evaluating.examples import Example
 from clip_caption.evaluating.metrics import CaptionScores
 from zoo.data.images import decode
+from zoo.data.tables import write_table
 from zoo.errors import BadInput
 from zoo.training import plots
 
@@ -117,20 +117,19 @@ def worst_lines(result: CaptionResult, count: int) -> str:
     return "\n".join([f"worst captions, by {RANK}:", *lines]) if lines else ""
 
 
-def write_table(result: CaptionResult, path: Path) -> None:
+def write_captions(result: CaptionResult, path: Path) -> None:
     """Writes every image with its caption and scores, the worst first."""
     each = result.scores.each
     facts = list(result.examples[0].values)
     right = ["named"] if result.named else []
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["image", "prediction", "references", *facts, *right, *each])
-        for index in result.ranked():
-            example = result.examples[index]
-            row = [example.name, result.predictions[index], "|".join(example.references)]
-            row += [example.values[name] for name in facts]
-            row += [str(result.named[index])] if right else []
-            table.writerow(row + [f"{values[index]:.2f}" for values in each.values()])
+    rows = []
+    for index in result.ranked():
+        example = result.examples[index]
+        row = [example.name, result.predictions[index], "|".join(example.references)]
+        row += [example.values[name] for name in facts]
+        row += [str(result.named[index])] if right else []
+        rows.append(row + [f"{values[index]:.2f}" for values in each.values()])
+    write_table(path, ["image", "prediction", "references", *facts, *right, *each], rows)
 
 
 def picture(result: CaptionResult, path: Path) -> None:
@@ -175,7 +174,7 @@ def record(results: Mapping[str, CaptionResult], directory: Path, text: str) -> 
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
     for number, result in enumerate(results.values(), start=1):
-        write_table(result, directory / f"captions{number}.csv")
+        write_captions(result, directory / f"captions{number}.csv")
         picture(result, directory / f"examples{number}.svg")
 
 

@@ -7,7 +7,6 @@ and falls back to WebGL; later ones show an empty map where WebGPU lacks shader-
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy as np
 
 from clip_caption.exploring.store import Embeddings
 from clip_caption.index import Exact, normalised
+from zoo.data.outputs import check_new, whole_directory
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -127,16 +127,6 @@ def command(table: Path, with_neighbours: bool) -> list[str]:
     return [str(Path(found).absolute()), table.name, *options, "--disable-projection"]
 
 
-def check_new(folder: Path) -> None:
-    """Refuses a folder that is there.
-
-    Raises:
-        ZooError: it is.
-    """
-    if folder.exists():
-        raise ZooError(f"'{folder}' exists; give a folder that isn't there yet.")
-
-
 def export(arguments: Sequence[str], directory: Path, folder: Path) -> None:
     """Writes the page to share; the folder appears when it is complete.
 
@@ -149,10 +139,8 @@ def export(arguments: Sequence[str], directory: Path, folder: Path) -> None:
         ZooError: the folder is there, or Embedding Atlas failed.
     """
     check_new(folder)
-    folder = folder.resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as work:
-        fresh = Path(work) / "new"
+    with whole_directory(folder) as fresh:
+        fresh.rmdir()  # Embedding Atlas makes it
         done = subprocess.run(
             [*arguments, "--export-application", str(fresh)],
             cwd=directory,
@@ -162,7 +150,6 @@ def export(arguments: Sequence[str], directory: Path, folder: Path) -> None:
         )
         if done.returncode:
             raise ZooError(f"Embedding Atlas failed:\n{done.stderr.strip()}")
-        fresh.rename(folder)
 
 
 def serve(arguments: Sequence[str], directory: Path, port: int) -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.tables import SUFFIXES as TABLES
+from zoo.data.tables import open_table
 from zoo.errors import ZooError
+from zoo.training.stored import MARK, open_data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,10 +74,8 @@ def read_collection(source: Path, image_column: str | None = None) -> ImageColle
     """
     if source.is_file():
         found = _from_table(source, image_column)
-    elif (source / "dataset_info.json").is_file():
+    elif (source / MARK).is_file() or any(source.glob(f"*/{MARK}")):
         found = _from_data_set(source)
-    elif (source / "dataset_dict.json").is_file() or (source / "train").is_dir():
-        raise ZooError(f"'{source}' has several parts; give one of them, say {source / 'train'}.")
     elif source.is_dir():
         found = _from_folder(source)
     else:
@@ -98,23 +99,17 @@ def _from_folder(folder: Path) -> ImageCollection:
 
 
 def _from_table(path: Path, image_column: str | None) -> ImageCollection:
-    import pandas as pd
     import pyarrow as pa
 
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        raise ZooError(f"'{path}' is no .csv or .tsv.")
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        table = pd.read_csv(path, sep=separator, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # pandas' own and UnicodeDecodeError
-        raise ZooError(f"'{path}' can't be read as a table: {error}.") from error
-    wanted = [image_column] if image_column else list(IMAGE_COLUMNS)
-    column = next((name for name in wanted if name in table.columns), None)
-    if column is None:
-        raise ZooError(f"'{path}' has no column {' or '.join(wanted)}; name it: --image-column.")
-    names = [str(name) for name in table[column]]
-    ids, others = _unique(names), table.drop(columns=column)
-    every = pa.Table.from_pandas(others, preserve_index=False)
+    if path.suffix.lower() not in TABLES:
+        raise ZooError(f"'{path}' is not a table; available: {', '.join(TABLES)}.")
+    table = open_table(path)
+    column = table.column(image_column, IMAGE_COLUMNS, "--image-column")
+    rows = [cells for _, cells in table.strict_rows()]
+    names = [cells[column] for cells in rows]
+    ids = _unique(names)
+    others = [name for name in table.header if name != column]
+    every = pa.table({name: _typed([cells[name] for cells in rows]) for name in others})
     fields = every.select(_simple(every.schema).names)  # takes less memory than 100,000 dicts
 
     def photo(number: int) -> Photo:
@@ -126,11 +121,7 @@ def _from_table(path: Path, image_column: str | None) -> ImageCollection:
 
 
 def _from_data_set(folder: Path) -> ImageCollection:
-    from datasets import load_from_disk
-
-    data = load_from_disk(str(folder))
-    if "image" not in data.column_names:
-        raise ZooError(f"'{folder}' has no column image; it is no data set of prepare.py.")
+    data = open_data(folder, ["image"])
     schema = _simple(data.features.arrow_schema)
     names = data["name"] if "name" in schema.names else range(len(data))
     ids = _unique([str(name) for name in names])
@@ -140,6 +131,19 @@ def _from_data_set(folder: Path) -> ImageCollection:
         return Photo(ids[number], "", plain[number], lambda: bytes(images[number]["image"]))
 
     return ImageCollection(ids, photo, schema)
+
+
+def _typed(cells: list[str]) -> "pa.Array":
+    """A column's cells as numbers, where all of them are."""
+    import pyarrow as pa
+
+    texts = pa.array(cells, pa.string())
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return texts.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return texts
 
 
 def _simple(schema: "pa.Schema") -> "pa.Schema":

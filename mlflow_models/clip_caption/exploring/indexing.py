@@ -1,15 +1,12 @@
 """Writes the index of a labelled collection: what `index.Index` reads in the served model."""
 
-import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from clip_caption.exploring.classification import Labelled, Outcome, leave_one_out, threshold_for
 from clip_caption.index import Exact, Graph, Searcher
-from zoo.data.outputs import check_output
+from zoo.data.outputs import check_output, whole_directory, write_json
 from zoo.errors import ZooError
 
 EXACT = 100_000  # photos; more are searched by a graph
@@ -85,11 +82,7 @@ def write_index(
         ZooError: the directory holds something else.
     """
     check_output(directory, "index.json", "an index")
-    directory = directory.resolve()
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".indexing-") as work:
-        fresh = Path(work) / "new"
-        fresh.mkdir()
+    with whole_directory(directory) as fresh:
         searcher = searcher_of(data.vectors, fresh, exact)
         outcome = leave_one_out(searcher, data, k, seed)
         threshold = threshold_for(outcome, rejected, accuracy)
@@ -98,14 +91,7 @@ def write_index(
             np.save(fresh / "vectors.npy", data.vectors)
         np.save(fresh / "labels.npy", data.labels)
         np.save(fresh / "probe.npy", data.probe)
-        _write_json(fresh / "ids.json", data.ids)
+        write_json(fresh / "ids.json", data.ids)
         settings = {"categories": data.categories, "k": k, "threshold": threshold}
-        _write_json(fresh / "index.json", settings)
-        if directory.exists():
-            shutil.move(directory, Path(work) / "old")
-        fresh.rename(directory)
+        write_json(fresh / "index.json", settings)
     return outcome, threshold, found
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,6 @@
 """The model that a collection is explored with: converted once, and kept beside the embeddings."""
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.images import decode
+from zoo.data.outputs import whole_directory
 from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
@@ -31,17 +31,14 @@ def keep(checkpoint: str, clip: str | None, directory: Path) -> None:
     """
     if (directory / MODEL).is_dir():
         return
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix="_converting-") as work:
-        fresh = Path(work) / "model"
+    with whole_directory(directory / MODEL) as fresh:
         if (Path(checkpoint) / MODEL).is_dir():
-            shutil.copytree(Path(checkpoint) / MODEL, fresh)
+            shutil.copytree(Path(checkpoint) / MODEL, fresh, dirs_exist_ok=True)
         else:
             from clip_caption.building.checkpoint import find
             from clip_caption.building.convert import convert
 
             convert(find(checkpoint), fresh, clip)
-        fresh.rename(directory / MODEL)
 
 
 def captioner(directory: Path, threads: int) -> "Captioner":

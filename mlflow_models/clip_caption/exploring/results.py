@@ -1,11 +1,11 @@
 """What came of classifying photos: scores, a table of every photo, the confusion matrix."""
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from clip_caption.exploring.classification import OTHER, UNKNOWN, Outcome
+from zoo.data.tables import write_table
 
 
 def figures(outcome: Outcome, threshold: float) -> str:
@@ -69,13 +69,11 @@ def write(
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
     names = [*categories, "", "?"]  # the last two are where UNKNOWN and OTHER point to
-    with (directory / "photos.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["id", "category", "nearest", "truth"])
-        for row in outcome.nearest.argsort(kind="stable").tolist():
-            taken = names[outcome.voted[row]] if outcome.nearest[row] >= threshold else ""
-            nearest = f"{outcome.nearest[row]:.4f}"
-            table.writerow([ids[row], taken, nearest, names[outcome.truth[row]]])
+    rows = []
+    for row in outcome.nearest.argsort(kind="stable").tolist():
+        taken = names[outcome.voted[row]] if outcome.nearest[row] >= threshold else ""
+        rows.append([ids[row], taken, f"{outcome.nearest[row]:.4f}", names[outcome.truth[row]]])
+    write_table(directory / "photos.csv", ["id", "category", "nearest", "truth"], rows)
     known = outcome.known()
     if len(known):
         title = f"{known.accuracy():.1%} of {len(known):,} images are right"

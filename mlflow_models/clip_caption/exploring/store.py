@@ -8,7 +8,6 @@ A part holds what became of so many images of the source; it gets its name when 
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data.outputs import whole_file, write_json
+from zoo.data.tables import ColumnNotFound
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ class EmbeddingSettings:
                     "or another output."
                 )
             return
-        directory.mkdir(parents=True, exist_ok=True)
-        write_whole(directory / SETTINGS, (json.dumps(asdict(self), indent=1) + "\n").encode())
+        write_json(directory / SETTINGS, asdict(self))
 
     def part_file(self, directory: Path, number: int) -> Path:
         """The file of a part."""
@@ -125,9 +125,8 @@ def write_part(
     embeddings = pa.FixedSizeListArray.from_arrays(values, settings.width)
     table = table.append_column("embedding", embeddings)
     table = table.replace_schema_metadata({FAILED: json.dumps(failed).encode()})
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    pq.write_table(table, unfinished, compression="zstd", row_group_size=256)
-    os.replace(unfinished, path)
+    with whole_file(path) as part:
+        pq.write_table(table, part, compression="zstd", row_group_size=256)
 
 
 def failures(path: Path) -> dict[str, str]:
@@ -179,9 +178,7 @@ class Embeddings:
             ZooError: there is none of the name.
         """
         if name not in self.columns:
-            raise ZooError(
-                f"'{self.directory}' has no column '{name}'; it has {', '.join(self.columns)}."
-            )
+            raise ColumnNotFound(self.directory, name, self.columns)
         return list(self._data.to_table(columns=[name]).column(name).to_pylist())
 
     def texts(self, name: str) -> list[str]:
@@ -222,10 +219,3 @@ class Embeddings:
                 "--embedding clip."
             )
         return self.vectors()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that gets its name when it is complete."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)

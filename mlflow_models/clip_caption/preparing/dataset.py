@@ -4,7 +4,6 @@ A row has the file as it was (`image`), the `captions`, a `name` and what else w
 look the same are in the same part, or a test would ask for what was learnt by heart.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from clip_caption.preparing.photos import Look
 from clip_caption.preparing.sources import COORDINATES, Entry
+from zoo.data.outputs import whole_directory
 from zoo.training.splits import shuffled
 
 if TYPE_CHECKING:
     from datasets import Features
 
+CACHE = "cache"  # of the parts' directory, while they are written
 BATCH = 32  # rows; so many photos are in memory
 
 
@@ -72,22 +73,20 @@ def write(
 
     disable_progress_bars()
     columns = features(list(dict.fromkeys(name for entry in entries for name in entry.extra)))
-    work = output.with_name(output.name + ".part")
-    shutil.rmtree(work, ignore_errors=True)
-    for name, rows in parts.items():
-        if rows:
-            data = Dataset.from_generator(
-                _rows,
-                features=columns,
-                cache_dir=str(work / "cache" / name),
-                gen_kwargs={"rows": PhotoRows(rows, entries, read, list(columns)[3:])},
-                writer_batch_size=BATCH,
-                fingerprint=name,  # else all that is to be written is hashed
-            )
-            data.save_to_disk(work / "ready" / name)
-    finish(work / "ready")
-    os.replace(work / "ready", output)
-    shutil.rmtree(work)
+    with whole_directory(output) as ready:
+        for name, rows in parts.items():
+            if rows:
+                data = Dataset.from_generator(
+                    _rows,
+                    features=columns,
+                    cache_dir=str(ready / CACHE / name),
+                    gen_kwargs={"rows": PhotoRows(rows, entries, read, list(columns)[3:])},
+                    writer_batch_size=BATCH,
+                    fingerprint=name,  # else all that is to be written is hashed
+                )
+                data.save_to_disk(ready / name)
+        shutil.rmtree(ready / CACHE)
+        finish(ready)
 
 
 class PhotoRows:

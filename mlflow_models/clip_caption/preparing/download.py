@@ -6,10 +6,7 @@ what may be gone by the next run (a server that is busy, a connection that break
 """
 
 import hashlib
-import os
 import random
-import re
-import tempfile
 import threading
 import time
 from collections.abc import Iterable
@@ -19,12 +16,9 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from zoo.data.fetch import Fetcher
-from zoo.errors import BadInput
+from zoo.data.fetch import Fetcher, NotFetched
+from zoo.data.outputs import PART, whole_file, write_text
 from zoo.settings import FetchSettings
-
-PART = ".part-"
-GONE = re.compile(r"answered 4(?!08|29)\d\d|leads to a page|doesn't exist|is not an http")
 
 
 @dataclass(frozen=True)
@@ -85,27 +79,21 @@ class Cache:
     def failure(self, url: str) -> str:
         """Why an address has no photo, as an earlier run found; empty where it isn't known."""
         path = self.path(url).with_suffix(".failed")
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
     def keep(self, url: str, content: bytes) -> None:
         """Keeps a photo."""
-        self._write(self.path(url), content)
+        with whole_file(self.path(url)) as part:
+            part.write_bytes(content)
 
     def give_up(self, url: str, reason: str) -> None:
         """Remembers that there is no photo."""
-        self._write(self.path(url).with_suffix(".failed"), reason.encode())
+        write_text(self.path(url).with_suffix(".failed"), reason)
 
     def forget_failures(self) -> None:
         """Lets all that failed be tried again."""
         for path in self.folder.glob("*/*.failed"):
             path.unlink()
-
-    def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=PART, dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(part, path)
 
 
 def download_all(
@@ -144,8 +132,8 @@ def download_all(
         with hosts[place_of(url)]:
             try:
                 content = fetch(url)
-            except BadInput as error:
-                if GONE.search(str(error)):
+            except NotFetched as error:
+                if error.permanent:
                     cache.give_up(url, str(error))
                 return str(error)
         cache.keep(url, content)

@@ -25,6 +25,7 @@ class Look:
         content: a hash of the file.
         look: a perceptual hash, equal for photos that look the same.
         reason: why it can't be used; empty where it can.
+        detail: more of it.
     """
 
     width: int = 0
@@ -33,6 +34,7 @@ class Look:
     content: str = ""
     look: str = ""
     reason: str = ""
+    detail: str = ""
 
 
 def look_at(path: Path, smallest: int = 1) -> Look:
@@ -52,9 +54,9 @@ def look_at(path: Path, smallest: int = 1) -> Look:
         content = path.read_bytes()
         image = decode(content, SIDE)
     except BadInput as error:
-        return Look(reason=f"unreadable: {error}")
+        return Look(reason="unreadable", detail=str(error))
     except OSError as error:
-        return Look(reason=f"unreadable: {error.strerror}")
+        return Look(reason="unreadable", detail=str(error.strerror))
     with Image.open(path) as header:
         width, height = header.size
     if (image.width > image.height) != (width > height):

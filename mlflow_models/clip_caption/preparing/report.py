@@ -1,6 +1,5 @@
 """What became of the photos of a collection, written down: Markdown, a table, and plots."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from clip_caption.preparing.photos import Look
 from clip_caption.preparing.sources import Entry
+from zoo.data.tables import write_table
 from zoo.training import plots
 
 DROPPED = "dropped.csv"
@@ -15,12 +15,32 @@ DRAWN = 40  # types in the plot
 SHOWN = 20  # reasons in the report
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """A photo that was left out.
+
+    Args:
+        entry: what is known of it.
+        reason: one of a few, to be counted.
+        detail: more of it; may be empty.
+    """
+
+    entry: Entry
+    reason: str
+    detail: str = ""
+
+    @property
+    def said(self) -> str:
+        """Reason and detail."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
 @dataclass
 class PhotoReport:
     """What became of the photos.
 
     Args:
-        dropped: those that were left out, with the reasons.
+        dropped: those that were left out.
         kept: the others, and `looks` what was seen of them.
         repeated: how many of these repeat another's bytes, or its look.
         personal: telephone numbers and the like in their captions, and `masked` whether they were
@@ -28,7 +48,7 @@ class PhotoReport:
         parts: photos by part.
     """
 
-    dropped: list[tuple[Entry, str]] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     kept: list[Entry] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     repeated: dict[str, int] = field(default_factory=dict)
@@ -37,8 +57,8 @@ class PhotoReport:
     parts: dict[str, int] = field(default_factory=dict)
 
     def reasons(self) -> Counter[str]:
-        """How many were left out, by reason, of "unreadable: is empty" the first word."""
-        return Counter(reason.partition(":")[0] for _, reason in self.dropped)
+        """How many were left out, by reason."""
+        return Counter(one.reason for one in self.dropped)
 
 
 def markdown(report: PhotoReport) -> str:
@@ -59,7 +79,7 @@ def markdown(report: PhotoReport) -> str:
         f"Left out: {len(report.dropped):,}" + (f" (each in {DROPPED})" if report.dropped else ""),
     ]
     lines += _table("reason", report.reasons())
-    details = Counter(reason for _, reason in report.dropped if ":" in reason)
+    details = Counter(one.said for one in report.dropped if one.detail)
     lines += _table("in detail", details)
     types = Counter(str(entry.extra["type"]) for entry in report.kept if "type" in entry.extra)
     return "\n".join([*lines, *_table("type", types)])
@@ -78,10 +98,8 @@ def _table(title: str, counts: Counter[str]) -> list[str]:
 def write_report(report: PhotoReport, directory: Path) -> None:
     """Writes `report.md`, `dropped.csv`, `sizes.png` and, where there are types, `types.svg`."""
     (directory / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
-    with (directory / DROPPED).open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["name", "source", "reason"])
-        table.writerows([entry.name, entry.source, reason] for entry, reason in report.dropped)
+    dropped = ([one.entry.name, one.entry.source, one.said] for one in report.dropped)
+    write_table(directory / DROPPED, ["name", "source", "reason"], dropped)
     draw_sizes(report.looks, directory / "sizes.png")
     types = Counter(str(entry.extra["type"]) for entry in report.kept if "type" in entry.extra)
     if types:

@@ -5,13 +5,14 @@ and of the manifests that `training/scenes.py` writes.
 """
 
 import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clip_caption.preparing.tables import SUFFIXES, open_table, split_captions
+from clip_caption.preparing.captions import split_captions
+from zoo.data.tables import SUFFIXES, open_table
+from zoo.data.texts import read_json
 from zoo.errors import ZooError
 
 IMAGES = ("photo", "image", "file", "file_name", "path", "image_url", "url")
@@ -98,7 +99,7 @@ def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) ->
     who = table.find(columns.name, NAMES)
     for name in (columns.name, columns.type, columns.coords, *columns.keep):
         if name:
-            table.column(name, (), "--keep and the like")
+            table.column(name)
     kind, coords = table.find(columns.type, ("type",)), table.find(columns.coords, ("coords",))
     folder = images or path.parent
     for line, cells in table.rows():
@@ -155,8 +156,8 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[Entry]:
     Raises:
         ZooError: it is no such file.
     """
+    found = read_json(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
         captions: dict[Any, list[str]] = {}
         for one in found["annotations"]:
             captions.setdefault(one["image_id"], []).append(" ".join(one["caption"].split()))
@@ -164,9 +165,7 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[Entry]:
             (str(one.get("file_name") or one["id"]), one.get("coco_url"), one["id"])
             for one in found["images"]
         ]
-    except OSError as error:
-        raise ZooError(f"'{path}' can't be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ZooError(f"'{path}' is no JSON of COCO's captions.") from error
     for name, address, key in photos:
         source = name if images or not address else address

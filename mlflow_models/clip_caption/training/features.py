@@ -5,7 +5,6 @@ work at most. The directory's name tells which data and which CLIP they are of.
 """
 
 import hashlib
-import os
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clip_caption.training.pairs import images
+from zoo.data.outputs import whole_file
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -74,8 +74,8 @@ def cached(clip: "Clip", data: "Dataset", path: Path, batch_size: int = 64) -> n
             end = min(start + SHARD, len(data))
             found = embed(clip, data.select(range(start, end)), batch_size)
             column = pa.FixedSizeListArray.from_arrays(pa.array(found.ravel()), found.shape[1])
-            feather.write_feather(pa.table({"features": column}), shard.with_suffix(".part"))
-            os.replace(shard.with_suffix(".part"), shard)
+            with whole_file(shard) as part:
+                feather.write_feather(pa.table({"features": column}), part)
         column = feather.read_table(shard)["features"].combine_chunks()
         parts.append(column.flatten().to_numpy().reshape(len(column), -1))
     return np.concatenate(parts)

@@ -7,7 +7,6 @@ tokenizer finds; its tasks of sequence labeling are converted, its parsers are p
 own files.
 """
 
-import json
 import shutil
 import sys
 import unicodedata
@@ -19,6 +18,7 @@ import numpy as np
 from hanlp_ner.building.graphs import EncoderGraph, HeadGraph, TaggerGraph, write
 from hanlp_ner.component import MULTI_TASK, load
 from zoo.building.onnx import quantize
+from zoo.data.outputs import write_json
 from zoo.errors import CheckpointError
 
 
@@ -48,8 +48,7 @@ def convert(
     if precision == "int8":
         for graph in target.glob("*.onnx"):
             quantize(graph)
-    text = json.dumps(config, indent=2, ensure_ascii=False)
-    (target / "config.json").write_text(text + "\n", encoding="utf-8")
+    write_json(target / "config.json", config)
     return config
 
 

@@ -1,14 +1,12 @@
 """Makes a HanLP recognizer, from scratch or around a pretrained transformer, and saves it."""
 
 import argparse
-import json
-import os
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanlp_ner.training.corpora import Example
+from zoo.data.outputs import whole_directory, write_json
 
 if TYPE_CHECKING:
     from hanlp.components.ner.transformer_ner import TransformerNamedEntityRecognizer
@@ -29,7 +27,7 @@ def write_transformer(directory: Path, examples: list[Example], args: argparse.N
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "vocab.txt").write_text("\n".join([*SPECIAL, *kept]) + "\n", encoding="utf-8")
     tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True}
-    (directory / "tokenizer_config.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    write_json(directory / "tokenizer_config.json", tokenizer)
     RoFormerConfig(
         vocab_size=len(SPECIAL) + len(kept),
         embedding_size=args.hidden,
@@ -78,25 +76,18 @@ def new_component(
 def save_component(component: "TransformerNamedEntityRecognizer", directory: Path) -> None:
     """Writes what HanLP's `save` writes, and the transformer's configuration and tokenizer.
 
-    Each file is written beside its place and renamed, so that a killed run leaves whole files.
+    The directory is replaced when it is complete.
     """
-    scratch = directory.with_name(f".{directory.name}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
     transformer = component.config.transformer
     component.config.transformer = "transformer"  # not this machine's paths
     component.config.pop("load_path", None)
-    try:
-        component.save(str(scratch))
-        # HanLP leaves out what isn't trained, such as RoFormer's sinusoids; strict loaders want it
-        component.save_weights(str(scratch), trainable_only=False)
-    finally:
-        component.config.transformer = transformer
-    component.model.encoder.transformer.config.save_pretrained(scratch / "transformer")
-    component.transformer_tokenizer.save_pretrained(scratch / "transformer")
-    for path in sorted(scratch.rglob("*")):
-        if path.is_file():
-            target = directory / path.relative_to(scratch)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
-    shutil.rmtree(scratch)
+    with whole_directory(directory) as fresh:
+        try:
+            component.save(str(fresh))
+            # HanLP leaves out what isn't trained, such as RoFormer's sinusoids; strict loaders
+            # want it.
+            component.save_weights(str(fresh), trainable_only=False)
+        finally:
+            component.config.transformer = transformer
+        component.model.encoder.transformer.config.save_pretrained(fresh / "transformer")
+        component.transformer_tokenizer.save_pretrained(fresh / "transformer")

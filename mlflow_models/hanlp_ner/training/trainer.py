@@ -4,8 +4,6 @@ HanLP 2.1.5's own `fit` needs an optimizer that transformers 5 no longer has, an
 """
 
 import argparse
-import json
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hanlp_ner.training.corpora import Example, entities_to_tags
 from hanlp_ner.training.recognizer import save_component
 from hanlp_ner.training.span_scores import predict_spans, span_scores
+from zoo.data.outputs import whole_file, write_json
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ class TaggerTrainer:
         if scores["micro"]["f1"] > self.best["f1"]:
             self.best = {"f1": scores["micro"]["f1"], "epoch": self.epoch}
             save_component(self.component, self.output / "best")
-            (self.output / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
+            write_json(self.output / "scores.json", scores)
         self.model.load_state_dict(weights, strict=False)
         self.set_random_state(random_state)
         return scores
@@ -192,8 +191,8 @@ class TaggerTrainer:
             "run_id": self.run_id,
             "settings": self.settings(),
         }
-        torch.save(state, self.output / "state.pt.part")
-        os.replace(self.output / "state.pt.part", self.output / "state.pt")
+        with whole_file(self.output / "state.pt") as part:
+            torch.save(state, part)
 
     def settings(self) -> dict[str, str]:
         """Returns what a run may not change half-way."""

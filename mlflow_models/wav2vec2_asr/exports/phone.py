@@ -4,7 +4,6 @@ The network is compared with PyTorch before anything is left behind: it is loade
 its own runtime, and hears what the checkpoint hears.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from wav2vec2_asr.exports.xnnpack import Run
 from wav2vec2_asr.labels import Labels
 from zoo.building.wav2vec2 import normalizes
 from zoo.data.audio import SAMPLE_RATE
+from zoo.data.outputs import write_json
 from zoo.errors import ZooError
 
 FILE = "model.pte"
@@ -154,8 +154,7 @@ def describe(
         "special": sorted(labels.special),
         "check": asdict(found),
     }
-    text = json.dumps(about, indent=2) + "\n"
-    (output / "model.json").write_text(text, encoding="utf-8")
+    write_json(output / "model.json", about)
     words = {**about, "version": version, **_words(network, labels), "check": str(found)}
     guide = Template(GUIDE.read_text(encoding="utf-8")).substitute(words)
     (output / "README.md").write_text(guide, encoding="utf-8")

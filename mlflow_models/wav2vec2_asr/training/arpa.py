@@ -7,11 +7,12 @@ heading for an n-gram. Here </s> gets the uniform probability, and the header it
 
 import math
 import re
-import tempfile
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
+from zoo.data.outputs import whole_file
+from zoo.data.texts import open_text
 from zoo.errors import ZooError
 
 COUNT = re.compile(r"ngram 1 *= *(\d+)")
@@ -30,12 +31,9 @@ def repair(path: Path, output: Path) -> list[str]:
     Raises:
         ZooError: the file can't be read, or KenLM finds other damage in it.
     """
-    try:
-        lines = _lines(path)
-        head = list(takewhile(lambda line: not line.startswith("\\1-grams:"), lines))
-        unigrams = list(takewhile(lambda line: not line.startswith("\\"), lines))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"'{path}' can't be read as text: {error}.") from error
+    lines = _lines(path)
+    head = list(takewhile(lambda line: not line.startswith("\\1-grams:"), lines))
+    unigrams = list(takewhile(lambda line: not line.startswith("\\"), lines))
     declared = next((int(found[1]) for line in head if (found := COUNT.fullmatch(line))), None)
     symbols = [line.split()[1:2] for line in unigrams if line]
     adds = ["</s>"] not in symbols
@@ -43,22 +41,20 @@ def repair(path: Path, output: Path) -> list[str]:
     # An added line that wasn't counted is mended; any other difference is n-grams that were lost.
     if declared is None or abs(declared - count) > 1:
         raise ZooError(f"The header of '{path}' says {declared} unigrams; there are {count}.")
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".repair-") as work:
-        fresh = Path(work) / output.name
+    with whole_file(output) as fresh:
         with fresh.open("w", encoding="utf-8", newline="\n") as file:
             for line in _lines(path):
                 file.write(f"ngram 1={count}\n" if COUNT.fullmatch(line) else f"{line}\n")
                 if adds and line.startswith("\\1-grams:"):
                     file.write(f"{-math.log10(count):.7g}\t</s>\t0\n")
         _check(fresh, path)
-        fresh.replace(output)
     counted = f"count of unigrams corrected from {declared:,} to {count:,}"
     return ["</s> added"] * adds + [counted] * (declared != count)
 
 
 def _lines(path: Path) -> Iterator[str]:
     # Of the characters that end a line, only \n does here: a label may be any of the others.
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
+    with open_text(path, newline="\n") as file:
         yield from (line.rstrip("\r\n") for line in file)
 
 

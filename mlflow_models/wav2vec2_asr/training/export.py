@@ -1,8 +1,6 @@
 """Opens what training starts from, and writes checkpoints in the published format."""
 
 import argparse
-import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import BLANK, SPACE, UNKNOWN
 from wav2vec2_asr.training.options import network_settings
 from zoo.building.wav2vec2 import RATE, normalizes, read_config
+from zoo.data.outputs import whole_directory, write_json
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -24,9 +23,7 @@ def write_vocabulary(labels: dict[str, int], directory: Path) -> None:
     """Writes the tokenizer's files for a new vocabulary."""
     from transformers import Wav2Vec2CTCTokenizer
 
-    directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(labels, ensure_ascii=False, indent=1) + "\n"
-    (directory / "vocab.json").write_text(text, encoding="utf-8")
+    write_json(directory / "vocab.json", labels)
     Wav2Vec2CTCTokenizer(
         str(directory / "vocab.json"),
         unk_token=UNKNOWN,
@@ -138,18 +135,11 @@ def export(
         extractor: what the model hears by.
         output: replaced, where it exists.
     """
-    part = output.with_name(output.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
-    for file in part.glob("*.safetensors"):
-        file.chmod(0o644)  # as all the others are; what reads a checkpoint may be another user
-    extractor.save_pretrained(part)
-    for name in TOKENIZER:
-        if (vocabulary / name).is_file():
-            shutil.copy(vocabulary / name, part)
-    old = output.with_name(output.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if output.exists():
-        os.replace(output, old)
-    os.replace(part, output)
-    shutil.rmtree(old, ignore_errors=True)
+    with whole_directory(output) as part:
+        model.save_pretrained(part)
+        for file in part.glob("*.safetensors"):
+            file.chmod(0o644)  # as all the others are; what reads a checkpoint may be another user
+        extractor.save_pretrained(part)
+        for name in TOKENIZER:
+            if (vocabulary / name).is_file():
+                shutil.copy(vocabulary / name, part)

@@ -1,6 +1,5 @@
 """Languages: which rules clean their transcripts, and which characters a model of them learns."""
 
-import csv
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from wav2vec2_asr.training import numerals, thai
-from zoo.errors import ZooError
+from zoo.data.tables import open_table, write_table
 from zoo.training.cleaning import Rule, Text
 
 COLUMNS = ("abbreviation", "count", "spoken", "example")
@@ -119,28 +118,21 @@ def read_decisions(path: Path) -> dict[str, str]:
     """Reads how abbreviations are said: the rows of a TSV file whose column `spoken` isn't empty.
 
     Raises:
-        ZooError: it isn't such a file.
+        TableError: it isn't such a file.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, dialect=csv.excel_tab)
-            if not {"abbreviation", "spoken"} <= set(table.fieldnames or []):
-                raise ZooError(
-                    f"'{path}' has no columns 'abbreviation' and 'spoken', tab-separated."
-                )
-            pairs = [(row["abbreviation"] or "", (row["spoken"] or "").strip()) for row in table]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"'{path}' can't be read as a table of decisions.") from error
-    return {short: spoken for short, spoken in pairs if spoken}
+    table = open_table(path)
+    short, spoken = table.column("abbreviation"), table.column("spoken")
+    pairs = [(cells[short], cells[spoken].strip()) for cells in table.filled_rows()]
+    return {name: said for name, said in pairs if said}
 
 
 def write_decisions(
     path: Path, found: dict[str, int], contexts: dict[str, str], decisions: dict[str, str]
 ) -> None:
     """Writes the abbreviations that were found, for a person to fill in the column `spoken`."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:  # so that Excel knows UTF-8
-        table = csv.writer(file, csv.excel_tab)
-        table.writerow(COLUMNS)
-        for short in sorted({*found, *decisions}, key=lambda short: (-found.get(short, 0), short)):
-            example = " ".join(contexts.get(short, "").split())
-            table.writerow([short, found.get(short, 0), decisions.get(short, ""), example])
+    rows = [
+        [short, found.get(short, 0), decisions.get(short, ""),
+         " ".join(contexts.get(short, "").split())]
+        for short in sorted({*found, *decisions}, key=lambda short: (-found.get(short, 0), short))
+    ]  # fmt: skip
+    write_table(path, COLUMNS, rows, mark=True)

@@ -1,20 +1,16 @@
 """Text to learn a language model from, in the one form that its characters and the labels share."""
 
-import csv
-import gzip
-import io
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.profiles import PROFILES, text_of
-from zoo.errors import ZooError
+from zoo.data.tables import TABBED, open_table
+from zoo.data.texts import open_text
 from zoo.training.cleaning import spell
-
-TABLES = {".csv": ",", ".tsv": "\t"}
+from zoo.training.stored import open_data
 
 
 class CharacterNormalizer:
@@ -69,54 +65,15 @@ def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
     """
     for path in paths:
         if path.is_dir():
-            yield from _transcripts(path, column or "text")
-            continue
-        try:
-            yield from _file(path, column)
-        except (OSError, EOFError, csv.Error) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ZooError(f"'{path}' can't be read: {reason}.") from error
-        except UnicodeDecodeError as error:
-            raise ZooError(f"'{path}' is not UTF-8 text.") from error
-
-
-def _file(path: Path, column: str) -> Iterator[str]:
-    from tqdm import tqdm
-
-    size, compressed = path.stat().st_size, path.suffix == ".gz"
-    name = path.with_suffix("") if compressed else path
-    with path.open("rb") as raw, tqdm(
-        total=size, desc=path.name, unit="B", unit_scale=True, disable=size < 10_000_000
-    ) as bar:  # fmt: skip
-        file = gzip.GzipFile(fileobj=raw) if compressed else raw
-        text = io.TextIOWrapper(file, "utf-8-sig", newline="\n")
-        rows = iter(text)
-        if column and name.suffix in TABLES:
-            rows = _cells(text, path, TABLES[name.suffix], column)
-        for row in rows:
-            yield row
-            bar.update(raw.tell() - bar.n)
-
-
-def _cells(text: Iterable[str], path: Path, delimiter: str, column: str) -> Iterator[str]:
-    # Common Voice's TSV has quotation marks that quote nothing.
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    table = csv.DictReader(text, delimiter=delimiter, quoting=quoting)
-    if column not in (table.fieldnames or []):
-        raise ZooError(f"'{path}' has no column '{column}'.")
-    yield from (row[column] or "" for row in table)
-
-
-def _transcripts(path: Path, column: str) -> Iterator[str]:
-    from datasets import Dataset, load_from_disk
-
-    try:
-        data = load_from_disk(str(path))
-    except (OSError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set of prepare.py.") from error
-    if not isinstance(data, Dataset) or column not in data.column_names:
-        raise ZooError(f"'{path}' has no column '{column}' (of OUTPUT, give OUTPUT/train).")
-    yield from data[column]
+            column = column or "text"
+            yield from open_data(path, [column])[column]
+        elif column and path.name.removesuffix(".gz").endswith((".csv", TABBED)):
+            table = open_table(path, quoted=TABBED not in path.suffixes)
+            table.column(column)
+            yield from (cells[column] for cells in table.filled_rows())
+        else:
+            with open_text(path, newline="\n") as file:
+                yield from file
 
 
 def sentences(texts: Iterable[str], spelling: CharacterNormalizer) -> Iterator[str]:

@@ -4,9 +4,7 @@ The log-probabilities are those that `evaluate.py --save-logits` keeps, so that 
 runs once. A coarse grid, a finer one around its best, then the smallest beam that is as good.
 """
 
-import csv
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ from wav2vec2_asr import ctc
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.language_model import BeamSearch, read_head
 from wav2vec2_asr.training.words import Convention
+from zoo.data.outputs import write_json
+from zoo.data.tables import open_table
 from zoo.errors import ZooError
 from zoo.training import plots
 from zoo.training.error_rates import ErrorCounts, total
@@ -65,18 +65,17 @@ class Development:
             ZooError: it isn't there, or it isn't complete.
         """
         table, files = folder / "references.tsv", sorted((folder / "logits").glob("*.npy"))
-        try:
-            with table.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file, delimiter="\t"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ZooError(f"'{table}' can't be read; use evaluate.py --save-logits.") from error
-        if not rows or "reference" not in rows[0]:
-            raise ZooError(f"'{table}' has no column 'reference', or no rows.")
-        if len(rows) != len(files):
-            raise ZooError(f"'{folder}' has {len(rows)} references, but {len(files)} logits.")
-        chosen = np.sort(np.random.default_rng(1).permutation(len(rows))[:most])
-        references = [rows[index]["reference"] or "" for index in chosen]
-        return cls([files[index] for index in chosen], references)
+        if not table.is_file():
+            raise ZooError(f"'{table}' not found; evaluate.py --save-logits writes it.")
+        found = open_table(table)
+        column = found.column("reference")
+        references = [cells[column] for _, cells in found.strict_rows()]
+        if not references:
+            raise ZooError(f"'{table}' has no rows.")
+        if len(references) != len(files):
+            raise ZooError(f"'{folder}' has {len(references)} references, but {len(files)} logits.")
+        chosen = np.sort(np.random.default_rng(1).permutation(len(files))[:most])
+        return cls([files[index] for index in chosen], [references[index] for index in chosen])
 
     def rate(self, search: ctc.Search, labels: Labels, score: Score) -> float:
         """The error rate, percent, of what a search finds."""
@@ -161,7 +160,7 @@ def write_settings(
             "utterances": size,
         },
     }
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, content)
 
 
 def plot(tried: list[Trial], choice: Trial, measure: str, path: Path) -> None:

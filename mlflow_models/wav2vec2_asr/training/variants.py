@@ -5,7 +5,6 @@ log-probabilities.
 """
 
 import argparse
-import csv
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from wav2vec2_asr.building.checkpoint import find
 from wav2vec2_asr.ctc import Search
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.transcribe import Checkpoint, Wave, log_probabilities, open_checkpoint
+from zoo.data.tables import write_table
 from zoo.speech.denoise import denoised
 from zoo.training.results import Utterance
 from zoo.training.stored import Waves, names, open_data, ratios
@@ -114,10 +114,8 @@ def saved(scores: Scores, data: "Dataset", folder: Path) -> Scores:
     for index, log_probs in scores:
         np.save(folder / "logits" / f"{index:05d}.npy", log_probs)
         yield index, log_probs
-    with (folder / "references.tsv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t")
-        table.writerow(["name", "reference"])
-        table.writerows(zip(names(data), data["text"], strict=True))
+    rows = zip(names(data), data["text"], strict=True)
+    write_table(folder / "references.tsv", ["name", "reference"], rows)
 
 
 def beam_search(args: argparse.Namespace, labels: Labels) -> Search:

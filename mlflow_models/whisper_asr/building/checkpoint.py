@@ -7,11 +7,11 @@ under other names.
 
 import base64
 import gzip
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -54,14 +54,12 @@ def layout(path: Path) -> str:
         )
     if (path / "model.bin").is_file():
         return CTRANSLATE2
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("model_type")
-    except (OSError, ValueError, AttributeError):
+    if not (path / "config.json").is_file():
         raise CheckpointError(
             f"'{path}' is no Whisper checkpoint: it has neither a config.json (Hugging Face) nor a "
             "model.bin (CTranslate2)."
-        ) from None
+        )
+    kind = read_object(path / "config.json", CheckpointError).get("model_type")
     if kind != "whisper":
         raise CheckpointError(f"'{path}' is not a Whisper checkpoint, but of type '{kind}'.")
     return HUGGING_FACE

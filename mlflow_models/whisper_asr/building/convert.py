@@ -1,6 +1,5 @@
 """From a published Whisper checkpoint to the directory that the engine loads."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +11,8 @@ from whisper_asr.building.checkpoint import (
     layout,
     write_hugging_face,
 )
+from zoo.data.outputs import write_json
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
 PREPROCESSOR = "preprocessor_config.json"
@@ -66,7 +67,7 @@ def convert(checkpoint: Path, name: str, output: Path, precision: str) -> None:
     """
     kind = layout(checkpoint)
     if kind == CTRANSLATE2:
-        words = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+        words = read_object(checkpoint / "config.json", CheckpointError)
         if len(words.get("lang_ids") or ()) < min(vocabulary.LANGUAGES.values()):
             raise CheckpointError(f"'{checkpoint}' knows English only; take the multilingual one.")
         names = ["model.bin", "config.json", TOKENIZER]
@@ -82,8 +83,7 @@ def convert(checkpoint: Path, name: str, output: Path, precision: str) -> None:
             else:
                 _complete(checkpoint, ready)
             _to_ctranslate2(ready, output, STORED[precision])
-    about = {"precision": precision}
-    (output / "engine.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+    write_json(output / "engine.json", {"precision": precision})
 
 
 def _published() -> list[str]:
@@ -102,7 +102,7 @@ def _complete(checkpoint: Path, ready: Path) -> None:
     """Copies a Hugging Face checkpoint, with the files that some of them lack."""
     from transformers import WhisperFeatureExtractor, WhisperTokenizer
 
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    config = read_object(checkpoint / "config.json", CheckpointError)
     weights = [
         path
         for pattern in ("*.safetensors", "pytorch_model*.bin", "*.index.json")

@@ -1,7 +1,5 @@
 """Opens Whisper checkpoints for training, and writes them in the format that is published."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +8,7 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperTokenize
 
 from whisper_asr.building import vocabulary
 from whisper_asr.training.model import TrainedWhisper
+from zoo.data.outputs import whole_directory
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -128,30 +127,20 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
         for name, value in plain.state_dict().items()
         if "lora_" not in name and not name.startswith(("ctc_head.", "proj_out."))
     }
-    part = directory.with_name(directory.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_file(
-        {name: value.contiguous() for name, value in weights.items()},
-        part / "model.safetensors",
-        metadata={"format": "pt"},
-    )
-    if hasattr(model, "merge_adapter"):
-        model.unmerge_adapter()  # `weights` may share its memory
-    if plain.ctc_head is not None:
-        tokens = torch.tensor(plain.text_tokens)
-        save_file({**plain.ctc_head.state_dict(), "tokens": tokens}, part / CTC_HEAD)
     config = {**plain.config.to_dict(), "max_source_positions": plain.positions, "dtype": dtype}
     config["architectures"] = ["WhisperForConditionalGeneration"]
-    WhisperConfig.from_dict(config).save_pretrained(part)
-    plain.generation_config.save_pretrained(part)
-    extractor.save_pretrained(part)
-    vocabulary.save(tokenizer, part)
-    if directory.exists():
-        old = directory.with_name(directory.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        os.replace(directory, old)
-        os.replace(part, directory)
-        shutil.rmtree(old)
-    else:
-        os.replace(part, directory)
+    with whole_directory(directory) as part:
+        save_file(
+            {name: value.contiguous() for name, value in weights.items()},
+            part / "model.safetensors",
+            metadata={"format": "pt"},
+        )
+        if hasattr(model, "merge_adapter"):
+            model.unmerge_adapter()  # `weights` may share its memory
+        if plain.ctc_head is not None:
+            tokens = torch.tensor(plain.text_tokens)
+            save_file({**plain.ctc_head.state_dict(), "tokens": tokens}, part / CTC_HEAD)
+        WhisperConfig.from_dict(config).save_pretrained(part)
+        plain.generation_config.save_pretrained(part)
+        extractor.save_pretrained(part)
+        vocabulary.save(tokenizer, part)

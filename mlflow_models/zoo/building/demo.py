@@ -13,6 +13,7 @@ from rich.table import Table
 
 from zoo.building.local_server import direct, serve
 from zoo.building.packaging import MODELS, ROOT, run
+from zoo.data.texts import read_object
 from zoo.errors import ZooError
 
 
@@ -31,10 +32,10 @@ def main() -> None:
     if build.returncode:
         raise ZooError(f"building {args.model} failed; see above.")
     console.print(f"\n[bold]2. Serving {args.model} and posting its sample[/bold]")
-    sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
-    with serve(MODELS / args.model) as url:
-        response = direct().post(f"{url}/invocations", json=sample, timeout=60)
-    if not response.ok:
+    sample = read_object(folder / "sample.json")
+    with serve(MODELS / args.model) as url, direct() as client:
+        response = client.post(f"{url}/invocations", json=sample)
+    if not response.is_success:
         raise ZooError(f"the server answered {response.status_code}: {response.text[:500]}")
     answers = response.json()["predictions"]
     inputs = [row[0] for row in sample["dataframe_split"]["data"]]

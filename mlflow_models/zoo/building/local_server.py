@@ -6,12 +6,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import requests
+import httpx2
+import tenacity
 
 from zoo.errors import ZooError
 
@@ -95,11 +95,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=10)
 
 
-def direct() -> requests.Session:
-    """A session that speaks to this machine itself, whatever proxy the environment names."""
-    session = requests.Session()
-    session.trust_env = False
-    return session
+def direct(keep: bool = True) -> httpx2.Client:
+    """A client that speaks to this machine itself, whatever proxy the environment names.
+
+    Args:
+        keep: Whether a connection is used again; else each request has its own.
+    """
+    limits = httpx2.Limits() if keep else httpx2.Limits(max_keepalive_connections=0)
+    return httpx2.Client(trust_env=False, timeout=60.0, limits=limits)
 
 
 def free_port() -> int:
@@ -110,15 +113,20 @@ def free_port() -> int:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    end = time.monotonic() + DEADLINE
-    session = direct()
-    while time.monotonic() < end:
+    def is_ready() -> bool:
         if process.poll() is not None:
             raise TimeoutError(f"stopped with exit code {process.returncode}")
+        with suppress(httpx2.TransportError):
+            return client.get(url, timeout=5.0).is_success
+        return False
+
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda ready: not ready),
+        stop=tenacity.stop_after_delay(DEADLINE),
+        wait=tenacity.wait_fixed(0.1),  # there is nothing to wait on but the port itself
+    )
+    with direct() as client:
         try:
-            if session.get(url, timeout=5).ok:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.1)  # there is nothing to wait on but the port itself
-    raise TimeoutError(f"didn't answer within {DEADLINE:.0f} s")
+            attempts(is_ready)
+        except tenacity.RetryError:
+            raise TimeoutError(f"didn't answer within {DEADLINE:.0f} s") from None

@@ -1,11 +1,11 @@
 """Published Wav2Vec2 checkpoints (Hugging Face's format) to what `zoo.speech.wav2vec2` loads."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.building import checkpoints
 from zoo.building.onnx import export, quantize
+from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 from zoo.speech.wav2vec2 import ABOUT, GRAPH
@@ -129,4 +129,4 @@ def convert(
         quantize(output / GRAPH)
     about |= {"precision": precision, "normalize": normalizes(checkpoint)}
     about |= {"hop": hop, "reach": reach}
-    (output / ABOUT).write_text(json.dumps(about) + "\n", encoding="utf-8")
+    write_json(output / ABOUT, about)

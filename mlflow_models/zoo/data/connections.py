@@ -47,6 +47,20 @@ def is_public(address: str) -> bool:
     return bool(ip.is_global and not ip.is_multicast and not ip.is_reserved)
 
 
+class NotFetched(BadInput):
+    """A photo that can't be had from its address, or may not.
+
+    Args:
+        reason: Starts with a verb ("names a host that isn't allowed"), for a sentence that names
+            the input.
+        permanent: Whether it is gone for good: another attempt, or other settings, won't help.
+    """
+
+    def __init__(self, reason: str, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
 class CheckedBackend(httpcore2.NetworkBackend):
     """Looks a name up, and connects to those of its addresses that are public.
 
@@ -70,11 +84,11 @@ class CheckedBackend(httpcore2.NetworkBackend):
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
                 raise httpcore2.ConnectError("no name server answers") from None
-            raise BadInput("names a host that doesn't exist") from None
+            raise NotFetched("names a host that doesn't exist", permanent=True) from None
         addresses = [str(one[4][0]) for one in found]
         allowed = [one for one in addresses if self._allows(one)]
         if not allowed:
-            raise BadInput("names a host whose address isn't public")
+            raise NotFetched("names a host whose address isn't public")
         for address in allowed[:-1]:
             try:
                 return self._connect(address, port, local_address, socket_options)

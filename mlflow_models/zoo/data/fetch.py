@@ -15,8 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import httpcore2
 
-from zoo.data.connections import CheckedBackend, deadline
-from zoo.errors import BadInput
+from zoo.data.connections import CheckedBackend, NotFetched, deadline
 from zoo.serving import runner
 from zoo.settings import FetchSettings
 
@@ -64,11 +63,10 @@ class Fetcher:
             The file as it was sent; whether it is an image is not looked at.
 
         Raises:
-            BadInput: It can't be had, or may not; the message starts with a verb ("names a host
-                that isn't allowed"), for a sentence that names the input.
+            NotFetched: It can't be had, or may not.
         """
         if not self._hosts:
-            raise BadInput("is a URL, but no hosts are allowed here (THERESA_IMAGE_HOSTS)")
+            raise NotFetched("is a URL, but no hosts are allowed here (THERESA_IMAGE_HOSTS)")
         deadline.set(time.monotonic() + self.settings.seconds)
         attempt = 0
         while True:
@@ -79,7 +77,7 @@ class Fetcher:
                 attempt += 1
                 wait = error.wait or random.uniform(0.2, 0.6) * 2**attempt
                 if attempt >= self.settings.attempts or wait >= deadline.get() - time.monotonic():
-                    raise BadInput(str(error)) from None
+                    raise NotFetched(str(error)) from None
                 time.sleep(wait)
 
     def _follow(self, url: str) -> bytes:
@@ -92,8 +90,8 @@ class Fetcher:
             try:
                 url = urljoin(checked, answer)
             except ValueError:  # of brackets
-                raise BadInput("redirects to what is no URL") from None
-        raise BadInput(f"redirects more than {self.settings.redirects} times")
+                raise NotFetched("redirects to what is no URL") from None
+        raise NotFetched(f"redirects more than {self.settings.redirects} times")
 
     def _check(self, url: str) -> str:
         """The URL in ASCII, once its form and its host are seen to be allowed."""
@@ -104,9 +102,9 @@ class Fetcher:
         except ValueError:  # of ports, brackets and labels
             host = ""
         if not host or parts.scheme not in PORTS or parts.username is not None:
-            raise BadInput("is not an http or https URL that can be fetched")
+            raise NotFetched("is not an http or https URL that can be fetched", permanent=True)
         if not any(_matches(host, port, pattern) for pattern in self._hosts):
-            raise BadInput("names a host or port that isn't allowed here (THERESA_IMAGE_HOSTS)")
+            raise NotFetched("names a host or port that isn't allowed here (THERESA_IMAGE_HOSTS)")
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
         return urlunsplit(
@@ -134,16 +132,18 @@ class Fetcher:
         except (httpcore2.NetworkError, httpcore2.ProtocolError):
             raise _Again("can't be fetched: the connection failed") from None
         except (OSError, ValueError, httpcore2.UnsupportedProtocol):
-            raise BadInput("can't be fetched from where it says") from None
+            raise NotFetched("can't be fetched from where it says") from None
 
     def _check_answer(self, status: int, headers: dict[str, str]) -> None:
         if status != 200:
             reason = f"can't be fetched: the server answered {status}"
-            raise _Again(reason, _retry_after(headers)) if status in AGAIN else BadInput(reason)
+            if status in AGAIN:
+                raise _Again(reason, _retry_after(headers))
+            raise NotFetched(reason, permanent=400 <= status < 500)
         if headers.get("content-type", "").lower().startswith(PAGES):
-            raise BadInput("leads to a page or a text, not to a photo")
+            raise NotFetched("leads to a page or a text, not to a photo", permanent=True)
         if headers.get("content-encoding", "identity").lower() != "identity":
-            raise BadInput("is sent compressed, though that wasn't asked for")
+            raise NotFetched("is sent compressed, though that wasn't asked for")
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self.settings.max_bytes:
             raise self._too_large()
@@ -157,8 +157,8 @@ class Fetcher:
             parts.append(part)
         return b"".join(parts)
 
-    def _too_large(self) -> BadInput:
-        return BadInput(f"leads to more than {self.settings.max_bytes:,} bytes")
+    def _too_large(self) -> NotFetched:
+        return NotFetched(f"leads to more than {self.settings.max_bytes:,} bytes")
 
 
 class _Again(Exception):

@@ -11,23 +11,19 @@
 | a copy of such a data set | its Parquet files, or what `save_to_disk` wrote |
 """
 
-import csv
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.data.tables import TABBED, ColumnNotFound, open_table
+from zoo.data.texts import read_text
 from zoo.errors import ZooError
 
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".wma"}
 AISHELL = "transcript/aishell_transcript*.txt"
 SAVED = ("state.json", "dataset_dict.json")
 REGION = re.compile("(?i)dr[1-8]")  # TIMIT's directories of dialects
-
-
-class _Tabbed(csv.excel_tab):
-    quoting = csv.QUOTE_NONE  # quotation marks in Common Voice's tables are just that
 
 
 class CorpusError(ZooError):
@@ -74,19 +70,8 @@ def read_corpus(source: str, columns: CorpusColumns) -> Iterator[CorpusRecording
     """Reads a corpus of any layout, always in the same order.
 
     Raises:
-        CorpusError: there is none, or it isn't laid out as it should be.
+        ZooError: there is none, or it isn't laid out as it should be.
     """
-    try:
-        yield from _read(source, columns)
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"'{source}' has text that isn't UTF-8; iconv converts it (Thai is often cp874)."
-        ) from error
-    except csv.Error as error:
-        raise CorpusError(f"'{source}' has a table that can't be read: {error}.") from error
-
-
-def _read(source: str, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     from zoo.training.hub import read_hub
 
     path = Path(source)
@@ -123,19 +108,12 @@ def read_manifest(
         guess: the names of the columns of paths and texts where `columns` doesn't say.
     """
     where, what = columns.path or guess[0], columns.text or guess[1]
-    csv.field_size_limit(sys.maxsize)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file, dialect=_Tabbed if path.suffix == ".tsv" else csv.excel)
-        for name in (where, what, *columns.keep):
-            if name not in (table.fieldnames or []):
-                raise CorpusError(f"'{path}' has no column '{name}'.")
-        for row in table:
-            yield CorpusRecording(
-                name=row[where] or "",
-                audio=(folder or path.parent) / (row[where] or ""),
-                text=row[what] or "",
-                extra={name: row[name] or "" for name in columns.keep},
-            )
+    table = open_table(path, quoted=path.suffix != TABBED)  # Common Voice's marks quote nothing
+    for name in (where, what, *columns.keep):
+        table.column(name)
+    for row in table.filled_rows():
+        extra = {name: row[name] for name in columns.keep}
+        yield CorpusRecording(row[where], (folder or path.parent) / row[where], row[what], extra)
 
 
 def read_common_voice(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecording]:
@@ -150,7 +128,7 @@ def read_aishell(directory: Path) -> Iterator[CorpusRecording]:
     """Reads AISHELL-1: transcripts by id, words apart; recordings anywhere below `wav/`."""
     files = {path.stem: path for path in sorted((directory / "wav").rglob("*.wav"))}
     for table in sorted(directory.glob(AISHELL)):
-        for line in table.read_text(encoding="utf-8").splitlines():
+        for line in read_text(table).splitlines():
             name, _, text = line.strip().partition(" ")
             if name in files:  # as published, a few transcripts have no recording
                 yield CorpusRecording(name, files[name], text)
@@ -169,8 +147,8 @@ def read_timit(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecord
         known = {"speaker": speaker, "dialect": dialect, "sentence": path.stem}
         for name in columns.keep:
             if name not in known:
-                raise CorpusError(f"TIMIT in '{directory}' has no column '{name}'.")
-        text = transcript.read_text(encoding="utf-8").strip().split(maxsplit=2)
+                raise ColumnNotFound(directory, name, list(known))
+        text = read_text(transcript).strip().split(maxsplit=2)
         yield CorpusRecording(
             path.relative_to(directory.parent).as_posix(),
             path,
@@ -215,6 +193,6 @@ def read_folder(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecor
         if transcript is not None:
             empty = False
             name = path.relative_to(directory).as_posix()
-            yield CorpusRecording(name, path, transcript.read_text(encoding="utf-8"))
+            yield CorpusRecording(name, path, read_text(transcript))
     if empty:
         raise CorpusError(f"'{directory}' has no audio file with a transcript (.txt) beside it.")

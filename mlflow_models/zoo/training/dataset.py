@@ -5,9 +5,7 @@ is killed. The data set appears under its name when all of it is written. Audio 
 samples: no decoder is needed to read it, and every run sees the same numbers.
 """
 
-import csv
 import hashlib
-import json
 import os
 import shutil
 import threading
@@ -23,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data.outputs import check_new, whole_directory, write_json
+from zoo.data.tables import open_table, write_table
+from zoo.data.texts import read_object
 from zoo.errors import ZooError
 from zoo.training.cleaning import Cleaned, Limits, Text, clean
 from zoo.training.corpora import CorpusRecording
@@ -82,7 +83,7 @@ def write_shard(job: ShardJob, text: Text, limits: Limits) -> CorpusReport:
     """Cleans and writes one shard, unless it is there already, and reports on it."""
     done = job.directory / "report.json"
     if done.is_file():
-        stored = json.loads(done.read_text(encoding="utf-8"))
+        stored = read_object(done)
         if stored.pop("key") == job.key:
             return CorpusReport(**stored)
     rows, report, left_out = [], CorpusReport(), []
@@ -94,16 +95,10 @@ def write_shard(job: ShardJob, text: Text, limits: Limits) -> CorpusReport:
             left_out.append((recording.name, reason))
         else:
             rows.append(cleaned.row)
-    part = job.directory.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.rmtree(job.directory, ignore_errors=True)
-    _table(rows, features(job.recordings[0].extra)).save_to_disk(part)
-    with (part / LEFT_OUT).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, csv.excel_tab).writerows(left_out)
-    (part / "report.json").write_text(
-        json.dumps({**vars(report), "key": job.key}, ensure_ascii=False), encoding="utf-8"
-    )
-    os.replace(part, job.directory)
+    with whole_directory(job.directory) as part:
+        _table(rows, features(job.recordings[0].extra)).save_to_disk(part)
+        write_table(part / LEFT_OUT, ["name", "reason"], left_out)
+        write_json(part / "report.json", {**vars(report), "key": job.key})
     return report
 
 
@@ -163,8 +158,7 @@ def build(
     from datasets import concatenate_datasets, disable_progress_bars, load_from_disk
     from tqdm import tqdm
 
-    if output.exists():
-        raise ZooError(f"'{output}' exists; choose another output, or remove it.")
+    check_new(output)
     disable_progress_bars()
     work = output.with_name(output.name + ".part")
     report, directories = CorpusReport(rules={rule.name: 0 for rule in text.rules}), []
@@ -176,19 +170,15 @@ def build(
     if not report.kept:
         raise ZooError(_nothing(report))
     whole = concatenate_datasets([load_from_disk(str(path)) for path in directories])
-    ready = work / "ready"
-    shutil.rmtree(ready, ignore_errors=True)
-    for name, rows in parts(whole, shares, group, seed, shuffle).items():
-        rows.save_to_disk(ready / name)
-    write_report(report, ready)
-    with (ready / LEFT_OUT).open("w", encoding="utf-8") as file:
-        file.write("name\treason\n")
-        for directory in directories:
-            if (directory / LEFT_OUT).is_file():
-                file.write((directory / LEFT_OUT).read_text(encoding="utf-8"))
-    if finish is not None:
-        finish(report, ready)
-    os.replace(ready, output)
+    with whole_directory(output) as ready:
+        for name, rows in parts(whole, shares, group, seed, shuffle).items():
+            rows.save_to_disk(ready / name)
+        write_report(report, ready)
+        tables = [open_table(directory / LEFT_OUT) for directory in directories]
+        left_out = (row.values() for table in tables for _, row in table.strict_rows())
+        write_table(ready / LEFT_OUT, ["name", "reason"], left_out)
+        if finish is not None:
+            finish(report, ready)
     shutil.rmtree(work)
     return report
 

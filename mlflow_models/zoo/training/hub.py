@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.data.tables import ColumnNotFound
 from zoo.training.corpora import SAVED, CorpusColumns, CorpusError, CorpusRecording
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def read_hub(name: str, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     where, what = columns.path or "audio", columns.text or _text_column(data.column_names)
     for column in (where, what, *columns.keep):
         if column not in data.column_names:
-            raise CorpusError(f"The data set '{name}' has no column '{column}'.")
+            raise ColumnNotFound(name, column, data.column_names)
     prefix = Path(name).name if Path(name).is_dir() else name
     for index, row in enumerate(data.cast_column(where, Audio(decode=False))):
         sound = row[where] or {}

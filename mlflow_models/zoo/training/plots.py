@@ -1,12 +1,13 @@
 """What all plots share: their style, fonts for Chinese and Thai, and how they are written."""
 
 import io
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from zoo.data.outputs import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,9 +54,8 @@ def drawing(
     if not isinstance(target, Path):
         target.write(file.getvalue())
         return
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(file.getvalue())
-    os.replace(part, target)
+    with whole_file(target) as part:
+        part.write_bytes(file.getvalue())
 
 
 def draw_counts(

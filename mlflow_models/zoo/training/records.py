@@ -1,8 +1,6 @@
 """What a training run leaves behind: losses, curves, sample predictions, the best checkpoint."""
 
 import argparse
-import csv
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,7 +11,11 @@ import torch
 from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
 from zoo.building import tracking
+from zoo.data.outputs import write_json
+from zoo.data.tables import write_table
+from zoo.data.texts import read_json, read_object
 from zoo.errors import CheckpointError, ZooError
+from zoo.training.steps import Steps
 
 if TYPE_CHECKING:
     from zoo.training.trainer import EpochTrainer
@@ -40,25 +42,17 @@ class Records(TrainerCallback):
         metric: str = "eval_cer",
     ) -> None:
         self.output, self.tracked, self.export, self.metric = output, tracked, export, metric
+        self.steps = Steps(output / "steps.csv")
         self.trainer: EpochTrainer
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-        path = self.output / "steps.csv"
-        if not state.is_world_process_zero:
-            return
-        kept = []
-        if path.exists():
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [row for row in csv.reader(file) if row[0].isdigit()]
-            kept = [row for row in rows if int(row[0]) <= state.global_step]
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([["step", "loss"], *kept])
+        if state.is_world_process_zero:
+            self.steps.resume(state.global_step)
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         losses, self.trainer.losses = self.trainer.losses, []
         if state.is_world_process_zero:
-            with (self.output / "steps.csv").open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow([state.global_step, repr(sum(losses))])
+            self.steps.add(state.global_step, sum(losses))
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
         if self.tracked and state.is_world_process_zero:
@@ -73,16 +67,14 @@ class Records(TrainerCallback):
         if not state.is_world_process_zero:
             return
         path = self.output / "predictions.tsv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, delimiter="\t")
-            table.writerows([("reference", "hypothesis"), *self.trainer.transcripts])
+        write_table(path, ["reference", "hypothesis"], self.trainer.transcripts)
         if state.best_metric is None or metrics[self.metric] < state.best_metric:
             self.export(self.output / "best")
         if self.tracked:
             import mlflow
 
             mlflow.log_artifact(str(path))
-            mlflow.log_artifact(str(self.output / "steps.csv"))
+            mlflow.log_artifact(str(self.steps.path))
 
 
 Build = Callable[[argparse.Namespace, bool], tuple[Any, Records]]
@@ -161,19 +153,12 @@ def last_checkpoint(output: Path) -> Path | None:
     """The last complete checkpoint to resume from; what a kill left incomplete is removed."""
     found: dict[int, Path] = {}
     for path in output.glob("checkpoint-*"):
-        if (path / STATE).is_file() and _is_json(path / STATE):
+        try:
+            read_json(path / STATE)
             found[int(path.name.rpartition("-")[2])] = path
-        else:
+        except ZooError:
             shutil.rmtree(path)
     return found[max(found)] if found else None
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return True
 
 
 def open_run(output: Path, settings: dict[str, str]) -> dict[str, str]:
@@ -185,7 +170,7 @@ def open_run(output: Path, settings: dict[str, str]) -> dict[str, str]:
     path = output / "run.json"
     if not path.exists():
         return {}
-    earlier: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    earlier = read_object(path, CheckpointError)
     then = earlier["settings"]
     if changed := [name for name in settings if settings[name] != then.get(name)]:
         raise CheckpointError(
@@ -196,5 +181,4 @@ def open_run(output: Path, settings: dict[str, str]) -> dict[str, str]:
 
 def save_run(output: Path, settings: dict[str, str], run_id: str) -> None:
     """Writes `run.json`."""
-    text = json.dumps({"settings": settings, "run_id": run_id}, ensure_ascii=False, indent=1)
-    (output / "run.json").write_text(text, encoding="utf-8")
+    write_json(output / "run.json", {"settings": settings, "run_id": run_id})

@@ -1,10 +1,10 @@
 """What became of the recordings of a corpus: counted while they are cleaned, then written down."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.data.outputs import write_json
 from zoo.training import plots
 
 SHOWN = 8  # examples, of each kind
@@ -75,10 +75,7 @@ def write_report(report: CorpusReport, directory: Path) -> None:
     """Writes `report.json`, and histograms: `durations.png` and `characters.svg`."""
     summary = {name: value for name, value in vars(report).items() if name != "durations"}
     summary["characters"] = dict(sorted(report.characters.items(), key=lambda pair: -pair[1]))
-    (directory / "report.json").write_text(
-        json.dumps({**summary, "hours": report.seconds / 3600}, ensure_ascii=False, indent=1),
-        encoding="utf-8",
-    )
+    write_json(directory / "report.json", {**summary, "hours": report.seconds / 3600})
     draw_durations(report, directory / "durations.png")
     draw_characters(summary["characters"], directory / "characters.svg")
 

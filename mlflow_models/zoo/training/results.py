@@ -1,12 +1,12 @@
 """Scores of a test set: by duration and noise, worst first, as tables and a plot."""
 
-import csv
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.tables import write_table
 from zoo.training import plots
 from zoo.training.error_rates import ErrorCounts, Interval, bootstrap, total
 
@@ -107,17 +107,14 @@ def markdown(result: TranscriptionResult, tabled: Sequence[str] = ("CER",)) -> s
     return "\n".join(lines)
 
 
-def write_table(result: TranscriptionResult, path: Path) -> None:
+def write_utterances(result: TranscriptionResult, path: Path) -> None:
     """Writes every utterance with its CER, the worst first."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t")
-        table.writerow(["cer", "seconds", "snr", "name", "reference", "hypothesis"])
-        for utterance, errors in result.worst(len(result.utterances)):
-            snr = "" if utterance.snr is None else f"{utterance.snr:.0f}"
-            table.writerow(
-                [f"{errors.rate:.1f}", f"{utterance.seconds:.2f}", snr, utterance.name,
-                 utterance.reference, utterance.hypothesis]
-            )  # fmt: skip
+    rows = [
+        [f"{errors.rate:.1f}", f"{one.seconds:.2f}", "" if one.snr is None else f"{one.snr:.0f}",
+         one.name, one.reference, one.hypothesis]
+        for one, errors in result.worst(len(result.utterances))
+    ]  # fmt: skip
+    write_table(path, ["cer", "seconds", "snr", "name", "reference", "hypothesis"], rows)
 
 
 def plot(results: Mapping[str, TranscriptionResult], path: Path) -> None:
@@ -200,4 +197,4 @@ def record(results: Mapping[str, TranscriptionResult], directory: Path, text: st
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
     plot(results, directory / "cer.png")
     for number, result in enumerate(results.values(), start=1):
-        write_table(result, directory / f"utterances{number}.tsv")
+        write_utterances(result, directory / f"utterances{number}.tsv")

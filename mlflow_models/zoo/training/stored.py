@@ -1,39 +1,46 @@
 """Reads the data sets that prepare.py writes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.data.tables import ColumnNotFound
 from zoo.errors import ZooError
 from zoo.speech.snr import estimate_snr
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+MARK = "dataset_info.json"  # of a data set; a directory of several has none
 SPEECH = ("audio", "text", "duration")
 FULL_SCALE = np.float32(32768)
 
 
-def open_data(path: Path, columns: Collection[str] = SPEECH) -> "Dataset":
-    """Opens what prepare.py wrote.
+def open_data(path: Path, columns: Sequence[str] = SPEECH) -> "Dataset":
+    """Open what prepare.py wrote.
 
     Args:
-        path: a directory: one split of a data set.
-        columns: that it must have.
+        path: A data set, or one of its parts if it has some.
+        columns: What it must have.
 
     Raises:
-        ZooError: it isn't such a directory, or it is empty.
+        ColumnNotFound: A column is missing.
+        ZooError: It is no such data set, one of several parts, or empty.
     """
     from datasets import load_from_disk
 
+    parts = sorted(str(info.parent) for info in path.glob(f"*/{MARK}"))
+    if parts and not (path / MARK).is_file():
+        raise ZooError(f"'{path}' has parts; give one of them: {', '.join(parts)}.")
     try:
         data: Dataset = load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
-    if missing := set(columns) - set(getattr(data, "column_names", [])):
-        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'; use prepare.py.")
+    for name in columns:
+        if name not in data.column_names:
+            raise ColumnNotFound(path, name, data.column_names)
     if len(data) == 0:
         raise ZooError(f"'{path}' is empty.")
     return data
