@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def score(
     spark: "SparkSession",
     args: argparse.Namespace,
-    scorer: model.Scorer,
+    scorer: model.SavedModel,
     params: dict[str, Any],
     work: Path,
 ) -> None:

@@ -12,9 +12,9 @@ from pyspark.sql.types import StructField, StructType
 from tqdm import tqdm
 
 from batching import session
-from batching.executor import Job, probe, score
+from batching.executor import BatchJob, probe, score
 from batching.files import Folder
-from batching.model import Scorer
+from batching.model import SavedModel
 from batching.output import Output
 from batching.source import BatchSource
 from batching.tables import quoted
@@ -41,7 +41,7 @@ class BatchRun:
         self,
         spark: SparkSession,
         source: BatchSource,
-        scorer: Scorer,
+        scorer: SavedModel,
         prefix: str,
         params: dict[str, Any],
     ) -> None:
@@ -69,7 +69,7 @@ class BatchRun:
         place, shipped = session.ship_model(self._spark, self._scorer.directory, work)
         answers = self._scorer.answers
         reads = self._source.reading.columns
-        self._job = Job(
+        self._job = BatchJob(
             model=place,
             shipped=shipped,
             reads=reads,

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """What every task does.
 
     Args:
@@ -47,7 +47,9 @@ class Job:
     free: frozenset[str]
 
 
-def score(batches: Iterator[pa.RecordBatch], job: Job, scored: Any) -> Iterator[pa.RecordBatch]:
+def score(
+    batches: Iterator[pa.RecordBatch], job: BatchJob, scored: Any
+) -> Iterator[pa.RecordBatch]:
     """Answers the rows of a partition.
 
     Args:
@@ -62,7 +64,7 @@ def score(batches: Iterator[pa.RecordBatch], job: Job, scored: Any) -> Iterator[
             scored.add(batch.num_rows)
 
 
-def probe(batches: Iterator[pa.RecordBatch], job: Job) -> Iterator[pa.RecordBatch]:
+def probe(batches: Iterator[pa.RecordBatch], job: BatchJob) -> Iterator[pa.RecordBatch]:
     """Loads the model and has it check the parameters; gives its refusal, or an empty text."""
     for _ in batches:
         pass
@@ -76,7 +78,7 @@ def probe(batches: Iterator[pa.RecordBatch], job: Job) -> Iterator[pa.RecordBatc
     yield pa.RecordBatch.from_pydict({"refusal": [refusal]})
 
 
-def load(job: Job) -> Any:
+def load(job: BatchJob) -> Any:
     """The model, which this process loads once; its engine has as many cores as a task has."""
     from pyspark import SparkFiles, TaskContext
 
@@ -92,7 +94,7 @@ def _load(directory: str) -> Any:
     return mlflow.pyfunc.load_model(directory)
 
 
-def _records(model: Any, batch: pa.RecordBatch, job: Job) -> list[dict[str, Any]]:
+def _records(model: Any, batch: pa.RecordBatch, job: BatchJob) -> list[dict[str, Any]]:
     """A record per row: the model's, or one that has an `error` only."""
     columns = {name: batch.column(own).to_pylist() for name, own in job.reads.items()}
     records: list[dict[str, Any] | None] = [None] * batch.num_rows
@@ -137,7 +139,7 @@ def _predict(model: Any, table: pd.DataFrame, params: dict[str, Any]) -> list[di
     return records
 
 
-def _joined(batch: pa.RecordBatch, records: list[dict[str, Any]], job: Job) -> pa.RecordBatch:
+def _joined(batch: pa.RecordBatch, records: list[dict[str, Any]], job: BatchJob) -> pa.RecordBatch:
     """The columns that are kept, and the answers beside them."""
     columns = {name: batch.column(name) for name in job.keep}
     for name, (field, kind) in job.answers.items():

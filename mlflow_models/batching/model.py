@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scorer:
+class SavedModel:
     """A saved model.
 
     Args:
@@ -74,7 +74,7 @@ def find(model: str, tracking_uri: str, work: Path) -> Path:
         raise ZooError(f"The model '{model}' isn't to be had: {reason}") from error
 
 
-def read(directory: Path) -> Scorer:
+def read(directory: Path) -> SavedModel:
     """What a saved model says of itself.
 
     Raises:
@@ -91,7 +91,7 @@ def read(directory: Path) -> Scorer:
             "'on_error', or the types of its answers."
         )
     fields = {spec.name: spec.type for spec in signature.outputs}
-    return Scorer(
+    return SavedModel(
         directory,
         str(about.model_uuid),
         {spec.name: spec.type.name for spec in signature.inputs},

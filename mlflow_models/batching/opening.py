@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from batching import files, tables
-from batching.model import Scorer
+from batching.model import SavedModel
 from batching.output import filesystem
 from batching.source import BatchSource, Reading, reason
 from zoo.errors import ZooError
@@ -30,7 +30,7 @@ def open_source(
     path: str,
     kind: str | None,
     column: str | None,
-    scorer: Scorer,
+    scorer: SavedModel,
     size: int | None,
     slots: int,
 ) -> BatchSource:
@@ -104,7 +104,7 @@ def _kind(path: str, names: set[str]) -> str:
     return "files" if "files" in kinds else kinds.pop()
 
 
-def _reading(path: str, rows: "DataFrame", column: str | None, scorer: Scorer) -> Reading:
+def _reading(path: str, rows: "DataFrame", column: str | None, scorer: SavedModel) -> Reading:
     """Which of a table's columns the model reads."""
     types: dict[str, Any] = dict(rows.dtypes)
     types.pop(tables.MALFORMED, None)

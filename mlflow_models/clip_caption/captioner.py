@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from clip_caption.decode import search
-from clip_caption.decoder import Decoder
+from clip_caption.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
 from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary
@@ -52,7 +52,7 @@ class Captioner:
         self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
         self._vision = opened("vision.onnx")
         self._mapper = opened("mapper.onnx")
-        self._decoder = Decoder(directory, about["gpt2"], threads)
+        self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
         # search words are rare, and what reads them is a quarter of the weights
         self._text: Any = None
         self._text_lock = threading.Lock()

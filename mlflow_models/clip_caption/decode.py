@@ -9,7 +9,7 @@ arXiv 1904.09751).
 
 import numpy as np
 
-from clip_caption.decoder import Decoder, Rows
+from clip_caption.decoder import CaptionDecoder, Rows
 from clip_caption.options import Options
 from clip_caption.vocabulary import STOP
 
@@ -19,13 +19,13 @@ FEW = 256  # likeliest tokens that a nucleus mostly has room in; where it hasn't
 Written = tuple[list[int], float]  # tokens, and the mean of their log-probabilities
 
 
-def search(decoder: Decoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
+def search(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
     """Captions for each of `prefixes` (images, prefix_length, width), best first."""
     written = _beam if options.mode == "beam" else _sample
     return written(decoder, prefixes, options)
 
 
-def _beam(decoder: Decoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
+def _beam(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
     images, beams = len(prefixes), options.beam_size
     rows = Rows(decoder, prefixes, options.max_tokens, beams, 1 / options.temperature)
     found: list[list[Written]] = [[] for _ in range(images)]
@@ -107,7 +107,7 @@ def _fill_gaps(ended: np.ndarray) -> list[int]:
     return [next(last) if ended[group] else group for group in range(count)]
 
 
-def _sample(decoder: Decoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
+def _sample(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
     """Captions whose next token is taken without regard to the other captions."""
     each, greedy = options.rows, options.mode == "greedy"
     best, scale = (1, 1.0) if greedy else (FEW, 1 / options.temperature)

@@ -13,7 +13,7 @@ import numpy as np
 from zoo.serving.onnx import SLOW_FUSION, open_session
 
 
-class Decoder:
+class CaptionDecoder:
     """The network; one object serves any number of threads.
 
     Args:
@@ -52,7 +52,12 @@ class Rows:
     """
 
     def __init__(
-        self, decoder: Decoder, prefixes: np.ndarray, tokens: int, best: int, scale: float = 1.0
+        self,
+        decoder: CaptionDecoder,
+        prefixes: np.ndarray,
+        tokens: int,
+        best: int,
+        scale: float = 1.0,
     ) -> None:
         self._decoder = decoder
         self.values: np.ndarray

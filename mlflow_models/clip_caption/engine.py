@@ -15,7 +15,7 @@ import numpy as np
 from clip_caption.captioner import Captioner
 from clip_caption.index import Index, normalised
 from clip_caption.options import Options
-from clip_caption.pixels import Photo, Reader
+from clip_caption.pixels import Photo, PhotoReader
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
@@ -36,7 +36,7 @@ class Described:
         return self.found
 
 
-class Job(NamedTuple):
+class PhotoJob(NamedTuple):
     """Pixels (3, size, size) to embed; or, with options, features (d,) to describe."""
 
     value: np.ndarray
@@ -67,10 +67,10 @@ class Engine:
             max_tokens={"default": min(tokens.default, longest), "le": longest},
             neighbours={"default": self._index.k if self._index else 0},
         )
-        self._runner: Runner[Job, Any] = Runner(
+        self._runner: Runner[PhotoJob, Any] = Runner(
             self._run, lambda _: 1, BATCH_PHOTOS, lambda job: job.options
         )
-        self._reader = Reader(captioner.pixels_of, BATCH_PHOTOS, Fetcher())
+        self._reader = PhotoReader(captioner.pixels_of, BATCH_PHOTOS, Fetcher())
         self._text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
 
     def __call__(self, items: Sequence[Photo], options: Options) -> list[Described | Exception]:
@@ -90,17 +90,17 @@ class Engine:
             raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
         features: list[np.ndarray | Exception] = []
         for batch in self._reader(items):
-            good = [Job(one, None) for one in batch if not isinstance(one, Exception)]
+            good = [PhotoJob(one, None) for one in batch if not isinstance(one, Exception)]
             embedded = iter(self._runner(good))
             features += [one if isinstance(one, Exception) else next(embedded) for one in batch]
         bad = [one for one in features if isinstance(one, Exception)]
         if bad and options.on_error == "raise":  # the request is refused: no captions are written
             return [one if isinstance(one, Exception) else Described({}) for one in features]
-        jobs = [Job(one, options) for one in features if not isinstance(one, Exception)]
+        jobs = [PhotoJob(one, options) for one in features if not isinstance(one, Exception)]
         described = iter(self._runner(jobs))
         return [one if isinstance(one, Exception) else next(described) for one in features]
 
-    def _run(self, batch: list[Job]) -> Sequence[Any]:
+    def _run(self, batch: list[PhotoJob]) -> Sequence[Any]:
         """Runs a batch, on the engine thread: jobs of one kind."""
         values, options = [job.value for job in batch], batch[0].options
         if options is None:

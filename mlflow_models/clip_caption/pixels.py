@@ -59,7 +59,7 @@ class Pixels:
         return image.crop((left, top, left + size, top + size))
 
 
-class Reader:
+class PhotoReader:
     """Reads photos; one object serves any number of threads.
 
     Args:

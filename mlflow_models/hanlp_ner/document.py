@@ -15,7 +15,7 @@ MARGIN = 32  # characters of context on each side of a window
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TextWindow:
     """What the model reads at once: `text[start:stop]`; entities that start in `keep` count."""
 
     start: int
@@ -23,7 +23,7 @@ class Window:
     keep: tuple[int, int]
 
 
-def cut(text: str, limit: int) -> list[list[Window]]:
+def cut(text: str, limit: int) -> list[list[TextWindow]]:
     """Cuts `text` into segments of one window each, or of several that overlap.
 
     Args:
@@ -35,7 +35,7 @@ def cut(text: str, limit: int) -> list[list[Window]]:
         reaches over the end of a segment.
     """
     if len(text) <= limit:
-        return [[Window(0, len(text), (0, len(text)))]]
+        return [[TextWindow(0, len(text), (0, len(text)))]]
     segments = []
     for start, stop in _sentences(text, limit):
         segments.append(list(_windows(start, stop, limit)))
@@ -59,10 +59,10 @@ def _sentences(text: str, limit: int) -> Iterator[tuple[int, int]]:
             yield start, stop
 
 
-def _windows(start: int, stop: int, limit: int) -> Iterator[Window]:
+def _windows(start: int, stop: int, limit: int) -> Iterator[TextWindow]:
     """One window where it fits; else windows of `limit` characters with MARGIN of context."""
     if stop - start <= limit:
-        yield Window(start, stop, (start, stop))
+        yield TextWindow(start, stop, (start, stop))
         return
     margin = min(MARGIN, limit // 4)
     kept = start
@@ -70,5 +70,5 @@ def _windows(start: int, stop: int, limit: int) -> Iterator[Window]:
         left = max(start, kept - margin)
         right = min(stop, left + limit)
         keep_to = stop if right == stop else right - margin
-        yield Window(left, right, (kept, keep_to))
+        yield TextWindow(left, right, (kept, keep_to))
         kept = keep_to

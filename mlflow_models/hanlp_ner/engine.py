@@ -12,9 +12,9 @@ from typing import Any
 
 from hanlp_ner.decode import Dictionary, Span
 from hanlp_ner.dictionary import read_file
-from hanlp_ner.document import Window, cut
+from hanlp_ner.document import TextWindow, cut
 from hanlp_ner.options import Options
-from hanlp_ner.tagger import Answer, Tagger
+from hanlp_ner.tagger import PieceAnswer, Tagger
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import Runner
@@ -78,7 +78,7 @@ class Engine:
         self._limit = config["limit"]
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
-        self._runner: Runner[tuple[str, Sequence[str]], Answer] = Runner(
+        self._runner: Runner[tuple[str, Sequence[str]], PieceAnswer] = Runner(
             self._run, lambda piece: len(piece[0]), PADDED_TOKENS, lambda piece: tuple(piece[1])
         )
 
@@ -125,13 +125,13 @@ class Engine:
             results.append(Found(text, entities, _pieces(parts, good) if tasks else None))
         return results
 
-    def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[Answer]:
+    def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:
         """Runs a batch, on the engine thread; all of its pieces are for the same tasks."""
-        answers: list[Answer] = self._network.run([text for text, _ in pieces], pieces[0][1])
+        answers: list[PieceAnswer] = self._network.run([text for text, _ in pieces], pieces[0][1])
         return answers
 
 
-def _pieces(windows: Sequence[Window], answers: Sequence[Answer]) -> list[dict[str, Any]]:
+def _pieces(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[dict[str, Any]]:
     """The results of other tasks, each with the place of its window in the text."""
     return [
         {"start": window.start, "end": window.stop, **answer.tasks}
@@ -139,7 +139,7 @@ def _pieces(windows: Sequence[Window], answers: Sequence[Answer]) -> list[dict[s
     ]
 
 
-def _join(windows: Sequence[Window], answers: Sequence[Answer]) -> list[Span]:
+def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[Span]:
     """The entities of a text, from those of its windows; each is its first character's window's."""
     spans: list[Span] = []
     for window, answer in zip(windows, answers, strict=True):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from hanlp_ner.decode import Crf, Span, TagSet
-from hanlp_ner.tagger import Answer, best, pad
+from hanlp_ner.tagger import PieceAnswer, best, pad
 from zoo.errors import BadInput
 from zoo.serving.onnx import SLOW_FUSION, open_session
 
@@ -88,7 +88,7 @@ class MultiTask:
         self._hanlp = _Hanlp(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
 
-    def run(self, texts: list[str], tasks: Collection[str]) -> list[Answer]:
+    def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:
         """The entities of a batch of texts, and the results of other tasks."""
         pieces = [self._split(text) for text in texts]
         ids = [piece.ids for piece in pieces]
@@ -128,7 +128,7 @@ class MultiTask:
             for result, other in zip(results, parsed, strict=True):
                 result.update({task: other[task] for task in rest})
         return [
-            Answer(row, {task: result[task] for task in tasks})
+            PieceAnswer(row, {task: result[task] for task in tasks})
             for row, result in zip(spans, results, strict=True)
         ]
 

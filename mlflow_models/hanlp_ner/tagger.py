@@ -17,7 +17,7 @@ from zoo.serving.onnx import SLOW_FUSION, open_session
 CODE_POINTS = 0x110000
 
 
-class Answer(NamedTuple):
+class PieceAnswer(NamedTuple):
     """What a network finds in one piece of text.
 
     Attributes:
@@ -75,10 +75,12 @@ class Tagger:
         self._crf = Crf.load(tables) if "crf_start" in tables else None
         self._session = open_session(directory / "model.onnx", threads, disabled=[SLOW_FUSION])
 
-    def run(self, texts: list[str], tasks: Collection[str]) -> list[Answer]:  # noqa: ARG002
+    def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:  # noqa: ARG002
         """The entities of a batch of texts; there are no other tasks."""
         lengths = [len(text) for text in texts]
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         ids = np.split(self._ids[codes], np.cumsum(lengths)[:-1])
         (output,) = self._session.run(None, {"input_ids": pad(ids, self._config)})
-        return [Answer(self._tags.spans(tags), {}) for tags in best(output, lengths, self._crf)]
+        return [
+            PieceAnswer(self._tags.spans(tags), {}) for tags in best(output, lengths, self._crf)
+        ]

@@ -19,22 +19,24 @@ def check_language_model(given: Path, checkpoint: Path) -> None:
     """Sees that a language model can be read and knows the labels, before the long conversion.
 
     Raises:
-        CheckpointError: As `BeamSearch` and `Settings.read` do.
+        CheckpointError: As `BeamSearch` and `LanguageModelSettings.read` do.
     """
     from wav2vec2_asr.labels import Labels
-    from wav2vec2_asr.language_model import BeamSearch, Settings
+    from wav2vec2_asr.language_model import BeamSearch, LanguageModelSettings
     from zoo.building.wav2vec2 import read_config
 
     labels = Labels.read(checkpoint, read_config(checkpoint).get("vocab_size"))
-    BeamSearch(labels.texts, labels.blank, Settings.read(given).model, special=labels.special)
+    BeamSearch(
+        labels.texts, labels.blank, LanguageModelSettings.read(given).model, special=labels.special
+    )
 
 
 def pack_language_model(given: Path, directory: Path) -> None:
     """Copies a language model and what it is decoded with, beside the network."""
     from wav2vec2_asr.engine import LANGUAGE_MODEL
-    from wav2vec2_asr.language_model import Settings
+    from wav2vec2_asr.language_model import LanguageModelSettings
 
-    found = Settings.read(given)
+    found = LanguageModelSettings.read(given)
     name = f"language_model{found.model.suffix}"
     shutil.copy(found.model, directory / name)
     text = json.dumps({**vars(found), "model": None, "file": name})

@@ -11,7 +11,7 @@ from wav2vec2_asr import ctc
 from wav2vec2_asr.acoustic import Acoustic
 from wav2vec2_asr.chunks import PAUSE, frames_of, pieces
 from wav2vec2_asr.ctc import Character, split
-from wav2vec2_asr.language_model import BeamSearch, Settings
+from wav2vec2_asr.language_model import BeamSearch, LanguageModelSettings
 from wav2vec2_asr.options import Options
 from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import BadParameter
@@ -43,7 +43,7 @@ class Engine(SpeechEngine[Options]):
         self._searches = {False: search()}
         self.languages, self.options = (self.acoustic.language,), Options
         if (directory / LANGUAGE_MODEL).is_file():
-            found = Settings.read(directory / LANGUAGE_MODEL)
+            found = LanguageModelSettings.read(directory / LANGUAGE_MODEL)
             self._searches[True] = search(found.model, found.weight, found.bonus, found.beam_size)
             self.options = tailored(
                 Options, language_model={"default": True}, beam_size={"default": found.beam_size}

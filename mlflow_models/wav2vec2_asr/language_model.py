@@ -38,7 +38,7 @@ FLOOR = -1e4  # instead of minus infinity, whose differences are no numbers
 
 
 @dataclass(frozen=True)
-class Settings:
+class LanguageModelSettings:
     """A model and how to decode with it: what `ngram.py tune` writes and `build.py` packs.
 
     Args:
@@ -54,7 +54,7 @@ class Settings:
     beam_size: int = BEAM_SIZE
 
     @classmethod
-    def read(cls, path: Path) -> "Settings":
+    def read(cls, path: Path) -> "LanguageModelSettings":
         """Reads `language_model.json`; of a model itself, the defaults.
 
         Raises:

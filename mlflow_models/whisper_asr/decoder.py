@@ -48,7 +48,7 @@ class Decoded:
         return self.no_speech_prob > SILENT and self.avg_logprob < UNLIKELY
 
 
-class Decoder:
+class WindowDecoder:
     """Decodes windows in one language under one request's options.
 
     Args:

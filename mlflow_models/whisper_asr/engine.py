@@ -19,7 +19,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
-from whisper_asr.decoder import APPENDED, PREPENDED, Decoder, log_mel, segment
+from whisper_asr.decoder import APPENDED, PREPENDED, WindowDecoder, log_mel, segment
 from whisper_asr.options import Options
 from whisper_asr.text import polished
 from zoo.errors import BadInput, BadParameter
@@ -133,7 +133,7 @@ class Engine(WhisperEngine):
         return str(self.model.detect_language(features=mel)[0])
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
-        return Decoder(self.model, language, options)(windows)
+        return WindowDecoder(self.model, language, options)(windows)
 
     def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         found, _ = self.model.transcribe(

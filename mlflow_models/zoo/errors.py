@@ -74,7 +74,7 @@ class TooSlow(ZooError):
     code = "REQUEST_TIMEOUT"
 
 
-class Busy(ZooError):
+class TooBusy(ZooError):
     """The server has as many requests as it takes at once."""
 
     status = 503
@@ -127,7 +127,7 @@ class BadRow(RowError, BadInput):
     code = BadInput.code
 
 
-class RowFailed(RowError):
+class FailedRow(RowError):
     """A row that the model failed on, which is a fault of ours."""
 
     def __init__(self, row: int) -> None:

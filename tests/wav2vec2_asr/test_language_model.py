@@ -19,7 +19,7 @@ from tests.wav2vec2_asr.language import (
     sound_of,
 )
 from wav2vec2_asr import language_model, ngram
-from wav2vec2_asr.language_model import BeamSearch, Settings
+from wav2vec2_asr.language_model import BeamSearch, LanguageModelSettings
 from zoo.errors import CheckpointError
 from zoo.training.error_rates import count_errors, total
 
@@ -266,11 +266,13 @@ def test_settings_are_read_beside_the_model(model: Path, tmp_path: Path) -> None
     content = {"file": "m.arpa", "order": 5, "weight": 0.75, "bonus": 1, "beam_size": 16}
     path = tmp_path / "language_model.json"
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert Settings.read(path) == Settings(tmp_path / "m.arpa", 0.75, 1.0, 16)
-    assert Settings.read(model) == Settings(model)
+    assert LanguageModelSettings.read(path) == LanguageModelSettings(
+        tmp_path / "m.arpa", 0.75, 1.0, 16
+    )
+    assert LanguageModelSettings.read(model) == LanguageModelSettings(model)
     for broken in ("", "[]", "null", '{"file": "m.arpa"}', json.dumps({**content, "weight": []})):
         path.write_text(broken, encoding="utf-8")
         with pytest.raises(CheckpointError, match=r"language_model\.json"):
-            Settings.read(path)
+            LanguageModelSettings.read(path)
     with pytest.raises(CheckpointError, match=r"missing\.arpa' doesn't exist"):
         BeamSearch(LABELS, len(LABELS) - 1, tmp_path / "missing.arpa")

@@ -11,7 +11,7 @@ import pytest
 from tests.wav2vec2_asr.language import SENTENCES, labels_of, sound_of
 from wav2vec2_asr import ngram
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.language_model import BeamSearch, Settings
+from wav2vec2_asr.language_model import BeamSearch, LanguageModelSettings
 from wav2vec2_asr.training import tune
 from zoo.errors import ZooError
 
@@ -51,7 +51,7 @@ def test_tuning_finds_settings_that_make_fewer_mistakes(
     assert (development / "language_model.png").read_bytes().startswith(b"\x89PNG")
     assert f"CER {content['tuned']['rate']:.2f} %" in capsys.readouterr().out
     # What is written is what decodes so.
-    settings, labels = Settings.read(written), Labels.read(development)
+    settings, labels = LanguageModelSettings.read(written), Labels.read(development)
     data = tune.Development.read(development / "saved", 4)
     search = BeamSearch(labels.texts, labels.blank, *vars(settings).values())
     rate = data.rate(search, labels, tune.scorer("cer"))

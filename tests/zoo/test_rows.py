@@ -6,7 +6,7 @@ import pytest
 
 from zoo.errors import BadInput, BadRow
 from zoo.serving.declaration import Column
-from zoo.serving.rows import Row, read_rows
+from zoo.serving.rows import RequestRow, read_rows
 
 TEXT = Column("text", "text", "A text.", 10)
 
@@ -14,7 +14,7 @@ TEXT = Column("text", "text", "A text.", 10)
 def read(*values: object) -> list[str]:
     table = pd.DataFrame({"text": pd.Series(list(values), dtype=object)})
     rows = read_rows(table, [TEXT])
-    return [str(row.value) if isinstance(row, Row) else str(row) for row in rows]
+    return [str(row.value) if isinstance(row, RequestRow) else str(row) for row in rows]
 
 
 def test_texts_are_taken_as_they_are() -> None:

@@ -20,7 +20,7 @@ import triton_python_backend_utils as triton  # type: ignore  # noqa: E402
 
 from wav2vec2_asr.engine import Engine  # noqa: E402
 from wav2vec2_asr.options import Options  # noqa: E402
-from zoo.errors import BadInput, BadRow, RowError, RowFailed, ZooError  # noqa: E402
+from zoo.errors import BadInput, BadRow, FailedRow, RowError, ZooError  # noqa: E402
 from zoo.serving.declaration import read  # noqa: E402
 from zoo.speech.transcript import Transcript  # noqa: E402
 
@@ -113,7 +113,7 @@ def explain(row: int, heard: Heard) -> RowError | None:
     if isinstance(heard, BadInput):
         return BadRow(row, COLUMN, str(heard).rstrip("."))
     triton.Logger.log_error(f"The model failed on row {row}: {heard!r}")
-    return RowFailed(row)
+    return FailedRow(row)
 
 
 def refused(sentence: str, code: int) -> Any:

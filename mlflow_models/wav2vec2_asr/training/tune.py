@@ -145,7 +145,7 @@ def _preference(trial: Trial) -> tuple[float, float, float]:
 def write_settings(
     choice: Trial, model: Path, path: Path, measure: str, greedy: float, size: int
 ) -> None:
-    """Writes `language_model.json` for `language_model.Settings` and `build.py`."""
+    """Writes `language_model.json` for `language_model.LanguageModelSettings` and `build.py`."""
     head = read_head(model)
     content = {
         "file": os.path.relpath(model, path.parent),

@@ -124,9 +124,9 @@ def beam_search(args: argparse.Namespace, labels: Labels) -> Search:
     Raises:
         CheckpointError: there is no such model, or it isn't one of these labels.
     """
-    from wav2vec2_asr.language_model import BeamSearch, Settings
+    from wav2vec2_asr.language_model import BeamSearch, LanguageModelSettings
 
-    found = Settings.read(args.language_model)
+    found = LanguageModelSettings.read(args.language_model)
     options = {name: vars(args)[name] for name in ("weight", "bonus", "beam_size")}
     chosen = replace(found, **{name: v for name, v in options.items() if v is not None})
     return BeamSearch(

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from mlflow.version import VERSION
 from starlette.exceptions import HTTPException
 
-from zoo.errors import Busy, ZooError
+from zoo.errors import TooBusy, ZooError
 from zoo.serving import metrics
 from zoo.serving.edge import Edge, error_body
 from zoo.serving.server import Server
@@ -67,7 +67,7 @@ def create() -> Edge:
     async def ready() -> JSONResponse:
         """This worker has answered its own sample request, and isn't about to stop."""
         if not server.ready:
-            raise Busy("This worker isn't ready.")
+            raise TooBusy("This worker isn't ready.")
         return JSONResponse({"ready": True})
 
     _add_inference_protocol(app, server)
@@ -114,7 +114,7 @@ def _add_inference_protocol(app: FastAPI, server: Server) -> None:
             """This worker's model is ready."""
             server.check_name(request)
             if not server.ready:
-                raise Busy("This worker isn't ready.")
+                raise TooBusy("This worker isn't ready.")
             return JSONResponse({"name": server.scorer.name, "ready": True})
 
         app.add_api_route(f"{path}/infer", server.infer, methods=["POST"])

@@ -15,10 +15,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from mlflow.pyfunc import PythonModel  # type: ignore[attr-defined]
 
-from zoo.errors import BadInput, BadParameter, BadRow, Cancelled, RowError, RowFailed, ZooError
+from zoo.errors import BadInput, BadParameter, BadRow, Cancelled, FailedRow, RowError, ZooError
 from zoo.serving import identity
 from zoo.serving.declaration import Declaration, Options, read
-from zoo.serving.rows import Row, read_rows
+from zoo.serving.rows import RequestRow, read_rows
 
 ARTIFACT = "model"  # the directory that a builder packs for the engine
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class ZooModel(PythonModel):
         rows = read_rows(table, self.declaration.columns)
         if options.on_error == "raise":
             _raise_first(rows)  # refuse before anything is computed
-        good = [(number, row) for number, row in enumerate(rows) if isinstance(row, Row)]
+        good = [(number, row) for number, row in enumerate(rows) if isinstance(row, RequestRow)]
         answers = self.engine([row.value for _, row in good], options)
         outcomes: list[Any] = list(rows)
         for (number, row), answer in zip(good, answers, strict=True):
@@ -133,7 +133,7 @@ def _blame(row: int, column: str, error: Exception) -> RowError:
     if isinstance(error, BadInput):
         return BadRow(row, column, str(error).rstrip("."))
     log.error("The model failed on row %d.", row, exc_info=error)
-    return RowFailed(row)
+    return FailedRow(row)
 
 
 def _raise_first(outcomes: Sequence[Any]) -> None:

@@ -43,7 +43,7 @@ class RequestScorer:
         self.metadata = inference_protocol.metadata(self.name, self.version, about)
         self._schema = model.metadata.get_input_schema()
         optional = [column.name for column in self._schema if not column.required]
-        self._read = tables.Reader(self._schema.input_names(), optional, max_rows, max_bytes)
+        self._read = tables.TableReader(self._schema.input_names(), optional, max_rows, max_bytes)
         params = model.metadata.get_params_schema()
         self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
 

@@ -14,14 +14,14 @@ NEWLINES = str.maketrans("", "", "\r\n")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Row(NamedTuple):
+class RequestRow(NamedTuple):
     """A row's value, and the column that it stands in: a text, a URL, or a file's bytes."""
 
     column: str
     value: str | bytes
 
 
-def read_rows(table: Any, columns: Sequence[Column]) -> list[Row | BadRow]:
+def read_rows(table: Any, columns: Sequence[Column]) -> list[RequestRow | BadRow]:
     """Read the rows of a request.
 
     Args:
@@ -45,7 +45,7 @@ def read_rows(table: Any, columns: Sequence[Column]) -> list[Row | BadRow]:
 
 def _read_row(
     row: int, names: Sequence[str], columns: Sequence[Column], cells: Sequence[Any]
-) -> Row | BadRow:
+) -> RequestRow | BadRow:
     pairs = list(zip(columns, cells, strict=True))
     if len(names) > 1:
         pairs = [(column, value) for column, value in pairs if not is_null(value)]
@@ -57,7 +57,7 @@ def _read_row(
     return read(row, column, value)
 
 
-def _read_file(row: int, column: Column, value: Any) -> Row | BadRow:
+def _read_file(row: int, column: Column, value: Any) -> RequestRow | BadRow:
     if is_null(value):
         return BadRow(row, column.name, "is null; send a file")
     if isinstance(value, str):
@@ -68,7 +68,7 @@ def _read_file(row: int, column: Column, value: Any) -> Row | BadRow:
     if not isinstance(value, bytes | bytearray | memoryview):
         kind = type(value).__name__
         return BadRow(row, column.name, f"is of type {kind}; send a file in base64")
-    return Row(column.name, bytes(value))
+    return RequestRow(column.name, bytes(value))
 
 
 def is_null(value: Any) -> bool:
@@ -76,7 +76,7 @@ def is_null(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and bool(pd.isna(value)))
 
 
-def _read_text(row: int, column: Column, value: Any) -> Row | BadRow:
+def _read_text(row: int, column: Column, value: Any) -> RequestRow | BadRow:
     name, limit = column.name, column.max_characters
     if is_null(value):
         return BadRow(row, name, "is null; send a text")
@@ -88,7 +88,7 @@ def _read_text(row: int, column: Column, value: Any) -> Row | BadRow:
         place = found.start()
         reason = f"is not valid Unicode: character {place} is half a surrogate pair"
         return BadRow(row, name, reason)
-    return Row(name, value)
+    return RequestRow(name, value)
 
 
 def _listed(names: Sequence[str]) -> str:

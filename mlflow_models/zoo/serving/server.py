@@ -26,10 +26,10 @@ from starlette.requests import ClientDisconnect
 
 from zoo.errors import (
     BadInput,
-    Busy,
     Cancelled,
     NotFound,
     TimedOut,
+    TooBusy,
     TooLarge,
     TooSlow,
     UnsupportedMedia,
@@ -120,7 +120,7 @@ class Server:
     async def _limited(self, request: Request, score: Callable[[bytes, bool], bytes]) -> Response:
         """Answer a request within the limits; `score` gets its body, and whether it is gzipped."""
         if shared.in_flight >= self._most():
-            raise Busy("The server has as many requests as it takes at once; try again.")
+            raise TooBusy("The server has as many requests as it takes at once; try again.")
         shared.count(1)
         metrics.in_flight.inc()
         start, body = time.perf_counter(), b""

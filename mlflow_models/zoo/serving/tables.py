@@ -23,7 +23,7 @@ Columns = dict[str, list[Any]]
 csv.field_size_limit(2**31 - 1)  # a cell may be a file in base64; the body has a limit of its own
 
 
-class Reader:
+class TableReader:
     """Reads tables for one model.
 
     Args:

@@ -70,7 +70,7 @@ class Recording(Generic[Found]):
 
 
 @dataclass(frozen=True)
-class Job(Generic[Asked, Found]):
+class WindowJob(Generic[Asked, Found]):
     """A window to hear; without one, a recording whose speech isn't to be found first."""
 
     recording: Recording[Found]
@@ -93,7 +93,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     languages: tuple[str, ...]
 
     def __init__(self, threads: int) -> None:
-        self._runner: Runner[Job[Asked, Found], Found] = Runner(
+        self._runner: Runner[WindowJob[Asked, Found], Found] = Runner(
             self._run, lambda _: 1, MAX_BATCH_WINDOWS, threads=threads, joins=False
         )
 
@@ -158,7 +158,9 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         recordings: list[Recording[Found]] = [
             Recording(item, self.language_of(options)) for item in items
         ]
-        waiting: deque[tuple[list[Job[Asked, Found]], Pending[Job[Asked, Found], Found]]] = deque()
+        waiting: deque[
+            tuple[list[WindowJob[Asked, Found]], Pending[WindowJob[Asked, Found], Found]]
+        ] = deque()
         for batch in self._batches(recordings, options):
             if len(waiting) == self.threads:  # the next one waits its turn among other requests'
                 _collect(*waiting.popleft())
@@ -170,13 +172,13 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
 
     def _batches(
         self, recordings: list[Recording[Found]], options: Asked
-    ) -> Iterator[list[Job[Asked, Found]]]:
+    ) -> Iterator[list[WindowJob[Asked, Found]]]:
         """Batches of windows in one language, as they are found."""
         if not self.finds_speech(options):
-            yield from ([Job(recording, None, options)] for recording in recordings)
+            yield from ([WindowJob(recording, None, options)] for recording in recordings)
             return
         jobs = (
-            Job(recording, window, options)
+            WindowJob(recording, window, options)
             for recording, window in self._speech(recordings, options)
         )
         for _, group in itertools.groupby(jobs, key=lambda job: job.recording.language):
@@ -194,7 +196,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
                     recording.language = self.detect_language(window.sound)
                 yield recording, window
 
-    def _run(self, batch: list[Job[Asked, Found]]) -> list[Found]:
+    def _run(self, batch: list[WindowJob[Asked, Found]]) -> list[Found]:
         """Computes a batch, on a thread of the engine's own."""
         first = batch[0]
         if first.window is None:
@@ -245,7 +247,9 @@ def threads_per_batch() -> int:
     return max(1, int(given)) if given.isdigit() else 1
 
 
-def _collect(batch: list[Job[Asked, Found]], pending: Pending[Job[Asked, Found], Found]) -> None:
+def _collect(
+    batch: list[WindowJob[Asked, Found]], pending: Pending[WindowJob[Asked, Found], Found]
+) -> None:
     """Waits for a batch, and gives each recording what was found in it, or its failure."""
     for job, found in zip(batch, pending.results(), strict=True):
         recording, window = job.recording, job.window
