@@ -20,7 +20,7 @@ from batching.source import BatchSource
 from batching.tables import quoted
 from zoo.errors import ZooError
 
-LOOK = 0.5  # seconds between looks at how far it is
+LOOK_SECONDS = 0.5  # between two updates of the progress bar
 
 
 class BatchRun:
@@ -107,7 +107,7 @@ class BatchRun:
             if len(done) < self._source.parts:
                 running = pool.submit(output.write, self._final(rows.mapInArrow(task, schema)))
                 try:
-                    while wait([running], timeout=LOOK).not_done:
+                    while wait([running], timeout=LOOK_SECONDS).not_done:
                         bar.update(max(0, min(start + scored.value, total) - bar.n))
                 except BaseException:  # Ctrl-C: leaving the pool would wait for all the rest
                     self._spark.sparkContext.cancelAllJobs()

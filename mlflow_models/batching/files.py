@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from batching.output import filesystem
-from batching.session import OPEN_COST
+from batching.session import OPEN_COST_BYTES
 from batching.source import BatchSource, Reading, escaped, files, fingerprint, listing, plan
 from zoo.errors import ZooError
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 PATH = "path"  # of a manifest: the column that names a file
 CONTENT, URI, WRONG = "__batch_content", "__batch_uri", "__batch_wrong"
-MAX_FILE_BYTES = 1 << 30  # bytes of a file; Arrow takes up to 2 GiB in a batch
-PART_BYTES = 64 << 20  # bytes of a part, each file counting `OPEN_COST` more
-THREADS = 16  # that ask whether a manifest's files exist
+MAX_FILE_BYTES = 1 << 30  # Arrow takes up to 2 GiB in a batch
+PART_BYTES = 64 << 20  # each file counts as `OPEN_COST_BYTES` more than it has
+THREADS = 16  # look up whether a manifest's files exist
 TOO_LARGE = "The file has more than 1 GiB."
 UNREAD = "The file can't be read."
 MISSING = "The file doesn't exist."
@@ -62,8 +62,8 @@ class Folder(BatchSource):
             spark.createDataFrame([(one, 0) for one in empty], "path STRING, length LONG")
         )
         self.total = count + len(empty)
-        bytes_ = length + count * OPEN_COST
-        self.size = size or max(OPEN_COST, min(PART_BYTES, bytes_ // (4 * slots)))
+        bytes_ = length + count * OPEN_COST_BYTES
+        self.size = size or max(OPEN_COST_BYTES, min(PART_BYTES, bytes_ // (4 * slots)))
         spark.conf.set("spark.sql.files.maxPartitionBytes", self.size)
         self._files = files(spark, paths)
         self.state = fingerprint(spark, paths)

@@ -21,7 +21,7 @@ ENDINGS = {
     ".json": "json",
     ".jsonl.gz": "json",
 }
-SEEN = 1000  # files of a folder that tell what it holds
+SEEN_FILES = 1000  # of a folder: their names tell what kind of input it is
 TYPES = {"string": ("string",), "binary": ("binary", "string")}  # bytes, or base64
 
 
@@ -86,7 +86,7 @@ def _names(spark: "SparkSession", path: str) -> set[str]:
             names.add(status.getPath().getName())
             continue
         below = system.listFiles(status.getPath(), True)
-        while len(names) < SEEN and below.hasNext():
+        while len(names) < SEEN_FILES and below.hasNext():
             names.add(below.next().getPath().getName())
     names = {name for name in names if not name.startswith(("_", "."))}
     if not names:

@@ -19,8 +19,8 @@ from zoo.serving.runner import cores
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BATCH_BYTES = 8 << 20  # of input, per request to the model; a larger row is a batch by itself
-OPEN_COST = 1 << 20  # what opening a file costs, in bytes that could be read meanwhile
+BATCH_BYTES = 8 << 20  # of input per call of the model; a larger row is a batch by itself
+OPEN_COST_BYTES = 1 << 20  # that could be read in the time that opening a file takes
 LOG = Path(tempfile.gettempdir()) / f"theresa-batch-{os.getpid()}.log"
 LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 
@@ -35,7 +35,7 @@ FIXED = {
     # The same input is the same partitions in every run, wherever it runs: restarts go by them.
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.files.minPartitionNum": "1",
-    "spark.sql.files.openCostInBytes": str(OPEN_COST),
+    "spark.sql.files.openCostInBytes": str(OPEN_COST_BYTES),
     "spark.sql.csv.parser.columnPruning.enabled": "false",  # a malformed row would pass
     "spark.sql.execution.arrow.maxBytesPerBatch": str(BATCH_BYTES),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1000000000",  # none that counts

@@ -12,9 +12,9 @@ MALFORMED = "__batch_malformed"
 PARTITION, PLACE, FIRST, ROW, PART = (
     f"__batch_{name}" for name in ("partition", "place", "first", "row", "part")
 )
-SPLIT = 32 << 20  # bytes of a file that are read together
-ROWS = {"string": 2000, "binary": 100}  # of a part, by what the model reads
-BITS = 33  # of Spark's row ids are the row's number within its partition
+SPLIT_BYTES = 32 << 20  # of a file that are read together
+PART_ROWS = {"string": 2000, "binary": 100}  # of a part, by what the model reads
+ROW_BITS = 33  # the low bits of Spark's row ids: the row's number within its partition
 
 
 def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
@@ -22,7 +22,7 @@ def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
 
     Values of a CSV are texts, quoted as pandas and spreadsheets do, new lines in them included.
     """
-    spark.conf.set("spark.sql.files.maxPartitionBytes", SPLIT)
+    spark.conf.set("spark.sql.files.maxPartitionBytes", SPLIT_BYTES)
     reader = spark.read.option("columnNameOfCorruptRecord", MALFORMED)
     if kind == "parquet":
         return reader.parquet(path)
@@ -43,8 +43,7 @@ class TableSource(BatchSource):
         path: Where it is.
         rows: The table.
         reading: Which of its columns the model reads.
-        size: Rows of a part; None for the usual: `ROWS`, and fewer where a core had less than four
-            parts to do.
+        size: Rows of a part. None: `PART_ROWS`, or fewer, so that each core has four parts to do.
         slots: Parts that are scored at once.
     """
 
@@ -69,7 +68,7 @@ class TableSource(BatchSource):
         self.total = sum(counts.values())
         if not self.total:
             raise ZooError(f"'{path}' has no rows.")
-        usual = min(ROWS["binary" if "binary" in reading.kinds else "string"],
+        usual = min(PART_ROWS["binary" if "binary" in reading.kinds else "string"],
                     -(-self.total // (4 * slots)))  # fmt: skip
         self.size = size or usual
         self.parts = -(-self.total // self.size)
@@ -93,7 +92,7 @@ class TableSource(BatchSource):
             starts.append((partition, first))
             first += count
         offsets = self._spark.createDataFrame(starts, f"{PARTITION} INT, {FIRST} LONG")
-        place = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << BITS) - 1))
+        place = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << ROW_BITS) - 1))
         numbered = (
             self._rows.withColumn(PARTITION, F.spark_partition_id())
             .withColumn(PLACE, place)

@@ -19,8 +19,8 @@ from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary
 from zoo.errors import BadParameter
 from zoo.serving.onnx import SLOW_FUSION, open_session
 
-BATCH_IMAGES = 16  # that CLIP sees at once
-BUDGET_BYTES = 768 << 20  # of keys, values and logits of captions that are written at once
+BATCH_IMAGES = 16  # in one run of CLIP
+BUDGET_BYTES = 768 << 20  # for keys, values and logits of the captions that are written at once
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from clip_caption.decoder import CaptionDecoder, Rows
 from clip_caption.options import Options
 from clip_caption.vocabulary import STOP
 
-FEW = 256  # likeliest tokens that a nucleus mostly has room in; where it hasn't, all are ranked
-
+FEW_TOKENS = 256  # mostly enough for a nucleus; where they aren't, all tokens are ranked
 
 Written = tuple[list[int], float]  # tokens, and the mean of their log-probabilities
 
@@ -110,7 +109,7 @@ def _fill_gaps(ended: np.ndarray) -> list[int]:
 def _sample(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> list[list[Written]]:
     """Captions whose next token is taken without regard to the other captions."""
     each, greedy = options.rows, options.mode == "greedy"
-    best, scale = (1, 1.0) if greedy else (FEW, 1 / options.temperature)
+    best, scale = (1, 1.0) if greedy else (FEW_TOKENS, 1 / options.temperature)
     rows = Rows(decoder, prefixes, options.max_tokens, best, scale)
     captions: list[list[int]] = [[] for _ in range(len(prefixes) * each)]
     sums = np.zeros(len(captions))

@@ -21,8 +21,8 @@ from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import Runner
 
-BATCH_PHOTOS = 16  # that are embedded or captioned at once
-KEPT_TEXTS = 100  # whose features are kept, for the next batch
+BATCH_PHOTOS = 16  # embedded, or captioned, at once
+KEPT_TEXTS = 100  # their features are kept for the next batch
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from zoo.data.texts import read_json, read_object
 from zoo.errors import CheckpointError, ZooError
 
 PROBE = "a photo of a street."  # any text: its features tell one CLIP from another
-SAME = 0.98  # cosine of the probe's features in fp32 and in int8; another CLIP's is far below
-BLOCK = 64  # queries at a time: with 100,000 photos their similarities are 25 MB
+SAME_COSINE = 0.98  # between the probe's features in fp32 and in int8; another CLIP's is far lower
+BLOCK_QUERIES = 64  # at a time: with 100,000 photos their similarities take 25 MB
 
 
 class Neighbour(NamedTuple):
@@ -66,8 +66,8 @@ class Exact:
         k = min(k, len(self.vectors))
         similarities = np.empty((len(features), k), np.float32)
         rows = np.empty((len(features), k), np.int64)
-        for start in range(0, len(features), BLOCK):
-            block = slice(start, start + BLOCK)
+        for start in range(0, len(features), BLOCK_QUERIES):
+            block = slice(start, start + BLOCK_QUERIES)
             cosines = features[block] @ self.vectors.T
             nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
             nearest.sort(axis=1)
@@ -173,7 +173,7 @@ class Index:
             CheckpointError: it was made with another one.
         """
         found = embed_texts([PROBE])
-        if found.shape[1] != len(self.probe) or (normalised(found) @ self.probe)[0] < SAME:
+        if found.shape[1] != len(self.probe) or (normalised(found) @ self.probe)[0] < SAME_COSINE:
             raise CheckpointError(
                 "The index was made with another CLIP than this checkpoint's; embed the collection "
                 "with this checkpoint and run explore.py index again."

@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from zoo.data.fetch import MAX_URL
+from zoo.data.fetch import MAX_URL_CHARACTERS
 from zoo.errors import BadParameter
 from zoo.serving import declaration
 from zoo.serving.declaration import Column, Declaration
 from zoo.serving.rows import LONE_SURROGATE
 
-MAX_ROWS = 20  # captions of one photo that are written at once
+MAX_CAPTIONS = 20  # of one photo, written at once
 
 
 class Options(declaration.Options):
@@ -19,14 +19,14 @@ class Options(declaration.Options):
     mode: Literal["beam", "greedy", "nucleus"] = Field(
         "beam", description="How captions are searched for; `nucleus` draws them by chance."
     )
-    beam_size: int = Field(5, ge=1, le=MAX_ROWS, description="Of `beam`.")
+    beam_size: int = Field(5, ge=1, le=MAX_CAPTIONS, description="Of `beam`.")
     max_tokens: int = Field(
         67, ge=1, le=200, description="Of a caption, the period at its end included."
     )
     num_captions: int = Field(
         1,
         ge=0,
-        le=MAX_ROWS,
+        le=MAX_CAPTIONS,
         description="The best beams, or as many draws; `greedy` gives one; 0: none is written.",
     )
     top_p: float = Field(
@@ -111,7 +111,7 @@ DECLARATION = Declaration(
     languages=("en",),
     columns=(
         Column("image", "file", "A photo's file: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF."),
-        Column("image_url", "url", "Where the server fetches the photo.", MAX_URL),
+        Column("image_url", "url", "Where the server fetches the photo.", MAX_URL_CHARACTERS),
     ),
     options=Options,
     record=Record,

@@ -20,7 +20,7 @@ from zoo.serving import runner
 
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 MODES = ("shortest", "squash")
-THREADS = 8  # that fetch; no more decode at a time than there are cores
+THREADS = 8  # all may fetch at once, but only as many decode as there are cores
 Photo = bytes | str
 """A file's bytes, or a URL."""
 

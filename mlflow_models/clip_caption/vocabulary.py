@@ -14,7 +14,7 @@ import numpy as np
 from zoo.errors import CheckpointError
 
 GPT2, CLIP = "vocab.json", "clip_tokenizer.json"
-STOP = 13  # "." in GPT-2's vocabulary and in every one of ours: what a caption ends with
+STOP = 13  # "." in GPT-2's vocabulary and in ours: a caption ends with it
 
 
 def letters() -> dict[str, int]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from zoo.errors import CheckpointError
 from zoo.serving.rows import LONE_SURROGATE
 
-MAX_WORD_CHARACTERS = 64  # matching takes up to as many steps per character of a text
+MAX_WORD_CHARACTERS = 64  # matching takes at most so many steps per character of a text
 # A request's dictionary is read for that request alone: at most 10 ms and 4 MB.
 MAX_DICTIONARY_WORDS = 10_000
-MAX_DICTIONARY_CHARACTERS = 1_000_000  # of JSON; so many words of ten characters fit, all escaped
+MAX_DICTIONARY_CHARACTERS = 1_000_000  # of JSON: room for that many words of ten escaped characters
 ADVICE = "are taken, and build.py --dictionary packs more"
 
 

@@ -1,8 +1,8 @@
 """Cuts a long document into pieces that the model can take.
 
-A text within the model's limit is one piece, so its answer is HanLP's own. A longer one is cut at
-sentence ends; a sentence that is still too long, at its clauses; and what has no punctuation at
-all, into windows that overlap, so that no entity of up to MARGIN characters is cut in half.
+A text within the model's limit is one piece, so its answer is HanLP's own. A longer text is cut at
+sentence ends. A sentence that is still too long is cut between its clauses. A text without any
+punctuation is cut into windows that overlap, so that no entity of up to `MARGIN_CHARACTERS` is cut.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 SENTENCE = re.compile(r"[^。！？!?…\n]*(?:[。！？!?…\n]+[”’」』）)\"']*|$)")
 CLAUSE = re.compile(r"[^；;，,、：:\s]*(?:[；;，,、：:\s]+|$)")
-MARGIN = 32  # characters of context on each side of a window
+MARGIN_CHARACTERS = 32  # context on each side of a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ def _sentences(text: str, limit: int) -> Iterator[tuple[int, int]]:
 
 
 def _windows(start: int, stop: int, limit: int) -> Iterator[TextWindow]:
-    """One window where it fits; else windows of `limit` characters with MARGIN of context."""
+    """Give one window if the text fits; else windows of `limit` characters that overlap."""
     if stop - start <= limit:
         yield TextWindow(start, stop, (start, stop))
         return
-    margin = min(MARGIN, limit // 4)
+    margin = min(MARGIN_CHARACTERS, limit // 4)
     kept = start
     while kept < stop:
         left = max(start, kept - margin)

@@ -21,7 +21,7 @@ from zoo.serving.runner import Runner
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that must come out as given, in every text
-PADDED_TOKENS = 512  # per batch: little padding, and activations that stay in the cache
+PADDED_TOKENS = 512  # per batch: little padding, and the activations fit into the CPU's cache
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
 
-PAUSE = 30  # frames of silence, 0.6 s, between two segments
-MAX_SEGMENT_FRAMES = 1500  # frames of a segment, 30 s
+PAUSE_FRAMES = 30  # 0.6 s of silence between two segments
+MAX_SEGMENT_FRAMES = 1500  # 30 s
 
 
 def frames_of(
@@ -78,8 +78,8 @@ def _first_cut(path: np.ndarray, silent: frozenset[int]) -> int:
     runs = np.flatnonzero(edges).reshape(-1, 2)
     runs = runs[runs[:, 0] > 0]  # what the piece begins with doesn't end it
     lengths = runs[:, 1] - runs[:, 0]
-    if len(runs) and lengths.max() >= PAUSE:
-        return int(runs[lengths >= PAUSE][0].mean())
+    if len(runs) and lengths.max() >= PAUSE_FRAMES:
+        return int(runs[lengths >= PAUSE_FRAMES][0].mean())
     if len(path) <= MAX_SEGMENT_FRAMES:
         return len(path)
     if len(runs):

@@ -9,7 +9,7 @@ import numpy as np
 
 from wav2vec2_asr import ctc
 from wav2vec2_asr.acoustic import Acoustic
-from wav2vec2_asr.chunks import PAUSE, frames_of, pieces
+from wav2vec2_asr.chunks import PAUSE_FRAMES, frames_of, pieces
 from wav2vec2_asr.ctc import Character, split
 from wav2vec2_asr.language_model import BeamSearch, LanguageModelSettings
 from wav2vec2_asr.options import Options
@@ -90,7 +90,7 @@ class Engine(SpeechEngine[Options]):
             self._segment(log_probs, first, options)
             for first, log_probs in pieces(outputs, frozenset(silent))
         )
-        yield from _spaced(segments, PAUSE * self.acoustic.hop / SAMPLE_RATE)
+        yield from _spaced(segments, PAUSE_FRAMES * self.acoustic.hop / SAMPLE_RATE)
 
     def _segment(self, log_probs: np.ndarray, first: int, options: Options) -> Segment | None:
         """What is said in (frames, labels) that begin at frame `first`, with the spaces that are

@@ -13,7 +13,7 @@ from pathlib import Path
 from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
-from zoo.speech.denoise import GATE
+from zoo.speech.denoise import GATE_DB
 from zoo.training import evaluation
 from zoo.training.results import (
     TranscriptionResult,
@@ -77,7 +77,9 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--beam-size", type=int, help="default: the file's")
     group.add_argument("--denoise", nargs="+", choices=["never", "always", "gated"],
                        default=["never"], help="noise reduction; compared with never")  # fmt: skip
-    group.add_argument("--gate", type=float, default=GATE, help="dB; `gated` cleans what is below")
+    group.add_argument(
+        "--gate", type=float, default=GATE_DB, help="dB; `gated` cleans what is below"
+    )
     group.add_argument("--snr-column", default="snr", help="dB, empty for clean; if missing, "
                        "it is estimated from the pauses")  # fmt: skip
     group.add_argument("--served", nargs="+", choices=["fp32", "int8"], default=[],

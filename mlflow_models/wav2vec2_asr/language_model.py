@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from flashlight.lib.text.decoder.kenlm import KenLM
 
 WEIGHT, BONUS, BEAM_SIZE = 0.5, 0.0, 64  # until `ngram.py tune` finds better ones
-MAX_ORDER = 6  # that the wheel of flashlight-text was compiled for
-SPOKEN = {"|": "|", " ": "|"}  # a model has words apart by `|`, whatever the checkpoint has
+MAX_ORDER = 6  # the wheel of flashlight-text was compiled for n-grams up to this length
+SPOKEN = {"|": "|", " ": "|"}  # a model writes `|` between words, whatever the checkpoint writes
 MARKERS = ("<s>", "</s>", "<unk>")
 SEPARATORS = re.compile("[ \t\r\n]")
 
-CANDIDATES = 12  # labels of a frame that are tried: the likeliest
-THRESHOLD = 25.0  # hypotheses this far below the best are dropped; natural logarithm
-SURE = math.log(0.9999)  # of a blank: a run of such frames is as good as one
-STEP = 25  # frames for which other threads wait: the search holds Python's lock
-LOOK_BACK = 250  # frames after which what was heard is settled; bounds the memory
-FLOOR = -1e4  # instead of minus infinity, whose differences are no numbers
+CANDIDATE_LABELS = 12  # of a frame, the likeliest: only these are tried
+THRESHOLD = 25.0  # natural logarithm: hypotheses this far below the best are dropped
+SURE = math.log(0.9999)  # of a blank: only the first frame of such a run is searched
+STEP_FRAMES = 25  # at a time: the search holds Python's lock, so other threads wait for it
+LOOK_BACK_FRAMES = 250  # what is older is final, which bounds the memory
+FLOOR = -1e4  # instead of minus infinity: the difference of two of these isn't a number
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,12 @@ class BeamSearch:
         """(frames, columns) to (frames,) columns."""
         decoder, path = self._decoder(beam_size), list[int]()
         decoder.decode_begin()
-        for start in range(0, len(scores), STEP):
-            piece = scores[start : start + STEP]
+        for start in range(0, len(scores), STEP_FRAMES):
+            piece = scores[start : start + STEP_FRAMES]
             decoder.decode_step(piece.ctypes.data, *piece.shape)
-            if start + len(piece) - len(path) >= 2 * LOOK_BACK:
-                path += decoder.get_best_hypothesis(LOOK_BACK).tokens[1:]
-                decoder.prune(LOOK_BACK)
+            if start + len(piece) - len(path) >= 2 * LOOK_BACK_FRAMES:
+                path += decoder.get_best_hypothesis(LOOK_BACK_FRAMES).tokens[1:]
+                decoder.prune(LOOK_BACK_FRAMES)
         decoder.decode_end()
         # The first and the last are the decoder's own: where it began, and the end of the sentence.
         path += decoder.get_best_hypothesis().tokens[1:-1]
@@ -166,7 +166,7 @@ class BeamSearch:
         blank = len(self._columns) - 1
         options = LexiconFreeDecoderOptions(
             beam_size=beam_size,
-            beam_size_token=min(CANDIDATES, len(self._columns)),
+            beam_size_token=min(CANDIDATE_LABELS, len(self._columns)),
             beam_threshold=THRESHOLD,
             lm_weight=self.weight * math.log(10),  # KenLM's logarithms are to base 10
             sil_score=-self.bonus,

@@ -20,9 +20,9 @@ from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window
 
 UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
-SAMPLES = 5  # drawn at a temperature above 0; the likeliest is taken
+DRAWS = 5  # sampled texts at a temperature above 0; the likeliest is taken
 MAX_PASSES = 30  # over one window; a trained model needs one or two
-FIRST_TIMESTAMP = 1.0  # seconds: the latest at which a window's first segment may begin
+FIRST_TIMESTAMP_SECONDS = 1.0  # the latest time at which a window's first segment may begin
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 
@@ -123,12 +123,12 @@ class WindowDecoder:
             encoded,
             [self._prompt] * count,
             beam_size=1 if hot else self._options.beam_size,
-            num_hypotheses=SAMPLES if hot else 1,
+            num_hypotheses=DRAWS if hot else 1,
             sampling_topk=0 if hot else 1,
             sampling_temperature=self._settings.temperatures[0],
             max_length=self._model.max_length,
             suppress_tokens=list(self._settings.suppress_tokens),
-            max_initial_timestamp_index=round(FIRST_TIMESTAMP / self._model.time_precision),
+            max_initial_timestamp_index=round(FIRST_TIMESTAMP_SECONDS / self._model.time_precision),
             return_scores=True,
             return_no_speech_prob=True,
         )
@@ -197,7 +197,7 @@ def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
     """The options in faster-whisper's form, with openai-whisper's values for the rest."""
     return TranscriptionOptions(
         beam_size=options.beam_size,
-        best_of=SAMPLES,
+        best_of=DRAWS,
         patience=1,
         length_penalty=1,
         repetition_penalty=1,
@@ -213,7 +213,7 @@ def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
         suppress_blank=True,
         suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
         without_timestamps=not options.timestamps,
-        max_initial_timestamp=FIRST_TIMESTAMP,
+        max_initial_timestamp=FIRST_TIMESTAMP_SECONDS,
         word_timestamps=options.word_timestamps,
         prepend_punctuations=PREPENDED,
         append_punctuations=APPENDED,

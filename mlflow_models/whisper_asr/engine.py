@@ -27,12 +27,12 @@ from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
 from zoo.speech.transcript import Segment
-from zoo.speech.windows import WINDOW, Window, packed_windows
+from zoo.speech.windows import WINDOW_SAMPLES, Window, packed_windows
 
 log = logging.getLogger("theresa.whisper_asr")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 GIB = 1 << 30
-MAX_UNCUT_SECONDS = 1200.0  # taken whole, where the speech isn't found first: a GB
+MAX_UNCUT_SECONDS = 1200.0  # of a recording whose speech isn't found first; it takes a GB
 MAX_PROMPT_TOKENS = 223  # half the decoder's context, less the token that opens a prompt
 COMPUTE = {  # by precision and device
     ("auto", "cpu"): "int8_float32",
@@ -129,7 +129,7 @@ class Engine(WhisperEngine):
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
     def detect_language(self, sound: np.ndarray) -> str:
-        mel = log_mel(self.model, pad_or_trim(sound, WINDOW))  # silence after it, not zeros
+        mel = log_mel(self.model, pad_or_trim(sound, WINDOW_SAMPLES))  # silence after it, not zeros
         return str(self.model.detect_language(features=mel)[0])
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:

@@ -10,7 +10,7 @@ import pytest
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
 from wav2vec2_asr import ctc
 from wav2vec2_asr.building.convert import convert
-from wav2vec2_asr.chunks import MAX_SEGMENT_FRAMES, PAUSE, frames_of, pieces
+from wav2vec2_asr.chunks import MAX_SEGMENT_FRAMES, PAUSE_FRAMES, frames_of, pieces
 from wav2vec2_asr.engine import Engine
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.options import Options
@@ -213,7 +213,7 @@ def test_what_is_said_without_a_pause_gets_no_space_where_it_is_cut(local: Engin
     log_probs = ctc.log_softmax(logits)
     whole = ctc.characters(ctc.greedy(log_probs), log_probs, local.acoustic.labels)
     spaces = found.text.count(" ")
-    pauses = sum(later.start - one.end >= PAUSE for one, later in itertools.pairwise(whole))
+    pauses = sum(later.start - one.end >= PAUSE_FRAMES for one, later in itertools.pairwise(whole))
     assert found.text.replace(" ", "") == ctc.text_of(whole).replace(" ", "")
     assert spaces <= ctc.text_of(whole).count(" ") + pauses
 
@@ -247,10 +247,10 @@ def test_a_piece_ends_at_the_first_pause_and_else_at_the_longest_silence() -> No
     path[400:404] = path[600:606] = path[800:802] = 0
     (first, second) = cut(path)
     assert 600 < second[0] < 606
-    path[300 : 300 + PAUSE] = 0
-    assert cut(path)[1][0] == 300 + PAUSE // 2
+    path[300 : 300 + PAUSE_FRAMES] = 0
+    assert cut(path)[1][0] == 300 + PAUSE_FRAMES // 2
     path[300] = 2  # one frame short of a pause
-    assert 300 < cut(path)[1][0] < 300 + PAUSE  # but still the longest silence
+    assert 300 < cut(path)[1][0] < 300 + PAUSE_FRAMES  # but still the longest silence
     assert len(first[1]) == second[0]
 
 

@@ -136,7 +136,9 @@ def test_pauses_and_length_change_nothing(model: Path, monkeypatch: pytest.Monke
     search = BeamSearch(LABELS, blank, model, beam_size=16)
     path = search(log_probs)
     assert path.shape == (len(log_probs),)
-    monkeypatch.setattr(language_model, "LOOK_BACK", 10**9)  # all of it is kept until the end
+    monkeypatch.setattr(
+        language_model, "LOOK_BACK_FRAMES", 10**9
+    )  # all of it is kept until the end
     assert (search(log_probs) == path).all()
     monkeypatch.setattr(language_model, "SURE", 1.0)  # every frame is searched
     assert (search(log_probs) == path).all()

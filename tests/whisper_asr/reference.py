@@ -13,7 +13,7 @@ from whisper_asr.decoder import segment
 from whisper_asr.engine import WhisperEngine
 from whisper_asr.options import Options
 from zoo.speech.transcript import Segment
-from zoo.speech.windows import WINDOW, Window
+from zoo.speech.windows import WINDOW_SAMPLES, Window
 
 
 def for_openai(checkpoint: Path, output: Path) -> Path:
@@ -52,7 +52,7 @@ class Reference(WhisperEngine):
     def detect_language(self, sound: np.ndarray) -> str:
         from whisper import detect_language, log_mel_spectrogram, pad_or_trim
 
-        mel = log_mel_spectrogram(pad_or_trim(sound[:WINDOW]), self.model.dims.n_mels)
+        mel = log_mel_spectrogram(pad_or_trim(sound[:WINDOW_SAMPLES]), self.model.dims.n_mels)
         with self._lock:
             _, chances = detect_language(self.model, mel.to(self.model.device))
         return max(chances, key=chances.get)

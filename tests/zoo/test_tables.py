@@ -82,7 +82,7 @@ def test_what_is_no_text_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_large_file_is_read_behind_a_bar(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(texts, "LARGE", 1)
+    monkeypatch.setattr(texts, "LARGE_BYTES", 1)
     lines = [f"{number} ก\n" for number in range(20_000)]
     content = "".join(lines).encode()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)

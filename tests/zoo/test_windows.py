@@ -6,7 +6,7 @@ import pytest
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.speech.transcript import Segment, Word
-from zoo.speech.windows import WINDOW, Window, find_speech, packed_windows, quiet_place
+from zoo.speech.windows import WINDOW_SAMPLES, Window, find_speech, packed_windows, quiet_place
 
 SAMPLES = sorted((ROOT / "mlflow_models/whisper_asr/samples").glob("*.flac"))
 SENTENCES = [decode(path) for path in SAMPLES]
@@ -76,7 +76,7 @@ def test_blocks_find_the_speech_that_the_whole_has(block: float) -> None:
     spoken = np.zeros(len(sound), bool)
     last = 0
     for window in packed_windows(blocks):
-        assert len(window.sound) <= WINDOW
+        assert len(window.sound) <= WINDOW_SAMPLES
         assert len(window.sound) == sum(end - start for start, end in window.spans)
         for start, end in window.spans:
             assert last <= start < end <= len(sound)
@@ -93,7 +93,7 @@ def test_speech_without_a_pause_is_still_cut_to_windows() -> None:
     sound = np.concatenate(SENTENCES * 12)  # about a minute and a half
     windows = list(packed_windows([sound]))
     assert len(windows) >= 3
-    assert all(len(window.sound) <= WINDOW for window in windows)
+    assert all(len(window.sound) <= WINDOW_SAMPLES for window in windows)
     assert sum(len(window.sound) for window in windows) > 0.9 * len(sound)
 
 
@@ -103,7 +103,9 @@ def test_windows_fill_up_to_the_last_pause_for_breath() -> None:
     sound = np.concatenate(pauses)
     windows = list(packed_windows([sound]))
     longest = max(map(len, SENTENCES)) + SAMPLE_RATE
-    assert all(WINDOW - longest < len(window.sound) <= WINDOW for window in windows[:-1])
+    assert all(
+        WINDOW_SAMPLES - longest < len(window.sound) <= WINDOW_SAMPLES for window in windows[:-1]
+    )
     ends = [window.spans[-1][1] for window in windows[:-1]]
     assert all(np.abs(sound[end - 100 : end + 100]).max() < 0.1 * sound.max() for end in ends)
     assert quiet_place(SENTENCES[0][SAMPLE_RATE // 2 : SAMPLE_RATE]) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo.errors import CheckpointError
 
 SUMS = "SHA256SUMS"
-BLOCK = 1 << 20  # bytes
+BLOCK_BYTES = 1 << 20
 
 
 def resolve(
@@ -118,10 +118,10 @@ def sha256(path: Path) -> str:
             unit_scale=True,
             desc=f"checking {path.name}",
             leave=False,
-            disable=size < 100 * BLOCK,
+            disable=size < 100 * BLOCK_BYTES,
         ) as bar,
     ):
-        while block := file.read(BLOCK):
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
             bar.update(len(block))
     return digest.hexdigest()

@@ -15,7 +15,7 @@ import tenacity
 
 from zoo.errors import ZooError
 
-DEADLINE = 120.0  # seconds until a server must answer
+DEADLINE_SECONDS = 120.0  # until a server must answer
 
 
 @contextmanager
@@ -122,11 +122,11 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
 
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda ready: not ready),
-        stop=tenacity.stop_after_delay(DEADLINE),
+        stop=tenacity.stop_after_delay(DEADLINE_SECONDS),
         wait=tenacity.wait_fixed(0.1),  # there is nothing to wait on but the port itself
     )
     with direct() as client:
         try:
             attempts(is_ready)
         except tenacity.RetryError:
-            raise TimeoutError(f"didn't answer within {DEADLINE:.0f} s") from None
+            raise TimeoutError(f"didn't answer within {DEADLINE_SECONDS:.0f} s") from None

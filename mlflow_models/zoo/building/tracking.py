@@ -14,7 +14,8 @@ from zoo.errors import ZooError
 ROOT = Path(__file__).parents[3]
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow.db'}")
 PATIENCE = "THERESA_TRACKING_SECONDS"
-ATTEMPT, PAUSE = 5.0, 0.5  # seconds, at most for a connection and for an answer; between attempts
+ATTEMPT_SECONDS = 5.0  # at most, for a connection and again for an answer
+PAUSE_SECONDS = 0.5  # between two attempts
 PROBE = "/api/2.0/mlflow/experiments/search"  # unlike /health it wants the credentials, too
 
 
@@ -60,12 +61,12 @@ def reach(uri: str) -> None:
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_Silent),
         stop=tenacity.stop_before_delay(patience),
-        wait=tenacity.wait_fixed(PAUSE),
+        wait=tenacity.wait_fixed(PAUSE_SECONDS),
         before_sleep=say,
         reraise=True,
     )
     try:
-        status = attempts(_status, uri, min(ATTEMPT, patience))
+        status = attempts(_status, uri, min(ATTEMPT_SECONDS, patience))
     except _Silent as error:
         message = f"The tracking server {shown} didn't answer within {patience:g} s: {error}."
         raise ZooError(message) from error

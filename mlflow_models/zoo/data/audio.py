@@ -15,7 +15,7 @@ import numpy as np
 from zoo.errors import BadInput
 
 SAMPLE_RATE = 16_000  # Hz
-BLOCK = 60.0  # seconds
+BLOCK_SECONDS = 60.0
 RATES = range(1_000, 1_000_001)  # Hz; outside of them a small file would be gigabytes of samples
 SCALE = np.float32(1 / 32768)  # from 16 bits to [-1, 1)
 
@@ -36,7 +36,7 @@ def decode(source: bytes | Path) -> np.ndarray:
     return np.concatenate(list(decode_blocks(source)))
 
 
-def decode_blocks(source: bytes | Path, seconds: float = BLOCK) -> Iterator[np.ndarray]:
+def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Iterator[np.ndarray]:
     """Decodes a recording block by block, so that its length doesn't matter to memory.
 
     Yields blocks of `seconds`, the last one shorter, each as `decode` returns it, float32

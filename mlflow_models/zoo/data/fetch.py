@@ -19,7 +19,7 @@ from zoo.data.connections import CheckedBackend, NotFetched, deadline
 from zoo.serving import runner
 from zoo.settings import FetchSettings
 
-MAX_URL = 4_000  # characters
+MAX_URL_CHARACTERS = 4_000
 REDIRECTS = (301, 302, 303, 307, 308)
 AGAIN = (408, 429, 500, 502, 503, 504)  # what may be gone at the next attempt
 PORTS = {"http": 80, "https": 443}
@@ -96,7 +96,7 @@ class Fetcher:
     def _check(self, url: str) -> str:
         """The URL in ASCII, once its form and its host are seen to be allowed."""
         try:
-            parts = urlsplit(url if len(url) <= MAX_URL else "")
+            parts = urlsplit(url if len(url) <= MAX_URL_CHARACTERS else "")
             host = (parts.hostname or "").rstrip(".").encode("idna").decode()
             port = parts.port or PORTS.get(parts.scheme, 0)
         except ValueError:  # of ports, brackets and labels

@@ -20,8 +20,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
 MAX_PIXELS = 120_000_000  # of a JPEG that is decoded at a reduced scale; phones have up to 108 M
 MAX_DECODED_PIXELS = 51_000_000  # of what must be decoded whole; phones have up to 50.3 M
 MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each may cost a pass over all pixels
-LARGE = 16_000_000  # pixels; images with more are decoded one at a time
-GAP = 3  # how many times the model's side is kept, which Pillow's `reducing_gap` calls sufficient
+LARGE_PIXELS = 16_000_000  # images with more are decoded one at a time, to bound the memory
+REDUCING_GAP = 3  # times the model's side is decoded: enough, says Pillow of `reducing_gap`
 MAX_ASPECT_RATIO = 16  # what a longer image has beyond its middle isn't looked at
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,9 +41,10 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
 
     Args:
         content: The file.
-        side: For a model that scales the shorter side to so many pixels and looks at the square in
-            the middle. A larger image is then decoded at a reduced scale, of at least `GAP` times
-            as many; at the model's size the difference is below one level of 255 on average.
+        side: For a model that scales the shorter side to so many pixels, and looks at the square in
+            the middle. A larger image is then decoded at a reduced scale, whose shorter side is at
+            least `REDUCING_GAP` times as long. At the model's size the difference is below one
+            level of 255 on average. None: at full scale.
 
     Returns:
         Mode RGB, upright, transparent parts white.
@@ -61,7 +62,7 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
     if width * height > MAX_DECODED_PIXELS:
         raise _too_large(width, height)
     try:
-        with _one_large if width * height > LARGE else contextlib.nullcontext():
+        with _one_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
             return _finished(image, side, extent)
     except Exception:  # decoders raise anything over a damaged file
         raise BadInput("is cut off or damaged: it can't be decoded") from None
@@ -102,7 +103,7 @@ def _reduce_jpeg(image: Image.Image, content: bytes, side: int | None) -> Box | 
         raise BadInput("is a JPEG of more scans than any program writes")
     if side is None:
         return None
-    drafted = image.draft(None, (GAP * side, GAP * side))  # type: ignore[arg-type]
+    drafted = image.draft(None, (REDUCING_GAP * side, REDUCING_GAP * side))  # type: ignore[arg-type]
     return drafted[1] if drafted and drafted[1][2:] != image.size else None
 
 

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from zoo.errors import ZooError
 
-LARGE = 10_000_000  # bytes; how far such a file is read is shown
-BUFFER = 1 << 20  # bytes
+LARGE_BYTES = 10_000_000  # from this size on, a bar shows how far a file is read
+BUFFER_BYTES = 1 << 20
 
 
 @contextmanager
@@ -67,8 +67,8 @@ class _Counted(io.FileIO):
 def _opened(path: Path) -> Iterator[Any]:
     """The bytes of a file, those of a `.gz` decompressed."""
     size = path.stat().st_size
-    raw = _Counted(path, size) if size >= LARGE else path.open("rb", buffering=0)
-    with io.BufferedReader(raw, BUFFER) as file:
+    raw = _Counted(path, size) if size >= LARGE_BYTES else path.open("rb", buffering=0)
+    with io.BufferedReader(raw, BUFFER_BYTES) as file:
         yield gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
 
 

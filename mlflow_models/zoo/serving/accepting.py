@@ -12,10 +12,10 @@ from typing import Any
 
 from zoo.serving.shared import shared
 
-WAIT_SECONDS = 0.02  # for a worker with fewer connections; enough on a busy host
-STEP_SECONDS = 0.001  # between two looks at the other workers
+WAIT_SECONDS = 0.02  # so a worker with fewer connections may take this one; enough on a busy host
+STEP_SECONDS = 0.001  # between two checks of the other workers
 MAX_WAITS_IN_VAIN = 10  # in a row
-PAUSE_SECONDS = 1.0  # without waiting, after so many; without accepting, at the limit of open files
+PAUSE_SECONDS = 1.0  # without waits, after these; without accepting, at the limit of open files
 log = logging.getLogger("theresa.server")
 
 

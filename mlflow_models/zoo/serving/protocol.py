@@ -20,7 +20,7 @@ from zoo.serving.shared import shared
 from zoo.settings import Settings
 
 UPGRADE = (b"connection", b"upgrade", b"http2-settings")
-LINGER_SECONDS = 2.0  # how long to read on after a refusal, or the client may miss the answer
+LINGER_SECONDS = 2.0  # how long to read on after a refusal, so that the client gets the answer
 
 
 class Protocol(HttpToolsProtocol):

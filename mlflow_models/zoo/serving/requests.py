@@ -22,7 +22,7 @@ from zoo.serving import inference_protocol, metrics, runner, tables
 from zoo.serving.rows import LONE_SURROGATE
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
-PIECE_BYTES = 1 << 20  # of a body that is unpacked
+PIECE_BYTES = 1 << 20  # of a body, unpacked at a time
 # A label doesn't say what a file is: browsers send recordings as video/webm, curl as octet-stream.
 FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
 

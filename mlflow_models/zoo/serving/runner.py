@@ -25,7 +25,7 @@ from zoo.errors import Cancelled
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
-PADDING = 1.3  # times the work of batches apart that a joint one may be, for its padding
+PADDING = 1.3  # a joint batch may cost so many times the batches apart, since it has more padding
 log = logging.getLogger(__name__)
 
 # Set where nobody waits for the answer any more: what is left of the request isn't computed.

@@ -41,7 +41,8 @@ from zoo.settings import Settings
 
 GZIP_FROM_BYTES = 1024  # a smaller answer fits into one packet
 GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
-LARGE_BYTES, TIDY_SECONDS = 1_000_000, 1.0  # of a body; how long after it memory is given back
+LARGE_BYTES = 1_000_000  # after a body of this size, memory is given back
+TIDY_SECONDS = 1.0  # after such a request
 LIBC = ctypes.CDLL(None)
 log = logging.getLogger("theresa.server")
 

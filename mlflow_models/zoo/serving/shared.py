@@ -3,9 +3,9 @@
 import mmap
 
 MAX_WORKERS = 256
-SLOTS = 2 * MAX_WORKERS  # while all are replaced, the old ones and the new ones are there
+SLOTS = 2 * MAX_WORKERS  # while all workers are replaced, old and new ones run at once
 COUNT = SLOTS + 1
-AWAY = -1  # for connections: of a worker that takes none
+AWAY = -1  # the number of connections of a worker that takes no more
 
 
 class Shared:

@@ -17,7 +17,7 @@ from zoo.errors import BadInput, TooLarge, ZooError
 from zoo.serving import runner
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-PARQUET_ROWS = 64  # that are unpacked at a time
+PARQUET_ROWS = 64  # unpacked at a time
 Columns = dict[str, list[Any]]
 
 csv.field_size_limit(2**31 - 1)  # a cell may be a file in base64; the body has a limit of its own

@@ -24,7 +24,7 @@ from zoo.serving.protocol import Protocol
 from zoo.serving.shared import shared
 from zoo.settings import Settings, read
 
-SETTLE_SECONDS = 2.0  # for the first requests of connections that were taken last
+SETTLE_SECONDS = 2.0  # how long to wait for the first request of a connection that was taken last
 
 
 class Server(uvicorn.Server):

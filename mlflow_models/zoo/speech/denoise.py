@@ -9,13 +9,13 @@ import numpy as np
 from zoo.speech.snr import estimate_snr
 
 SAMPLE_RATE = 16_000  # Hz
-SHORTEST = 1024  # samples, a window of the noise reduction
-# dB. Clean speech that is cut tightly has no pauses and is taken for noisy: of one-word recordings
-# (FSDD's) a third is estimated below 10 dB.
-GATE = 5.0
+MIN_SAMPLES = 1024  # one window of the noise reduction
+# Clean speech that is cut tightly has no pauses, so its estimate is too low: below 10 dB for a
+# third of the one-word recordings of FSDD.
+GATE_DB = 5.0
 
 
-def denoised(sound: np.ndarray, gate: float | None = GATE) -> np.ndarray:
+def denoised(sound: np.ndarray, gate: float | None = GATE_DB) -> np.ndarray:
     """A recording without its steady noise, by noisereduce (Sainburg et al. 2020).
 
     Args:
@@ -26,7 +26,7 @@ def denoised(sound: np.ndarray, gate: float | None = GATE) -> np.ndarray:
     Returns:
         (samples,) float32.
     """
-    if len(sound) < SHORTEST or (gate is not None and estimate_snr(sound) > gate):
+    if len(sound) < MIN_SAMPLES or (gate is not None and estimate_snr(sound) > gate):
         return sound
     from noisereduce import reduce_noise
 

@@ -26,7 +26,7 @@ from zoo.speech.options import SpeechOptions
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Span, Window
 
-BLOCK_SECONDS = 600.0  # of a recording that are in memory at a time
+BLOCK_SECONDS = 600.0  # of a recording that are in memory at once
 MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
 Source = bytes | Path | np.ndarray
 Asked = TypeVar("Asked", bound=Options)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FRAME = 320  # samples, 20 ms at 16 kHz
+FRAME_SAMPLES = 320  # 20 ms at 16 kHz
 
 
 def estimate_snr(wave: np.ndarray) -> float:
@@ -17,7 +17,11 @@ def estimate_snr(wave: np.ndarray) -> float:
     Returns:
         dB, 0 to 60; 0 for what is shorter than a frame.
     """
-    frames = wave[: len(wave) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
+    frames = (
+        wave[: len(wave) // FRAME_SAMPLES * FRAME_SAMPLES]
+        .reshape(-1, FRAME_SAMPLES)
+        .astype(np.float64)
+    )
     if len(frames) == 0:
         return 0.0
     power = np.square(frames).mean(axis=1)

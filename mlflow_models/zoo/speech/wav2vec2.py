@@ -9,7 +9,7 @@ import numpy as np
 from zoo.serving.onnx import CPU, CUDA, open_session
 
 ABOUT, GRAPH = "engine.json", "model.onnx"
-TINIEST = 1e-7  # added to the variance, as Wav2Vec2FeatureExtractor does
+EPSILON = 1e-7  # Wav2Vec2FeatureExtractor adds it to the variance
 
 
 class Wav2Vec2:
@@ -45,7 +45,7 @@ class Wav2Vec2:
             float32: of a CTC head (frames, labels), of a classifier (labels,).
         """
         if self.about["normalize"]:
-            wave = (wave - wave.mean()) / np.sqrt(wave.var() + TINIEST)
+            wave = (wave - wave.mean()) / np.sqrt(wave.var() + EPSILON)
         (logits,) = self._session.run(["logits"], {"waves": wave[None].astype(np.float32)})
         found: np.ndarray = logits[0]
         return found

@@ -15,12 +15,12 @@ import numpy as np
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Segment
 
-WINDOW = 30 * SAMPLE_RATE  # samples
-AROUND = round(0.4 * SAMPLE_RATE)  # samples of silence that a span has before and after speech
-UNSURE = SAMPLE_RATE  # samples: speech that ends so near to a block's end may go on in the next
-FRAME = SAMPLE_RATE // 50  # samples that loudness is measured over
-BREATH = 5  # frames that must be quiet for speech to be cut there: 0.1 s
-QUIET = 0.1  # of the loudness of speech: 20 dB below
+WINDOW_SAMPLES = 30 * SAMPLE_RATE
+AROUND_SAMPLES = round(0.4 * SAMPLE_RATE)  # silence that a span has before and after its speech
+UNSURE_SAMPLES = SAMPLE_RATE  # speech this near to a block's end may go on in the next block
+FRAME_SAMPLES = SAMPLE_RATE // 50  # 20 ms, which loudness is measured over
+BREATH_FRAMES = 5  # 0.1 s: speech is cut only where it is quiet for so long
+QUIET_RATIO = 0.1  # of the amplitude of speech: 20 dB below it
 Span = tuple[int, int]  # from and to, samples of the recording
 
 
@@ -56,14 +56,14 @@ class Window:
         """
         span = self._span(seconds)
         last = span + 1 == len(self.spans)
-        if not last and self._ends()[span] - round(seconds * SAMPLE_RATE) < AROUND:
+        if not last and self._ends()[span] - round(seconds * SAMPLE_RATE) < AROUND_SAMPLES:
             return self.spans[span + 1][0] / SAMPLE_RATE
         return self._time(seconds, span)
 
     def end_of(self, seconds: float) -> float:
         """When something ended: what ends in the silence at a span's start ended with the last."""
         span = self._span(seconds)
-        if span and round(seconds * SAMPLE_RATE) - self._ends()[span - 1] < AROUND:
+        if span and round(seconds * SAMPLE_RATE) - self._ends()[span - 1] < AROUND_SAMPLES:
             return self.spans[span - 1][1] / SAMPLE_RATE
         return self._time(seconds, span)
 
@@ -84,7 +84,7 @@ class Window:
         return min(max(start + round(seconds * SAMPLE_RATE) - before, start), end) / SAMPLE_RATE
 
 
-def find_speech(sound: np.ndarray, longest: int = WINDOW) -> list[Span]:
+def find_speech(sound: np.ndarray, longest: int = WINDOW_SAMPLES) -> list[Span]:
     """Where somebody speaks, with a little room around it.
 
     Args:
@@ -98,7 +98,7 @@ def find_speech(sound: np.ndarray, longest: int = WINDOW) -> list[Span]:
     options = VadOptions(
         max_speech_duration_s=longest / SAMPLE_RATE,
         min_silence_duration_ms=160,
-        speech_pad_ms=1000 * AROUND // SAMPLE_RATE,
+        speech_pad_ms=1000 * AROUND_SAMPLES // SAMPLE_RATE,
         min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
     )
     return [(span["start"], span["end"]) for span in get_speech_timestamps(sound, options)]
@@ -123,8 +123,8 @@ def packed_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
     """
     spans: list[Span] = []
     sounds: list[np.ndarray] = []
-    for (start, end), sound in _speech(blocks, WINDOW):
-        room = WINDOW - sum(map(len, sounds))
+    for (start, end), sound in _speech(blocks, WINDOW_SAMPLES):
+        room = WINDOW_SAMPLES - sum(map(len, sounds))
         if len(sound) > room:
             if cut := quiet_place(sound[:room]):
                 spans.append((start, start + cut))
@@ -147,12 +147,14 @@ def quiet_place(sound: np.ndarray) -> int:
     Returns:
         The sample, or 0 where there is no pause.
     """
-    frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
-    if len(frames) < BREATH:
+    frames = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    if len(frames) < BREATH_FRAMES:
         return 0
-    power = np.convolve(np.square(frames).mean(axis=1), np.full(BREATH, 1 / BREATH), "valid")
-    quiet = np.flatnonzero(power <= QUIET**2 * np.percentile(power, 90))
-    return int(quiet[-1] * FRAME + BREATH * FRAME // 2) if len(quiet) else 0
+    power = np.convolve(
+        np.square(frames).mean(axis=1), np.full(BREATH_FRAMES, 1 / BREATH_FRAMES), "valid"
+    )
+    quiet = np.flatnonzero(power <= QUIET_RATIO**2 * np.percentile(power, 90))
+    return int(quiet[-1] * FRAME_SAMPLES + BREATH_FRAMES * FRAME_SAMPLES // 2) if len(quiet) else 0
 
 
 def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, np.ndarray]]:
@@ -166,7 +168,7 @@ def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, 
         spans = find_speech(sound, longest)
         keep = len(sound)
         if block is not None:
-            keep = max(0, len(sound) - UNSURE)
+            keep = max(0, len(sound) - UNSURE_SAMPLES)
             while spans and spans[-1][1] > keep:
                 keep = min(keep, spans.pop()[0])
         for start, end in spans:
