@@ -1,8 +1,8 @@
 """Decodes audio of any container and codec that FFmpeg reads (through PyAV) for the speech models.
 
-Models of the zoo hear one channel at 16 kHz: speech has little above the 8 kHz that this keeps, and
-that is the rate they were trained at. Samples go through 16 bits, as openai-whisper's `load_audio`
-does, so that the same file gives the same numbers.
+The zoo's models hear one channel at 16 kHz, the rate that they were trained at. It keeps what is
+below 8 kHz, and speech has little above. Samples go through 16 bits, as in openai-whisper's
+`load_audio`, so that the same file gives the same numbers.
 """
 
 import io
@@ -16,32 +16,40 @@ from zoo.errors import BadInput
 
 SAMPLE_RATE = 16_000  # Hz
 BLOCK_SECONDS = 60.0
-RATES = range(1_000, 1_000_001)  # Hz; outside of them a small file would be gigabytes of samples
+RATES = range(1_000, 1_000_001)  # Hz; outside of this range a small file may become gigabytes
 SCALE = np.float32(1 / 32768)  # from 16 bits to [-1, 1)
 
 
 def decode(source: bytes | Path) -> np.ndarray:
-    """Decodes a whole recording.
+    """Decode a whole recording.
 
     Args:
         source: A file's content, or its path.
 
     Returns:
-        float32 (samples,) in [-1, 1), mono, 16 kHz; at least one sample.
+        float32 (samples,) in [-1, 1), mono, at 16 kHz; at least one sample.
 
     Raises:
-        BadInput: It is no audio, or none can be decoded from it; the message starts with a verb
-            ("is empty"), for a sentence that names the input.
+        BadInput: The file isn't audio, or can't be decoded. The message starts with a verb ("is
+            empty"), for a sentence that names the input.
     """
     return np.concatenate(list(decode_blocks(source)))
 
 
 def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Iterator[np.ndarray]:
-    """Decodes a recording block by block, so that its length doesn't matter to memory.
+    """Decode a recording block by block, so that a long one needs no more memory.
 
-    Yields blocks of `seconds`, the last one shorter, each as `decode` returns it, float32
-    (samples,) at 16 kHz; and raises what it raises. What can be decoded of a recording that
-    breaks off is yielded.
+    Of a damaged recording, what can be decoded is yielded.
+
+    Args:
+        source: A file's content, or its path.
+        seconds: How long a block is.
+
+    Yields:
+        float32 (samples,) in [-1, 1), mono, at 16 kHz. Only the last block may be shorter.
+
+    Raises:
+        BadInput: As `decode` does.
     """
     size, pending, waiting = round(seconds * SAMPLE_RATE), [], 0
     for piece in _pieces(source):
@@ -56,7 +64,7 @@ def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Itera
 
 
 def _pieces(source: bytes | Path) -> Iterator[np.ndarray]:
-    """int16 samples as they are decoded; at least one in all."""
+    """Yield int16 (samples,), mono, at 16 kHz, as they are decoded; at least one sample in all."""
     if isinstance(source, Path):
         with source.open("rb") as file:
             yield from _from_file(file)
@@ -67,6 +75,7 @@ def _pieces(source: bytes | Path) -> Iterator[np.ndarray]:
 
 
 def _from_file(file: BinaryIO) -> Iterator[np.ndarray]:
+    """Yield int16 (samples,), mono, at 16 kHz."""
     import av
 
     found = False
@@ -88,7 +97,7 @@ def _from_file(file: BinaryIO) -> Iterator[np.ndarray]:
 
 
 def _resampled(container: Any) -> Iterator[np.ndarray]:
-    """int16 samples at 16 kHz, mono; a packet that can't be decoded is skipped, as players do."""
+    """Yield int16 (samples,), mono, at 16 kHz; skip broken packets, as players do."""
     import av
 
     resampler, current = None, None
@@ -101,7 +110,7 @@ def _resampled(container: Any) -> Iterator[np.ndarray]:
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if kind != current:  # joined recordings may change on the way
                 if frame.sample_rate not in RATES:
-                    raise BadInput("has a sample rate that no recording has")
+                    raise BadInput("has an impossible sample rate")
                 yield from _samples(resampler, None)
                 resampler, current = _resampler(), kind
             yield from _samples(resampler, frame)
@@ -115,6 +124,6 @@ def _resampler() -> Any:
 
 
 def _samples(resampler: Any, frame: Any) -> Iterator[np.ndarray]:
-    """A frame's samples, or with None what is left in the resampler."""
+    """Yield a frame's samples, int16 (samples,) at 16 kHz; for None, the resampler's rest."""
     for piece in resampler.resample(frame) if resampler is not None else ():
         yield piece.to_ndarray()[0]

@@ -1,7 +1,7 @@
 """Connections to public addresses only, each ending at a deadline.
 
-The name is looked up once, its addresses are checked, and one that was checked is connected to; so
-it doesn't help a name to lead elsewhere a moment later (DNS rebinding).
+A host's name is looked up once, and the connection goes to one of the addresses that were checked.
+So an attacker gains nothing if the name leads elsewhere a moment later (DNS rebinding).
 """
 
 import ipaddress
@@ -23,10 +23,10 @@ deadline: ContextVar[float] = ContextVar("deadline")  # by time.monotonic
 
 
 def remaining() -> float:
-    """Seconds until the deadline.
+    """Give the seconds until the deadline.
 
     Raises:
-        httpcore2.ReadTimeout: It is over.
+        httpcore2.ReadTimeout: The deadline has passed.
     """
     left = deadline.get() - time.monotonic()
     if left <= 0:
@@ -35,7 +35,7 @@ def remaining() -> float:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the internet: not of this machine, its network or a tunnel."""
+    """Tell whether an address is public: not this machine's, its network's or a tunnel's."""
     ip: Any = ipaddress.ip_address(address.partition("%")[0])
     if ip.version == 6:
         if ip.ipv4_mapped is not None:
@@ -48,12 +48,12 @@ def is_public(address: str) -> bool:
 
 
 class NotFetched(BadInput):
-    """A photo that can't be had from its address, or may not.
+    """A photo that can't, or may not, be fetched from its address.
 
     Args:
         reason: Starts with a verb ("names a host that isn't allowed"), for a sentence that names
             the input.
-        permanent: Whether it is gone for good: another attempt, or other settings, won't help.
+        permanent: Whether another attempt, or other settings, would fail, too.
     """
 
     def __init__(self, reason: str, permanent: bool = False) -> None:
@@ -65,7 +65,7 @@ class CheckedBackend(httpcore2.NetworkBackend):
     """Looks a name up, and connects to those of its addresses that are public.
 
     Args:
-        private: Whether the others are allowed too, or which of them.
+        private: Whether addresses that aren't public are allowed too, or which of them.
     """
 
     def __init__(self, private: bool | Collection[str]) -> None:
@@ -106,7 +106,7 @@ class CheckedBackend(httpcore2.NetworkBackend):
 
 
 class _Timed(httpcore2.NetworkStream):
-    """A stream whose every step ends at the deadline of the photo that it is used for."""
+    """A stream: each of its steps ends at the deadline of the photo that is fetched."""
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream

@@ -1,8 +1,8 @@
 """Fetches photos by URL for batch jobs, from hosts that the operator names, and from nowhere else.
 
 A URL in a request makes this machine open a connection for a stranger (server-side request
-forgery): the host must be allowed and its address public, which `zoo.data.connections` sees to,
-also after each redirect. No proxy is used, since it would look names up itself.
+forgery). So the host must be allowed, and its address must be public (`zoo.data.connections`), also
+after each redirect. No proxy is used: a proxy would look up names itself.
 """
 
 import email.utils
@@ -21,13 +21,13 @@ from zoo.settings import FetchSettings
 
 MAX_URL_CHARACTERS = 4_000
 REDIRECTS = (301, 302, 303, 307, 308)
-AGAIN = (408, 429, 500, 502, 503, 504)  # what may be gone at the next attempt
+AGAIN = (408, 429, 500, 502, 503, 504)  # the next attempt may succeed
 PORTS = {"http": 80, "https": 443}
 PAGES = ("text/", "application/json", "application/xml", "application/xhtml")
 HEADERS: dict[bytes | str, bytes | str] = {
     "User-Agent": "theresa (+image captions)",
     "Accept": "image/*,*/*;q=0.5",
-    "Accept-Encoding": "identity",  # a photo is compressed already, and a bomb may be
+    "Accept-Encoding": "identity",  # photos are compressed already; more may be a bomb
 }
 
 
@@ -36,9 +36,9 @@ class Fetcher:
 
     Args:
         settings: The limits.
-        private: Whether addresses that aren't public are allowed too, or which of them: for tests,
-            and for what a person runs on their own machine.
-        ssl_context: What certificates to trust (default: the system's).
+        private: Whether addresses that aren't public are allowed too, or which of them. For tests,
+            and for commands that a person runs on their own machine.
+        ssl_context: The certificates to trust. None: the system's.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Fetcher:
         )
 
     def __call__(self, url: str) -> bytes:
-        """Fetches one photo.
+        """Fetch one photo.
 
         Returns:
-            The file as it was sent; whether it is an image is not looked at.
+            The file as it was sent; it may be something other than an image.
 
         Raises:
-            NotFetched: It can't be had, or may not.
+            NotFetched: The photo can't, or may not, be fetched.
         """
         if not self._hosts:
             raise NotFetched("is a URL, but no hosts are allowed here (THERESA_IMAGE_HOSTS)")
@@ -81,7 +81,7 @@ class Fetcher:
                 time.sleep(wait)
 
     def _follow(self, url: str) -> bytes:
-        """One attempt, from redirect to redirect."""
+        """Make one attempt, and follow redirects."""
         for _ in range(self.settings.redirects + 1):
             checked = self._check(url)
             answer = self._get(checked)
@@ -90,11 +90,11 @@ class Fetcher:
             try:
                 url = urljoin(checked, answer)
             except ValueError:  # of brackets
-                raise NotFetched("redirects to what is no URL") from None
+                raise NotFetched("redirects to something that is not a URL") from None
         raise NotFetched(f"redirects more than {self.settings.redirects} times")
 
     def _check(self, url: str) -> str:
-        """The URL in ASCII, once its form and its host are seen to be allowed."""
+        """Check that a URL's form and host are allowed, and write it in ASCII."""
         try:
             parts = urlsplit(url if len(url) <= MAX_URL_CHARACTERS else "")
             host = (parts.hostname or "").rstrip(".").encode("idna").decode()
@@ -112,7 +112,7 @@ class Fetcher:
         )
 
     def _get(self, url: str) -> bytes | str:
-        """The body; or where a redirect leads to."""
+        """Get the body, or the address that the server redirects to."""
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.settings.seconds)
         try:
             with self._pool.stream(
@@ -132,7 +132,7 @@ class Fetcher:
         except (httpcore2.NetworkError, httpcore2.ProtocolError):
             raise _Again("can't be fetched: the connection failed") from None
         except (OSError, ValueError, httpcore2.UnsupportedProtocol):
-            raise NotFetched("can't be fetched from where it says") from None
+            raise NotFetched("can't be fetched") from None
 
     def _check_answer(self, status: int, headers: dict[str, str]) -> None:
         if status != 200:
@@ -143,7 +143,7 @@ class Fetcher:
         if headers.get("content-type", "").lower().startswith(PAGES):
             raise NotFetched("leads to a page or a text, not to a photo", permanent=True)
         if headers.get("content-encoding", "identity").lower() != "identity":
-            raise NotFetched("is sent compressed, though that wasn't asked for")
+            raise NotFetched("is sent compressed, which wasn't asked for")
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self.settings.max_bytes:
             raise self._too_large()
@@ -162,7 +162,7 @@ class Fetcher:
 
 
 class _Again(Exception):
-    """What may be gone at the next attempt, after so many seconds if the server says so."""
+    """A failure after which the next attempt may succeed; `wait` has the seconds until then."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -170,7 +170,7 @@ class _Again(Exception):
 
 
 def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds, from a header that has them or a date."""
+    """Read the seconds to wait from a header that has seconds or a date."""
     given = headers.get("retry-after", "")
     if given.isdigit():
         return float(given)
@@ -181,7 +181,7 @@ def _retry_after(headers: dict[str, str]) -> float | None:
 
 
 def _matches(host: str, port: int, pattern: str) -> bool:
-    """Whether an allowed host is meant; without a port of its own it has the usual ones."""
+    """Tell whether an allowed host is meant; a pattern without a port stands for 80 and 443."""
     name, _, given = pattern.partition(":")
     ports = (given,) if given else ("80", "443")
     return fnmatch.fnmatchcase(host, name) and str(port) in ports

@@ -1,8 +1,8 @@
 """Decodes photos that people send: JPEG, PNG, WebP, GIF and HEIC to upright RGB, within limits.
 
-Sizes are read from the header, before a pixel is decoded, so that a small file can't become
-gigabytes. A model that looks at a small square needs no more than a reduced decoding: an eighth of
-a JPEG's width is decoded without the rest (Pillow's `draft`), which makes a phone's photo cheap.
+The size is read from the header, before a pixel is decoded, so that a small file can't become
+gigabytes. A model that looks at a small square needs only a reduced image: Pillow's `draft` decodes
+a JPEG at down to an eighth of its width, so that a phone's photo costs little.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from PIL import ExifTags, Image
 from zoo.errors import BadInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
-MAX_PIXELS = 120_000_000  # of a JPEG that is decoded at a reduced scale; phones have up to 108 M
-MAX_DECODED_PIXELS = 51_000_000  # of what must be decoded whole; phones have up to 50.3 M
-MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each may cost a pass over all pixels
+MAX_PIXELS = 120_000_000  # of a JPEG that is decoded at a reduced scale; phones make up to 108 M
+MAX_DECODED_PIXELS = 51_000_000  # of an image that is decoded whole; phones make up to 50.3 M
+MAX_SCANS = 64  # of a progressive JPEG; most have ten, and each may cost a pass over all pixels
 LARGE_PIXELS = 16_000_000  # images with more are decoded one at a time, to bound the memory
 REDUCING_GAP = 3  # times the model's side is decoded: enough, says Pillow of `reducing_gap`
-MAX_ASPECT_RATIO = 16  # what a longer image has beyond its middle isn't looked at
+MAX_ASPECT_RATIO = 16  # of a longer image only the middle is looked at
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,7 +37,7 @@ _one_large = threading.Semaphore()
 
 
 def decode(content: bytes, side: int | None = None) -> Image.Image:
-    """Decodes an image, of an animation the first frame.
+    """Decode an image; of an animation, the first frame.
 
     Args:
         content: The file.
@@ -47,11 +47,11 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
             level of 255 on average. None: at full scale.
 
     Returns:
-        Mode RGB, upright, transparent parts white.
+        An image of mode RGB, upright; transparent parts are white.
 
     Raises:
-        BadInput: It is no image, a damaged or too large one; the message starts with a verb ("is
-            empty"), for a sentence that names the input.
+        BadInput: The file isn't an image, is damaged, or is too large. The message starts with a
+            verb ("is empty"), for a sentence that names the input.
     """
     if not content:
         raise BadInput("is empty")
@@ -69,7 +69,7 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
 
 
 def _opened(content: bytes) -> Image.Image:
-    """The image with its header read."""
+    """Read an image's header."""
     _prepare_pillow()
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
@@ -81,7 +81,7 @@ def _opened(content: bytes) -> Image.Image:
 
 @functools.cache
 def _prepare_pillow() -> None:
-    """Teaches Pillow HEIC; and to leave it to this module's limits what is too large."""
+    """Teach Pillow HEIC, and silence its warnings: this module has its own limits."""
     from pillow_heif import register_heif_opener
 
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -89,18 +89,18 @@ def _prepare_pillow() -> None:
 
 
 def _reduce_jpeg(image: Image.Image, content: bytes, side: int | None) -> Box | None:
-    """Sets the scale to decode at; refuses what would cost too much before.
+    """Set the scale to decode at; refuse an image that would cost too much.
 
     Returns:
-        What part of the reduced pixels is the image: the last ones are whole, though an eighth of
-            them may be beyond its edge. None: all.
+        The part of the reduced pixels that is the image: the last row and column may lie partly
+        beyond its edge. None: all of them.
     """
     width, height = image.size
     progressive = "progressive" in image.info
     if width * height > (MAX_DECODED_PIXELS if progressive else MAX_PIXELS):
         raise _too_large(width, height)
     if progressive and content.count(b"\xff\xda") > MAX_SCANS:
-        raise BadInput("is a JPEG of more scans than any program writes")
+        raise BadInput("is a JPEG with too many scans")
     if side is None:
         return None
     drafted = image.draft(None, (REDUCING_GAP * side, REDUCING_GAP * side))  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def _too_large(width: int, height: int) -> BadInput:
 
 
 def _finished(image: Image.Image, side: int | None, extent: Box | None) -> Image.Image:
-    """The image decoded, upright, and in RGB."""
+    """Decode an image, turn it upright, and make it RGB."""
     orientation = _orientation(image)
     image.load()
     if extent is not None:
@@ -125,7 +125,7 @@ def _finished(image: Image.Image, side: int | None, extent: Box | None) -> Image
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's; a phone writes it, and a broken one counts as upright."""
+    """Read EXIF's orientation, which phones write; a broken one counts as upright."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
@@ -133,7 +133,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _middle(image: Image.Image) -> Image.Image:
-    """A very long image without its ends, which scaling would blow up beyond memory."""
+    """Cut the ends off a very long image: scaled, they would take too much memory."""
     width, height = (min(length, MAX_ASPECT_RATIO * min(image.size)) for length in image.size)
     if (width, height) == image.size:
         return image
@@ -143,7 +143,7 @@ def _middle(image: Image.Image) -> Image.Image:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut to the lowest 8
-        levels = np.asarray(image).astype(np.uint32)
+        levels = np.asarray(image).astype(np.uint32)  # (height, width)
         image = Image.fromarray((levels >> 8).clip(0, 255).astype(np.uint8))
     if not image.has_transparency_data:
         return image.convert("RGB")

@@ -1,6 +1,6 @@
 """Files and directories that a command writes whole or not at all.
 
-It replaces only what it has written itself.
+A command replaces only what it has written itself.
 """
 
 import json
@@ -12,32 +12,32 @@ from typing import Any
 
 from zoo.errors import ZooError
 
-PART = ".part-"  # begins the name of what isn't complete yet
+PART = ".part-"  # the names of incomplete files and directories begin so
 
 
 def check_output(directory: Path, mark: str, kind: str) -> None:
-    """See that a command replaces only what it has written itself.
+    """Check that a command replaces only what it has written itself.
 
-    Names that begin with `_` or `PART` don't count: they are of a run that isn't done.
+    Names that begin with `_` or `PART` don't count: a run that isn't done has them.
 
     Args:
-        directory: Where the command writes to; it need not exist.
+        directory: The directory that the command writes; it need not exist.
         mark: A file that each directory of this kind has.
         kind: What such a directory is, for the message.
 
     Raises:
-        ZooError: It is a file, or a directory of another kind.
+        ZooError: There is a file, or a directory of another kind.
     """
     others = (path for path in directory.glob("*") if not path.name.startswith(("_", PART)))
     if directory.is_file() or (not (directory / mark).is_file() and any(others)):
-        raise ZooError(f"'{directory}' holds something else than {kind}; give a new directory.")
+        raise ZooError(f"'{directory}' holds something other than {kind}; give a new directory.")
 
 
 def check_new(path: Path) -> None:
-    """See that a command's output isn't there yet.
+    """Check that a command's output doesn't exist yet.
 
     Raises:
-        ZooError: It is.
+        ZooError: The output exists.
     """
     if path.exists():
         raise ZooError(f"'{path}' exists; choose another output, or remove it.")
@@ -45,13 +45,13 @@ def check_new(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give the path of a new file beside `path`, which takes its name when the block ends.
+    """Give the path of a new file beside `path`; when the block ends, it is moved to `path`.
 
-    After an error, or a kill, what was at `path` before is still there. The new file has the suffix
-    of `path`, and its directory is made. A part that a killed run left is overwritten.
+    After an error, or a kill, the old file is still there. The new file has the suffix of `path`,
+    and its directory is made. A part that a killed run left is overwritten.
 
     Yields:
-        Where to write to.
+        The file to write to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(PART + path.name)
@@ -64,13 +64,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Give a new, empty directory beside `path`, which takes its name when the block ends.
+    """Give a new, empty directory beside `path`; when the block ends, it is moved to `path`.
 
-    After an error, or a kill, what was at `path` before is still there; else it is replaced. A part
-    that a killed run left is removed first.
+    After an error, or a kill, the old directory is still there. A part that a killed run left is
+    removed first.
 
     Yields:
-        Where to write to.
+        The directory to write to.
     """
     path = path.resolve()
     work = path.with_name(PART + path.name)
@@ -92,11 +92,11 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole, as UTF-8, with a line break at its end."""
+    """Write a text whole or not at all, as UTF-8, with a line break at its end."""
     with whole_file(path) as part:
         part.write_text(text.removesuffix("\n") + "\n", encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON that a person can read, whole."""
+    """Write a value whole or not at all, as JSON that a person can read."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1))

@@ -1,7 +1,7 @@
-"""Tables of text as people's programs and spreadsheets write them, and as ours do.
+"""Reads and writes tables of text, such as spreadsheets export.
 
-Comma, semicolon, tab or bar between cells, with or without a byte order mark, line breaks within
-quotes; a row at a time, so that an export of a million rows needs no memory.
+There may be a comma, semicolon, tab or bar between cells, a byte order mark, and line breaks within
+quotes. Rows are read one at a time, so that a million rows need little memory.
 """
 
 import csv
@@ -20,7 +20,7 @@ DELIMITERS = ",\t;|"
 TABBED = ".tsv"
 SUFFIXES = (".csv", TABBED, ".txt")
 
-csv.field_size_limit(2**31 - 1)  # characters of a cell; csv's own limit is shorter than some texts
+csv.field_size_limit(2**31 - 1)  # characters of a cell; some texts are longer than csv's limit
 
 
 class TableError(ZooError):
@@ -31,9 +31,9 @@ class ColumnNotFound(TableError):
     """A table without a column that is needed.
 
     Args:
-        path: The table's file, or what else holds it.
-        column: The column, or several of which one would do.
-        available: The columns that there are.
+        path: The table's file, or where else it is.
+        column: The column; or several, of which one is needed.
+        available: The columns of the table.
         option: The command's option that names the column; may be empty.
     """
 
@@ -59,7 +59,7 @@ class TextTable:
     """A table whose header is read.
 
     Args:
-        path: Its file, UTF-8, may be `.gz`.
+        path: The file, UTF-8; may be `.gz`.
         delimiter: What is between its cells.
         header: The names of its columns.
         quoted: Whether cells may be in quotation marks.
@@ -81,7 +81,7 @@ class TextTable:
                 line = table.line_num + 1
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | None]]:
-        """Each row's line number and its cells by column; None where their number is wrong.
+        """Yield each row's line number and its cells by column; None if it has too few or too many.
 
         Raises:
             TableError: The file can't be read to its end.
@@ -91,7 +91,7 @@ class TextTable:
             yield line, dict(zip(self.header, row, strict=True)) if right else None
 
     def filled_rows(self) -> Iterator[dict[str, str]]:
-        """Each row's cells by column; missing ones are empty, and surplus ones are left out.
+        """Yield each row's cells by column; missing cells are empty, surplus cells are left out.
 
         Raises:
             TableError: The file can't be read to its end.
@@ -100,10 +100,10 @@ class TextTable:
             yield dict(itertools.zip_longest(self.header, row[: len(self.header)], fillvalue=""))
 
     def strict_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """The same, of a table where every row must be right.
+        """Yield each row's line number and its cells by column.
 
         Raises:
-            TableError: Also for a row with a wrong number of cells.
+            TableError: The file can't be read to its end, or a row has too few or too many cells.
         """
         width = len(self.header)
         for line, row in self._read():
@@ -112,10 +112,10 @@ class TextTable:
             yield line, dict(zip(self.header, row, strict=True))
 
     def column(self, asked: str | None, usual: Sequence[str] = (), option: str = "") -> str:
-        """The column that is asked for, or else the first of the usual ones that there is.
+        """Find the column that is asked for; if none is, the first of the usual names.
 
         Raises:
-            ColumnNotFound: There is none.
+            ColumnNotFound: The table doesn't have it.
         """
         found = self.find(asked, usual)
         if found is None:
@@ -123,7 +123,7 @@ class TextTable:
         return found
 
     def find(self, asked: str | None, usual: Sequence[str] = ()) -> str | None:
-        """Likewise; None where there is none."""
+        """Find a column as `column` does; None if the table doesn't have it."""
         return next((name for name in ([asked] if asked else usual) if name in self.header), None)
 
 
@@ -131,9 +131,9 @@ def open_table(path: Path, quoted: bool = True) -> TextTable:
     """Read a table's header.
 
     Args:
-        path: The file. Cells of a `.tsv` are between tabs; of others, between what finds most
-            columns in the header.
-        quoted: Whether cells may be in quotation marks; those of Common Voice quote nothing.
+        path: The file. A `.tsv` has tabs between its cells; another file has the delimiter that
+            gives most columns in the header.
+        quoted: Whether cells may be in quotation marks; in Common Voice they aren't.
 
     Raises:
         TableError: The file can't be read, or two columns have one name.
@@ -169,13 +169,13 @@ def _reader(file: Iterable[str], delimiter: str, quoted: bool) -> Any:
 def write_table(
     path: Path, header: Sequence[str], rows: Iterable[Iterable[object]], mark: bool = False
 ) -> None:
-    """Write a table whole: a `.tsv` with tabs, others with commas between the cells.
+    """Write a table whole or not at all: a `.tsv` with tabs, other files with commas.
 
     Args:
         path: The file.
         header: The names of the columns.
-        rows: As many cells in each, written as they come.
-        mark: Whether it begins with a byte order mark, by which Excel knows UTF-8.
+        rows: The cells of each row; each row is written at once.
+        mark: Whether to begin with a byte order mark, which tells Excel that it is UTF-8.
     """
     delimiter = "\t" if path.suffix == TABBED else ","
     encoding = "utf-8-sig" if mark else "utf-8"

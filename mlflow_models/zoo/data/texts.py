@@ -1,4 +1,4 @@
-"""Text and JSON files that people give: what can't be read is one sentence with file and line."""
+"""Reads text and JSON files; an error is one sentence with the file and the line."""
 
 import gzip
 import io
@@ -18,15 +18,15 @@ BUFFER_BYTES = 1 << 20
 def open_text(
     path: Path, error: type[ZooError] = ZooError, newline: str | None = None
 ) -> Iterator[TextIO]:
-    """Open a text file, UTF-8 with or without a byte order mark; `.gz` is read through.
+    """Open a text file in UTF-8, with or without a byte order mark; a `.gz` is decompressed.
 
     Args:
         path: The file.
-        error: What to raise.
+        error: The class to raise.
         newline: As `open` takes it.
 
     Raises:
-        ZooError: It isn't there, can't be read or isn't UTF-8; also while the block reads it.
+        ZooError: The file doesn't exist, can't be read or isn't UTF-8; also while it is read.
     """
     try:
         with _opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline=newline) as text:
@@ -45,7 +45,7 @@ def open_text(
 
 
 class _Counted(io.FileIO):
-    """A file, of which a bar shows how far it is read."""
+    """A file; a bar shows how far it is read."""
 
     def __init__(self, path: Path, size: int) -> None:
         from tqdm import tqdm
@@ -65,7 +65,7 @@ class _Counted(io.FileIO):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The bytes of a file, those of a `.gz` decompressed."""
+    """Open the bytes of a file; those of a `.gz` are decompressed."""
     size = path.stat().st_size
     raw = _Counted(path, size) if size >= LARGE_BYTES else path.open("rb", buffering=0)
     with io.BufferedReader(raw, BUFFER_BYTES) as file:
@@ -73,7 +73,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _undecodable(path: Path) -> int:
-    """The number of the first line that isn't UTF-8."""
+    """Find the number of the first line that isn't UTF-8."""
     with _opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
@@ -88,10 +88,10 @@ def read_text(path: Path, error: type[ZooError] = ZooError) -> str:
 
     Args:
         path: The file, UTF-8.
-        error: What to raise.
+        error: The class to raise.
 
     Raises:
-        ZooError: It isn't there, can't be read or isn't UTF-8.
+        ZooError: The file doesn't exist, can't be read or isn't UTF-8.
     """
     with open_text(path, error) as file:
         return file.read()
@@ -102,10 +102,10 @@ def read_json(path: Path, error: type[ZooError] = ZooError) -> Any:
 
     Args:
         path: The file, UTF-8.
-        error: What to raise.
+        error: The class to raise.
 
     Raises:
-        ZooError: It isn't there, or isn't JSON.
+        ZooError: The file doesn't exist, or isn't JSON.
     """
     text = read_text(path, error)
     try:
@@ -122,11 +122,11 @@ def read_object(
 
     Args:
         path: The file, UTF-8.
-        error: What to raise.
-        missing: What to return where there is no file; None: that is an error.
+        error: The class to raise.
+        missing: What to return if there is no file. None: a missing file is an error.
 
     Raises:
-        ZooError: It isn't there, isn't JSON or holds something else.
+        ZooError: The file doesn't exist, isn't JSON, or isn't an object.
     """
     if missing is not None and not path.is_file():
         return missing

@@ -1,7 +1,7 @@
-"""Removes steady noise from a recording, where there is enough of it to be worth the harm.
+"""Removes steady noise from a noisy recording.
 
-Spectral gating takes parts of the speech away together with the noise: clean speech is better left
-alone. So it is done below a signal-to-noise ratio only, which is estimated from the pauses.
+Spectral gating takes parts of the speech away together with the noise, so clean speech is left as
+it is: only a recording whose signal-to-noise ratio, estimated from its pauses, is low is cleaned.
 """
 
 import numpy as np
@@ -16,15 +16,15 @@ GATE_DB = 5.0
 
 
 def denoised(sound: np.ndarray, gate: float | None = GATE_DB) -> np.ndarray:
-    """A recording without its steady noise, by noisereduce (Sainburg et al. 2020).
+    """Remove a recording's steady noise, by noisereduce (Sainburg et al. 2020).
 
     Args:
-        sound: (samples,) float32 at 16 kHz.
-        gate: dB; a recording whose estimated signal-to-noise ratio is higher comes back as it is.
+        sound: float32 (samples,) at 16 kHz.
+        gate: Signal-to-noise ratio in dB. A recording whose estimate is higher comes back as it is.
             None: every recording is cleaned.
 
     Returns:
-        (samples,) float32.
+        float32 (samples,) at 16 kHz.
     """
     if len(sound) < MIN_SAMPLES or (gate is not None and estimate_snr(sound) > gate):
         return sound

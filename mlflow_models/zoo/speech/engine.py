@@ -1,7 +1,7 @@
-"""What speech engines share: recordings of a request to windows, to batches, and back.
+"""What speech engines share: the way from recordings to windows, to batches, and back.
 
-Speech is found first and cut into windows, which are decoded in batches: those of one long
-recording, or of all the recordings of a request.
+Speech is found first and cut into windows. The windows are decoded in batches; one batch may have
+the windows of several recordings of a request.
 """
 
 import itertools
@@ -52,7 +52,7 @@ class Recording(Generic[Found]):
         self.failure: Exception | None = None
 
     def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
-        """Yield its samples, float32 (samples,) at 16 kHz, block by block; counts the seconds."""
+        """Yield the samples block by block, float32 (samples,) at 16 kHz; count the seconds."""
         source = self.source
         given = [source] if isinstance(source, np.ndarray) else None
         for block in given or decode_blocks(source, BLOCK_SECONDS):  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ class Recording(Generic[Found]):
             yield denoised(block) if denoise else block
 
     def attempt(self, step: Callable[..., Value], *arguments: Any) -> Value | None:
-        """Take a step that the recording's content may make impossible."""
+        """Take a step; if the recording's content makes it impossible, keep the error instead."""
         try:
             return step(*arguments)
         except BadInput as error:
@@ -71,7 +71,7 @@ class Recording(Generic[Found]):
 
 @dataclass(frozen=True)
 class WindowJob(Generic[Asked, Found]):
-    """A window to hear; without one, a recording whose speech isn't to be found first."""
+    """A window to decode; without a window, a whole recording."""
 
     recording: Recording[Found]
     window: Window | None
@@ -104,7 +104,12 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
 
     @abstractmethod
     def windows(self, blocks: Iterator[np.ndarray], options: Asked) -> Iterator[Window]:
-        """Find the speech of a recording, which comes in blocks, float32 (samples,) at 16 kHz."""
+        """Find the speech of a recording.
+
+        Args:
+            blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
+            options: The request's.
+        """
 
     @abstractmethod
     def decode(self, windows: list[Window], language: str, options: Asked) -> list[Found]:
@@ -115,7 +120,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         """Put together what was found in a recording."""
 
     def decode_whole(self, recording: Recording[Found], options: Asked) -> Found:
-        """Tell what is in a recording whose speech isn't found first."""
+        """Tell what is in a recording, without looking for its speech first."""
         raise NotImplementedError
 
     def check(self, options: Asked) -> None:
@@ -130,11 +135,11 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         return False
 
     def language_of(self, options: Asked) -> str | None:  # noqa: ARG002
-        """Give the language to hear; None where it is to be detected."""
+        """Give the language of the speech; None if it must be detected."""
         return self.languages[0]
 
     def detect_language(self, sound: np.ndarray) -> str:
-        """Tell the language of a window's speech, float32 (samples,) at 16 kHz."""
+        """Detect the language of a window's speech, float32 (samples,) at 16 kHz."""
         raise NotImplementedError
 
     def batch_size(self, options: Asked) -> int:  # noqa: ARG002
@@ -145,11 +150,11 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         """Hear recordings.
 
         Args:
-            items: Each a file's content or its path, or float32 (samples,) at 16 kHz.
+            items: For each recording a file's content, its path, or float32 (samples,) at 16 kHz.
             options: For all of them.
 
         Returns:
-            A result for each, in order, or what is wrong with it: a `BadInput`.
+            For each recording, in order, a result, or the `BadInput` that says what is wrong.
 
         Raises:
             BadParameter: The checkpoint can't do what the options ask for.
@@ -173,7 +178,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     def _batches(
         self, recordings: list[Recording[Found]], options: Asked
     ) -> Iterator[list[WindowJob[Asked, Found]]]:
-        """Batches of windows in one language, as they are found."""
+        """Yield batches of windows as they are found; a batch has one language."""
         if not self.finds_speech(options):
             yield from ([WindowJob(recording, None, options)] for recording in recordings)
             return
@@ -188,7 +193,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     def _speech(
         self, recordings: list[Recording[Found]], options: Asked
     ) -> Iterator[tuple[Recording[Found], Window]]:
-        """The windows of one recording after the other; a bad one has none, but its failure."""
+        """Yield the windows of all recordings; of a bad recording, keep the error."""
         for recording in recordings:
             windows = self.windows(recording.blocks(self.denoises(options)), options)
             while window := recording.attempt(next, windows, None):
@@ -197,7 +202,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
                 yield recording, window
 
     def _run(self, batch: list[WindowJob[Asked, Found]]) -> list[Found]:
-        """Computes a batch, on a thread of the engine's own."""
+        """Decode a batch, on one of the engine's threads."""
         first = batch[0]
         if first.window is None:
             return [self.decode_whole(job.recording, job.options) for job in batch]
@@ -206,11 +211,11 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
 
 
 class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
-    """Transcribes."""
+    """Turns speech into text."""
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
-        """Give the segments of a recording whose speech isn't found first; sets its language."""
+        """Yield the segments of a whole recording, and set its language."""
 
     def polished(self, segments: list[Segment], language: str, options: Spoken) -> list[Segment]:  # noqa: ARG002
         """Give the segments as they are answered."""
@@ -242,7 +247,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
 
 
 def threads_per_batch() -> int:
-    """Give how many threads compute one batch: `OMP_NUM_THREADS`, by default 1."""
+    """Give how many threads compute one batch: `OMP_NUM_THREADS`, or 1."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, int(given)) if given.isdigit() else 1
 
@@ -250,7 +255,7 @@ def threads_per_batch() -> int:
 def _collect(
     batch: list[WindowJob[Asked, Found]], pending: Pending[WindowJob[Asked, Found], Found]
 ) -> None:
-    """Waits for a batch, and gives each recording what was found in it, or its failure."""
+    """Wait for a batch, and give each recording its result or its error."""
     for job, found in zip(batch, pending.results(), strict=True):
         recording, window = job.recording, job.window
         if isinstance(found, Exception):
@@ -263,7 +268,7 @@ def _collect(
 
 
 def _until(seconds: float, one: Segment) -> Segment:
-    """A segment that doesn't outlast its recording."""
+    """Cut a segment's times at the end of the recording."""
     words = one.words
     if words is not None:
         words = [

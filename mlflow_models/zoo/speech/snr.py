@@ -1,4 +1,4 @@
-"""Estimates how noisy a recording is, where nobody says."""
+"""Estimates how noisy a recording is."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ FRAME_SAMPLES = 320  # 20 ms at 16 kHz
 
 
 def estimate_snr(wave: np.ndarray) -> float:
-    """Estimates the signal-to-noise ratio from the recording's own pauses.
+    """Estimate the signal-to-noise ratio from the recording's own pauses.
 
-    The noise's power is taken to be that of the quietest tenth of the frames, which is too much
-    where nobody pauses: a rough figure to group recordings by, not a measurement.
+    The quietest tenth of the frames counts as noise. Where nobody pauses, that is too much. So the
+    result is a rough figure to group recordings by, not a measurement.
 
     Args:
-        wave: (samples,) at 16 kHz.
+        wave: float32 (samples,) at 16 kHz.
 
     Returns:
-        dB, 0 to 60; 0 for what is shorter than a frame.
+        dB, from 0 to 60; 0 for a recording that is shorter than a frame.
     """
     frames = (
         wave[: len(wave) // FRAME_SAMPLES * FRAME_SAMPLES]

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass
 class Word:
-    """A word, or where the language writes none apart, a character. Times in seconds."""
+    """A word; in a language without spaces, a character. Times in seconds."""
 
     text: str
     start: float
@@ -16,7 +16,7 @@ class Word:
 
 @dataclass
 class Segment:
-    """A stretch of speech. Times in seconds; `scores` is what a model adds of its own."""
+    """A stretch of speech. Times in seconds; `scores` has what a model adds of its own."""
 
     start: float
     end: float
@@ -35,11 +35,11 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The segments' texts, joined as they are; each begins with the space that it needs."""
+        """All segments' text; each segment brings the space before it."""
         return "".join(segment.text for segment in self.segments).strip()
 
     def record(self) -> dict[str, Any]:
-        """The answer to one row, in JSON's types."""
+        """Give the answer to one row, in JSON's types."""
         return {
             "text": self.text,
             "language": self.language,

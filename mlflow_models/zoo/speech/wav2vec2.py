@@ -20,9 +20,9 @@ class Wav2Vec2:
         threads: Inside one run of the network.
 
     Attributes:
-        about: What else the builder wrote of the checkpoint.
-        hop: Samples from one frame to the next, 320 (20 ms).
-        reach: Samples that a frame hears, 400.
+        about: What the builder wrote about the checkpoint.
+        hop: Samples from one frame to the next: 320, which is 20 ms.
+        reach: Samples that one frame hears (its receptive field): 400.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
@@ -32,17 +32,17 @@ class Wav2Vec2:
         self.on_gpu = self._session.get_providers()[0] != CPU
 
     def frames(self, samples: int) -> int:
-        """Count the frames that so many samples give."""
+        """Count the frames that the network makes of so many samples."""
         return max(0, (samples - self.reach) // self.hop + 1)
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Run the network on one recording: on a CPU a padded batch gains nothing.
 
         Args:
-            wave: float32 (samples,), 16 kHz; at least `reach` samples.
+            wave: float32 (samples,) at 16 kHz; at least `reach` samples.
 
         Returns:
-            float32: of a CTC head (frames, labels), of a classifier (labels,).
+            Logits, float32: (frames, labels) of a CTC head, (labels,) of a classifier.
         """
         if self.about["normalize"]:
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + EPSILON)

@@ -1,8 +1,8 @@
 """Finds the speech of a recording of any length, and cuts it into windows that a model takes.
 
-Voice activity is Silero's model, which comes with faster-whisper. Pauses are cut out, since a model
-pays for them and may invent text where nobody speaks; and speech is cut at them. Whisper pays for
-30 s whatever a window holds, so that for it the windows are packed.
+Silero's model, which comes with faster-whisper, detects the voice activity. Speech is cut at its
+pauses, and the pauses are left out: they cost time, and a model may invent text in silence.
+For Whisper each window costs 30 s, so its windows are packed.
 """
 
 import bisect
@@ -26,7 +26,7 @@ Span = tuple[int, int]  # from and to, samples of the recording
 
 @dataclass
 class Window:
-    """Up to 30 s of speech: `sound`, float32 (samples,), is that of the spans, in a row."""
+    """Up to 30 s of speech: `sound`, float32 (samples,) at 16 kHz, joins that of the spans."""
 
     sound: np.ndarray
     spans: list[Span]
@@ -37,7 +37,7 @@ class Window:
         return len(self.sound) / SAMPLE_RATE
 
     def place(self, segment: Segment) -> Segment:
-        """A segment of the window, at its times in the recording."""
+        """Give a segment of the window the recording's times."""
         if not segment.words:
             start, end = self.start_of(segment.start), self.end_of(segment.end)
             return replace(segment, start=start, end=max(start, end))
@@ -49,10 +49,10 @@ class Window:
         return replace(segment, start=words[0].start, end=words[-1].end, words=words)
 
     def start_of(self, seconds: float) -> float:
-        """When something began, in the recording's seconds.
+        """Turn the time at which something begins into the recording's time, in seconds.
 
-        Whisper is some tenths of a second off: what begins in the silence at a span's end begins
-        with the next one.
+        Whisper's times are wrong by some tenths of a second, so what begins in the silence at the
+        end of a span is moved to the start of the next span.
         """
         span = self._span(seconds)
         last = span + 1 == len(self.spans)
@@ -61,35 +61,38 @@ class Window:
         return self._time(seconds, span)
 
     def end_of(self, seconds: float) -> float:
-        """When something ended: what ends in the silence at a span's start ended with the last."""
+        """Turn the time at which something ends into the recording's time, in seconds.
+
+        What ends in the silence at the start of a span is moved to the end of the span before.
+        """
         span = self._span(seconds)
         if span and round(seconds * SAMPLE_RATE) - self._ends()[span - 1] < AROUND_SAMPLES:
             return self.spans[span - 1][1] / SAMPLE_RATE
         return self._time(seconds, span)
 
     def _ends(self) -> list[int]:
-        """Where the spans end in the window, samples."""
+        """List where the spans end in the window, in samples."""
         return list(itertools.accumulate(end - start for start, end in self.spans))
 
     def _span(self, seconds: float) -> int:
-        """The number of the span that a time of the window lies in, or of the last."""
+        """Find the number of the span at a time of the window; after the end, the last span's."""
         return min(
             bisect.bisect_right(self._ends(), round(seconds * SAMPLE_RATE)), len(self.spans) - 1
         )
 
     def _time(self, seconds: float, span: int) -> float:
-        """The recording's time of a time of the window, within a span."""
+        """Turn a time of the window into the recording's time, in seconds, within a span."""
         start, end = self.spans[span]
         before = self._ends()[span] - (end - start)
         return min(max(start + round(seconds * SAMPLE_RATE) - before, start), end) / SAMPLE_RATE
 
 
 def find_speech(sound: np.ndarray, longest: int = WINDOW_SAMPLES) -> list[Span]:
-    """Where somebody speaks, with a little room around it.
+    """Find where somebody speaks, with a little silence around it.
 
     Args:
-        sound: float32 (samples,), 16 kHz.
-        longest: Samples that a span may last.
+        sound: float32 (samples,) at 16 kHz.
+        longest: How many samples a span may have.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -105,21 +108,21 @@ def find_speech(sound: np.ndarray, longest: int = WINDOW_SAMPLES) -> list[Span]:
 
 
 def speech_windows(blocks: Iterable[np.ndarray], longest: int) -> Iterator[Window]:
-    """The speech of a recording, a window for each of its spans; holds one block at a time.
+    """Yield the speech of a recording, one span in each window; hold one block at a time.
 
     Args:
-        blocks: The recording, block by block, each float32 (samples,), 16 kHz.
-        longest: Samples that a window may last.
+        blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
+        longest: How many samples a window may have.
     """
     for span, sound in _speech(blocks, longest):
         yield Window(sound, [span])
 
 
 def packed_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
-    """Packs the speech of a recording into windows; holds one block at a time.
+    """Pack the speech of a recording into windows of 30 s; hold one block at a time.
 
     Args:
-        blocks: The recording, block by block, each float32 (samples,), 16 kHz.
+        blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
     """
     spans: list[Span] = []
     sounds: list[np.ndarray] = []
@@ -139,13 +142,13 @@ def packed_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
 
 
 def quiet_place(sound: np.ndarray) -> int:
-    """Where speech can be cut to fill a window: the last pause for breath.
+    """Find the last pause for breath, where speech can be cut to fill a window.
 
     Args:
-        sound: float32 (samples,), as much of a span as there is room for.
+        sound: float32 (samples,) at 16 kHz: as much of a span as there is room for.
 
     Returns:
-        The sample, or 0 where there is no pause.
+        The number of the sample; 0 if there is no pause.
     """
     frames = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     if len(frames) < BREATH_FRAMES:
@@ -158,8 +161,15 @@ def quiet_place(sound: np.ndarray) -> int:
 
 
 def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, np.ndarray]]:
-    """The spans of speech and their sound; what may go on in the next block waits for it."""
-    left, offset = np.empty(0, np.float32), 0  # what is looked at again, and where it begins
+    """Yield the spans of speech, each with its sound, float32 (samples,) at 16 kHz.
+
+    A span that may go on in the next block waits for that block.
+
+    Args:
+        blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
+        longest: How many samples a span may have.
+    """
+    left, offset = np.empty(0, np.float32), 0  # samples to look at again, and where they begin
     following = iter(blocks)
     block = next(following, None)
     while block is not None:
