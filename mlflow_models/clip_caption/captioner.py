@@ -1,4 +1,4 @@
-"""Images to captions and embeddings, on ONNX Runtime. No MLflow, no torch."""
+"""Turns images into captions and embeddings, on ONNX Runtime. No MLflow, no torch."""
 
 import functools
 import json
@@ -35,11 +35,11 @@ class Captioner:
     """CLIP, the mapper and GPT-2; one object serves any number of threads.
 
     Args:
-        directory: what `convert` wrote.
-        threads: inside one run of a network.
+        directory: What `convert` wrote.
+        threads: Threads in one run of a network.
 
     Attributes:
-        max_tokens: the most that a caption can have: GPT-2's places, less the prefix.
+        max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
@@ -53,52 +53,66 @@ class Captioner:
         self._vision = opened("vision.onnx")
         self._mapper = opened("mapper.onnx")
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
-        # search words are rare, and what reads them is a quarter of the weights
+        # Few requests have search words, and their encoder is a quarter of the weights.
         self._text: Any = None
         self._text_lock = threading.Lock()
         self._open_text = functools.partial(opened, "text.onnx")
 
     def pixels(self, image: Image.Image) -> np.ndarray:
-        """What CLIP sees of an image: float32 (3, size, size)."""
+        """Prepare an image for CLIP: float32 (3, size, size)."""
         return self.pixels_of(image)
 
     def embed(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        """CLIP's features, not normalised: float32 (n, clip_width)."""
+        """Embed images with CLIP.
+
+        Args:
+            pixels: For each image float32 (3, size, size).
+
+        Returns:
+            Features, not normalised, float32 (images, clip_width).
+        """
         found = [np.empty((0, self._width), np.float32)]
         for start in range(0, len(pixels), BATCH_IMAGES):
-            batch = np.stack(pixels[start : start + BATCH_IMAGES])
+            batch = np.stack(pixels[start : start + BATCH_IMAGES])  # (batch, 3, size, size)
             found += self._vision.run(["features"], {"pixels": batch})
         return np.concatenate(found)
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """CLIP's features of texts, in the same space: float32 (n, clip_width)."""
+        """Embed texts with CLIP, in the same space: float32 (texts, clip_width)."""
         with self._text_lock:
             self._text = self._text or self._open_text()
         found = [np.empty((0, self._width), np.float32)]
         for start in range(0, len(texts), BATCH_IMAGES):
-            tokens = self._tokenizer(texts[start : start + BATCH_IMAGES])
+            tokens = self._tokenizer(texts[start : start + BATCH_IMAGES])  # (batch, length)
             found += self._text.run(["features"], {"tokens": tokens})
         return np.concatenate(found)
 
     def prefixes(self, features: np.ndarray) -> np.ndarray:
-        """What GPT-2 reads first, of CLIP's features: float32 (n, prefix_length, gpt_width)."""
+        """Map CLIP's features to the prefixes that GPT-2 reads first.
+
+        Args:
+            features: float32 (images, clip_width).
+
+        Returns:
+            float32 (images, prefix_length, gpt_width).
+        """
         if not len(features):
             return np.empty((0, self._prefix, self._decoder.width), np.float32)
         (found,) = self._mapper.run(["prefixes"], {"features": features.astype(np.float32)})
         return np.asarray(found)
 
     def caption(self, features: np.ndarray, options: Options) -> list[list[Caption]]:
-        """Captions of images, best first.
+        """Write captions of images, best first.
 
         Args:
-            features: CLIP's, (n, clip_width), as `embed` gives them.
-            options: how.
+            features: CLIP's features, float32 (images, clip_width), as `embed` gives them.
+            options: The request's.
 
         Raises:
-            BadParameter: GPT-2 has no places for so many tokens.
+            BadParameter: GPT-2 has no positions for so many tokens.
         """
         if options.max_tokens > self.max_tokens:
-            raise BadParameter("max_tokens", f"is over {self.max_tokens}, the model's places")
+            raise BadParameter("max_tokens", f"is over {self.max_tokens}, the model's positions")
         return [
             [
                 Caption(self._vocabulary.decode(tokens).strip(), score)
@@ -109,7 +123,15 @@ class Captioner:
         ]
 
     def _batches(self, features: np.ndarray, options: Options) -> Iterator[np.ndarray]:
-        """Prefixes, as many at once as the budget has room for."""
+        """Yield prefixes, as many at once as the budget has room for.
+
+        Args:
+            features: float32 (images, clip_width).
+            options: The request's.
+
+        Yields:
+            float32 (batch, prefix_length, gpt_width).
+        """
         row = self._decoder.row_bytes(self._prefix + options.max_tokens)
         size = max(1, BUDGET_BYTES // (row * options.rows))
         for start in range(0, len(features), size):

@@ -1,7 +1,7 @@
-"""Photos in; captions, embeddings and categories out. No MLflow, no pandas.
+"""Turns photos into captions, embeddings and categories. No MLflow, no pandas.
 
-A request's photos are embedded before any of them is captioned: what is no photo is refused before
-that costs anything.
+All photos of a request are embedded before any of them is captioned. So a file that isn't a photo
+is refused before the costly part begins.
 """
 
 import functools
@@ -27,17 +27,17 @@ KEPT_TEXTS = 100  # their features are kept for the next batch
 
 @dataclass(frozen=True)
 class Described:
-    """What is told of one photo."""
+    """The answer to one photo."""
 
     found: dict[str, Any]
 
     def record(self) -> dict[str, Any]:
-        """The answer to one row, in JSON's types."""
+        """Give the answer to one row, in JSON's types."""
         return self.found
 
 
 class PhotoJob(NamedTuple):
-    """Pixels (3, size, size) to embed; or, with options, features (d,) to describe."""
+    """Pixels to embed, float32 (3, size, size); with options, features to describe, (width,)."""
 
     value: np.ndarray
     options: Options | None
@@ -48,10 +48,10 @@ class Engine:
 
     Args:
         directory: What `convert` wrote, and `index/` where a labelled collection is packed.
-        threads: Inside one run of a network.
+        threads: Threads in one run of a network.
 
     Attributes:
-        options: The parameters; this checkpoint has room for so many tokens.
+        options: The parameters; `max_tokens` is what this checkpoint has room for.
     """
 
     languages = ("en",)
@@ -77,14 +77,14 @@ class Engine:
         """Describe photos.
 
         Args:
-            items: Each a file's bytes, or a URL.
+            items: For each photo a file's bytes, or a URL.
             options: For all of them.
 
         Returns:
-            For each what was asked for, or the exception that says why not.
+            For each photo, in order, its answer or its exception.
 
         Raises:
-            BadParameter: No collection is packed that could name neighbours.
+            BadParameter: The options ask for neighbours, but no index is packed.
         """
         if options.neighbours and not self._index:
             raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
@@ -101,14 +101,14 @@ class Engine:
         return [one if isinstance(one, Exception) else next(described) for one in features]
 
     def _run(self, batch: list[PhotoJob]) -> Sequence[Any]:
-        """Runs a batch, on the engine thread: jobs of one kind."""
+        """Run a batch of jobs of one kind, on the engine thread."""
         values, options = [job.value for job in batch], batch[0].options
         if options is None:
             return list(self._captioner.embed(values))
         return [Described(found) for found in self._describe(np.stack(values), options)]
 
     def _describe(self, features: np.ndarray, options: Options) -> list[dict[str, Any]]:
-        """The records of photos with features (n, d)."""
+        """Describe photos by their features, float32 (photos, width)."""
         records: list[dict[str, Any]] = [{} for _ in features]
         if options.num_captions:
             for record, captions in zip(
@@ -122,7 +122,7 @@ class Engine:
             for record, numbers in zip(records, found, strict=True):
                 record["embedding"] = numbers.ravel().tolist()
         if options.match_text:
-            cosines = normalised(features) @ self._text(options.match_text)
+            cosines = normalised(features) @ self._text(options.match_text)  # (photos,)
             for record, cosine in zip(records, cosines, strict=True):
                 record["match"] = round(float(cosine), 4)
         if self._index and options.neighbours:
@@ -132,6 +132,6 @@ class Engine:
         return records
 
     def _embed_text(self, text: str) -> np.ndarray:
-        """A text's features, L2-normalised, (d,)."""
+        """Embed a text: L2-normalised, float32 (width,)."""
         unit: np.ndarray = normalised(self._captioner.embed_texts([text]))[0]
         return unit

@@ -1,11 +1,12 @@
-"""Nearest neighbours in CLIP space: which photos of a labelled collection a new one is like.
+"""Finds the photos of a labelled collection that are most like a new one: its nearest neighbours.
 
-`explore.py index` writes a directory, `build.py --index` packs it, the served model reads it:
+`explore.py index` writes a directory, `build.py --index` packs it, the served model reads it. With
+n photos and features of d numbers:
 
     index.json    categories, how many neighbours vote, below which similarity a photo is rejected
     ids.json      the name of each photo
     labels.npy    int32 (n,), places in the list of categories
-    probe.npy     float32 (d,), what the checkpoint makes of `PROBE`
+    probe.npy     float32 (d,), the checkpoint's features of `PROBE`
     vectors.npy   float32 (n, d), L2-normalised: searched exactly, shared between processes
     hnsw.faiss    instead of vectors.npy in a large collection: a graph, searched approximately
 
@@ -28,7 +29,7 @@ BLOCK_QUERIES = 64  # at a time: with 100,000 photos their similarities take 25 
 
 
 class Neighbour(NamedTuple):
-    """A photo of the collection that is like the one asked for."""
+    """A photo of the collection that is like the query."""
 
     id: str
     category: str
@@ -37,7 +38,7 @@ class Neighbour(NamedTuple):
 
 @dataclass(frozen=True)
 class Vote:
-    """What the neighbours of a photo say; `category` is None where they are too unlike it."""
+    """The category by vote of a photo's neighbours; None if they are too unlike the photo."""
 
     category: str | None
     neighbours: list[dict[str, Any]]  # id, category, similarity; nearest first
@@ -47,8 +48,15 @@ class Searcher(Protocol):
     """Finds the rows that are nearest by cosine."""
 
     def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Takes L2-normalised float32 (m, d); returns cosines, float32 (m, k), and rows, int64
-        (m, k), nearest first."""
+        """Find the nearest rows.
+
+        Args:
+            features: L2-normalised, float32 (m, d).
+            k: How many rows to find for each query.
+
+        Returns:
+            Cosines, float32 (m, k), and rows, int64 (m, k), nearest first.
+        """
 
 
 class Exact:
@@ -68,8 +76,8 @@ class Exact:
         rows = np.empty((len(features), k), np.int64)
         for start in range(0, len(features), BLOCK_QUERIES):
             block = slice(start, start + BLOCK_QUERIES)
-            cosines = features[block] @ self.vectors.T
-            nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+            cosines = features[block] @ self.vectors.T  # (block, n)
+            nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]  # (block, k)
             nearest.sort(axis=1)
             found = np.take_along_axis(cosines, nearest, axis=1)
             order = np.argsort(-found, axis=1, kind="stable")
@@ -82,7 +90,7 @@ class Graph:
     """Walks a graph of neighbours (HNSW, arXiv 1603.09320) that faiss built.
 
     Args:
-        path: of what `faiss.write_index` wrote.
+        path: What `faiss.write_index` wrote.
 
     Raises:
         CheckpointError: faiss isn't installed.
@@ -109,13 +117,13 @@ class Index:
     """A labelled collection to search.
 
     Args:
-        searcher: of the photos' CLIP features.
-        ids: the photos' names.
-        labels: each photo's place in `categories`, int32 (n,).
-        categories: their names.
-        k: how many neighbours vote.
-        threshold: a photo whose nearest neighbour is less similar gets no category.
-        probe: what the checkpoint makes of `PROBE`, float32 (d,).
+        searcher: Searches the photos' CLIP features.
+        ids: The photos' names.
+        labels: Each photo's place in `categories`, int32 (n,).
+        categories: The categories' names.
+        k: How many neighbours vote.
+        threshold: A photo whose nearest neighbour has a lower cosine gets no category.
+        probe: The checkpoint's features of `PROBE`, float32 (d,).
     """
 
     def __init__(
@@ -133,10 +141,10 @@ class Index:
 
     @classmethod
     def read(cls, directory: Path) -> "Index":
-        """Reads what `explore.py index` wrote.
+        """Read what `explore.py index` wrote.
 
         Raises:
-            CheckpointError: the directory holds no index, or an incomplete one.
+            CheckpointError: The directory isn't an index, or the index is incomplete.
         """
         try:
             settings, ids = read_object(directory / "index.json"), read_json(directory / "ids.json")
@@ -157,20 +165,20 @@ class Index:
             RuntimeError,
         ) as error:
             raise CheckpointError(
-                f"'{directory}' is no complete index; write one with explore.py index."
+                f"'{directory}' is not a complete index; write one with explore.py index."
             ) from error
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def check(self, embed_texts: Callable[[Sequence[str]], np.ndarray]) -> None:
-        """Makes sure that the index was made with the CLIP that is to ask it.
+        """Check that the index was made with this checkpoint's CLIP.
 
         Args:
-            embed_texts: the checkpoint's, as `engine.Captioner` has it: n texts to float32 (n, d).
+            embed_texts: `Captioner.embed_texts`: from n texts to float32 (n, d).
 
         Raises:
-            CheckpointError: it was made with another one.
+            CheckpointError: The index was made with another CLIP.
         """
         found = embed_texts([PROBE])
         if found.shape[1] != len(self.probe) or (normalised(found) @ self.probe)[0] < SAME_COSINE:
@@ -182,24 +190,25 @@ class Index:
     def search(
         self, features: np.ndarray, k: int | None = None
     ) -> tuple[list[list[str]], np.ndarray, np.ndarray]:
-        """The photos that are most like each query.
+        """Find the photos that are most like each query.
 
         Args:
             features: CLIP's, normalised or not, float32 (m, d).
-            k: how many; as many as vote by default.
+            k: How many photos to find. None: as many as vote.
 
         Returns:
-            Their ids; their labels, int32 (m, k), places in `categories`; cosines, float32 (m, k).
+            Ids, (m, k); labels, which are places in `categories`, int32 (m, k); cosines, float32
+            (m, k).
         """
         similarities, rows = self.searcher(normalised(features), k or self.k)
         return [[self.ids[row] for row in found] for found in rows], self.labels[rows], similarities
 
     def classify(self, features: np.ndarray, k: int | None = None) -> list[Vote]:
-        """The category of each query by vote of its neighbours, and these neighbours.
+        """Find the category of each query by vote of its neighbours, and these neighbours.
 
         Args:
             features: CLIP's, normalised or not, float32 (m, d).
-            k: how many neighbours to report; how many vote is the index's own.
+            k: How many neighbours to report; this doesn't change how many vote.
         """
         if not len(features):
             return []
@@ -219,28 +228,29 @@ class Index:
 
 
 def vote(labels: np.ndarray, similarities: np.ndarray, categories: int) -> np.ndarray:
-    """The label that most neighbours have; of a tie, the one with more similarity.
+    """Find the label that most neighbours have; in a tie, the label with more similarity.
 
     Args:
-        labels: of the neighbours, int (m, k).
-        similarities: theirs, cosines, float32 (m, k).
-        categories: how many there are.
+        labels: The neighbours' labels, int32 (m, k).
+        similarities: The neighbours' cosines, float32 (m, k).
+        categories: How many categories there are.
 
     Returns:
-        int64 (m,)
+        Labels, int64 (m,).
     """
-    counts = np.zeros((len(labels), categories))
+    counts = np.zeros((len(labels), categories))  # (m, categories)
     rows = np.arange(len(labels))[:, None]
-    # A cosine is at most 1: less than a vote, summed over all of them, when divided by so much.
+    # A cosine is at most 1. Divided by so much, all of them together are less than one vote.
     np.add.at(counts, (rows, labels), 1 + similarities / (4 * labels.shape[1]))
     return np.asarray(counts.argmax(axis=1))
 
 
 def normalised(features: np.ndarray) -> np.ndarray:
-    """L2-normalised rows, float32 (m, d); a row of zeros stays one."""
+    """Divide each row of float32 (m, d) by its L2 norm: float32 (m, d); zeros stay zeros."""
     features = np.asarray(features, np.float32)
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def _load(path: Path) -> np.ndarray:
+    """Map an array of any shape from its file."""
     return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -14,7 +14,7 @@ MAX_CAPTIONS = 20  # of one photo, written at once
 
 
 class Options(declaration.Options):
-    """What to tell of a photo. A checkpoint may have room for fewer tokens."""
+    """The parameters. A checkpoint may have room for fewer tokens."""
 
     mode: Literal["beam", "greedy", "nucleus"] = Field(
         "beam", description="How captions are searched for; `nucleus` draws them by chance."
@@ -55,7 +55,7 @@ class Options(declaration.Options):
 
     @property
     def rows(self) -> int:
-        """How many captions of a photo are written at once."""
+        """Count the captions of a photo that are written at once."""
         return {"beam": self.beam_size, "greedy": 1, "nucleus": max(1, self.num_captions)}[
             self.mode
         ]
@@ -92,7 +92,7 @@ class Neighbour(BaseModel):
 
 
 class Record(BaseModel):
-    """What is told of a photo; what wasn't asked for is left out."""
+    """The answer to a photo; what wasn't asked for is left out."""
 
     model_config = ConfigDict(extra="forbid")
     captions: list[Caption] | None = Field(None, description="Best first.")

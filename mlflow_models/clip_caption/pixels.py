@@ -1,7 +1,7 @@
-"""Photos to what CLIP sees: scaled, cut to the square in their middle, normalised. No torch.
+"""Prepares photos for CLIP: scales them, cuts out the middle square, normalises. No torch.
 
-The numbers are those of open_clip's own preprocessing, to the last bit. Photos of a request are
-fetched and decoded in parallel, a batch ahead of the network; pixels are held for two batches only.
+The numbers are those of open_clip's own preprocessing, to the last bit. A request's photos are
+fetched and decoded in parallel, one batch ahead of the network; only two batches are in memory.
 """
 
 import contextvars
@@ -29,7 +29,7 @@ class Pixels:
     """Prepares images.
 
     Args:
-        about: `size` in pixels, `mean` and `std` of each colour, `interpolation` and `resize_mode`:
+        about: `size` in pixels; `mean` and `std` of each colour; `interpolation`; `resize_mode`:
             "shortest" scales the shorter side and cuts the longer one, "squash" scales both.
     """
 
@@ -40,8 +40,9 @@ class Pixels:
         self._mean, self._std = (np.array(about[name], np.float32) for name in ("mean", "std"))
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        """float32 (3, size, size), normalised."""
+        """Prepare an image: float32 (3, size, size), normalised by `mean` and `std`."""
         scaled = self._scale(image.convert("RGB"))
+        # (size, size, 3)
         colours = np.asarray(scaled, np.uint8).astype(np.float32) / np.float32(255)
         normal = (colours - self._mean) / self._std
         return np.ascontiguousarray(normal.transpose(2, 0, 1))
@@ -51,7 +52,7 @@ class Pixels:
         if self._squash:
             return image.resize((size, size), self._filter)
         short = min(width, height)
-        # the longer side is rounded down, and the cut to even, as torchvision does
+        # As torchvision does, the longer side is rounded down, and the cut's place to even.
         width, height = int(size * width / short), int(size * height / short)
         if image.size != (width, height):
             image = image.resize((width, height), self._filter)
@@ -63,9 +64,9 @@ class PhotoReader:
     """Reads photos; one object serves any number of threads.
 
     Args:
-        pixels: A photo's pixels as the network takes them.
-        batch: How many are read together.
-        fetcher: What URLs are fetched with.
+        pixels: Prepares a photo.
+        batch: How many photos are read together.
+        fetcher: Fetches a URL.
     """
 
     def __init__(self, pixels: Pixels, batch: int, fetcher: Fetcher) -> None:
@@ -74,7 +75,7 @@ class PhotoReader:
         self._decoding = threading.Semaphore(runner.cores())
 
     def __call__(self, photos: Sequence[Photo]) -> Iterator[list[np.ndarray | BadInput]]:
-        """Yield batches of pixels, float32 (3, size, size) each, or what is wrong with a photo."""
+        """Yield batches: for each photo float32 (3, size, size), or what is wrong with it."""
         starts = range(0, len(photos), self._batch)
         reading: list[Future[np.ndarray | BadInput]] = []
         for following in [*(photos[start : start + self._batch] for start in starts), []]:
@@ -83,9 +84,11 @@ class PhotoReader:
                 yield [one.result() for one in current]
 
     def _start(self, photo: Photo) -> "Future[np.ndarray | BadInput]":
+        """Begin to read a photo: float32 (3, size, size)."""
         return self._threads.submit(contextvars.copy_context().run, self._read, photo)
 
     def _read(self, photo: Photo) -> np.ndarray | BadInput:
+        """Fetch, decode and prepare a photo: float32 (3, size, size), or what is wrong."""
         runner.stop_if_cancelled()
         try:
             content = self._fetcher(photo) if isinstance(photo, str) else photo

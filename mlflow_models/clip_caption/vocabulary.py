@@ -1,7 +1,7 @@
-"""Tokens to text and text to tokens, without torch: GPT-2's for captions, CLIP's for search words.
+"""Turns GPT-2's tokens into captions, and search words into CLIP's tokens. No torch.
 
-Both are byte-level BPE (Radford et al. 2019), which spells bytes with printable letters. Captions
-are only ever decoded, so of GPT-2's vocabulary no merges are needed here.
+Both vocabularies are byte-level BPE (Radford et al. 2019), which spells bytes with printable
+letters. Captions are only decoded, so GPT-2's merges aren't needed here.
 """
 
 import html
@@ -18,7 +18,7 @@ STOP = 13  # "." in GPT-2's vocabulary and in ours: a caption ends with it
 
 
 def letters() -> dict[str, int]:
-    """The byte that each letter stands for: itself where it is printable, else one beyond them."""
+    """Map each letter to its byte: a printable byte is its own letter, others have one from 256."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1)]
     printable += range(ord("®"), ord("ÿ") + 1)
     others = [byte for byte in range(256) if byte not in printable]
@@ -29,7 +29,7 @@ def letters() -> dict[str, int]:
 
 
 def gpt2_ids() -> dict[str, int]:
-    """GPT-2's own vocabulary, from the file of it that openai-whisper ships."""
+    """Read GPT-2's own vocabulary from the file that openai-whisper ships."""
     from whisper.tokenizer import get_encoding
 
     spelling = {byte: letter for letter, byte in letters().items()}
@@ -45,7 +45,7 @@ class Vocabulary:
     """GPT-2's tokens as text.
 
     Args:
-        ids: tokens' ids by their spelling, as `vocab.json` has them.
+        ids: The ids of tokens by their spelling, as `vocab.json` has them.
     """
 
     def __init__(self, ids: dict[str, int]) -> None:
@@ -60,10 +60,10 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> "Vocabulary":
-        """Reads `vocab.json`.
+        """Read `vocab.json`.
 
         Raises:
-            CheckpointError: it is missing or damaged.
+            CheckpointError: The file is missing or damaged.
         """
         try:
             ids = {str(name): int(token) for name, token in json.loads(path.read_bytes()).items()}
@@ -72,10 +72,11 @@ class Vocabulary:
             raise CheckpointError(f"The vocabulary '{path}' is missing or damaged.") from error
 
     def check(self, path: Path, words: int) -> None:
-        """Refuses a vocabulary that isn't that of a network of so many words.
+        """Check that a vocabulary fits a network of so many words.
 
         Raises:
-            CheckpointError: it has more tokens, or "." isn't token 13, by which captions end.
+            CheckpointError: The vocabulary has more tokens, or "." isn't token 13, which ends a
+                caption.
         """
         if self.ids.get(".") != STOP:
             raise CheckpointError(f"The vocabulary of '{path}' has another token {STOP} than '.'.")
@@ -85,12 +86,12 @@ class Vocabulary:
             )
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens; what isn't whole in UTF-8 becomes U+FFFD."""
+        """Decode tokens to text; an incomplete UTF-8 sequence becomes U+FFFD."""
         return b"".join(self._bytes.get(int(one), b"") for one in tokens).decode(errors="replace")
 
 
 def write_clip_tokenizer(path: Path) -> None:
-    """Writes the vocabulary that open_clip ships with its CLIP in the format of `tokenizers`."""
+    """Write the vocabulary that open_clip ships, in the format of `tokenizers`."""
     from open_clip.tokenizer import SimpleTokenizer
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
@@ -111,8 +112,8 @@ class ClipTokenizer:
     """Search words as CLIP reads them, as open_clip's `SimpleTokenizer` does.
 
     Args:
-        path: what `write_clip_tokenizer` wrote.
-        length: tokens that CLIP reads, the two at the ends included.
+        path: What `write_clip_tokenizer` wrote.
+        length: How many tokens CLIP reads, the two at the ends included.
     """
 
     def __init__(self, path: Path, length: int) -> None:
@@ -123,7 +124,7 @@ class ClipTokenizer:
         self._start = self._end - 1
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """Tokens, int64 (texts, length): what is too long is cut, what is short ends in zeros."""
+        """Tokenize texts: int64 (texts, length). A long text is cut; a short one ends in zeros."""
         import ftfy
 
         rows = np.zeros((len(texts), self._length), np.int64)

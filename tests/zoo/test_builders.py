@@ -11,8 +11,8 @@ from zoo.building import packaging
 BROKEN = {
     "dictionary": ("hanlp_ner", "--dictionary", '{"a": "X",}', "is not valid JSON: see line 1"),
     "no dictionary": ("hanlp_ner", "--dictionary", None, "can't be read: No such file"),
-    "index": ("clip_caption", "--index", "", "is no complete index"),
-    "no index": ("clip_caption", "--index", None, "is no complete index"),
+    "index": ("clip_caption", "--index", "", "complete index"),
+    "no index": ("clip_caption", "--index", None, "complete index"),
     "model": ("wav2vec2_asr", "--language-model", "no model", "KenLM can't read"),
     "no model": ("wav2vec2_asr", "--language-model", None, "doesn't exist"),
 }
