@@ -1,8 +1,8 @@
 """Finds HanLP's checkpoints, and loads them safely and without a network.
 
-`hanlp.load` would do, but for four things: it may fall back to an unrestricted unpickler, it builds
-whatever class the configuration names, it looks for the transformer's configuration on a hub, and
-its own error handler fails where setuptools is new, which hides the real error.
+`hanlp.load` isn't used, for four reasons: it may fall back to an unrestricted unpickler; it builds
+any class that the configuration names; it looks for the transformer's configuration on a hub; and
+with a new setuptools its own error handler fails, which hides the real error.
 """
 
 import difflib
@@ -18,8 +18,8 @@ from zoo.errors import CheckpointError
 MULTI_TASK = "hanlp.components.mtl.multi_task_learning.MultiTaskLearning"
 SINGLE_TASK = "hanlp.components.ner.transformer_ner.TransformerNamedEntityRecognizer"
 
-# HanLP builds whatever class a configuration names, some of which call what they are told to; these
-# don't. Nothing else is built.
+# HanLP builds any class that a configuration names, and some classes call any function that the
+# configuration names. These classes don't. Nothing else is built.
 TASKS = "hanlp.components.mtl.tasks"
 CLASSES = {
     MULTI_TASK,
@@ -55,13 +55,13 @@ CLASSES = {
 
 
 def fetch(identifier: str) -> Path:
-    """Downloads a published checkpoint, or finds it below `HANLP_HOME`; returns its directory.
+    """Download a published checkpoint, or find it below `HANLP_HOME`; return its directory.
 
     Args:
         identifier: A name of `hanlp.pretrained`, such as `MSRA_NER_ELECTRA_SMALL_ZH`.
 
     Raises:
-        CheckpointError: HanLP publishes no such checkpoint, or it can't be reached.
+        CheckpointError: HanLP doesn't publish this checkpoint, or it can't be downloaded.
     """
     from hanlp import pretrained
     from hanlp.utils.io_util import get_resource, hanlp_home
@@ -71,29 +71,28 @@ def fetch(identifier: str) -> Path:
     if url is None:
         near = difflib.get_close_matches(identifier.upper(), published, 2, 0)
         raise CheckpointError(
-            f"'{identifier}' is neither a directory nor a checkpoint that HanLP publishes; "
+            f"Checkpoint '{identifier}' not found, neither as a directory nor in HanLP's list; "
             f"did you mean {' or '.join(near)}?"
         )
     try:
         return Path(get_resource(url, verbose=True))
     except Exception as error:
         raise CheckpointError(
-            f"'{identifier}' can't be downloaded here; fetch {url} where there is a network, "
-            "unpack it, and give its directory as --checkpoint "
-            f"(or unpack it below {hanlp_home()})."
+            f"'{identifier}' can't be downloaded here. Download {url} elsewhere, unpack it, and "
+            f"give its directory as --checkpoint (or unpack it below {hanlp_home()})."
         ) from error
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """The `config.json` that HanLP's `save` wrote, when it and the vocabularies are safe to load.
+    """Read `config.json`, and check that it and the vocabularies are safe to load.
 
     Raises:
-        CheckpointError: A file of the format is missing or broken, or names a component that
-            isn't a recognizer of entities, or a class that isn't known to be harmless.
+        CheckpointError: A file is missing or broken, or names a component that doesn't recognize
+            entities, or a class that isn't known to be harmless.
     """
     for name in ("config.json", "model.pt"):
         if not (directory / name).is_file():
-            raise CheckpointError(f"'{directory}' is no HanLP checkpoint: it has no '{name}'.")
+            raise CheckpointError(f"'{directory}' is not a HanLP checkpoint: '{name}' not found.")
     config = read_object(directory / "config.json", CheckpointError)
     for path in (directory / "config.json", *sorted(directory.rglob("*vocabs.json"))):
         for name in _class_paths(read_object(path, CheckpointError)):
@@ -104,18 +103,18 @@ def read_config(directory: Path) -> dict[str, Any]:
                 )
     if config.get("classpath") not in (MULTI_TASK, SINGLE_TASK):
         raise CheckpointError(
-            f"'{directory}' holds no TransformerNamedEntityRecognizer and no MultiTaskLearning "
-            "component, which are what this model serves."
+            f"'{directory}' has neither a TransformerNamedEntityRecognizer nor a MultiTaskLearning "
+            "component; this model serves only these."
         )
     return config
 
 
 def load(directory: Path, device: int = -1) -> Any:
-    """Loads the component that `directory` holds.
+    """Load the component of a directory.
 
     Args:
-        directory: What HanLP's `save` wrote. The transformer's configuration and tokenizer are
-            taken from its folder `transformer/` where there is one, else from HanLP's own cache
+        directory: What HanLP's `save` wrote. The transformer's configuration and tokenizer come
+            from its folder `transformer/`; if there is none, from HanLP's own cache
             (`HANLP_HOME`) or the hub.
         device: The GPU's number, or -1 for the CPU.
 
@@ -169,9 +168,9 @@ def _load_weights(component: Any, path: Path) -> None:
             "torch.save({k: v.cpu() for k, v in model.state_dict().items()}, 'model.pt')."
         ) from error
     except (RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f"'{path}' is damaged: it is no file of PyTorch weights.") from error
+        raise CheckpointError(f"'{path}' is not a file of PyTorch weights, or damaged.") from error
     if not isinstance(weights, dict):
-        raise CheckpointError(f"'{path}' holds no state_dict.")
+        raise CheckpointError(f"'{path}' is not a state_dict.")
     try:
         left = component.model_.load_state_dict(weights, strict=False)
     except RuntimeError as error:
@@ -184,7 +183,7 @@ def _load_weights(component: Any, path: Path) -> None:
 
 
 def _class_paths(config: Any) -> list[str]:
-    """Every class that HanLP would build from this configuration, or these vocabularies."""
+    """List the classes that HanLP would build from a configuration, or from vocabularies."""
     if isinstance(config, dict):
         named = [config[key] for key in ("classpath", "class_path") if key in config]
         if "idx_to_token" in config and config.get("type") is not None:
@@ -196,10 +195,10 @@ def _class_paths(config: Any) -> list[str]:
 
 
 def _local(config: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """Points the paths in a configuration to the files packed beside it.
+    """Point the paths in a configuration to the files that are packed beside it.
 
-    A published configuration names its transformer by a hub's identifier and its table of
-    characters by a URL; where the directory has them, it is self-contained.
+    A published configuration names its transformer by an identifier of the hub, and its table of
+    characters by a URL. The directory may have both.
     """
     local: dict[str, Any] = {}
     for key, value in config.items():

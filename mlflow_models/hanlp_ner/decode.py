@@ -1,6 +1,6 @@
-"""From scores to entities: Viterbi, tags to spans, dictionary words.
+"""Turns scores into entities: Viterbi, spans from tags, dictionary words.
 
-These restate what HanLP does after its network, without torch; the tests hold them equal to HanLP.
+This is what HanLP does after its network, written again without torch. Tests compare the two.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +24,9 @@ class Crf:
     """Scores of a linear-chain conditional random field (Lafferty et al., 2001).
 
     Attributes:
-        start, end: Score of a tag in the first and in the last place, `(tags,)`.
-        transitions: Score of going from a tag (row) to the next (column), `(tags, tags)`.
+        start: Score of each tag in the first place, float32 (tags,).
+        transitions: Score of going from a tag (row) to the next (column), float32 (tags, tags).
+        end: Score of each tag in the last place, float32 (tags,).
     """
 
     start: NDArray[np.float32]
@@ -34,41 +35,45 @@ class Crf:
 
     @classmethod
     def load(cls, tables: Mapping[str, NDArray[np.float32]]) -> "Crf":
-        """Takes the scores out of a file's arrays."""
+        """Take the scores out of a file's arrays.
+
+        Args:
+            tables: `crf_start` and `crf_end`, float32 (tags,); `crf_transitions`, (tags, tags).
+        """
         return cls(tables["crf_start"], tables["crf_transitions"], tables["crf_end"])
 
     def decode(
         self, scores: NDArray[np.float32], lengths: Sequence[int]
     ) -> list[NDArray[np.int64]]:
-        """The best tag sequences (Viterbi) of a batch.
+        """Find the best tag sequence of each text in a batch (Viterbi).
 
         Args:
-            scores: Emission scores, `(batch, length, tags)`.
+            scores: Emission scores, float32 (batch, length, tags).
             lengths: The true length of each sequence; at least 1.
 
         Returns:
-            For each sequence its tag indices, `(length,)`.
+            For each sequence its tag indices, int64 (length,).
         """
         batch, longest, tags = scores.shape
         last, shortest = np.asarray(lengths), min(lengths)
         emissions = np.ascontiguousarray(scores.swapaxes(0, 1))  # (length, batch, tags)
-        # (from, batch, to): the largest over the first axis is the fastest to find
-        moves = np.repeat(self.transitions[:, None, :], batch, axis=1)
-        paths = np.empty_like(moves)
+        # The maximum over the first axis is the fastest to find.
+        moves = np.repeat(self.transitions[:, None, :], batch, axis=1)  # (from, batch, to)
+        paths = np.empty_like(moves)  # (from, batch, to)
         best = np.empty((longest, batch, tags), dtype=np.float32)  # score of the best path to a tag
-        best[0] = self.start + emissions[0]
+        best[0] = self.start + emissions[0]  # (batch, tags)
         for step in range(1, longest):
             np.add(best[step - 1].T[:, :, None], moves, out=paths)
-            paths.max(axis=0, out=best[step])
+            paths.max(axis=0, out=best[step])  # (batch, to)
             best[step] += emissions[step]
             if step >= shortest:
                 best[step] = np.where(step < last[:, None], best[step], best[step - 1])
         path = np.empty((longest, batch), dtype=np.int64)
-        path[-1] = (best[-1] + self.end).argmax(axis=1)
+        path[-1] = (best[-1] + self.end).argmax(axis=1)  # (batch,)
         arriving = np.ascontiguousarray(self.transitions.T)  # (to, from)
         for step in range(longest - 1, 0, -1):
             path[step - 1] = (best[step - 1] + arriving[path[step]]).argmax(axis=1)
-            if step >= shortest:  # past its end a sequence hands its last tag down unchanged
+            if step >= shortest:  # after its end a sequence keeps its last tag
                 path[step - 1] = np.where(step < last, path[step - 1], path[step])
         return [path[:length, row] for row, length in enumerate(lengths)]
 
@@ -87,20 +92,20 @@ class TagSet:
         self._inside = np.array([tag != "O" for tag in tags])
 
     def spans(self, indices: NDArray[np.int64]) -> list[Span]:
-        """The entities in a sequence of tags, by the rules of `conlleval` as HanLP has them.
+        """Find the entities in a sequence of tags, by the rules of `conlleval` as HanLP has them.
 
-        Rules matter where the sequence is not well formed (an I after an O starts an entity, a
-        change of type ends one).
+        The rules matter if the sequence isn't well formed: an I after an O starts an entity, and a
+        change of type ends one.
 
         Args:
-            indices: Tag indices, `(length,)`.
+            indices: Tag indices, int64 (length,).
         """
         spans: list[Span] = []
         before, type_before, start, stop = "O", "", 0, -1
         for place in np.flatnonzero(self._inside[indices]).tolist():
             tag = indices[place]
             prefix, type_ = self._prefix[tag], self._type[tag]
-            if place != stop:  # an O stands between
+            if place != stop:  # there is an O between them
                 if before != "O":
                     spans.append(Span(start, stop, type_before))
                 before, type_before = "O", ""
@@ -116,13 +121,13 @@ class TagSet:
 
 
 class Dictionary:
-    """Words that must come out as entities of a given type, by longest match from the left.
+    """Words that are always entities of a given type, found by longest match from the left.
 
-    A trie would look up less, but its nodes take many times the memory of the words.
+    A trie would need fewer look-ups, but many times the memory.
 
     Args:
-        words: Entity type by word. HanLP calls it `dict_whitelist`.
-        below: A dictionary that these words are added to.
+        words: Entity type by word; HanLP's `dict_whitelist`.
+        below: The dictionary that these words are added to; if both have a word, these decide.
     """
 
     def __init__(self, words: Mapping[str, str], below: "Dictionary | None" = None) -> None:
@@ -135,7 +140,7 @@ class Dictionary:
             self._layers += below._layers
 
     def matches(self, text: str) -> list[Span]:
-        """Non-overlapping matches from left to right, the longest at each place."""
+        """Find matches from left to right that don't overlap; at each place, the longest."""
         found: list[Span] = []
         place = 0
         while self._layers and place < len(text):
@@ -146,11 +151,11 @@ class Dictionary:
         return found
 
     def _longest(self, text: str, place: int) -> Span | None:
-        """The longest word at a place; if several layers have it, the first one's type counts."""
+        """Find the longest word at a place; the first layer that has it decides its type."""
         longest: Span | None = None
         for words, lengths in self._layers:
             for length in lengths.get(text[place], ()):
-                word = text[place : place + length]  # shorter at the text's end
+                word = text[place : place + length]  # shorter at the end of the text
                 if word in words:
                     if longest is None or len(word) > longest.end - place:
                         longest = Span(place, place + len(word), words[word])
@@ -158,11 +163,11 @@ class Dictionary:
         return longest
 
     def apply(self, text: str, spans: Iterable[Span]) -> list[Span]:
-        """Adds the dictionary's words; an entity that overlaps one of them gives way."""
+        """Add the dictionary's words, and drop the entities that overlap them."""
         matches = self.matches(text)
         if not matches:
             return list(spans)
-        taken = np.zeros(len(text) + 1, dtype=bool)
+        taken = np.zeros(len(text) + 1, dtype=bool)  # (characters + 1,)
         for match in matches:
             taken[match.start : match.end] = True
         kept = [span for span in spans if not taken[span.start : span.end].any()]

@@ -1,4 +1,4 @@
-"""Reads dictionaries, JSON objects of entity types by word: a request's, and one to pack."""
+"""Reads dictionaries, of a request or to pack: JSON objects with an entity type for each word."""
 
 import json
 from pathlib import Path
@@ -7,21 +7,21 @@ from zoo.errors import CheckpointError
 from zoo.serving.rows import LONE_SURROGATE
 
 MAX_WORD_CHARACTERS = 64  # matching takes at most so many steps per character of a text
-# A request's dictionary is read for that request alone: at most 10 ms and 4 MB.
+# Each request reads its own dictionary, which takes at most 10 ms and 4 MB.
 MAX_DICTIONARY_WORDS = 10_000
 MAX_DICTIONARY_CHARACTERS = 1_000_000  # of JSON: room for that many words of ten escaped characters
 ADVICE = "are taken, and build.py --dictionary packs more"
 
 
 class DictionaryError(ValueError):
-    """What is wrong with a dictionary; the message follows its name."""
+    """What is wrong with a dictionary; the message continues a sentence after its name."""
 
 
 def read_words(text: str) -> dict[str, str]:
-    """Entity type by word, of a dictionary such as `{"米哈游": "ORGANIZATION"}`.
+    """Read a dictionary, such as `{"米哈游": "ORGANIZATION"}`: entity type by word.
 
     Raises:
-        DictionaryError: It is no JSON object of texts by non-empty words.
+        DictionaryError: The text isn't a JSON object whose words and types are texts.
     """
     try:
         words = json.loads(text)
@@ -33,7 +33,7 @@ def read_words(text: str) -> dict[str, str]:
     if not isinstance(words, dict):
         raise DictionaryError("is not a JSON object of entity types by word")
     if not all(word and isinstance(type_, str) and type_ for word, type_ in words.items()):
-        raise DictionaryError("has an empty word, or a type that is no text")
+        raise DictionaryError("has an empty word, or a type that is not a text")
     if any(len(word) > MAX_WORD_CHARACTERS for word in words):
         raise DictionaryError(f"has a word of more than {MAX_WORD_CHARACTERS} characters")
     if LONE_SURROGATE.search("".join([*words, *words.values()])):
@@ -42,10 +42,10 @@ def read_words(text: str) -> dict[str, str]:
 
 
 def read_few_words(text: str) -> dict[str, str]:
-    """`read_words` of a request's dictionary, which may not be as large as a packed one.
+    """Read a request's dictionary, which may not be as large as a packed one.
 
     Raises:
-        DictionaryError: As for `read_words`; or it is too large.
+        DictionaryError: As `read_words` does; or the dictionary is too large.
     """
     if (size := len(text)) > MAX_DICTIONARY_CHARACTERS:  # before parsing, which costs the most
         most = f"{MAX_DICTIONARY_CHARACTERS:,}"
@@ -57,10 +57,10 @@ def read_few_words(text: str) -> dict[str, str]:
 
 
 def read_file(path: Path) -> dict[str, str]:
-    """`read_words` of a file in UTF-8, with or without a byte-order mark.
+    """Read a dictionary from a file in UTF-8, with or without a byte order mark.
 
     Raises:
-        CheckpointError: There is no such file, or it is no dictionary.
+        CheckpointError: The file doesn't exist, or isn't a dictionary.
     """
     try:
         return read_words(path.read_text(encoding="utf-8-sig"))

@@ -16,7 +16,7 @@ MARGIN_CHARACTERS = 32  # context on each side of a window
 
 @dataclass(frozen=True, slots=True)
 class TextWindow:
-    """What the model reads at once: `text[start:stop]`; entities that start in `keep` count."""
+    """What the model reads at once: `text[start:stop]`. Entities that start in `keep` count."""
 
     start: int
     stop: int
@@ -24,15 +24,15 @@ class TextWindow:
 
 
 def cut(text: str, limit: int) -> list[list[TextWindow]]:
-    """Cuts `text` into segments of one window each, or of several that overlap.
+    """Cut a document into segments, each of one window or of several that overlap.
 
     Args:
-        text: The whole document.
+        text: The document.
         limit: How many characters the model takes at once.
 
     Returns:
         Segments in order; together the `keep` ranges cover the text exactly once. No entity
-        reaches over the end of a segment.
+        crosses the end of a segment.
     """
     if len(text) <= limit:
         return [[TextWindow(0, len(text), (0, len(text)))]]
@@ -43,7 +43,7 @@ def cut(text: str, limit: int) -> list[list[TextWindow]]:
 
 
 def _sentences(text: str, limit: int) -> Iterator[tuple[int, int]]:
-    """Spans of sentences; of runs of clauses where a sentence is longer than `limit`."""
+    """Yield the spans of sentences; of a sentence longer than `limit`, spans of its clauses."""
     for sentence in SENTENCE.finditer(text):
         if sentence.end() - sentence.start() <= limit:
             if sentence.group():
@@ -60,7 +60,7 @@ def _sentences(text: str, limit: int) -> Iterator[tuple[int, int]]:
 
 
 def _windows(start: int, stop: int, limit: int) -> Iterator[TextWindow]:
-    """Give one window if the text fits; else windows of `limit` characters that overlap."""
+    """Yield one window if the text fits; else windows of `limit` characters that overlap."""
     if stop - start <= limit:
         yield TextWindow(start, stop, (start, stop))
         return

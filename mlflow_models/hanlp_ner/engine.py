@@ -1,7 +1,7 @@
-"""Texts of any length in, entities out. No MLflow, no pandas.
+"""Finds entities in texts of any length. No MLflow, no pandas.
 
-Cuts long texts, runs the pieces in batches on the process's engine thread, and puts the answers
-together with offsets into the text as given.
+The engine cuts long texts, runs the pieces in batches on its own thread, and joins the answers. Its
+offsets count the characters of the text as it was sent.
 """
 
 import json
@@ -20,7 +20,7 @@ from zoo.serving.declaration import tailored
 from zoo.serving.runner import Runner
 
 DEFAULTS = Options()
-PACKED = "dictionary.json"  # words that must come out as given, in every text
+PACKED = "dictionary.json"  # words that are entities in every text
 PADDED_TOKENS = 512  # per batch: little padding, and the activations fit into the CPU's cache
 
 
@@ -29,11 +29,10 @@ class Found:
     """What was found in one text.
 
     Attributes:
-        text: The text as given.
-        entities: In order, with character offsets into the text.
-        tasks: For each piece that the text was cut into, where it starts and ends in the text, and
-            HanLP's results of other tasks; None where none was asked for. Pieces overlap where a
-            text has no punctuation.
+        text: The text as it was sent.
+        entities: The entities in order, with character offsets into the text.
+        tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
+            Pieces overlap if the text has no punctuation. None: no other task was asked for.
     """
 
     text: str
@@ -41,7 +40,7 @@ class Found:
     tasks: list[dict[str, Any]] | None
 
     def record(self) -> dict[str, Any]:
-        """The answer to one row, in JSON's types."""
+        """Give the answer to one row, in JSON's types."""
         entities = [
             {"text": self.text[start:end], "type": type_, "start": start, "end": end}
             for start, end, type_ in self.entities
@@ -53,12 +52,11 @@ class Engine:
     """Finds entities in texts. One object serves any number of threads.
 
     Args:
-        directory: What `hanlp_ner.building.convert` wrote, and `dictionary.json` where one is
-            packed.
-        threads: Threads inside one forward pass; 1 is right where several workers share a machine.
+        directory: What `hanlp_ner.building.convert` wrote; it may have a `dictionary.json`.
+        threads: Threads in one forward pass; use 1 if several workers share a machine.
 
     Attributes:
-        options: The parameters; `tasks` may be those that the checkpoint can do.
+        options: The parameters; `tasks` allows those that the checkpoint can do.
         tasks: The names of these other tasks.
     """
 
@@ -92,14 +90,14 @@ class Engine:
             options: The request's.
 
         Returns:
-            For each text what was found, or the exception that it caused.
+            For each text, in order, what was found, or the exception that it caused.
 
         Raises:
-            BadParameter: A task that this checkpoint can't do.
+            BadParameter: The options ask for other tasks, but this checkpoint has none.
         """
         if options.tasks and not self.tasks:
             raise BadParameter("tasks", "asks for some, but this model finds entities only")
-        tasks = tuple(dict.fromkeys(options.tasks))  # one asked for twice is done once
+        tasks = tuple(dict.fromkeys(options.tasks))  # a task that is asked for twice is done once
         words = Dictionary(options.words, self._packed) if options.words else self._packed
         windows = [
             [window for segment in cut(text, self._limit) for window in segment]
@@ -126,13 +124,13 @@ class Engine:
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:
-        """Runs a batch, on the engine thread; all of its pieces are for the same tasks."""
+        """Run a batch of pieces for the same tasks, on the engine thread."""
         answers: list[PieceAnswer] = self._network.run([text for text, _ in pieces], pieces[0][1])
         return answers
 
 
 def _pieces(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[dict[str, Any]]:
-    """The results of other tasks, each with the place of its window in the text."""
+    """List the results of other tasks, each with the place of its window in the text."""
     return [
         {"start": window.start, "end": window.stop, **answer.tasks}
         for window, answer in zip(windows, answers, strict=True)
@@ -140,7 +138,7 @@ def _pieces(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> li
 
 
 def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[Span]:
-    """The entities of a text, from those of its windows; each is its first character's window's."""
+    """Join the entities of a text's windows; a window has those that start in its `keep`."""
     spans: list[Span] = []
     for window, answer in zip(windows, answers, strict=True):
         for start, end, type_ in answer.spans:

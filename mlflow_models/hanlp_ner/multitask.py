@@ -1,8 +1,8 @@
-"""A multi-task checkpoint: words by its tokenizer, then entities and tags of the words.
+"""A multi-task checkpoint: finds the words of a text, then entities and tags of these words.
 
-Restates HanLP's MultiTaskLearning (He and Choi, 2021) for its tasks of sequence labeling (words,
-parts of speech, entities), which ONNX Runtime and NumPy run alone. Its parsers (dependencies,
-semantics, roles, constituents) are HanLP's own code on torch, loaded when first asked for.
+This is HanLP's MultiTaskLearning (He and Choi, 2021). Its tasks of sequence labeling (words, parts
+of speech, entities) are written again for ONNX Runtime and NumPy. Its parsers (dependencies,
+semantics, roles, constituents) are HanLP's own code on torch, loaded at their first use.
 """
 
 import logging
@@ -25,18 +25,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
-    """A text as sub-tokens: their ids, and the characters `(start, end)` that each stands for."""
+    """A text as sub-tokens.
+
+    Attributes:
+        text: The text.
+        ids: Token ids without [CLS] and [SEP], int32 (length,).
+        offsets: The characters `(start, end)` of each sub-token.
+    """
 
     text: str
     ids: NDArray[np.int32]
     offsets: list[tuple[int, int]]
 
     def characters(self, first: int, last: int) -> tuple[int, int]:
-        """The characters that sub-tokens `first` to `last` (exclusive) stand for."""
+        """Give the characters of sub-tokens `first` to `last` (exclusive)."""
         return self.offsets[first][0], self.offsets[last - 1][1]
 
     def texts(self, ranges: list[tuple[int, int]]) -> list[str]:
-        """The text of each range of sub-tokens."""
+        """Give the text of each range of sub-tokens."""
         spans = (self.characters(first, last) for first, last in ranges)
         return [self.text[start:end] for start, end in spans]
 
@@ -55,21 +61,23 @@ class Head:
     def run(
         self, hidden: NDArray[np.float32], items: list[list[tuple[int, int]]]
     ) -> list[NDArray[np.int64]]:
-        """The tag indices of the items of each sentence.
+        """Tag the items of each text.
 
         Args:
-            hidden: The encoder's output, `(batch, length + 2, width)`.
-            items: Ranges of sub-tokens, such as words, by sentence; an item's vector is the mean
-                over its sub-tokens.
+            hidden: The encoder's output, float32 (batch, length + 2, width).
+            items: For each text ranges of sub-tokens, such as words. The vector of an item is the
+                mean over its sub-tokens.
 
         Returns:
-            int64 `(items,)` of each sentence.
+            For each text its tag indices, int64 (items,).
         """
         widest = max(last - first for row in items for first, last in row)
+        # (batch, items, sub-tokens of an item); 0 fills up
         places = np.zeros((len(items), max(map(len, items)), widest), dtype=np.int64)
         for row, ranges in zip(places, items, strict=True):
             for place, (first, last) in zip(row, ranges, strict=False):
                 place[: last - first] = np.arange(first + 1, last + 1)  # after [CLS]
+        # (batch, items) tags, or (batch, items, tags) scores for the CRF
         (output,) = self._session.run(None, {"hidden": hidden, "places": places})
         return best(output, [len(row) for row in items], self._crf)
 
@@ -89,9 +97,10 @@ class MultiTask:
         self.tasks = (*self._heads, *config["others"])
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:
-        """The entities of a batch of texts, and the results of other tasks."""
+        """Find the entities of a batch of texts, and do other tasks."""
         pieces = [self._split(text) for text in texts]
-        ids = [piece.ids for piece in pieces]
+        ids = [piece.ids for piece in pieces]  # (length,) each
+        # (batch, length + 2, width)
         (hidden,) = self._encoder.run(None, {"input_ids": pad(ids, self._config)})
         recognizer = self._config["recognizer"]
         wanted = {recognizer, *tasks}.intersection(self._heads)
@@ -108,7 +117,7 @@ class MultiTask:
                 for result, piece, row in zip(results, pieces, items, strict=True):
                     result[task] = piece.texts(row)
                 continue
-            found = head.run(hidden, items)
+            found = head.run(hidden, items)  # (items,) each
             for result, piece, row, indices in zip(results, pieces, items, found, strict=True):
                 result[task] = _result(head, piece.texts(row), indices)
             if task == recognizer:
@@ -121,8 +130,9 @@ class MultiTask:
                 ]
         rest = [task for task in tasks if task in self._config["others"]]
         if rest:
-            # A constituent tree has the parts of speech at its leaves, where both are asked for.
+            # If both are asked for, a constituent tree has the parts of speech at its leaves.
             tags = [task for task in wanted if self._heads[task].gives == "tags"]
+            # (length + 2, width) each, by token ids
             vectors = {row.tobytes(): rows for row, rows in zip(ids, hidden, strict=True)}
             parsed = self._hanlp(texts, [*tags, *rest], vectors)
             for result, other in zip(results, parsed, strict=True):
@@ -133,7 +143,7 @@ class MultiTask:
         ]
 
     def _split(self, text: str) -> TokenizedText:
-        """Splits a text into sub-tokens, as HanLP's TransformerSequenceTokenizer does."""
+        """Split a text into sub-tokens, as HanLP's TransformerSequenceTokenizer does."""
         encoding = self._tokenizer.encode(text.translate(self._normal), add_special_tokens=False)
         unknown = self._config["unknown"]
         ids: list[int] = []
@@ -141,7 +151,7 @@ class MultiTask:
         reached = 0
         for id_, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
             if start > reached and not text[reached:start].isspace():
-                ids.append(unknown)  # what the tokenizer swallowed
+                ids.append(unknown)  # the tokenizer dropped these characters
                 offsets.append((reached, start))
             if end == reached and offsets and offsets[-1][0] < start:
                 offsets[-1] = (offsets[-1][0], start)  # one character became several
@@ -157,7 +167,16 @@ class MultiTask:
     def _words(
         self, task: str, hidden: NDArray[np.float32], pieces: list[TokenizedText]
     ) -> list[list[tuple[int, int]]]:
-        """The words of each piece, as ranges of its sub-tokens; a word starts at each B and S."""
+        """Find the words of each text; a word starts at each B and S.
+
+        Args:
+            task: The tokenizing task.
+            hidden: The encoder's output, float32 (batch, length + 2, width).
+            pieces: The texts.
+
+        Returns:
+            For each text its words, as ranges of sub-tokens.
+        """
         head = self._heads[task]
         each = [[(place, place + 1) for place in range(len(piece.ids))] for piece in pieces]
         words = []
@@ -165,7 +184,7 @@ class MultiTask:
             names = [head.tags.tags[tag] for tag in tags]
             reached, before = -1, ""
             for place, (start, end) in enumerate(piece.offsets):
-                if start < reached:  # a character that became several sub-tokens stays whole
+                if start < reached:  # sub-tokens of one character stay together
                     if before in ("S", "E"):
                         names[place - 1] = "B" if before == "S" else "M"
                     names[place] = "M"
@@ -176,7 +195,13 @@ class MultiTask:
 
 
 def _result(head: Head, words: list[str], tags: NDArray[np.int64]) -> list[Any]:
-    """A task's result in HanLP's form: tags of words, or entities with word offsets."""
+    """Write a task's result in HanLP's form: tags of words, or entities with word offsets.
+
+    Args:
+        head: The task's classifier.
+        words: The words of one text.
+        tags: Their tag indices, int64 (words,).
+    """
     if head.gives == "tags":
         return [head.tags.tags[tag] for tag in tags]
     return [
@@ -188,8 +213,8 @@ def _result(head: Head, words: list[str], tags: NDArray[np.int64]) -> list[Any]:
 class _Hanlp:
     """HanLP itself, for the tasks that need it; loaded at the first call.
 
-    Its encoder, most of its time, is spared where every task reads the encoder's last layer
-    (`shared`): the vectors that our own encoder has just made of the same texts take its place.
+    Its encoder takes most of the time. If every task reads the encoder's last layer (`shared`), it
+    isn't run: our own encoder has just made the same vectors of the same texts.
     """
 
     def __init__(self, directory: Path, shared: bool) -> None:
@@ -200,13 +225,16 @@ class _Hanlp:
     def __call__(
         self, texts: list[str], tasks: list[str], vectors: dict[bytes, NDArray[np.float32]]
     ) -> list[dict[str, Any]]:
-        """HanLP's results for each text, in plain JSON types.
+        """Parse texts, in plain JSON types.
 
         Args:
-            texts: What to parse.
+            texts: The texts.
             tasks: The tasks' names.
-            vectors: The encoder's output for each text, `(length + 2, width)` or longer, by the
-                bytes of its token ids without [CLS] and [SEP].
+            vectors: The encoder's output for each text, float32 (length + 2, width) or longer, by
+                the bytes of its token ids without [CLS] and [SEP].
+
+        Returns:
+            For each text HanLP's results by task.
         """
         if self._component is None:
             self._component = self._load()
@@ -227,8 +255,10 @@ class _Hanlp:
             average_subwords = True
 
             def forward(_, batch: dict[str, Any]) -> torch.Tensor:
-                ids = batch["token_input_ids"].numpy().astype(np.int32)
+                """Give the vectors of a batch, float32 (batch, length + 2, width)."""
+                ids = batch["token_input_ids"].numpy().astype(np.int32)  # (batch, length + 2)
                 rows = [self._vectors[row[1 : np.count_nonzero(row) - 1].tobytes()] for row in ids]
+                # (batch, length + 2, width)
                 hidden = np.zeros((*ids.shape, rows[0].shape[-1]), dtype=np.float32)
                 for place, row in zip(hidden, rows, strict=True):
                     place[: len(row)] = row[: len(place)]

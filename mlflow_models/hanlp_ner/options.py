@@ -12,7 +12,7 @@ from zoo.serving.declaration import Column, Declaration
 
 
 class Options(declaration.Options):
-    """What to find."""
+    """What to find in a text."""
 
     dictionary: str = Field(
         "{}",
@@ -25,7 +25,7 @@ class Options(declaration.Options):
 
     @cached_property
     def words(self) -> dict[str, str]:
-        """The dictionary: entity type by word."""
+        """Read the dictionary: entity type by word."""
         return read_few_words(self.dictionary)
 
     @model_validator(mode="after")

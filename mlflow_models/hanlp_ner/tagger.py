@@ -1,7 +1,8 @@
 """A single-task recognizer: characters in, spans out, by ONNX Runtime and NumPy alone.
 
-Restates HanLP's TransformerNamedEntityRecognizer: characters to token ids by a table, one forward
-pass per batch, best tags (by CRF where the model has one), spans from tags.
+This is HanLP's TransformerNamedEntityRecognizer, written again: a table turns characters into token
+ids, each batch has one forward pass, the best tags are found (by a CRF if the model has one), and
+spans are made of the tags.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,11 +31,14 @@ class PieceAnswer(NamedTuple):
 
 
 def pad(pieces: Sequence[NDArray[np.int32]], config: dict[str, Any]) -> NDArray[np.int64]:
-    """A batch of token ids, int64 `(batch, length + 2)`: [CLS], the piece, [SEP], then zeros.
+    """Join pieces to a batch, each row [CLS], the piece, [SEP], then zeros.
 
     Args:
-        pieces: Token ids, int32 `(length,)` each.
-        config: Ids of the special tokens.
+        pieces: For each piece its token ids, int32 (length,).
+        config: The ids of the special tokens, `cls` and `sep`.
+
+    Returns:
+        Token ids, int64 (batch, length + 2).
     """
     batch = np.zeros((len(pieces), max(map(len, pieces)) + 2), dtype=np.int64)
     batch[:, 0] = config["cls"]
@@ -45,16 +49,16 @@ def pad(pieces: Sequence[NDArray[np.int32]], config: dict[str, Any]) -> NDArray[
 
 
 def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[NDArray[np.int64]]:
-    """The tag indices of each sequence of a batch: a graph's own choice, or its CRF's.
+    """Choose the tags of each sequence of a batch.
 
     Args:
-        output: int64 `(batch, items)`, the graph's choice; or for a CRF float32
-            `(batch, items, tags)`.
-        lengths: Items of each sequence.
-        crf: Decodes the scores; None where the graph has chosen.
+        output: Of a graph that has chosen itself, tag indices, int64 (batch, items); for a CRF,
+            scores, float32 (batch, items, tags).
+        lengths: How many items each sequence has.
+        crf: Decodes the scores. None: the graph has chosen.
 
     Returns:
-        int64 `(items,)` of each sequence.
+        For each sequence its tag indices, int64 (items,).
     """
     if crf is not None:
         return crf.decode(output, lengths)
@@ -76,10 +80,12 @@ class Tagger:
         self._session = open_session(directory / "model.onnx", threads, disabled=[SLOW_FUSION])
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:  # noqa: ARG002
-        """The entities of a batch of texts; there are no other tasks."""
+        """Find the entities of a batch of texts; there are no other tasks."""
         lengths = [len(text) for text in texts]
+        # (characters of all texts,)
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
-        ids = np.split(self._ids[codes], np.cumsum(lengths)[:-1])
+        ids = np.split(self._ids[codes], np.cumsum(lengths)[:-1])  # (length,) each
+        # (batch, length) tags, or (batch, length, tags) scores for the CRF
         (output,) = self._session.run(None, {"input_ids": pad(ids, self._config)})
         return [
             PieceAnswer(self._tags.spans(tags), {}) for tags in best(output, lengths, self._crf)

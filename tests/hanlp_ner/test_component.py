@@ -131,5 +131,6 @@ def test_the_builder_refuses_in_one_line(copy: Path, tmp_path: Path) -> None:
         [*command, "--output", str(tmp_path / "saved")], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr == f"error: '{copy}' is no HanLP checkpoint: it has no 'model.pt'.\n"
+    assert done.stderr.startswith(f"error: '{copy}' ")
+    assert "'model.pt'" in done.stderr
     assert not (tmp_path / "saved").exists()
