@@ -1,4 +1,4 @@
-"""The acoustic model: sound in, the logits of labels out."""
+"""The acoustic model: sound in, logits out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ class Acoustic:
 
     Args:
         directory: What `convert` wrote.
-        threads: Inside one run of the network.
+        threads: Threads in one run of the network.
 
     Attributes:
-        labels: What the logits are of.
-        language: Of the transcripts.
+        labels: What each logit stands for.
+        language: The code of the transcripts' language.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
@@ -29,13 +29,14 @@ class Acoustic:
         self.language = str(self._network.about["language"])
 
     def __call__(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Give the logits of recordings.
+        """Compute the logits of recordings.
 
         Args:
-            waves: float32 (samples,) each, 16 kHz.
+            waves: For each recording float32 (samples,) at 16 kHz.
 
         Returns:
-            For each float32 (frames, labels); a recording shorter than `reach` has no frame.
+            For each recording float32 (frames, labels), a frame every 20 ms. A recording shorter
+            than `reach` has no frame.
         """
         nothing = np.zeros((0, len(self.labels)), np.float32)
         return [

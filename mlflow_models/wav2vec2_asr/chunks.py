@@ -1,8 +1,8 @@
-"""Long recordings without cuts: chunks that overlap, and one row of frames from all of them.
+"""Runs the network over long recordings: in chunks that overlap, which give one row of frames.
 
-A chunk's ends hear only half of their surroundings, so their frames are left to the chunks beside
-it. Chunks begin at whole frames, and each frame is taken from exactly one chunk: what is said at a
-seam is neither lost nor doubled, however a path of labels runs over it.
+At the ends of a chunk the network lacks context, so these frames come from the neighbouring chunks.
+Chunks begin at whole frames, and each frame comes from exactly one chunk. So speech at a seam is
+neither lost nor doubled.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,23 +23,26 @@ def frames_of(
     chunk: float,
     stride: float,
 ) -> Iterator[np.ndarray]:
-    """The network's outputs over a recording, in order, each frame once.
+    """Yield the network's outputs over a recording, in order, each frame once.
 
     Args:
-        blocks: the recording, float32 (samples,) each, 16 kHz.
-        run: from samples to (frames, labels).
-        hop: samples from one frame to the next.
-        reach: samples that a frame hears.
-        chunk: seconds that the network hears at once.
-        stride: seconds of context at both ends; less than half of `chunk`.
+        blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
+        run: The network, from float32 (samples,) to float32 (frames, labels).
+        hop: Samples from one frame to the next.
+        reach: Samples that a frame hears (its receptive field).
+        chunk: Seconds that the network hears at once.
+        stride: Seconds of context at both ends; less than half of `chunk`.
+
+    Yields:
+        float32 (frames, labels).
     """
     size, edge = (round(seconds * SAMPLE_RATE / hop) for seconds in (chunk, stride))  # frames
-    edge = min(edge, (size - 1) // 2)  # rounded up, two of them may be all of a chunk
+    edge = min(edge, (size - 1) // 2)  # rounded up, two edges may fill a chunk
     samples = (size - 1) * hop + reach
     sound, first = np.empty(0, np.float32), 0
     for block in blocks:
         sound = np.concatenate([sound, block])
-        while len(sound) > samples + edge * hop:  # the last chunk, too, has context on its left
+        while len(sound) > samples + edge * hop:  # the last chunk has context on its left, too
             yield run(sound[:samples])[first : size - edge]
             sound, first = sound[(size - 2 * edge) * hop :], edge
     yield run(sound)[first:]
@@ -48,15 +51,15 @@ def frames_of(
 def pieces(
     outputs: Iterable[np.ndarray], silent: frozenset[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Cuts a row of frames at its pauses, or after `MAX_SEGMENT_FRAMES` at the longest silence.
+    """Cut a row of frames at its pauses; at the latest, within `MAX_SEGMENT_FRAMES`.
 
     Args:
-        outputs: float32 (frames, labels) each.
-        silent: labels that say nothing: the blank, the space. A cut among their frames parts no
+        outputs: The row in parts, each float32 (frames, labels).
+        silent: Labels without sound: the blank and the space. A cut among their frames splits no
             character.
 
     Yields:
-        The number of a piece's first frame, and its float32 (frames, labels).
+        For each piece the number of its first frame, and float32 (frames, labels).
     """
     row, start = None, 0
     for found in outputs:
@@ -72,11 +75,16 @@ def pieces(
 
 
 def _first_cut(path: np.ndarray, silent: frozenset[int]) -> int:
-    """The frame after a row's first piece."""
+    """Find the frame after a row's first piece.
+
+    Args:
+        path: The likeliest label of each frame, int64 (frames,).
+        silent: Labels without sound.
+    """
     near = path[:MAX_SEGMENT_FRAMES]
     edges = np.diff(np.r_[False, np.isin(near, list(silent)), False].astype(np.int8))
-    runs = np.flatnonzero(edges).reshape(-1, 2)
-    runs = runs[runs[:, 0] > 0]  # what the piece begins with doesn't end it
+    runs = np.flatnonzero(edges).reshape(-1, 2)  # (runs, 2): from and to, of each silence
+    runs = runs[runs[:, 0] > 0]  # silence at the start doesn't end the piece
     lengths = runs[:, 1] - runs[:, 0]
     if len(runs) and lengths.max() >= PAUSE_FRAMES:
         return int(runs[lengths >= PAUSE_FRAMES][0].mean())

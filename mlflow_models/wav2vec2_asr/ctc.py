@@ -1,7 +1,7 @@
-"""From a path of labels, one per frame, to characters, words and their times.
+"""Turns a path of labels, one per frame, into characters and words with their times.
 
-Connectionist temporal classification (Graves et al. 2006): labels that repeat in successive frames
-are one, and the blank is none. Greedy search and beam search both end in such a path.
+Connectionist temporal classification (Graves et al. 2006): a label that repeats in successive
+frames counts once, and the blank doesn't count. Greedy and beam search both find such a path.
 """
 
 import bisect
@@ -16,8 +16,8 @@ from wav2vec2_asr.labels import Labels
 
 Split = Callable[[str], list[str]]
 THAI = re.compile("[\u0e00-\u0e7f]+")
-# log-probabilities (frames, labels) to a path (frames,)
 Search = Callable[[np.ndarray], np.ndarray]
+"""From log-probabilities, float32 (frames, labels), to a path, int64 (frames,)."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Character:
     """A character that was heard.
 
     Args:
-        text: the character; " " between words.
-        start: the first of its frames.
-        end: the frame after its last.
-        probability: of its label, the mean over its frames.
+        text: The character; " " between words.
+        start: Its first frame.
+        end: The frame after its last frame.
+        probability: The mean probability of its label over its frames.
     """
 
     text: str
@@ -38,28 +38,28 @@ class Character:
 
 
 def greedy(scores: np.ndarray) -> np.ndarray:
-    """The likeliest label of every frame: float32 (frames, labels) to int64 (frames,)."""
+    """Find the likeliest label of every frame: float32 (frames, labels) to int64 (frames,)."""
     return scores.argmax(axis=-1)
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Log-probabilities of logits (frames, labels), float32."""
+    """Turn logits, float32 (frames, labels), into log-probabilities, float32 (frames, labels)."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     normalised: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normalised.astype(np.float32)
 
 
 def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[Character]:
-    """Collapses a path.
+    """Collapse a path to characters.
 
     Args:
-        path: labels, int64 (frames,).
-        log_probs: float32 (frames, labels), natural logarithm.
-        labels: what they stand for; the special ones are left out.
+        path: The label of each frame, int64 (frames,).
+        log_probs: Natural logarithms of probabilities, float32 (frames, labels).
+        labels: What the labels stand for; special labels are left out.
     """
     if not len(path):
         return []
-    probabilities = np.exp(log_probs[np.arange(len(path)), path])
+    probabilities = np.exp(log_probs[np.arange(len(path)), path])  # (frames,)
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     return [
         Character(labels.spoken(label), start, end, float(probabilities[start:end].mean()))
@@ -69,28 +69,27 @@ def characters(path: np.ndarray, log_probs: np.ndarray, labels: Labels) -> list[
 
 
 def text_of(heard: Sequence[Character]) -> str:
-    """The text, without space at its ends."""
+    """Join characters to a text without space at its ends."""
     return "".join(one.text for one in heard).strip()
 
 
 def transcript(search: Search, log_probs: np.ndarray, labels: Labels) -> str:
-    """The text that a search finds in log-probabilities, float32 (frames, labels)."""
+    """Find the text with a search in log-probabilities, float32 (frames, labels)."""
     return text_of(characters(search(log_probs), log_probs, labels))
 
 
 def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:
-    """Characters by word.
+    """Group characters by word.
 
     Args:
-        heard: in order.
-        split: from text to its words and the spaces between them, nothing left out; Thai has no
-            spaces between words.
+        heard: Characters in order.
+        split: Cuts a text into words and the spaces between them, and leaves nothing out.
     """
-    ends = list(itertools.accumulate(len(one.text) for one in heard))  # a label may be long
+    ends = list(itertools.accumulate(len(one.text) for one in heard))  # of labels, in characters
     found, first, place = [], 0, 0
     for piece in split("".join(one.text for one in heard)):
         place += len(piece)
-        last = bisect.bisect_left(ends, place) + 1  # a label that a piece ends in belongs to it
+        last = bisect.bisect_left(ends, place) + 1  # also the label it ends in
         if piece.strip() and last > first:
             found.append(list(heard[first:last]))
         first = max(first, last)
@@ -98,9 +97,9 @@ def words(heard: Sequence[Character], split: Split) -> list[list[Character]]:
 
 
 def split(text: str) -> list[str]:
-    """Cut a text into words and the spaces between them; joined they are the text again.
+    """Cut a text into words and the spaces between them; joined, they are the text again.
 
-    Words end at spaces; within Thai, which has none, PyThaiNLP finds them.
+    Words end at spaces. Thai has no spaces between words, so PyThaiNLP finds Thai words.
     """
     pieces = re.split(r"(\s+)", text)
     return [word for piece in pieces if piece for word in _words(piece)]

@@ -1,4 +1,4 @@
-"""Wav2Vec2 with CTC: recordings of any length in, transcripts out. No MLflow, no pandas."""
+"""Transcribes recordings of any length by Wav2Vec2 with CTC. No MLflow, no pandas."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -25,12 +25,12 @@ LANGUAGE_MODEL = "language_model.json"
 
 
 class Engine(SpeechEngine[Options]):
-    """Transcribes; one object serves any number of threads.
+    """Turns speech into text; one object serves any number of threads.
 
     Args:
-        directory: What `convert` wrote, and a language model where one is packed.
-        threads: Recordings, or parts of a long one, that are transcribed at once (default: one per
-            core, over `OMP_NUM_THREADS`, which is how many threads each of them has).
+        directory: What `convert` wrote; it may have a language model.
+        threads: How many recordings, or parts of a long one, are transcribed at once. None: the
+            number of cores, divided by `OMP_NUM_THREADS`, which each of them uses.
     """
 
     def __init__(self, directory: Path, threads: int | None = None) -> None:
@@ -74,6 +74,7 @@ class Engine(SpeechEngine[Options]):
         labels = self.acoustic.labels
 
         def run(sound: np.ndarray) -> np.ndarray:
+            """Turn float32 (samples,) into log-probabilities, float32 (frames, labels)."""
             runner.stop_if_cancelled()
             return ctc.log_softmax(self.acoustic([sound])[0])
 
@@ -93,8 +94,13 @@ class Engine(SpeechEngine[Options]):
         yield from _spaced(segments, PAUSE_FRAMES * self.acoustic.hop / SAMPLE_RATE)
 
     def _segment(self, log_probs: np.ndarray, first: int, options: Options) -> Segment | None:
-        """What is said in (frames, labels) that begin at frame `first`, with the spaces that are
-        heard around it; None: nothing."""
+        """Find what is said in a piece, with the spaces around it; None: nothing is said.
+
+        Args:
+            log_probs: Natural logarithms, float32 (frames, labels).
+            first: The number of the piece's first frame in the recording.
+            options: The request's.
+        """
         heard = ctc.characters(self._path(log_probs, options), log_probs, self.acoustic.labels)
         text = "".join(one.text for one in heard)
         while heard and not heard[0].text.strip():
@@ -113,19 +119,26 @@ class Engine(SpeechEngine[Options]):
         return Segment(start, end, text, words, {"confidence": _sure(heard)})
 
     def _path(self, log_probs: np.ndarray, options: Options) -> np.ndarray:
+        """Search a path: float32 (frames, labels) to int64 (frames,)."""
         if options.beam_size == 1:
             return ctc.greedy(log_probs)
         return self._searches[options.language_model](log_probs, options.beam_size)
 
     def _times(self, heard: list[Character], first: int) -> tuple[float, float]:
-        """From where to where characters last, in seconds."""
+        """Give the start and the end of characters, in seconds."""
         second = SAMPLE_RATE / self.acoustic.hop
         return (first + heard[0].start) / second, (first + heard[-1].end) / second
 
 
 def _spaced(segments: Iterable[Segment | None], pause: float) -> Iterator[Segment]:
-    """Segments with a space before those that one is heard before, or a pause (seconds): what is
-    cut for its length alone may be cut within a word."""
+    """Put a space before a segment if a space, or a pause, comes before it.
+
+    A long segment may be cut within a word; there no space is put.
+
+    Args:
+        segments: The segments in order.
+        pause: How long a pause is, in seconds.
+    """
     last: Segment | None = None
     for one in filter(None, segments):
         apart = last is None or one.start - last.end >= pause
@@ -135,5 +148,5 @@ def _spaced(segments: Iterable[Segment | None], pause: float) -> Iterator[Segmen
 
 
 def _sure(heard: list[Character]) -> float:
-    """The mean probability of characters."""
+    """Compute the mean probability of characters."""
     return float(np.mean([one.probability for one in heard if one.text.strip()]))

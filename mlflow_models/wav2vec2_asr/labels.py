@@ -16,10 +16,10 @@ class Labels:
     """What the outputs of a model stand for.
 
     Args:
-        texts: by index.
-        blank: the index of CTC's blank.
-        space: the index of the word delimiter, where there is one.
-        special: indices that are never spoken: blank, unknown, start and end.
+        texts: The text of each label, by index.
+        blank: The index of CTC's blank.
+        space: The index of the word delimiter; None if there is none.
+        special: Indices of labels without sound: blank, unknown, start and end.
     """
 
     texts: tuple[str, ...]
@@ -29,14 +29,15 @@ class Labels:
 
     @classmethod
     def read(cls, directory: Path, outputs: int | None = None) -> "Labels":
-        """Reads `vocab.json`, and what the tokenizer's other files add to it.
+        """Read `vocab.json`, and what the tokenizer's other files add to it.
 
         Args:
-            directory: the checkpoint.
-            outputs: how many the model has; None: as many as there are labels.
+            directory: The checkpoint.
+            outputs: How many outputs the model has. None: as many as there are labels.
 
         Raises:
-            CheckpointError: the vocabulary is missing, empty, without a blank, or not the model's.
+            CheckpointError: The vocabulary is missing, empty, without a blank, or doesn't fit the
+                model.
         """
         path = directory / "vocab.json"
         settings = read_object(directory / "tokenizer_config.json", CheckpointError, {})
@@ -45,7 +46,7 @@ class Labels:
         blank = next((vocabulary[name] for name in names if name in vocabulary), None)
         named = {_name(settings.get(f"{kind}_token")) for kind in ("pad", "unk", "bos", "eos")}
         special = (SPECIAL | named) & set(vocabulary)
-        if outputs is not None:  # a tokenizer has often <s> and </s> that no output stands for
+        if outputs is not None:  # <s> and </s> of many tokenizers have no output
             beyond = {name for name in special if blank != vocabulary[name] >= outputs}
             vocabulary = {n: i for n, i in vocabulary.items() if n not in beyond}
             special -= beyond
@@ -54,7 +55,7 @@ class Labels:
                     f"'{path}' has {len(vocabulary)} labels, but the model has {outputs} outputs."
                 )
         if not vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
-            raise CheckpointError(f"'{path}' is no vocabulary: labels by index, from 0 on.")
+            raise CheckpointError(f"'{path}' is not a vocabulary: labels by index, from 0 on.")
         if blank is None:
             raise CheckpointError(f"'{path}' has no blank ([PAD] or <pad>).")
         lower = bool(settings.get("do_lower_case"))  # then the vocabulary has capitals
@@ -70,17 +71,17 @@ class Labels:
         return len(self.texts)
 
     def spoken(self, index: int) -> str:
-        """What a label adds to the text."""
+        """Give what a label adds to the text."""
         return " " if index == self.space else self.texts[index]
 
 
 def _vocabulary(directory: Path, settings: dict[str, Any]) -> dict[str, int]:
-    """The indices of `vocab.json`, and of what the tokenizer's other files add to it."""
+    """Read the indices of `vocab.json`, and of what the tokenizer's other files add."""
     path = directory / "vocab.json"
     added = read_object(directory / "added_tokens.json", CheckpointError, {})
     vocabulary, target = read_object(path, CheckpointError), settings.get("target_lang")
     try:
-        if target:  # of several languages, one adapter each
+        if target:  # a checkpoint of several languages has an adapter for each
             vocabulary = dict(vocabulary.get(target, vocabulary))
         for index, token in settings.get("added_tokens_decoder", {}).items():
             vocabulary.setdefault(_name(token), int(index))
@@ -89,10 +90,10 @@ def _vocabulary(directory: Path, settings: dict[str, Any]) -> dict[str, int]:
     except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(f"The tokenizer's files in '{directory}' are damaged.") from error
     if not all(isinstance(index, int) for index in vocabulary.values()):
-        raise CheckpointError(f"'{path}' is no vocabulary: labels by index, from 0 on.")
+        raise CheckpointError(f"'{path}' is not a vocabulary: labels by index, from 0 on.")
     return vocabulary
 
 
 def _name(token: Any) -> str:
-    """A special token's text: configurations have it plain, or in a dictionary."""
+    """Give a special token's text; some configurations have it in a dictionary."""
     return str(token.get("content", "")) if isinstance(token, dict) else str(token or "")

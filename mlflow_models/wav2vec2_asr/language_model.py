@@ -1,9 +1,9 @@
 """Beam search over CTC's labels, with an n-gram model of characters where there is one.
 
-The search is flashlight-text's, without a lexicon: Thai has no spaces between words, so the model
-is of characters, and no word is out of its vocabulary. A prefix that several alignments reach is
-one hypothesis, with the sum of their probabilities (Graves 2012, "Sequence transduction with
-recurrent neural networks"). KenLM reads the model, ARPA or its own binary format.
+The search is flashlight-text's, without a lexicon. Thai has no spaces between words, so the model
+is of characters, and no word is unknown to it. A prefix that several alignments reach is one
+hypothesis, whose probability is the sum of theirs (Graves 2012, "Sequence transduction with
+recurrent neural networks"). KenLM reads the model: ARPA, or its own binary format.
 """
 
 import math
@@ -42,10 +42,10 @@ class LanguageModelSettings:
     """A model and how to decode with it: what `ngram.py tune` writes and `build.py` packs.
 
     Args:
-        model: ARPA, or KenLM's binary format.
-        weight: of the model's natural logarithms beside those of the sound.
-        bonus: see `BeamSearch`.
-        beam_size: how many hypotheses are kept.
+        model: The file, ARPA or KenLM's binary format.
+        weight: See `BeamSearch`.
+        bonus: See `BeamSearch`.
+        beam_size: How many hypotheses are kept.
     """
 
     model: Path
@@ -55,10 +55,10 @@ class LanguageModelSettings:
 
     @classmethod
     def read(cls, path: Path) -> "LanguageModelSettings":
-        """Reads `language_model.json`; of a model itself, the defaults.
+        """Read `language_model.json`; for a model itself, give the defaults.
 
         Raises:
-            CheckpointError: the file is missing or isn't what it should be.
+            CheckpointError: The file is missing, or lacks a field.
         """
         if path.suffix != ".json":
             return cls(path)
@@ -80,17 +80,18 @@ class BeamSearch:
     """Finds the likeliest text of log-probabilities. One object serves any number of threads.
 
     Args:
-        labels: of the checkpoint, by index.
-        blank: the index of CTC's blank.
-        model: ARPA or KenLM's binary, of characters; None: the sound alone decides.
-        weight: of the model's natural logarithms beside those of the sound (pyctcdecode's alpha).
-        bonus: what a frame with a label has over one with the blank, natural logarithm; positive
-            makes up for a model's liking of short texts (the "blank penalty" of others).
-        beam_size: how many hypotheses are kept.
-        special: indices that are never spoken; None: those of the usual names.
+        labels: The checkpoint's labels, by index.
+        blank: The index of CTC's blank.
+        model: An n-gram model of characters, ARPA or KenLM's binary format. None: the sound alone
+            decides.
+        weight: Weight of the model's natural logarithms; the sound's have 1 (pyctcdecode's alpha).
+        bonus: Natural logarithm that a frame with a label gets, and a frame with the blank doesn't.
+            If positive, it balances a model's preference for short texts ("blank penalty").
+        beam_size: How many hypotheses are kept.
+        special: Indices of labels without sound. None: the labels with the usual names.
 
     Raises:
-        CheckpointError: the model can't be read, or isn't one of these labels.
+        CheckpointError: The model can't be read, or doesn't know these labels.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class BeamSearch:
         if special is None:
             special = [index for index, label in enumerate(labels) if label in SPECIAL]
         spoken = [index for index in range(len(labels)) if index not in {*special, blank}]
-        # Columns of the search: the labels that are spoken, and the blank.
+        # Columns of the search, (columns,): the labels with sound, then the blank.
         self._columns = np.array([*spoken, blank])
         texts = [SPOKEN.get(labels[index], labels[index]) for index in spoken]
         self._model = ZeroLM() if model is None else load(model, texts)
@@ -116,25 +117,26 @@ class BeamSearch:
         self.bonus, self.beam_size = bonus, beam_size
 
     def tuned(self, weight: float, bonus: float, beam_size: int) -> "BeamSearch":
-        """The same search with other settings; the model is shared, not read again."""
+        """Make the same search with other settings; it shares the model, which isn't read again."""
         other = object.__new__(BeamSearch)
         other.__dict__.update(self.__dict__, weight=weight, bonus=bonus, beam_size=beam_size)
         return other
 
     def __call__(self, log_probs: np.ndarray, beam_size: int | None = None) -> np.ndarray:
-        """The path of the likeliest hypothesis.
+        """Find the path of the likeliest hypothesis.
 
         Args:
-            log_probs: float32 (frames, labels), natural logarithm.
-            beam_size: other than the search's own.
+            log_probs: Natural logarithms, float32 (frames, labels).
+            beam_size: How many hypotheses are kept. None: the search's own number.
 
         Returns:
-            int64 (frames,) labels, blanks among them: the likeliest alignment of the likeliest
-            text.
+            Labels, blanks included, int64 (frames,): the likeliest alignment of the likeliest text.
         """
         blank = len(self._columns) - 1
+        # (frames, columns)
         scores = np.nan_to_num(log_probs[:, self._columns], nan=FLOOR, neginf=FLOOR)
-        sure = scores[:, blank] > SURE
+        sure = scores[:, blank] > SURE  # (frames,)
+        # Of a run of sure blanks only the first frame is searched.
         kept = ~(sure & np.r_[False, sure[:-1]]) if len(sure) else sure
         path = np.full(len(scores), blank)
         scores = np.ascontiguousarray(np.maximum(scores[kept], FLOOR), dtype=np.float32)
@@ -142,7 +144,7 @@ class BeamSearch:
         return self._columns[path]
 
     def _search(self, scores: np.ndarray, beam_size: int) -> np.ndarray:
-        """(frames, columns) to (frames,) columns."""
+        """Search the kept frames: float32 (frames, columns) to columns, int64 (frames,)."""
         decoder, path = self._decoder(beam_size), list[int]()
         decoder.decode_begin()
         for start in range(0, len(scores), STEP_FRAMES):
@@ -152,7 +154,7 @@ class BeamSearch:
                 path += decoder.get_best_hypothesis(LOOK_BACK_FRAMES).tokens[1:]
                 decoder.prune(LOOK_BACK_FRAMES)
         decoder.decode_end()
-        # The first and the last are the decoder's own: where it began, and the end of the sentence.
+        # The decoder adds the first token (where it began) and the last (the end of the sentence).
         path += decoder.get_best_hypothesis().tokens[1:-1]
         return np.array(path, dtype=np.int64)
 
@@ -173,26 +175,26 @@ class BeamSearch:
             log_add=True,
             criterion_type=CriterionType.CTC,
         )
-        # The "silence" takes a score per frame: with the blank in its place, that is the bonus. It
-        # is also what the search begins with, so that `|` in the first frame counts as a label.
+        # The decoder gives "silence" a score per frame. Here silence is the blank, and its score is
+        # the bonus. The search also begins with it, so that `|` in the first frame is a label.
         return LexiconFreeDecoder(options, self._model, blank, blank, [])
 
 
 def load(path: Path, texts: Sequence[str]) -> "KenLM":
-    """Loads a model.
+    """Load a model.
 
     Args:
-        path: ARPA, or KenLM's binary format.
-        texts: what will be scored, by index; beyond the last, <unk>.
+        path: The file, ARPA or KenLM's binary format.
+        texts: The texts that will be scored, by index; the index after the last is <unk>.
 
     Raises:
-        CheckpointError: it can't be read, isn't of characters, or knows none of the texts.
+        CheckpointError: The model can't be read, isn't of characters, or knows none of the texts.
     """
     from flashlight.lib.text.decoder.kenlm import KenLM
     from flashlight.lib.text.dictionary import Dictionary
 
     if not path.is_file():
-        raise CheckpointError(f"The language model '{path}' doesn't exist.")
+        raise CheckpointError(f"Language model '{path}' not found.")
     check_characters(path, texts)
     try:
         model = KenLM(str(path), Dictionary([*texts, "<unk>"]))
@@ -208,11 +210,14 @@ def load(path: Path, texts: Sequence[str]) -> "KenLM":
 
 
 def check_characters(path: Path, texts: Collection[str] = ()) -> None:
-    """Refuses an ARPA file of words, and one that KenLM would refuse in words of its own.
+    """Refuse an ARPA file that is of words, or that KenLM can't read.
 
     Args:
-        path: a model; what doesn't begin as an ARPA file does is left to KenLM.
-        texts: labels that may have more than one character.
+        path: The model. A file that doesn't begin like an ARPA file isn't checked.
+        texts: Labels that may have more than one character.
+
+    Raises:
+        CheckpointError: The model is of words, or has an order or a marker that KenLM refuses.
     """
     if (head := read_head(path)) is None:
         return
@@ -231,7 +236,7 @@ def check_characters(path: Path, texts: Collection[str] = ()) -> None:
 
 
 def read_head(path: Path) -> tuple[int, set[str]] | None:
-    """The order and the unigrams of an ARPA file; None where it isn't one."""
+    """Read the order and the unigrams of an ARPA file; None if the file isn't ARPA."""
     order, found = 0, set()
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         if file.readline(100).strip() != "\\data\\":
@@ -241,7 +246,7 @@ def read_head(path: Path) -> tuple[int, set[str]] | None:
                 order += 1
             elif line.startswith(("\\2-grams:", "\\end\\")):
                 break
-            # Not any white space: a label may be a kind of it.
+            # Not at all white space: a label may be a kind of space.
             elif not line.startswith("\\") and (fields := SEPARATORS.split(line))[2:]:
                 found.add(fields[1])
     return order, found

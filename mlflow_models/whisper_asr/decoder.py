@@ -1,7 +1,7 @@
-"""Windows of speech to segments with times, by the rules of openai-whisper's `transcribe`.
+"""Turns windows of speech into segments with times, by the rules of openai-whisper's `transcribe`.
 
-Beam search ranked by mean log-probability, temperature fallback, silent windows skipped, segments
-cut at timestamps.
+Beam search ranks texts by mean log-probability; other temperatures are the fallback; silent windows
+are skipped; segments end at timestamps.
 """
 
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 @dataclass
 class Decoded:
-    """A window's tokens and what the model makes of them."""
+    """A window's tokens, and the model's scores of them."""
 
     tokens: list[int]
     avg_logprob: float
@@ -37,7 +37,7 @@ class Decoded:
 
     @property
     def failed(self) -> bool:
-        """Whether another temperature should be tried."""
+        """Whether to try another temperature."""
         return not self.silent and (
             self.compression_ratio > REPETITIVE or self.avg_logprob < UNLIKELY
         )
@@ -52,8 +52,8 @@ class WindowDecoder:
     """Decodes windows in one language under one request's options.
 
     Args:
-        model: The loaded model; any number of decoders, in any threads, may share it.
-        language: A code.
+        model: The loaded model; any number of decoders and threads may share it.
+        language: A code such as `zh`.
         options: The request's.
     """
 
@@ -73,21 +73,22 @@ class WindowDecoder:
         )
 
     def __call__(self, windows: list[Window]) -> list[list[Segment]]:
-        """The segments of each window, with the times of the recording.
+        """Decode windows to segments, which have the times of the recording.
 
-        Where the model's last timestamp isn't a window's end, the rest is decoded once more.
+        If the model's last timestamp comes before a window's end, the rest is decoded again.
         """
         work = [_Progress(window, log_mel(self._model, window.sound)) for window in windows]
         left = work
         while left:
-            encoded = self._model.encode(np.stack([pad_or_trim(one.ahead) for one in left]))
+            mels = np.stack([pad_or_trim(one.ahead) for one in left])  # (batch, mels, frames)
+            encoded = self._model.encode(mels)
             for place, decoded in enumerate(self._decode(encoded, len(left))):
                 self._advance(left[place], decoded, encoded, place)
             left = [one for one in left if one.ahead.shape[-1]]
         return [one.segments for one in work]
 
     def _advance(self, one: "_Progress", decoded: Decoded, encoded: Any, place: int) -> None:
-        """Turns tokens into segments, and moves on to where they end."""
+        """Turn tokens into segments, and move on to where they end."""
         if decoded.failed and len(self._settings.temperatures) > 1:
             decoded = self._try_again(alone(encoded, place), decoded)
         if decoded.silent:
@@ -117,7 +118,7 @@ class WindowDecoder:
                 one.segments.append(one.window.place(made))
 
     def _decode(self, encoded: Any, count: int) -> list[Decoded]:
-        """Beam search, or sampling where the first temperature isn't 0."""
+        """Decode by beam search; if the first temperature isn't 0, by sampling."""
         hot = self._settings.temperatures[0] > 0
         results = self._model.model.generate(
             encoded,
@@ -145,7 +146,7 @@ class WindowDecoder:
         )
 
     def _try_again(self, encoded: Any, first: Decoded) -> Decoded:
-        """A window at the other temperatures, one after the other; the likeliest, if all fail."""
+        """Decode a window at the other temperatures in turn; if all fail, take the likeliest."""
         others = replace(self._settings, temperatures=self._settings.temperatures[1:])
         result, avg_logprob, _, ratio = self._model.generate_with_fallback(
             encoded, self._prompt, self.tokenizer, others
@@ -156,7 +157,7 @@ class WindowDecoder:
         return again
 
     def _align(self, encoded: Any, pieces: list[dict[str, Any]], frames: int) -> None:
-        """Adds `words` to the pieces, from the cross-attention."""
+        """Add `words` to the pieces, from the cross-attention."""
         self._model.add_word_timestamps(
             [pieces], self.tokenizer, encoded, frames, PREPENDED, APPENDED, 0.0
         )
@@ -166,7 +167,7 @@ class WindowDecoder:
 
 @dataclass
 class _Progress:
-    """A window, its spectrogram (mels, frames), and how many frames of it are transcribed."""
+    """A window, its spectrogram, float32 (mels, frames), and how many frames are transcribed."""
 
     window: Window
     mel: np.ndarray
@@ -176,12 +177,12 @@ class _Progress:
 
     @property
     def ahead(self) -> np.ndarray:
-        """What is left, (mels, frames)."""
+        """The frames that are left, float32 (mels, frames)."""
         return self.mel[:, self.seek :]
 
 
 def alone(encoded: Any, place: int) -> Any:
-    """One window's part of an encoder output (batch, positions, width)."""
+    """Take one window out of an encoder's output (batch, positions, width): a batch of 1."""
     if encoded.shape[0] == 1:
         return encoded
     on_cpu = encoded.to_device(Device.cpu)
@@ -189,12 +190,20 @@ def alone(encoded: Any, place: int) -> Any:
 
 
 def log_mel(model: WhisperModel, sound: np.ndarray) -> np.ndarray:
-    """The log-mel spectrogram of up to 30 s, float32 (mels, frames), a frame every 10 ms."""
+    """Compute the log-mel spectrogram of up to 30 s.
+
+    Args:
+        model: It has the number of mels.
+        sound: float32 (samples,) at 16 kHz.
+
+    Returns:
+        float32 (mels, frames), a frame every 10 ms.
+    """
     return model.feature_extractor(sound)[..., :-1]
 
 
 def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
-    """The options in faster-whisper's form, with openai-whisper's values for the rest."""
+    """Write the options in faster-whisper's form; the rest are openai-whisper's values."""
     return TranscriptionOptions(
         beam_size=options.beam_size,
         best_of=DRAWS,
@@ -226,14 +235,14 @@ def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
 
 
 def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:
-    """A segment with Whisper's scores.
+    """Make a segment with Whisper's scores.
 
     Args:
-        start: Seconds.
-        end: Seconds.
+        start: When it begins, in seconds.
+        end: When it ends, in seconds.
         text: What is said.
-        scored: Anything that has the scores as attributes.
-        words: In faster-whisper's form, dictionaries; or None.
+        scored: An object that has the scores as attributes.
+        words: Dictionaries in faster-whisper's form; or None.
     """
     if words is not None:
         words = [Word(w["word"], w["start"], w["end"], float(w["probability"])) for w in words]

@@ -1,7 +1,6 @@
-"""Whisper on CTranslate2, through faster-whisper: features in, segments with times out.
+"""Transcribes recordings by Whisper on CTranslate2, through faster-whisper.
 
-CTranslate2 runs as many batches at once as there are cores, one thread each, on one copy of the
-weights.
+CTranslate2 runs one batch per core at once, each on one thread, with one copy of the weights.
 """
 
 import ctypes
@@ -45,7 +44,7 @@ COMPUTE = {  # by precision and device
 
 
 class WhisperEngine(SpeechEngine[Options]):
-    """Transcribes the windows that Whisper takes, or the whole by openai-whisper's algorithm."""
+    """Transcribes windows of 30 s, or the whole recording by openai-whisper's algorithm."""
 
     def tailor(self, languages: tuple[str, ...]) -> None:
         """Fit the parameters to a checkpoint that knows these languages."""
@@ -54,16 +53,21 @@ class WhisperEngine(SpeechEngine[Options]):
 
     @abstractmethod
     def count_tokens(self, text: str) -> int:
-        """Count the tokens of a prompt; at most `MAX_PROMPT_TOKENS` are taken."""
+        """Count the tokens of a prompt, which may have at most `MAX_PROMPT_TOKENS`."""
 
     @abstractmethod
     def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
-        """Transcribe float32 (samples,) at 16 kHz by openai-whisper's algorithm: each window is
-        prompted by the text before it."""
+        """Transcribe by openai-whisper's algorithm: the text before a window prompts the model.
+
+        Args:
+            sound: float32 (samples,) at 16 kHz.
+            language: A code such as `zh`.
+            options: The request's.
+        """
 
     def check(self, options: Options) -> None:
         taken = 0
-        for name in ("initial_prompt", "hotwords"):  # both must leave room for a window's text
+        for name in ("initial_prompt", "hotwords"):  # both must leave room for the text
             text = getattr(options, name)
             taken += self.count_tokens(text) if text else 0
             if taken > MAX_PROMPT_TOKENS:
@@ -98,12 +102,12 @@ class WhisperEngine(SpeechEngine[Options]):
 
 
 class Engine(WhisperEngine):
-    """Transcribes on CTranslate2.
+    """Turns speech into text on CTranslate2; one object serves any number of threads.
 
     Args:
         directory: What `convert` wrote.
-        threads: How many batches are decoded at once (default: one per core, over
-            `OMP_NUM_THREADS`, which is how many threads each of them has).
+        threads: How many batches are decoded at once. None: the number of cores, divided by
+            `OMP_NUM_THREADS`, which each of them uses.
     """
 
     def __init__(self, directory: Path, threads: int | None = None) -> None:
@@ -129,7 +133,8 @@ class Engine(WhisperEngine):
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
     def detect_language(self, sound: np.ndarray) -> str:
-        mel = log_mel(self.model, pad_or_trim(sound, WINDOW_SAMPLES))  # silence after it, not zeros
+        # The sound is padded, not the spectrogram: silence isn't zeros there. (mels, frames)
+        mel = log_mel(self.model, pad_or_trim(sound, WINDOW_SAMPLES))
         return str(self.model.detect_language(features=mel)[0])
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
@@ -155,10 +160,10 @@ class Engine(WhisperEngine):
 
 
 def keep_memory() -> None:
-    """Tells glibc to keep what it has of the system, for the next batch.
+    """Tell glibc to keep freed memory for the next batch.
 
-    CTranslate2 allocates large buffers at every layer. By default they are mapped and unmapped each
-    time, and the kernel's page faults are a fifth of the encoder's time.
+    CTranslate2 allocates large buffers at every layer. By default glibc maps and unmaps them each
+    time, and the kernel's page faults take a fifth of the encoder's time.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
@@ -169,7 +174,7 @@ def keep_memory() -> None:
 
 
 def has_cublas() -> bool:
-    """Loads cuBLAS from its Python package, where CTranslate2 wouldn't look, or the system's."""
+    """Load cuBLAS from its Python package, where CTranslate2 doesn't look, or from the system."""
     found = importlib.util.find_spec("nvidia")
     places = [Path(place) for place in found.submodule_search_locations or ()] if found else []
     packaged = [place / "cublas" / "lib" for place in places if (place / "cublas").is_dir()]
@@ -184,13 +189,19 @@ def has_cublas() -> bool:
 
 
 class _Model(WhisperModel):
-    """faster-whisper's model, which stops for cancelled requests and never outgrows its context."""
+    """faster-whisper's model, which stops for cancelled requests and shortens prompts."""
 
     def encode(self, features: np.ndarray) -> Any:
-        """The encoder's output for one spectrogram (mels, frames), or for several in a row.
+        """Encode spectrograms, on a CPU one after the other.
 
-        On a CPU one after the other is as fast, and the attention of a single window is all that is
-        in memory: 180 MB of large-v3's.
+        That is as fast as a batch, and only one window's attention is in memory: 180 MB for
+        large-v3.
+
+        Args:
+            features: One spectrogram, float32 (mels, frames), or several, (batch, mels, frames).
+
+        Returns:
+            A StorageView, float32 or float16 (batch, positions, width).
         """
         if features.ndim == 2 or len(features) == 1 or self.model.device != "cpu":
             runner.stop_if_cancelled()

@@ -1,4 +1,4 @@
-"""What becomes of Whisper's text: its script, its punctuation, and what it made up."""
+"""Cleans Whisper's text: its script, its punctuation, and text that it made up."""
 
 import functools
 import itertools
@@ -14,30 +14,30 @@ from zoo.speech.transcript import Segment
 CONVERSIONS = {"simplified": "t2s", "traditional": "s2t"}  # OpenCC's names
 CHINESE = ("zh", "yue")
 
-# Subtitles' credits that Whisper learnt with the subtitles and says where it hears nothing; nobody
-# speaks them. See the discussions of openai-whisper on hallucination.
+# Credits of subtitles, which nobody speaks. Whisper learnt them with the subtitles, and writes them
+# when it hears nothing. See the discussions of openai-whisper on hallucination.
 CREDITS = re.compile(
     r"(中文)?字幕(制作)?由.{0,20}(提供|制作)|(中文)?字幕志愿者.{0,10}|.{0,20}amara\s?org.{0,20}|"
     r"请不吝点赞.{0,30}|.{0,20}明镜与点点栏目.{0,10}|优优独播剧场.{0,30}Exclusive|字幕by索兰娅",
     re.IGNORECASE,
 )
-# What people do say, and Whisper too where it hears nothing: dropped where it is unsure.
+# People do say this, but Whisper also writes it when it hears nothing: dropped if it is unsure.
 COURTESIES = re.compile(
     r"((谢谢|感谢)(大家|您|你们|各位)?的?(观看|收看|收听|观赏|聆听))+|(我们)?下(期|集|次)(节目)?再见|"
     r"请?订阅(我的|我们的)?频道|thank(s| you)( for watching)?",
     re.IGNORECASE,
 )
 UNSURE_SPEECH, UNSURE_TEXT = 0.3, -0.7  # no_speech_prob above, or avg_logprob below
-REPETITIVE = 2.4  # compression ratio above which openai-whisper takes a text for a loop
+REPETITIVE = 2.4  # compression ratio: above it, openai-whisper takes a text for a loop
 LOOP = re.compile(r"(.{1,40}?)\1{5,}", re.DOTALL)
 
 
 def polished(segments: list[Segment], language: str, options: Options) -> list[Segment]:
-    """The segments that somebody spoke, in the script and the punctuation that were asked for.
+    """Drop made-up segments, and write the others in the script and punctuation asked for.
 
     Args:
         segments: As decoded; they have `avg_logprob`, `no_speech_prob` and `compression_ratio`.
-        language: What is spoken.
+        language: The code of the language that is spoken.
         options: The request's.
     """
     kept: list[Segment] = []
@@ -55,7 +55,7 @@ def polished(segments: list[Segment], language: str, options: Options) -> list[S
 
 
 def shortened(one: Segment) -> Segment:
-    """A segment with its loops taken out; of its words, those that are left."""
+    """Take the loops out of a segment, and out of its words."""
     kept = [True] * len(one.text)
     for loop in LOOP.finditer(one.text):
         first = loop.start() + len(loop[1])
@@ -75,12 +75,12 @@ def _written(one: Segment, language: str, options: Options) -> Segment:
 
 
 def _masked(one: Segment, text: str, kept: list[bool]) -> Segment:
-    """A segment with another text, and of it what is kept; its words follow.
+    """Give a segment, and its words, a new text, of which some characters are kept.
 
     Args:
-        one: Whose words, joined, have as many characters as `text`.
-        text: What to write.
-        kept: By character of `text`.
+        one: The segment; its words, joined, have as many characters as `text`.
+        text: The new text.
+        kept: For each character of `text`, whether it is kept.
     """
     words = None
     if one.words is not None:
@@ -96,12 +96,12 @@ def _masked(one: Segment, text: str, kept: list[bool]) -> Segment:
 
 
 def in_script(text: str, script: str, language: str) -> str:
-    """Chinese text in another script; any other language's as it is.
+    """Write Chinese text in another script; leave text of other languages as it is.
 
     Args:
         text: What Whisper wrote.
         script: `simplified`, `traditional` or `as_is`.
-        language: Its code; Japanese has the same characters, and isn't touched.
+        language: The text's code. Japanese has some of the same characters, but isn't changed.
     """
     if script not in CONVERSIONS or language not in CHINESE:
         return text
@@ -116,7 +116,7 @@ def _converter(name: str) -> Any:
 
 
 def not_punctuation(text: str) -> list[bool]:
-    """By character, whether it is to be spoken; a number keeps what it is written with."""
+    """Tell for each character whether to keep it; a number keeps its punctuation."""
     return [
         not unicodedata.category(character).startswith("P")
         or character in "%％"  # 3.14, 10:30, 50%
@@ -126,12 +126,12 @@ def not_punctuation(text: str) -> list[bool]:
 
 
 def strip_punctuation(text: str) -> str:
-    """Text without punctuation."""
+    """Remove the punctuation of a text."""
     return "".join(itertools.compress(text, not_punctuation(text)))
 
 
 def is_made_up(text: str, avg_logprob: float, no_speech_prob: float) -> bool:
-    """Whether a segment is a phrase that Whisper is known to say where nobody speaks."""
+    """Tell whether a segment is a phrase that Whisper is known to write when nobody speaks."""
     words = strip_punctuation(in_script(text, "simplified", "zh")).strip()
     if CREDITS.fullmatch(words):
         return True
@@ -140,6 +140,6 @@ def is_made_up(text: str, avg_logprob: float, no_speech_prob: float) -> bool:
 
 
 def compression_ratio(text: str) -> float:
-    """How much smaller zlib makes a text (see `REPETITIVE`)."""
+    """Compute how many times smaller zlib makes a text (see `REPETITIVE`)."""
     raw = text.encode()
     return len(raw) / len(zlib.compress(raw))

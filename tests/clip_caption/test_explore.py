@@ -272,7 +272,7 @@ def test_an_index_of_the_collection_classifies(embedded: Path, tmp_path: Path) -
 REFUSED = [
     ("embed {nowhere} -o {new}", "neither a folder of images, a table nor a data set"),
     ("embed {empty} -o {new}", "has no image in it"),
-    ("embed {photos}/manifest.csv -o {photos}", "holds something else"),
+    ("embed {photos}/manifest.csv -o {photos}", "give a new directory"),
     ("embed {photos}/manifest.csv --image-column nope -o {new}", "Column 'nope' not found"),
     ("embed {photos}/000/000000.jpg -o {new}", "is not a table; available: .csv"),
     ("find {photos} --words x", "holds no embeddings"),
@@ -284,7 +284,7 @@ REFUSED = [
     ("classify {embedded} --category nope", "Column 'nope' not found"),
     ("index {embedded} --category caption_language -o {new}", "'caption_language' not found"),
     ("index {embedded} --accuracy 1.5 -o {new}", "No threshold reaches"),
-    ("index {embedded} -o {photos}", "holds something else"),
+    ("index {embedded} -o {photos}", "give a new directory"),
 ]
 
 
