@@ -8,27 +8,27 @@ python mlflow_models/batch.py --model models:/clip_caption@champion --input mani
   --output s3a://bucket/captions --master spark://host:7077 --params '{"mode": "beam"}'
 
 The input is a table (Parquet, CSV with a header, JSON lines) with the column that the model reads;
-a folder or pattern of recordings, photos or texts, each file a row; or a manifest: a table whose
-column `path` names files, relative to itself. Paths may be local, hdfs:// or s3a://, whatever the
-executors' Hadoop connectors read (for s3a with PySpark 4.3:
---conf spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0). A local path on a cluster has to be
-the same place for all its machines.
+or a folder or pattern of recordings, photos or texts, where each file is a row; or a manifest,
+which is a table whose column `path` names files, relative to the manifest. Paths may be local,
+hdfs:// or s3a://, or anything else that the executors' Hadoop connectors read (for s3a with
+PySpark 4.3: --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0). On a cluster a local
+path must be the same place on all machines.
 
-The output has the input's columns (files have their path instead of their content), the fields of
-the model's answer as typed columns, and `error`, null where all is well. A row or file that can't
-be answered has its reason there and doesn't stop the others.
+The output has the input's columns (for files, the path instead of the content), the fields of the
+model's answer as typed columns, and `error`, which is null if all is well. If a row or file can't
+be answered, `error` says why, and the others are still answered.
 
-Parts are written to OUTPUT.partial as they are done; OUTPUT appears when all are. After a kill the
-same command goes on with what is left. A lost executor's parts are scored again by others. Two runs
-at once must not have the same OUTPUT.
+Finished parts are written to OUTPUT.partial. When all are finished, it is renamed to OUTPUT. After
+a kill, run the same command again: it continues with what is left. If an executor is lost, others
+score its parts again. Two runs at the same time must not have the same OUTPUT.
 
-One worker process has one model. With a model that uses one core (captions, entities) a core is a
-worker; a recognizer of speech gets a local machine's cores, and on a cluster those of an executor
-(--conf spark.executor.cores=N). Each worker process holds its model beside the executor's Java heap
-(--conf spark.executor.memory=4g), and a file, of at most 1 GiB, passes through both.
+Each worker process has one model. If the model uses one core (captions, entities), there is one
+worker per core. A speech recognizer gets all cores of the local machine, and on a cluster all cores
+of an executor (--conf spark.executor.cores=N). A worker process needs memory for its model beside
+the executor's Java heap (--conf spark.executor.memory=4g); each file, at most 1 GiB, is in both.
 
-Executors need Python with the model's requirements.txt, MLflow and PySpark (PYSPARK_PYTHON names
-it); the model and this code are sent to them once. On Kubernetes that is an image:
+Executors need Python with the model's requirements.txt, MLflow and PySpark; PYSPARK_PYTHON names
+this Python. The model and this code are sent to them once. On Kubernetes give an image with it:
 --master k8s://https://HOST --conf spark.kubernetes.container.image=IMAGE.
 """
 
@@ -53,14 +53,14 @@ if TYPE_CHECKING:
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--model", required=True, help="a saved model's NAME, a directory, or an MLflow URI")
     add("--input", required=True, help="table, folder, pattern or manifest")
-    add("--output", required=True, help="directory to write; it mustn't exist")
+    add("--output", required=True, help="directory to write; it must not exist")
     add("--master", help="Spark's master (default: spark-submit's, else local[*])")
     add(
         "--params",
@@ -68,9 +68,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         type=_object,
         metavar="JSON",
-        help="parameters of the request, as the model card has them; may be given again",
+        help="parameters of the request, see the model card; may be given several times",
     )
-    add("--column", help="the table's column that the model reads, where its name is another")
+    add("--column", help="the table's column that the model reads, if it has another name")
     add("--prefix", default="", help="put before the names of the answer's columns")
     add("--format", choices=FORMATS, help="what the input is (default: by the files' names)")
     add(
@@ -92,17 +92,17 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         type=_setting,
         metavar="KEY=VALUE",
-        help="a setting of Spark; may be given again",
+        help="a setting of Spark; may be given several times",
     )
     add("--tracking-uri", default=tracking.TRACKING_URI, help="MLflow's, for models:/ URIs")
     return parser.parse_args(arguments)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line and scores.
+    """Read the command line, and score.
 
     Raises:
-        ZooError: What was asked for can't be done.
+        ZooError: The options, the model or the input can't be used.
     """
     args = parsed(arguments)
     session.check_java()
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         scorer = model.read(model.find(args.model, args.tracking_uri, Path(work)))
         if unknown := params.keys() - set(scorer.params) | params.keys() & {"on_error"}:
             known = ", ".join(name for name in scorer.params if name != "on_error")
-            raise ZooError(f"--params has '{sorted(unknown)[0]}'; the model's are {known}.")
+            raise ZooError(f"--params: '{sorted(unknown)[0]}' not found; available: {known}.")
         params["on_error"] = "report"
         settings = session.options(
             session.master(args.master), dict(args.conf), scorer.alone, args.cores_per_model
@@ -124,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 raise
             except (Exception, KeyboardInterrupt) as error:
                 raise ZooError(
-                    f"{reason(error)} (Spark's log: {session.LOG}). What is done stays in "
-                    f"'{args.output.rstrip('/')}.partial'; the same command goes on from there."
+                    f"{reason(error)} (Spark's log: {session.LOG}). Finished parts are in "
+                    f"'{args.output.rstrip('/')}.partial'; the same command continues from there."
                 ) from error
         session.LOG.unlink(missing_ok=True)
 
@@ -137,6 +137,18 @@ def score(
     params: dict[str, Any],
     work: Path,
 ) -> None:
+    """Score the input, and write the output.
+
+    Args:
+        spark: The session.
+        args: The command line.
+        scorer: The model.
+        params: The request's parameters.
+        work: A directory for what is sent to the executors.
+
+    Raises:
+        ZooError: The input, or an output that exists, can't be used.
+    """
     from batching.batch_run import BatchRun
 
     started = time.monotonic()
@@ -164,7 +176,7 @@ def score(
     }
     output.agree(settings)
     run.prepare(work)
-    output.begin(settings)  # nothing is there before the model has taken the parameters
+    output.begin(settings)  # only now: the model has accepted the parameters
     run.write(output)
     errors = run.check(output)
     output.finish()
@@ -192,7 +204,7 @@ def _positive(text: str) -> int:
 def _setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise argparse.ArgumentTypeError(f"'{text}' is no KEY=VALUE")
+        raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
     return key, value
 
 

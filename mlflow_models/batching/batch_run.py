@@ -1,4 +1,4 @@
-"""One run: the rows of a source through a model, part by part into an output."""
+"""One run: scores the rows of a source, part by part, into an output."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -24,14 +24,14 @@ LOOK_SECONDS = 0.5  # between two updates of the progress bar
 
 
 class BatchRun:
-    """A source that is to go through a model.
+    """A source and the model that scores it.
 
     Args:
         spark: The session.
         source: What is scored.
         scorer: The model.
-        prefix: Goes before the names of the answer's columns.
-        params: The request's.
+        prefix: Comes before the names of the answer's columns.
+        params: The request's parameters.
 
     Raises:
         ZooError: Two columns of the output would have one name.
@@ -56,14 +56,13 @@ class BatchRun:
             )
 
     def prepare(self, work: Path) -> None:
-        """Sends code and model to the executors, has one load the model, and the model check the
-        parameters.
+        """Send code and model to the executors, and let the model check the parameters.
 
         Args:
-            work: A directory for what is sent, which is there until all is done.
+            work: A directory for what is sent; it must exist until the run is done.
 
         Raises:
-            ZooError: They are refused.
+            ZooError: The model refuses the parameters.
         """
         session.ship_code(self._spark, work)
         place, shipped = session.ship_model(self._spark, self._scorer.directory, work)
@@ -89,7 +88,7 @@ class BatchRun:
             raise ZooError(row["refusal"].splitlines()[0])
 
     def write(self, output: Output) -> None:
-        """Scores and writes the parts that are left, and shows how far it is."""
+        """Score and write the parts that are left, and show the progress."""
         done = output.done()
         rows = self._source.rows(sorted(done))
         answers = [
@@ -120,22 +119,22 @@ class BatchRun:
             output.write_rest(self._final(self._unanswered(rest, schema)))
 
     def check(self, output: Output) -> int:
-        """How many rows have an error, once all of them are seen to be there.
+        """Check that all rows are there, and count those with an error.
 
         Raises:
-            ZooError: Rows are missing, or too many.
+            ZooError: There are too few or too many rows.
         """
         found = output.rows().agg(F.count("*"), F.count(quoted(self._error))).first()
         count, errors = found or (0, 0)
         if count != self._source.total:
             raise ZooError(
                 f"'{output.partial}' has {count:,} rows, and the input {self._source.total:,}: "
-                "did it change meanwhile? Delete it, and begin again."
+                "has the input changed? Delete the directory, and run again."
             )
         return int(errors)
 
     def _final(self, rows: DataFrame) -> DataFrame:
-        """The output's columns; a field of any form is JSON until here, and a variant then."""
+        """Select the output's columns; a field of any form was JSON, and becomes a variant."""
         columns = [quoted(name) for name in self._source.kept]
         for name, field in self._fields.items():
             free = field in self._scorer.free
@@ -143,7 +142,7 @@ class BatchRun:
         return rows.select(*columns)
 
     def _unanswered(self, rest: DataFrame, schema: StructType) -> DataFrame:
-        """Rows that have only an error, with null for all else that an answer has."""
+        """Make rows that have only an error; the answer's other columns are null."""
         columns = [quoted(name) for name in self._source.kept]
         for name, field in self._fields.items():
             value = F.col("error") if field == "error" else F.lit(None).cast(schema[name].dataType)

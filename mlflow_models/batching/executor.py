@@ -1,10 +1,11 @@
 """What runs in Spark's Python workers: rows in, typed answers out. Nothing here needs the zoo.
 
-A worker process loads the model once, from the directory that its executor has, and keeps it for
-all its tasks. Why this is `mapInArrow` with the pyfunc and not `mlflow.pyfunc.spark_udf`: of a
-record with a null, MLflow 3.17 makes the text 'nan' where a string is due, and fails where an array
-of structs is due or a field is left out; a bad row has all three. It also unpacks a copy of the
-weights for each worker, and pandas 3 isn't supported by PySpark 4.3, whose Arrow path does without.
+A worker process loads the model once, from its executor's directory, and keeps it for all tasks.
+
+This uses `mapInArrow` with the pyfunc, not `mlflow.pyfunc.spark_udf`. With MLflow 3.17 the latter
+turns a null into the text 'nan' in a string, and fails on a null array of structs or a field that
+is left out; a bad row has all three. It also unpacks a copy of the weights for each worker. PySpark
+4.3 doesn't support pandas 3, which its Arrow path doesn't need.
 """
 
 import functools
@@ -25,15 +26,15 @@ class BatchJob:
     """What every task does.
 
     Args:
-        model: The saved model's directory, or the name of the archive that it is shipped in.
-        shipped: Which of the two.
-        reads: The model's columns, each with the input's column for it.
+        model: The saved model's directory; or the name of the archive, if it was shipped.
+        shipped: Whether the model was shipped in an archive.
+        reads: The input's column for each of the model's columns.
         texts: Whether the input's column has text files, as bytes.
-        malformed: The input's column that has a value where a row couldn't be parsed.
+        malformed: The input's column that has a value if a row couldn't be parsed.
         keep: The input's columns that are kept.
         params: The request's parameters.
-        answers: Names and Arrow types of a record's fields, by the name of the output's column.
-        free: Fields of any form; they leave here as JSON.
+        answers: For each column of the output the record's field and its Arrow type.
+        free: Fields of any form; they are written as JSON.
     """
 
     model: str
@@ -50,12 +51,12 @@ class BatchJob:
 def score(
     batches: Iterator[pa.RecordBatch], job: BatchJob, scored: Any
 ) -> Iterator[pa.RecordBatch]:
-    """Answers the rows of a partition.
+    """Answer the rows of a partition.
 
     Args:
         batches: The rows, in batches that Spark sizes by bytes.
         job: What to do with them.
-        scored: An accumulator of rows.
+        scored: An accumulator that counts rows.
     """
     model = load(job)
     for batch in batches:
@@ -65,7 +66,7 @@ def score(
 
 
 def probe(batches: Iterator[pa.RecordBatch], job: BatchJob) -> Iterator[pa.RecordBatch]:
-    """Loads the model and has it check the parameters; gives its refusal, or an empty text."""
+    """Load the model, and let it check the parameters; yield its refusal, or an empty text."""
     for _ in batches:
         pass
     refusal = ""
@@ -79,7 +80,7 @@ def probe(batches: Iterator[pa.RecordBatch], job: BatchJob) -> Iterator[pa.Recor
 
 
 def load(job: BatchJob) -> Any:
-    """The model, which this process loads once; its engine has as many cores as a task has."""
+    """Load the model, once in a process; its engine uses as many cores as a task has."""
     from pyspark import SparkFiles, TaskContext
 
     context = TaskContext.get()
@@ -95,7 +96,7 @@ def _load(directory: str) -> Any:
 
 
 def _records(model: Any, batch: pa.RecordBatch, job: BatchJob) -> list[dict[str, Any]]:
-    """A record per row: the model's, or one that has an `error` only."""
+    """Make a record for each row: the model's, or one that has only an `error`."""
     columns = {name: batch.column(own).to_pylist() for name, own in job.reads.items()}
     records: list[dict[str, Any] | None] = [None] * batch.num_rows
     if job.malformed:
@@ -123,8 +124,7 @@ def _records(model: Any, batch: pa.RecordBatch, job: BatchJob) -> list[dict[str,
 
 
 def _predict(model: Any, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The model's records; where it fails on all at once, row by row, so that the bad one alone
-    is lost."""
+    """Ask the model for records; if it fails, row by row, so that only the bad row is lost."""
     try:
         records: list[dict[str, Any]] = model.predict(table, params=params)
     except Exception as error:
@@ -140,7 +140,7 @@ def _predict(model: Any, table: pd.DataFrame, params: dict[str, Any]) -> list[di
 
 
 def _joined(batch: pa.RecordBatch, records: list[dict[str, Any]], job: BatchJob) -> pa.RecordBatch:
-    """The columns that are kept, and the answers beside them."""
+    """Join the columns that are kept with the answers."""
     columns = {name: batch.column(name) for name in job.keep}
     for name, (field, kind) in job.answers.items():
         values = [record.get(field) for record in records]

@@ -1,7 +1,7 @@
 """Files to score: those of a folder or a pattern, or those that a manifest names.
 
-The executors read them (`binaryFile`); the driver knows their names and sizes. A file that can't be
-read is missed in the answers, and so found at the end.
+The executors read the files (`binaryFile`); the driver knows only names and sizes. A file that
+can't be read has no answer; the driver finds this at the end, and writes an error for it.
 """
 
 import re
@@ -30,16 +30,15 @@ EMPTY = "The file is empty."
 
 
 class Folder(BatchSource):
-    """The files of a folder, whatever is below it, or of a pattern.
+    """The files of a folder with all folders below it, or of a pattern.
 
     Args:
         spark: The session.
-        path: Where they are.
+        path: The folder or the pattern.
         paths: The same, for Spark.
         column: The model's column that reads a file.
-        size: Bytes of a part; None for the usual: `PART_BYTES`, and fewer where a core had less
-            than four parts to do.
-        slots: Parts that are scored at once.
+        size: Bytes of a part. None: `PART_BYTES`, or fewer, so that each core has four parts to do.
+        slots: How many parts are scored at once.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Folder(BatchSource):
         found = listing(spark, paths)
         count, length = found.agg(F.count("*"), F.sum("length")).first() or (0, 0)
         if not count:
-            raise ZooError(f"'{path}' holds no files, or empty ones only.")
+            raise ZooError(f"'{path}' has no files, or only empty ones.")
         empty = _empty(found, count)
         self._listing = found.select(PATH, "length").union(
             spark.createDataFrame([(one, 0) for one in empty], "path STRING, length LONG")
@@ -96,9 +95,9 @@ class Folder(BatchSource):
 
 
 class Manifest(Folder):
-    """The files that a table names in its column `path`, relative to itself, say.
+    """The files that a table names in its column `path`; a path may be relative to the table.
 
-    The table goes through the driver's memory; the files don't.
+    The table is held in the driver's memory, the files aren't.
     """
 
     def __init__(
@@ -116,7 +115,7 @@ class Manifest(Folder):
         good = self._rows.where(F.col(WRONG).isNull())
         names = good.select(URI).distinct().sort(URI).collect()
         if not names:
-            raise ZooError(f"None of the files that '{path}' names exists, with something in it.")
+            raise ZooError(f"None of the files that '{path}' names exists, or all are empty.")
         super().__init__(spark, path, [escaped(row[URI]) for row in names], column, size, slots)
         self.state = f"{self.state}-{fingerprint(spark, [path])}"
         self.total = self._rows.count()
@@ -137,7 +136,7 @@ class Manifest(Folder):
 
 
 def _empty(found: "DataFrame", count: int) -> list[str]:
-    """The files that Spark's scans pass over, since there is nothing in them."""
+    """List the empty files, which Spark's scans leave out."""
     everything = found._jdf.inputFiles()
     if len(everything) == count:
         return []
@@ -146,7 +145,7 @@ def _empty(found: "DataFrame", count: int) -> list[str]:
 
 
 def located(spark: "SparkSession", manifest: str, rows: "DataFrame") -> "DataFrame":
-    """A manifest with the columns `URI` of each file, and `WRONG`, what is wrong with it."""
+    """Add to a manifest the columns `URI`, each file's, and `WRONG`, what is wrong with it."""
     import pyarrow as pa
 
     table = rows.toArrow()
@@ -160,7 +159,7 @@ def located(spark: "SparkSession", manifest: str, rows: "DataFrame") -> "DataFra
 
 
 def _locate(spark: "SparkSession", base: Any, name: Any) -> tuple[str | None, str | None]:
-    """A file's URI as Spark has it, and what is wrong with the file."""
+    """Find a file's URI as Spark writes it, and what is wrong with the file."""
     from py4j.protocol import Py4JError
 
     if not name:
@@ -171,6 +170,6 @@ def _locate(spark: "SparkSession", base: Any, name: Any) -> tuple[str | None, st
         status = files.getFileStatus(path)
         uri = str(files.makeQualified(path).toString())
         wrong = MISSING if status.isDirectory() else None if status.getLen() else EMPTY
-    except Py4JError:  # no such file, no path at all, or a store that can't be reached
+    except Py4JError:  # no such file, not a path, or a store that can't be reached
         return None, MISSING
     return uri, wrong

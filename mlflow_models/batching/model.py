@@ -1,4 +1,4 @@
-"""The model that scores: where it is, what it reads, and the Spark types of what it answers."""
+"""The model that scores: where it is, what it reads, and the Spark types of its answers."""
 
 import re
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class SavedModel:
     """A saved model.
 
     Args:
-        directory: Where it is.
-        identity: A build's own, which no other has.
-        columns: What it reads: MLflow's type by name, `string` or `binary`.
-        params: The names of its parameters.
-        answers: The Spark type of each field of its records, `error` the last.
-        free: The fields of any form. Spark's type for them is a variant.
-        alone: Whether its engine uses all the cores that it is given by itself.
+        directory: Where the model is.
+        identity: The build's identifier.
+        columns: MLflow's type, `string` or `binary`, of each column that the model reads.
+        params: The names of the model's parameters.
+        answers: The Spark type of each field of the records; `error` comes last.
+        free: The fields of any form, which Spark has as variants.
+        alone: Whether one engine uses all the cores that it gets.
     """
 
     directory: Path
@@ -37,15 +37,15 @@ class SavedModel:
 
 
 def find(model: str, tracking_uri: str, work: Path) -> Path:
-    """The directory of a model.
+    """Find the directory of a model.
 
     Args:
-        model: A saved model's name, the directory of one, or what MLflow resolves.
-        tracking_uri: The registry that `models:/NAME@ALIAS` is of.
-        work: Where to put what has to be downloaded.
+        model: A saved model's name, its directory, or an MLflow URI.
+        tracking_uri: The registry of `models:/NAME@ALIAS`.
+        work: The directory for downloads.
 
     Raises:
-        ZooError: There is no such model, or the registry doesn't answer.
+        ZooError: The model isn't found, or the registry doesn't answer.
     """
     if re.fullmatch(r"\w+", model) and not (Path(model) / "MLmodel").is_file():
         if (MODELS / model / "MLmodel").is_file():
@@ -56,12 +56,13 @@ def find(model: str, tracking_uri: str, work: Path) -> Path:
                 f"{model} isn't built yet; `python mlflow_models/{model}/build.py` does it."
             )
         raise ZooError(
-            f"There is no model '{model}': it is none of {', '.join(builders)}, and no URI."
+            f"Model '{model}' not found; available: {', '.join(builders)}, a directory, or an "
+            "MLflow URI."
         )
     if (Path(model) / "MLmodel").is_file():
         return Path(model).resolve()
     if ":" not in model:
-        raise ZooError(f"'{model}' is no saved model: it has no file MLmodel.")
+        raise ZooError(f"'{model}' is not a saved model: it has no file MLmodel.")
     import mlflow
 
     if model.startswith("models:"):
@@ -69,16 +70,16 @@ def find(model: str, tracking_uri: str, work: Path) -> Path:
     try:
         mlflow.set_tracking_uri(tracking_uri)
         return Path(mlflow.artifacts.download_artifacts(model, dst_path=str(work)))
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ZooError(f"The model '{model}' isn't to be had: {reason}") from error
+        raise ZooError(f"The model '{model}' can't be loaded: {reason}") from error
 
 
 def read(directory: Path) -> SavedModel:
-    """What a saved model says of itself.
+    """Read what a saved model says of itself.
 
     Raises:
-        ZooError: It can't score batches: it doesn't report what is wrong with a row.
+        ZooError: The model can't score batches, since it doesn't report what is wrong with a row.
     """
     from mlflow.models import Model
 
@@ -87,8 +88,8 @@ def read(directory: Path) -> SavedModel:
     params = tuple(one.name for one in signature.params) if signature and signature.params else ()
     if signature is None or signature.outputs is None or "on_error" not in params:
         raise ZooError(
-            f"The model in '{directory}' is none of the zoo's: its signature lacks the parameter "
-            "'on_error', or the types of its answers."
+            f"The model in '{directory}' isn't a model of this zoo: its signature lacks the "
+            "parameter 'on_error', or the types of its answers."
         )
     fields = {spec.name: spec.type for spec in signature.outputs}
     return SavedModel(
@@ -103,7 +104,7 @@ def read(directory: Path) -> SavedModel:
 
 
 def spark_type(kind: Any) -> "DataType":
-    """Spark's type for MLflow's; what has any form is JSON at first.
+    """Give Spark's type for MLflow's; a field of any form is JSON at first.
 
     MLflow's own `Schema.as_spark_schema` (3.17) doesn't know arrays and objects.
     """

@@ -34,20 +34,20 @@ def open_source(
     size: int | None,
     slots: int,
 ) -> BatchSource:
-    """What there is to score.
+    """Open the input.
 
     Args:
         spark: The session.
-        path: Where it is.
-        kind: Of `FORMATS`; None to go by the names of the files.
-        column: The table's column that the model's first one is read from; None where it has the
-            model's name.
+        path: Where the input is.
+        kind: One of `FORMATS`. None: the names of the files decide.
+        column: The table's column for the model's first column. None: the columns have the model's
+            names.
         scorer: The model.
-        size: Of a part, as an earlier run had it.
-        slots: Parts that are scored at once.
+        size: The size of a part, in rows or bytes. None: the usual one.
+        slots: How many parts are scored at once.
 
     Raises:
-        ZooError: There is nothing, or the model can't read it.
+        ZooError: The input is missing or empty, or the model can't read it.
     """
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
@@ -67,12 +67,12 @@ def open_source(
             reading = _reading(path, rows, column, scorer)
             return tables.TableSource(spark, path, rows, reading, size, slots)
     except (PySparkException, Py4JJavaError) as error:
-        raise ZooError(f"'{path}' isn't to be read as {kind}: {reason(error)}") from error
+        raise ZooError(f"'{path}' can't be read as {kind}: {reason(error)}") from error
     return files.Manifest(spark, path, rows.drop(tables.MALFORMED), first, size, slots)
 
 
 def _names(spark: "SparkSession", path: str) -> set[str]:
-    """Names of files that a path or pattern stands for; of many, the first."""
+    """List the names of files at a path or pattern; of many files, the first."""
     from py4j.protocol import Py4JJavaError
 
     system = filesystem(spark, path)
@@ -90,7 +90,7 @@ def _names(spark: "SparkSession", path: str) -> set[str]:
             names.add(below.next().getPath().getName())
     names = {name for name in names if not name.startswith(("_", "."))}
     if not names:
-        raise ZooError(f"'{path}' doesn't exist, or holds no files.")
+        raise ZooError(f"'{path}' doesn't exist, or has no files.")
     return names
 
 
@@ -100,12 +100,12 @@ def _kind(path: str, names: set[str]) -> str:
         for name in names
     }
     if len(kinds - {"files"}) > 1:
-        raise ZooError(f"'{path}' holds tables of several kinds; --format says which to read.")
+        raise ZooError(f"'{path}' has tables of several kinds; say which with --format.")
     return "files" if "files" in kinds else kinds.pop()
 
 
 def _reading(path: str, rows: "DataFrame", column: str | None, scorer: SavedModel) -> Reading:
-    """Which of a table's columns the model reads."""
+    """Find the columns of a table that the model reads."""
     types: dict[str, Any] = dict(rows.dtypes)
     types.pop(tables.MALFORMED, None)
     first = next(iter(scorer.columns))
@@ -113,8 +113,8 @@ def _reading(path: str, rows: "DataFrame", column: str | None, scorer: SavedMode
     found = {name: own for name, own in wanted.items() if own in types}
     if not found:
         raise ZooError(
-            f"'{path}' has no column '{column or first}'; it has {', '.join(types)}. "
-            "--column says which one the model reads."
+            f"Column '{column or first}' not found in '{path}'; available: {', '.join(types)}. "
+            "Say with --column which one the model reads."
         )
     for name, own in found.items():
         if types[own] not in TYPES[scorer.columns[name]]:

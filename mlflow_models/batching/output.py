@@ -1,4 +1,4 @@
-"""Where the answers go: part by part beside the output's place, and there once all are done.
+"""The output: written part by part beside its place, and renamed when all parts are done.
 
 OUTPUT.partial/_batch.json       model, input and options, so that a restart is the same run
 OUTPUT.partial/part-00007-...    the answers of part 7; it has this name once it is complete
@@ -17,7 +17,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-SETTINGS = "_batch.json"  # readers of Parquet pass over an underscore
+SETTINGS = "_batch.json"  # readers of Parquet skip names with an underscore
 PART = re.compile(r"part-(\d+)-.*\.parquet")
 
 
@@ -35,12 +35,12 @@ class Output:
         self._files = filesystem(spark, path)
 
     def refuse_existing(self) -> None:
-        """Raises ZooError where the output is there already."""
+        """Raise ZooError if the output exists."""
         if self._files.exists(self._at(self.path)):
             raise ZooError(f"'{self.path}' exists already; choose another --output, or delete it.")
 
     def settings(self) -> dict[str, Any] | None:
-        """What a run that didn't finish was begun with; None where there was none."""
+        """Read the settings of a run that didn't finish; None if there is none."""
         place = self._at(f"{self.partial}/{SETTINGS}")
         if not self._files.exists(place):
             return None
@@ -52,21 +52,21 @@ class Output:
         return found
 
     def agree(self, settings: dict[str, Any]) -> None:
-        """Raises ZooError where a run that didn't finish was begun with other settings."""
+        """Raise ZooError if a run that didn't finish had other settings."""
         old = self.settings()
         if old is None:
             return
         if changed := [name for name in settings if old.get(name) != settings[name]]:
             raise ZooError(
                 f"'{self.partial}' was begun with another {' and another '.join(changed)}; "
-                "run it with the same, or delete it."
+                "use the same, or delete the directory."
             )
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Writes the settings, where they aren't there already.
+        """Write the settings, unless they are there already.
 
         Raises:
-            ZooError: They can't be written.
+            ZooError: The settings can't be written.
         """
         place, fresh = f"{self.partial}/{SETTINGS}", f"{self.partial}/{SETTINGS}.new"
         if self._files.exists(self._at(place)):
@@ -78,7 +78,7 @@ class Output:
             raise ZooError(f"'{place}' can't be written.")
 
     def done(self) -> dict[int, str]:
-        """The file of each part that is complete, by the part's number."""
+        """List the files of complete parts, by the part's number."""
         if not self._files.exists(self._at(self.partial)):
             return {}
         found = {}
@@ -89,11 +89,11 @@ class Output:
         return found
 
     def write(self, rows: "DataFrame") -> None:
-        """Writes parts: the partitions of `rows`, which has their numbers."""
+        """Write parts: partition N of `rows` is part N."""
         rows.write.mode("append").parquet(self.partial)
 
     def write_rest(self, rows: "DataFrame") -> None:
-        """Writes rows that belong to no part, in one file."""
+        """Write rows that belong to no part, into one file."""
         place = f"{self.partial}/_rest"
         rows.coalesce(1).write.mode("overwrite").parquet(place)
         for status in self._files.listStatus(self._at(place)):
@@ -103,10 +103,13 @@ class Output:
         self._files.delete(self._at(place), True)
 
     def keep_one(self, before: dict[int, str]) -> None:
-        """Leaves one file of each part: that of before, or a new one.
+        """Keep one file of each part: that of `before`, or else a new one.
 
-        Spark writes an empty file for part 0 where all is done already; and a task of a killed run
-        may have finished after this one looked.
+        Spark writes an empty file for part 0 if all parts are done. And a task of a killed run may
+        finish after this run has listed the files.
+
+        Args:
+            before: The files of complete parts, as `done` listed them.
         """
         kept = dict(before)
         for status in self._files.listStatus(self._at(self.partial)):
@@ -116,14 +119,14 @@ class Output:
                 self._files.delete(status.getPath(), False)
 
     def rows(self) -> "DataFrame":
-        """What is written so far."""
+        """Read the rows that are written so far."""
         return self._spark.read.parquet(self.partial)
 
     def finish(self) -> None:
-        """Has the directory appear in its place.
+        """Rename the directory to the output.
 
         Raises:
-            ZooError: Something else has appeared there.
+            ZooError: The output exists by now, or the directory can't be renamed.
         """
         self.refuse_existing()
         if not self._files.rename(self._at(self.partial), self._at(self.path)):
@@ -134,10 +137,10 @@ class Output:
 
 
 def filesystem(spark: "SparkSession", path: str) -> Any:
-    """Hadoop's FileSystem of a path.
+    """Open Hadoop's FileSystem of a path.
 
     Raises:
-        ZooError: It has none, or it can't be reached.
+        ZooError: There is no FileSystem for the path, or it can't be reached.
     """
     from py4j.protocol import Py4JJavaError
 

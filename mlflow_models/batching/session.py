@@ -1,4 +1,4 @@
-"""The Spark session that scores: its settings, its silence, and how the model gets to executors."""
+"""The Spark session that scores: its settings, its log, and how executors get the model."""
 
 import contextlib
 import os
@@ -26,65 +26,65 @@ LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 
 USUAL = {
     "spark.app.name": "theresa batch",
-    "spark.driver.memory": "4g",  # the most that it may take
+    "spark.driver.memory": "4g",  # at most
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
     "spark.sql.shuffle.partitions": "4",
 }
 FIXED = {
-    # The same input is the same partitions in every run, wherever it runs: restarts go by them.
+    # The same input has the same partitions in every run, on any machine: a restart relies on it.
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.files.minPartitionNum": "1",
     "spark.sql.files.openCostInBytes": str(OPEN_COST_BYTES),
-    "spark.sql.csv.parser.columnPruning.enabled": "false",  # a malformed row would pass
+    "spark.sql.csv.parser.columnPruning.enabled": "false",  # pruned, a malformed row isn't noticed
     "spark.sql.execution.arrow.maxBytesPerBatch": str(BATCH_BYTES),
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "1000000000",  # none that counts
-    # A finished task's file is renamed to its place at once, and not when all are finished.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1000000000",  # no limit: bytes decide
+    # A finished task's file is renamed at once, not when all tasks are finished.
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     "spark.speculation": "false",
-    "spark.python.worker.reuse": "true",  # and with it the model that it has loaded
+    "spark.python.worker.reuse": "true",  # so that the loaded model is used again
     "spark.ui.showConsoleProgress": "false",
     "spark.executorEnv.OMP_NUM_THREADS": "1",  # recognizers decode on as many threads as cores
 }
 
 
 def check_java() -> None:
-    """Makes sure that Spark will find Java.
+    """Check that Spark will find Java.
 
     Raises:
-        ZooError: It won't.
+        ZooError: Java isn't found.
     """
     home = os.environ.get("JAVA_HOME")
     if not (shutil.which(f"{home}/bin/java") if home else shutil.which("java")):
-        where = f"JAVA_HOME is '{home}', which has no bin/java" if home else "there is none"
+        where = f" in JAVA_HOME ('{home}')" if home else ""
         raise ZooError(
-            f"Spark needs Java 17 or later, and {where}: install a JRE "
+            f"Java not found{where}; Spark needs Java 17 or later: install a JRE "
             "(Debian: openjdk-17-jre-headless), or set JAVA_HOME."
         )
 
 
 def master(given: str | None) -> str | None:
-    """Spark's master; None where spark-submit has started this, and says it itself."""
+    """Choose Spark's master; None if spark-submit has started this process, and knows it."""
     return given or (None if "PYSPARK_GATEWAY_PORT" in os.environ else "local[*]")
 
 
 def options(
     master: str | None, given: dict[str, str], alone: bool, asked: int | None
 ) -> dict[str, str]:
-    """Spark's settings.
+    """Make Spark's settings.
 
-    One task has one worker process, and that one model. So a task gets all the cores that a model
-    is to have, and on a cluster an executor as many: one model per executor. A model whose engine
-    uses many cores (`alone`) gets all of a local master's; any other one.
+    Each task has one worker process with one model. So a task gets all the cores of a model; on a
+    cluster an executor has as many cores, and so one model. A model whose engine uses many cores
+    (`alone`) gets all cores of a local master; another model gets one core.
 
     Args:
-        master: Spark's master; None where spark-submit gives it.
-        given: What a person set.
-        alone: See above.
-        asked: The cores for a model; None for the usual.
+        master: Spark's master; None if spark-submit knows it.
+        given: The person's settings.
+        alone: Whether one engine uses many cores.
+        asked: How many cores a model gets. None: as above.
 
     Raises:
-        ZooError: There aren't so many.
+        ZooError: The local master has fewer cores.
     """
     found = dict(USUAL)
     local = LOCAL.fullmatch(master or "")
@@ -92,8 +92,8 @@ def options(
         count = cores() if local[2] == "*" else int(local[2] or 1)
         usual = count if alone else 1
         if (asked or 1) > count:
-            raise ZooError(f"--cores-per-model is {asked}, and the master '{master}' has {count}.")
-        found["spark.master"] = f"local[{count}{local[3] or ',4'}]"  # tries of a task
+            raise ZooError(f"--cores-per-model is {asked}, but the master '{master}' has {count}.")
+        found["spark.master"] = f"local[{count}{local[3] or ',4'}]"  # 4 attempts of a task
         found["spark.driver.host"] = "127.0.0.1"
     else:
         usual = int(given.get("spark.executor.cores", 1)) if alone else 1
@@ -105,7 +105,7 @@ def options(
 
 @contextlib.contextmanager
 def session(settings: dict[str, str]) -> "Iterator[SparkSession]":
-    """A session with these settings; stops it at the end. What Spark prints goes to `LOG`."""
+    """Start a session, and stop it at the end; what Spark prints goes to `LOG`."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     from pyspark.sql import SparkSession
@@ -141,7 +141,7 @@ def _streams_to(path: Path) -> Iterator[None]:
 
 
 def ship_code(spark: "SparkSession", work: Path) -> None:
-    """Sends `batching.executor` to the executors, which need nothing else of the repository."""
+    """Send `batching.executor` to the executors; they need no other code of the repository."""
     archive = work / "batching.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for name in ("__init__.py", "executor.py"):
@@ -150,16 +150,17 @@ def ship_code(spark: "SparkSession", work: Path) -> None:
 
 
 def ship_model(spark: "SparkSession", model: Path, work: Path) -> tuple[str, bool]:
-    """Has every executor fetch the model once, and unpack it once.
+    """Let every executor fetch the model once, and unpack it once.
+
+    Workers of a local master read the model where it is.
 
     Returns:
-        The model's directory as workers know it, or the name of the archive that it is shipped in;
-        and which of the two. A local master's workers read it where it is.
+        The model's directory or the archive's name, and whether it is an archive.
     """
     if spark.sparkContext.master.startswith("local["):
         return str(model), False
     archive = work / "model.tar"
-    with tarfile.open(archive, "w") as file:  # weights hardly get smaller
+    with tarfile.open(archive, "w") as file:  # without compression: it hardly makes weights smaller
         for path in sorted(model.iterdir()):
             file.add(path, path.name)
     spark.sparkContext.addArchive(f"{archive}#model")

@@ -1,4 +1,4 @@
-"""What is scored, as `batch.py` sees it, and how two runs are seen to have the same."""
+"""What is scored, and how to tell that two runs have the same input."""
 
 import hashlib
 import re
@@ -18,8 +18,8 @@ class Reading:
     """Which columns the model reads.
 
     Args:
-        columns: The model's, each with the input's for it.
-        kinds: The types that the model wants of them, `string` or `binary`.
+        columns: The input's column for each of the model's columns.
+        kinds: The types of these columns, `string` or `binary`.
     """
 
     columns: dict[str, str]
@@ -32,12 +32,12 @@ class BatchSource(ABC):
     Attributes:
         total: How many rows there are.
         size: How large a part is, in rows or bytes.
-        parts: How many there are.
-        state: Names, sizes and times of the files; another one is another input.
-        plan: What of them is in which partition.
+        parts: How many parts there are.
+        state: A digest of the files' names, sizes and times: another digest is another input.
+        plan: A digest of what each partition holds.
         reading: Which columns the model reads.
-        kept: Those that are kept.
-        malformed: The column that has a value where a row couldn't be parsed.
+        kept: The input's columns that are kept.
+        malformed: The column that has a value if a row couldn't be parsed.
     """
 
     total: int
@@ -51,43 +51,43 @@ class BatchSource(ABC):
 
     @abstractmethod
     def sizes(self) -> list[int]:
-        """How many rows each part has, at most."""
+        """Give the most rows of each part."""
 
     @abstractmethod
     def rows(self, done: list[int]) -> "DataFrame":
-        """The rows; those of part N are partition N, and of parts that are done there are none."""
+        """Give the rows: partition N has those of part N, and none if part N is done."""
 
     @abstractmethod
     def rest(self, answered: "DataFrame") -> "DataFrame | None":
-        """What is in no part: the kept columns, and `error`; None where that can't be."""
+        """Give the rows that are in no part: the kept columns and `error`; None: there are none."""
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what Spark, or the Java behind it, says went wrong."""
+    """Give the first line of an error of Spark, or of the Java behind it."""
     java = getattr(error, "java_exception", None)
     text = str(java.toString() if java is not None else error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
 def escaped(path: str) -> str:
-    """A path that Hadoop takes for one file, whatever its name."""
+    """Escape a path, so that Hadoop doesn't take it for a pattern."""
     return SPECIAL.sub(r"\\\1", path)
 
 
 def listing(spark: "SparkSession", paths: Sequence[str]) -> "DataFrame":
-    """Files below paths: `path`, `length` in bytes, `modificationTime`. None of them is opened."""
+    """List files below paths: `path`, `length` in bytes, `modificationTime`; open none of them."""
     return files(spark, paths).select("path", "length", "modificationTime")
 
 
 def files(spark: "SparkSession", paths: Sequence[str]) -> "DataFrame":
-    """Files below paths, with their `content`; one that can't be read gives no row."""
+    """Read files below paths, with their `content`; leave out a file that can't be read."""
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
     reader = reader.option("ignoreMissingFiles", "true").option("ignoreCorruptFiles", "true")
     return reader.load(list(paths))
 
 
 def fingerprint(spark: "SparkSession", paths: Sequence[str]) -> str:
-    """What tells the files below paths from others, or from themselves once they are changed."""
+    """Make a digest of the files below paths; it changes if one of them changes."""
     from pyspark.sql import functions as F
 
     about = F.xxhash64("path", "length", "modificationTime")
@@ -96,10 +96,10 @@ def fingerprint(spark: "SparkSession", paths: Sequence[str]) -> str:
 
 
 def plan(spark: "SparkSession", rows: "DataFrame") -> tuple[str, list[int]]:
-    """What Spark puts into which partition of a scan.
+    """Find what Spark puts into each partition of a scan.
 
     Returns:
-        A digest of it, and how many files each partition has something of.
+        A digest, and for each partition how many files, or parts of files, it has.
     """
     text = spark._jvm.scala.runtime.ScalaRunTime.stringOf
     digest, counts = hashlib.sha256(), []

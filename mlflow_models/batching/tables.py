@@ -18,9 +18,9 @@ ROW_BITS = 33  # the low bits of Spark's row ids: the row's number within its pa
 
 
 def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
-    """The table, with the column `MALFORMED` where its rows may be so.
+    """Read a table; a CSV or JSON may have malformed rows, and then has the column `MALFORMED`.
 
-    Values of a CSV are texts, quoted as pandas and spreadsheets do, new lines in them included.
+    Values of a CSV are texts, quoted as pandas and spreadsheets do; they may have line breaks.
     """
     spark.conf.set("spark.sql.files.maxPartitionBytes", SPLIT_BYTES)
     reader = spark.read.option("columnNameOfCorruptRecord", MALFORMED)
@@ -35,16 +35,18 @@ def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
 
 
 class TableSource(BatchSource):
-    """Rows of a table. They are shuffled once into parts, since a Parquet file with one row group,
-    or a CSV, can't be split where it lies.
+    """The rows of a table.
+
+    They are shuffled once into parts: Spark can't split a CSV, or a Parquet file with one row
+    group.
 
     Args:
         spark: The session.
-        path: Where it is.
+        path: Where the table is.
         rows: The table.
         reading: Which of its columns the model reads.
         size: Rows of a part. None: `PART_ROWS`, or fewer, so that each core has four parts to do.
-        slots: Parts that are scored at once.
+        slots: How many parts are scored at once.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class TableSource(BatchSource):
 
 
 def quoted(name: str) -> Any:
-    """A column whose name may have dots."""
+    """Refer to a column whose name may have dots."""
     from pyspark.sql import functions as F
 
     return F.col("`" + name.replace("`", "``") + "`")

@@ -20,7 +20,7 @@ def refused(tmp_path: Path, *options: str) -> str:
 def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert re.search(r"needs Java 17 .* install a JRE", refused(tmp_path, "--model", "hanlp_ner"))
+    assert re.search(r"Java 17 .*JAVA_HOME", refused(tmp_path, "--model", "hanlp_ner"))
 
 
 @pytest.mark.usefixtures("java")
@@ -30,8 +30,8 @@ def test_a_model_that_is_not_there(
     monkeypatch.setattr(model, "MODELS", tmp_path)
     said = refused(tmp_path, "--model", "whisper_asr")
     assert said.endswith("`python mlflow_models/whisper_asr/build.py` does it.")
-    assert "none of clip_caption, hanlp_ner" in refused(tmp_path, "--model", "wisper")
-    assert "no file MLmodel" in refused(tmp_path, "--model", str(tmp_path))
+    assert "clip_caption, hanlp_ner" in refused(tmp_path, "--model", "wisper")
+    assert "MLmodel" in refused(tmp_path, "--model", str(tmp_path))
     uri = ["--model", "models:/hanlp_ner@nobody", "--tracking-uri", registry]
     assert "models:/hanlp_ner@nobody" in refused(tmp_path, *uri)
 
@@ -39,17 +39,17 @@ def test_a_model_that_is_not_there(
 @pytest.mark.parametrize(
     ("name", "content", "options", "said"),
     [
-        ("news.csv", "id,body\n1,x\n", [], r"no column 'text'; it has id, body. --column"),
-        ("news.csv", "id,body\n1,x\n", ["--column", "news"], r"no column 'news'; it has id, body"),
+        ("news.csv", "id,body\n1,x\n", [], r"'text' .*id, body\..* --column"),
+        ("news.csv", "id,body\n1,x\n", ["--column", "news"], r"'news' .*id, body"),
         ("news.csv", "text\n", [], "has no rows"),
         ("news.csv", "text,entities\nx,y\n", [], r"a column 'entities'.* --prefix PREFIX"),
         ("news.jsonl", '{"text": 5}\n', [], r"'text' of .* is of type bigint; the model reads"),
-        ("news.parquet", "no table at all", [], r"isn't to be read as parquet"),
-        ("list.csv", "path\nnothing.txt\n", [], "None of the files that .* names exists"),
-        ("x.txt", "x", ["--params", '{"task": []}'], "--params has 'task'; the model's are dict"),
+        ("news.parquet", "no table at all", [], r"parquet"),
+        ("list.csv", "path\nnothing.txt\n", [], "None of the files"),
+        ("x.txt", "x", ["--params", '{"task": []}'], "--params: 'task' .*dictionary"),
         ("x.txt", "x", ["--params", '{"tasks": ["x"]}'], "Parameter 'tasks'"),
         ("x.txt", "x", ["--column", "text"], "--column names a column of a table"),
-        ("nothing/.hidden", "", [], "doesn't exist, or holds no files"),
+        ("nothing/.hidden", "", [], "doesn't exist"),
     ],
 )
 def test_an_input_that_the_model_cannot_read(
@@ -79,4 +79,5 @@ def test_an_output_that_exists(score: Score, ner_model: Path, tmp_path: Path) ->
 def test_more_cores_than_there_are(ner_model: Path, tmp_path: Path) -> None:
     said = refused(tmp_path, "--model", str(ner_model), "--master", "local[1]",
                    "--cores-per-model", "2")  # fmt: skip
-    assert said == "--cores-per-model is 2, and the master 'local[1]' has 1."
+    assert said.startswith("--cores-per-model is 2")
+    assert "'local[1]'" in said
