@@ -1,8 +1,8 @@
-"""The errors that a person causes and can mend. Each carries the HTTP status that it stands for.
+"""The errors that a person causes and can mend. Each has its HTTP status.
 
-Anything else that is raised is a fault of ours (500). Messages are one sentence, name the input at
-fault and never repeat its content. What a program needs of an error stands in fields, so that
-nobody has to read the sentence.
+Any other exception is a fault of ours (500). A message is one sentence: it names the wrong input,
+and never repeats its content. Fields have what a program needs, so that no program has to read the
+sentence.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ class ZooError(Exception):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What a program is told besides: `row`, `column`, `parameter`, `reason`, as they apply."""
+        """What a program gets beside the message: `row`, `column`, `parameter`, `reason`."""
         return {}
 
 
@@ -61,7 +61,7 @@ class HeadTooLarge(TooLarge):
 
 
 class UnsupportedMedia(BadInput):
-    """A content type, or an encoding, that isn't taken."""
+    """A content type, or an encoding, that the server doesn't accept."""
 
     status = 415
     code = "UNSUPPORTED_MEDIA_TYPE"
@@ -75,7 +75,7 @@ class TooSlow(ZooError):
 
 
 class TooBusy(ZooError):
-    """The server has as many requests as it takes at once."""
+    """The server has as many requests as it accepts at a time."""
 
     status = 503
     code = "BUSY"
@@ -91,7 +91,7 @@ class TimedOut(ZooError):
 class Cancelled(ZooError):
     """A request that nobody waits for any more."""
 
-    status = 499  # as nginx has it; nobody reads it but the log
+    status = 499  # nginx's number; only the log has it
     code = "CANCELLED"
 
 
@@ -100,7 +100,7 @@ class RowError(ZooError):
 
     Attributes:
         row: Counts from 0 within the request.
-        column: The column at fault; None where the fault is ours.
+        column: The column that is wrong; None if the fault is ours.
         reason: What is wrong, without row and column.
     """
 
@@ -115,7 +115,7 @@ class RowError(ZooError):
 
     @property
     def sentence(self) -> str:
-        """The message without the row's number, for an answer that stands in the row's place."""
+        """The message without the row's number, for the row's own answer."""
         place = f"column '{self.column}'" if self.column else "this row"
         return f"{place[0].upper()}{place[1:]}: {self.reason}."
 
@@ -128,7 +128,7 @@ class BadRow(RowError, BadInput):
 
 
 class FailedRow(RowError):
-    """A row that the model failed on, which is a fault of ours."""
+    """A row on which the model failed, which is a fault of ours."""
 
     def __init__(self, row: int) -> None:
         super().__init__(row, None, "the model failed on it")

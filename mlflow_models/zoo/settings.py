@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from zoo.errors import ZooError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-# Variables of the same prefix that other parts of the project read, where one shell has them all.
+# Variables with the same prefix that other parts of the project read.
 OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED")
-# What Kubernetes tells each pod of a Service that is named theresa.
+# Kubernetes sets these in each pod for a Service that is named theresa.
 KUBERNETES = ("THERESA_SERVICE_", "THERESA_PORT_")
 
 
@@ -23,7 +23,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         100_000_000,
         gt=0,
-        description="A larger body is refused (413) before it is read; also what gzip unpacks to.",
+        description="A larger body is refused (413) before it is read; the limit also holds for "
+        "an unpacked gzip body.",
     )
     max_rows: int = Field(
         20_000, gt=0, description="A request with more rows is refused (413); send several."
@@ -31,8 +32,7 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         64,
         gt=0,
-        description="Requests taken at once, for each worker that the server has; one more is told "
-        "to come back (503).",
+        description="Requests at a time, times the number of workers; one more gets 503.",
     )
     request_seconds: Seconds = Field(
         60.0, description="A request that takes longer gets 504, and its work is stopped."
@@ -41,20 +41,22 @@ class Settings(BaseSettings):
         10.0, description="How long a request's head may take to arrive (408)."
     )
     body_seconds: Seconds = Field(
-        30.0, description="How long a body may take to arrive (408), and an answer to be fetched."
+        30.0,
+        description="How long a body may take to arrive (408); also how long a client may pause "
+        "while it reads its answer.",
     )
     idle_seconds: int = Field(
         75,
         gt=0,
-        description="How long a connection may be idle; longer than the 60 s for which a gateway "
-        "keeps one, so that the gateway is the one to close it.",
+        description="How long a connection may be idle; longer than a gateway's 60 s, so that the "
+        "gateway closes it first.",
     )
     drain_seconds: float = Field(
         2.0,
         allow_inf_nan=False,
         ge=0,
-        description="On SIGTERM /ready is 503 for so long before the server stops listening, so "
-        "that a gateway has seen it.",
+        description="After SIGTERM, how long /ready is 503 before the server stops listening, so "
+        "that a gateway sees it.",
     )
     grace_seconds: int = Field(
         30, gt=0, description="After that, how long requests in flight may take to finish."
@@ -69,13 +71,16 @@ class FetchSettings(BaseSettings):
 
     hosts: str = Field(
         "",
-        description="Where photos may come from, such as 'photos.example.org,*.example.net:8443'; "
-        "'*' is every host with a public address; without a port it is 80 and 443. Empty: nowhere.",
+        description="Hosts that photos may come from, such as "
+        "'photos.example.org,*.example.net:8443'. '*' is every host with a public address. Without "
+        "a port, 80 and 443 are allowed. Empty: no host.",
     )
     max_bytes: int = Field(20_000_000, gt=0, description="A larger photo is refused.")
-    seconds: Seconds = Field(15.0, description="For one photo, with redirects and retries.")
-    redirects: int = Field(3, ge=0, description="How many are followed.")
-    attempts: int = Field(2, gt=0, description="Where a server is busy or a connection breaks.")
+    seconds: Seconds = Field(15.0, description="For one photo, with its redirects and attempts.")
+    redirects: int = Field(3, ge=0, description="How many redirects are followed.")
+    attempts: int = Field(
+        2, gt=0, description="How often to try, if a server is busy or a connection breaks."
+    )
 
 
 class TrackingSettings(BaseSettings):
@@ -84,7 +89,7 @@ class TrackingSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="THERESA_TRACKING_")
 
     seconds: Seconds = Field(
-        60.0, description="How long to wait for it; one that is started anew is back by then."
+        60.0, description="How long to wait for the server; a restart takes less."
     )
 
 
@@ -95,7 +100,7 @@ def read(kind: type[Kind]) -> Kind:
     """Read the variables of one kind.
 
     Raises:
-        ZooError: A variable has a value that it can't have.
+        ZooError: A variable's value isn't allowed.
     """
     try:
         return kind()
@@ -106,10 +111,10 @@ def read(kind: type[Kind]) -> Kind:
 
 
 def check() -> Settings:
-    """Read the server's settings, and see that all variables are right, before anything starts.
+    """Read the server's settings, and check all variables, before anything starts.
 
     Raises:
-        ZooError: A variable has a value that it can't have, or a name that none has.
+        ZooError: A variable's value isn't allowed, or its name is unknown.
     """
     known = {f"THERESA_{name}" for name in OTHERS}
     for kind in (Settings, FetchSettings, TrackingSettings):

@@ -123,7 +123,7 @@ def test_several_processes_learn_as_one(tones: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_trained_is_refused(tones: Path, pretrained: Path, tmp_path: Path) -> None:
     scratch = f"--from-scratch {NETWORK}".split()
     refused: list[tuple[list[str], dict[str, Path], str]] = [
-        (["--model", "someone/some-model"], {}, "neither a directory nor a checkpoint"),
+        (["--model", "someone/some-model"], {}, "'someone/some-model' not found"),
         (["--model", str(pretrained), "--no-new-vocabulary"], {}, "vocab.json' not found"),
         ([*scratch, "--no-new-vocabulary"], {}, "A model from scratch has no vocabulary"),
         (scratch, {"train": tmp_path}, "has parts; give one of them"),

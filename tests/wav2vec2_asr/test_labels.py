@@ -86,7 +86,7 @@ BAD = {
     "negative": (b'{"[PAD]": -1, "a": 0}', "vocabulary"),
     "texts for indices": (b'{"[PAD]": 0, "a": "1"}', "vocabulary"),
     "lists for indices": (b'{"[PAD]": [0], "a": [1]}', "vocabulary"),
-    "one vocabulary per language": (b'{"tha": {"[PAD]": 0}, "eng": {"[PAD]": 0}}', "no vocabulary"),
+    "one vocabulary per language": (b'{"tha": {"[PAD]": 0}, "eng": {"[PAD]": 0}}', "vocabulary"),
     "no blank": (b'{"a": 0, "b": 1}', "has no blank"),
 }
 

@@ -150,7 +150,7 @@ def test_what_cannot_be_trained_is_refused(tiny: list[str], whole: Path, tmp_pat
     (tmp_path / "empty").mkdir()
     for model, said in (
         (tmp_path / "empty", "lacks a tokenizer"),
-        ("someone/some-whisper", "neither a directory nor a checkpoint"),
+        ("someone/some-whisper", "'someone/some-whisper' not found"),
     ):
         with pytest.raises(CheckpointError, match=said):
             finetune.main([*from_model(tiny, model), "--output", str(tmp_path / "run")])

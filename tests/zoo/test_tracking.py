@@ -82,7 +82,7 @@ def test_a_proxy_whose_server_starts_is_waited_for(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(401, "refuses (status 401): are MLFLOW_TRACKING_USERNAME and"), (404, "is no tracking")],
+    [(401, "MLFLOW_TRACKING_USERNAME"), (404, "404")],
 )
 def test_a_refusal_isnt_waited_out(
     status: int, reason: str, capsys: pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""Writes each capability's parameter table into its model card, from its declaration.
+"""Writes each capability's table of parameters into its model card, from its declaration.
 
 make cards      or: python -m zoo.building.cards
 """
@@ -26,16 +26,16 @@ def capabilities(root: Path = ROOT) -> list[Path]:
 
 
 def declaration(folder: Path) -> Declaration:
-    """What a capability says of itself."""
+    """Import a capability's declaration."""
     found: Declaration = importlib.import_module(f"{folder.name}.options").DECLARATION
     return found
 
 
 def written(card: str, options_table: str) -> str:
-    """A card's text with a table between its markers.
+    """Put a table between the markers of a card's text.
 
     Raises:
-        ZooError: It has no markers.
+        ZooError: The card has no markers.
     """
     before, start, rest = card.partition(START)
     _, end, after = rest.partition(END)
@@ -45,7 +45,7 @@ def written(card: str, options_table: str) -> str:
 
 
 def main() -> None:
-    """Write the tables that aren't current."""
+    """Write the tables that have changed."""
     argparse.ArgumentParser(
         prog="python -m zoo.building.cards",
         description=__doc__,

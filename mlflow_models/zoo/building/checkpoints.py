@@ -1,4 +1,4 @@
-"""From what a person names, `demo`, a published identifier or a directory, to a local directory."""
+"""Finds the directory of a checkpoint: the demo's, a published one's, or a person's own."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,16 +13,16 @@ BLOCK_BYTES = 1 << 20
 def resolve(
     name: str, demo: Path, fetch: Callable[[str], Path], suffixes: tuple[str, ...] = ()
 ) -> Path:
-    """The local directory of a checkpoint, or its file where its format is a single one.
+    """Find the directory of a checkpoint, or its file if its format is a single file.
 
     Args:
         name: `demo`, a local directory or file, or an identifier that `fetch` knows.
         demo: The demo checkpoint's directory.
-        fetch: Downloads a published checkpoint, or finds it in its cache; returns where it is.
-        suffixes: What the name of a checkpoint that is one file ends with.
+        fetch: Downloads a published checkpoint, or finds it in its cache; returns its path.
+        suffixes: The suffixes of checkpoints that are a single file.
 
     Raises:
-        CheckpointError: There is no such checkpoint, or a file isn't what `SHA256SUMS` says.
+        CheckpointError: The checkpoint isn't found, or a file differs from `SHA256SUMS`.
     """
     if name == "demo":
         directory = demo
@@ -37,14 +37,14 @@ def resolve(
 
 
 def from_hub(name: str, patterns: list[str] | None = None) -> Path:
-    """Downloads a checkpoint from the Hugging Face hub, or finds it in the cache.
+    """Download a checkpoint from the Hugging Face hub, or find it in the cache.
 
     Args:
         name: `owner/name`.
-        patterns: of the files that are needed; None: all.
+        patterns: Patterns of the files that are needed. None: all files.
 
     Raises:
-        CheckpointError: There is none of that name, or the hub can't be reached.
+        CheckpointError: The checkpoint isn't found, or the hub can't be reached.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -53,13 +53,13 @@ def from_hub(name: str, patterns: list[str] | None = None) -> Path:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
-            f"'{name}' is neither a directory nor a checkpoint that the Hugging Face hub gives; "
-            "where there is no network, fetch it elsewhere and give its directory."
+            f"Checkpoint '{name}' not found, neither as a directory nor on the Hugging Face hub. "
+            "Without a network, download it elsewhere and give its directory."
         ) from error
 
 
 def verify(directory: Path) -> None:
-    """Compares the files that `SHA256SUMS` lists (in the format of `sha256sum`), if it is there.
+    """Check the files that `SHA256SUMS` lists (in the format of `sha256sum`), if it exists.
 
     Raises:
         CheckpointError: A listed file is missing or differs.
@@ -68,24 +68,24 @@ def verify(directory: Path) -> None:
         return
     for line in (directory / SUMS).read_text(encoding="utf-8").splitlines():
         expected, _, name = line.partition(" ")
-        name = name.lstrip(" *")  # as sha256sum marks text and binary
+        name = name.lstrip(" *")  # sha256sum's marks of text and binary
         if not (directory / name).is_file():
             raise CheckpointError(f"'{directory}' is incomplete: '{name}' is missing.")
         if sha256(directory / name) != expected:
             raise CheckpointError(
                 f"'{directory / name}' is damaged: its SHA-256 isn't the one in {SUMS}; "
-                "fetch the checkpoint again."
+                "download the checkpoint again."
             )
 
 
 def about(checkpoint: Path) -> dict[str, str]:
-    """What a checkpoint's README.md says of it, in its front matter as on the Hugging Face hub.
+    """Read the front matter of a checkpoint's README.md, as on the Hugging Face hub.
 
     Args:
         checkpoint: A directory, or a file.
 
     Returns:
-        `license`, and `limits` where it has that: one sentence on what it can't do.
+        `license`; and if the front matter has `limits`, one sentence on what the model can't do.
     """
     import yaml
 
@@ -98,7 +98,7 @@ def about(checkpoint: Path) -> dict[str, str]:
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
-    """The SHA-256 of each file below a directory, by its path in it; or of a single file."""
+    """Compute the SHA-256 of each file below a directory, by its path; or of a single file."""
     if directory.is_file():
         return {directory.name: sha256(directory)}
     files = sorted(path for path in directory.rglob("*") if path.is_file())
@@ -106,7 +106,7 @@ def fingerprint(directory: Path) -> dict[str, str]:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex, with a progress bar where the file is large."""
+    """Compute the SHA-256 of a file, in hex, with a progress bar if the file is large."""
     from tqdm import tqdm
 
     size, digest = path.stat().st_size, hashlib.sha256()

@@ -18,14 +18,15 @@ from zoo.errors import ZooError
 
 
 def main() -> None:
-    """Reads the command line and runs the demo."""
+    """Read the command line, and run the demo."""
     parser = argparse.ArgumentParser(prog="python -m zoo.building.demo", description=__doc__)
     parser.add_argument("model", help="the model's name, such as hanlp_ner")
     parser.add_argument("--json", action="store_true", help="also print the raw answer")
     args = parser.parse_args()
     folder = ROOT / "mlflow_models" / args.model
     if not (folder / "build.py").is_file():
-        raise ZooError(f"there is no model '{args.model}'; the README lists the models.")
+        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/build.py")))
+        raise ZooError(f"Model '{args.model}' not found; available: {known}.")
     console = Console()
     console.print(f"[bold]1. Building {args.model} from its demo checkpoint[/bold]")
     build = subprocess.run([sys.executable, str(folder / "build.py")], check=False)
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def samples(folder: Path) -> dict[str, str]:
-    """The names of the files that a sample may hold, by their base64."""
+    """List the names of the files that a sample may have, by their base64."""
     return {
         base64.b64encode(path.read_bytes()).decode(): str(path.relative_to(folder))
         for path in folder.glob("samples/*")
@@ -64,7 +65,7 @@ def samples(folder: Path) -> dict[str, str]:
 
 
 def table(record: dict[str, Any]) -> Table:
-    """A record's list of objects, such as its entities or segments, with a line for each."""
+    """Make a table of a record's list of objects, such as entities or segments."""
     rows = next((value for value in record.values() if isinstance(value, list)), [])
     view = Table()
     for column in rows[0] if rows else ["(nothing found)"]:
@@ -75,7 +76,7 @@ def table(record: dict[str, Any]) -> Table:
 
 
 def _cell(value: Any) -> str:
-    """A value, or of a list of objects, such as a segment's words, their texts."""
+    """Write a value; of a list of objects, such as a segment's words, the texts."""
     if isinstance(value, list):
         return " · ".join(str(one.get("text", one)) for one in value)
     return str(value)

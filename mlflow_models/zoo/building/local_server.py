@@ -22,7 +22,7 @@ DEADLINE_SECONDS = 120.0  # until a server must answer
 def serve(
     model: Path, environment: Mapping[str, str] | None = None, stock: bool = False
 ) -> Iterator[str]:
-    """Runs a model's server on a free port of the loopback interface until the block ends.
+    """Run a model's server on a free port of the loopback interface until the block ends.
 
     Args:
         model: A saved model's directory.
@@ -33,7 +33,7 @@ def serve(
         The server's address, such as `http://127.0.0.1:43210`, once it answers.
 
     Raises:
-        ZooError: The server stopped, or didn't answer in time; with the end of its log.
+        ZooError: The server stopped, or didn't answer in time. The message has the end of its log.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -52,19 +52,19 @@ def serve(
 def running(
     command: Sequence[str], ready: str, environment: Mapping[str, str], served: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs any server until the block ends, which begins when it is ready.
+    """Run any server until the block ends; the block begins when the server is ready.
 
     Args:
-        command: What to run.
-        ready: The address that answers with success once the server is ready.
+        command: The server's command line.
+        ready: The address that answers with success when the server is ready.
         environment: Variables to add to the server's environment.
-        served: What is served, for the message of an error.
+        served: What is served, for an error's message.
 
     Yields:
         The server's process.
 
     Raises:
-        ZooError: The server stopped, or didn't answer in time; with the end of its log.
+        ZooError: The server stopped, or didn't answer in time. The message has the end of its log.
     """
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
@@ -86,7 +86,7 @@ def running(
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Tells a server to stop, gently; then ends what is left of its tree of processes."""
+    """Ask a server to stop; then kill the processes of it that are left."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=60)
@@ -96,17 +96,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def direct(keep: bool = True) -> httpx2.Client:
-    """A client that speaks to this machine itself, whatever proxy the environment names.
+    """Make a client for this machine's servers; it uses no proxy, even if one is set.
 
     Args:
-        keep: Whether a connection is used again; else each request has its own.
+        keep: Whether a connection is used again; else each request makes its own.
     """
     limits = httpx2.Limits() if keep else httpx2.Limits(max_keepalive_connections=0)
     return httpx2.Client(trust_env=False, timeout=60.0, limits=limits)
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Find a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""PyTorch modules as ONNX graphs, and these in int8."""
+"""Exports PyTorch modules as ONNX graphs, and quantizes these to int8."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -22,22 +22,22 @@ def export(
 
     Args:
         module: The network; it is put into evaluation mode.
-        path: Of the graph.
-        inputs: An example of each input by its name in the graph, in the order of `forward`, of the
-            shape and type that the graph is to have.
+        path: The graph's file.
+        inputs: For each input of the graph, in the order of `forward`, an example: it has the
+            graph's shape and dtype.
         outputs: The outputs' names in the graph.
-        axes: Names of the first axes of inputs and outputs, whose sizes stay open. The others get
-            the example's sizes.
+        axes: For each input and output the names of its first axes, whose sizes stay open, such as
+            ("batch", "samples"). The other axes get the example's sizes.
     """
     import torch
 
-    # torch's fused attention, which it takes for an even number of heads, is nothing ONNX knows
+    # For an even number of heads torch uses its fused attention, which ONNX doesn't know.
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with warnings.catch_warnings(), torch.no_grad():
-            # Tracing takes sizes for constants where a network asks for them; the capabilities'
-            # tests hold other sizes equal to the reference.
+            # Tracing warns that it makes a constant of a size that the network reads. Tests compare
+            # other sizes with the reference.
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module.eval(),
@@ -47,16 +47,17 @@ def export(
                 output_names=list(outputs),
                 dynamic_axes={name: dict(enumerate(names)) for name, names in axes.items()},
                 opset_version=OPSET,
-                dynamo=False,  # the other exporter took a hundred times as long for the same graph
+                dynamo=False,  # the new exporter takes a hundred times as long for the same graph
             )
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def quantize(path: Path) -> None:
-    """Turn a graph's weight matrices into int8, in place; activations are quantized as they come.
+    """Turn a graph's weight matrices into int8, in place; activations are quantized at each run.
 
-    One scale per output channel halves the error of one per matrix (seen on ELECTRA-small).
+    Each output channel has its own scale: for ELECTRA-small that halves the error of a scale per
+    matrix.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

@@ -21,10 +21,10 @@ from zoo.serving.model import ARTIFACT, EngineClass
 
 MODELS = ROOT / "mlflow_models" / "models"
 COMMAND = '\nif __name__ == "__main__":'
-TRACE = "proof.txt"  # the output of a model that can't answer its sample
-ROOMS = ("serving", "speech", "data")  # of zoo/, that every model carries
+TRACE = "proof.txt"  # the output of a model that couldn't answer its sample
+ROOMS = ("serving", "speech", "data")  # the rooms of zoo/ that every model carries
 
-# Loads the saved copy as a server would: from its own code, with no help from this repository.
+# Loads the saved copy as a server does: with its own code, not with this repository's.
 RUN_SAMPLE = """
 import json, sys, warnings
 warnings.filterwarnings("ignore")
@@ -42,7 +42,7 @@ print(json.dumps(answer, ensure_ascii=False))
 
 
 def parser(description: str | None, name: str) -> argparse.ArgumentParser:
-    """The options that every builder has."""
+    """Make a parser with the options that every builder has."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,8 +55,8 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         "--tracking-uri",
         default=TRACKING_URI,
         help="MLflow's tracking server and registry (default: $MLFLOW_TRACKING_URI, "
-        "or a database in this repository); a server is waited for as long as "
-        "$THERESA_TRACKING_SECONDS says (60)",
+        "or a database in this repository); the command waits up to $THERESA_TRACKING_SECONDS (60) "
+        "until a server answers",
     )
     parser.add_argument(
         "--alias", default="champion", help="the registry's alias for this version (%(default)s)"
@@ -82,14 +82,13 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Checks what would stop a build at its end, before the long conversion begins.
+    """Check, before the long conversion begins, what would stop the build at its end.
 
     Args:
         args: The parsed options of `parser`.
 
     Raises:
-        ZooError: `--output` is something else than a saved model, which would be lost; or the
-            tracking server doesn't answer.
+        ZooError: `--output` exists and isn't a saved model, or the tracking server doesn't answer.
     """
     check_output(args.output, "MLmodel", "a saved model")
     reach(args.tracking_uri)
@@ -97,7 +96,7 @@ def check(args: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def workspace(args: argparse.Namespace) -> Iterator[Path]:
-    """Give an empty directory, for what the engine is to load."""
+    """Give an empty directory for the files that the engine will load."""
     with tempfile.TemporaryDirectory() as work:
         directory = Path(work) / ARTIFACT
         directory.mkdir()
@@ -106,7 +105,7 @@ def workspace(args: argparse.Namespace) -> Iterator[Path]:
 
 
 def run(main: Any) -> None:
-    """Runs a command's main function; an error that a person can mend is one line, not a trace."""
+    """Run a command's main function; print an error that a person can mend as one line."""
     try:
         main()
     except ZooError as error:
@@ -131,12 +130,12 @@ def publish(
     Args:
         folder: The capability's folder.
         declaration: What the capability says of itself.
-        engine_class: What answers; it is opened once, for what this checkpoint can do.
-        directory: What the engine loads; it is packed.
-        checkpoint: Where that was converted from.
+        engine_class: The engine; it is opened once, to ask for this checkpoint's options.
+        directory: The files that the engine loads; they are packed.
+        checkpoint: The checkpoint that they were converted from.
         args: The parsed options of `parser`.
-        described: The options that are logged with the model.
-        requirements: The pins of what serving needs; None: the folder's `requirements.txt`.
+        described: The names of the options that are logged with the model.
+        requirements: The pinned packages for serving. None: the folder's `requirements.txt`.
     """
     import mlflow
     from mlflow.pyfunc.scoring_server import infer_and_parse_data
@@ -188,7 +187,7 @@ def publish(
 
 
 def _forget_this_machine(file: Path, name: str) -> None:
-    """Takes the paths of the machine that builds out of an `MLmodel`; nobody reads them."""
+    """Remove the paths of this machine from an `MLmodel`; nothing needs them."""
     from mlflow.models import Model
 
     model = Model.load(str(file))
@@ -201,10 +200,10 @@ def _forget_this_machine(file: Path, name: str) -> None:
 
 
 def stage_code(folder: Path, work: Path) -> list[str]:
-    """Copies the code that serving needs; returns the packages for MLflow's `code_paths`.
+    """Copy the code that serving needs; return the packages for MLflow's `code_paths`.
 
-    That is `zoo` with its rooms for serving, and the capability's own modules; not its commands,
-    nor its packages, which are for building and training.
+    These are `zoo` with its rooms for serving, and the capability's own modules. The capability's
+    commands and packages aren't copied: they are for building and training.
     """
     zoo = ROOT / "mlflow_models" / "zoo"
     _copy_modules(zoo, work / "zoo")
@@ -216,7 +215,7 @@ def stage_code(folder: Path, work: Path) -> list[str]:
 
 
 def _copy_modules(package: Path, target: Path) -> None:
-    """Copies a package's modules; a command (a script with a `main`) isn't one."""
+    """Copy a package's modules, but no commands (scripts with a `main`)."""
     target.mkdir()
     for file in sorted(package.glob("*.py")):
         if COMMAND not in file.read_text(encoding="utf-8") or package.name in ROOMS:
@@ -224,7 +223,7 @@ def _copy_modules(package: Path, target: Path) -> None:
 
 
 def _replace(output: Path, new: Path, old: Path) -> None:
-    """Replaces a directory by another; if that fails, the old one is put back."""
+    """Replace a directory by another; if that fails, put the old one back."""
     if output.exists():
         output.rename(old)
     try:
@@ -236,10 +235,10 @@ def _replace(output: Path, new: Path, old: Path) -> None:
 
 
 def _run_sample(model: Path, sample: Path, run_id: str) -> str:
-    """A copy's answer to the sample request, as JSON.
+    """Ask a copy for its answer to the sample request, as JSON.
 
     Raises:
-        ZooError: It has none. The message has the last line of the output; the run has it all.
+        ZooError: The copy fails. The message has the last line of its output; the run has it all.
     """
     import mlflow
 
@@ -255,7 +254,7 @@ def _run_sample(model: Path, sample: Path, run_id: str) -> str:
         mlflow.log_text(done.stderr, TRACE, run_id=run_id)
         raise ZooError(
             f"the model can't answer its sample, so it isn't registered: {said[-1].strip()} "
-            f"(see {TRACE} of run {run_id} for all that it said)"
+            f"(for its whole output see {TRACE} of run {run_id})"
         )
     return done.stdout.strip()
 

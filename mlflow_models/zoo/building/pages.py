@@ -1,10 +1,10 @@
-"""Serves the models that are built, and the pages where a person tries them, until it is stopped.
+"""Serves all models that are built, and pages where a person can try them, until it is stopped.
 
-  make pages             those that are built
-  make pages DEMO=1      builds the demo checkpoints that aren't, first
+  make pages             serves the models that are built
+  make pages DEMO=1      first builds the demo checkpoint of the other models
 
-Every model gets a free port of this machine and one worker (`MLFLOW_MODELS_WORKERS` for more). The
-map of drawn scenes that `make pages DEMO=1` makes is shown with the photos.
+Every model gets a free port of this machine and one worker (or `MLFLOW_MODELS_WORKERS` workers).
+`make pages DEMO=1` also makes a map of drawn scenes, which the page of photos shows.
 """
 
 import argparse
@@ -24,20 +24,20 @@ from zoo.building.local_server import serve
 from zoo.building.packaging import MODELS, ROOT, run
 from zoo.errors import ZooError
 
-TASKS = {"audio": "asr", "text": "ner", "image": "caption"}  # of a page, by the model's column
+TASKS = {"audio": "asr", "text": "ner", "image": "caption"}  # the page for a model's column
 DEMO_MAP = MODELS / "demo-map"  # the Makefile makes it
 ONE_WORKER = {"MLFLOW_MODELS_WORKERS": os.environ.get("MLFLOW_MODELS_WORKERS", "1")}
 
 
 def task(model: Path) -> str | None:
-    """The page that a saved model belongs to, by the first column that it takes."""
+    """Find the page of a saved model by the first column that it takes."""
     about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
     columns = yaml.safe_load((about.get("signature") or {}).get("inputs") or "[]")
     return TASKS.get(columns[0].get("name")) if columns else None
 
 
 def build_demos(console: Console) -> None:
-    """Builds the demo checkpoint of every model that isn't built."""
+    """Build the demo checkpoint of every model that isn't built."""
     scripts = sorted(ROOT.glob("mlflow_models/*/build.py"))
     missing = [one for one in scripts if not (MODELS / one.parent.name / "MLmodel").is_file()]
     for number, script in enumerate(missing, 1):
@@ -50,7 +50,7 @@ def build_demos(console: Console) -> None:
 
 
 def serve_all(models: Sequence[Path], stack: ExitStack, console: Console) -> dict[Path, str]:
-    """Addresses of the models that start; of one that doesn't, it is said why."""
+    """Start models, and give their addresses; print why a model doesn't start."""
 
     def start(model: Path) -> str | None:
         try:
@@ -66,15 +66,15 @@ def serve_all(models: Sequence[Path], stack: ExitStack, console: Console) -> dic
 
 
 def main() -> None:
-    """Reads the command line, starts everything, and stops it on Ctrl-C or SIGTERM."""
+    """Read the command line, start everything, and stop it on Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(
         prog="python -m zoo.building.pages",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--demo", action="store_true", help="build what isn't built, first")
-    parser.add_argument("--port", type=int, default=7860, help="of the pages (%(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="of the pages (%(default)s)")
+    parser.add_argument("--demo", action="store_true", help="first build what isn't built")
+    parser.add_argument("--port", type=int, default=7860, help="the pages' port (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="their address (%(default)s)")
     args = parser.parse_args()
     console = Console()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -84,7 +84,8 @@ def main() -> None:
     models = [model for model, page in built.items() if page]
     if not models:
         raise ZooError(
-            "no model is built: `make pages DEMO=1` builds the demos, `make build MODEL=NAME` one."
+            "no model is built. Build the demos with `make pages DEMO=1`, or one model with "
+            "`make build MODEL=NAME`."
         )
     with ExitStack() as stack:
         options = [f"--host={args.host}", f"--port={args.port}"]

@@ -1,4 +1,4 @@
-"""MLflow's tracking server and registry: which, whether it is there, and what goes into it."""
+"""MLflow's tracking server and registry: which one, whether it answers, which experiment."""
 
 import argparse
 import os
@@ -16,34 +16,34 @@ TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{ROOT / 'mlflow
 PATIENCE = "THERESA_TRACKING_SECONDS"
 ATTEMPT_SECONDS = 5.0  # at most, for a connection and again for an answer
 PAUSE_SECONDS = 0.5  # between two attempts
-PROBE = "/api/2.0/mlflow/experiments/search"  # unlike /health it wants the credentials, too
+PROBE = "/api/2.0/mlflow/experiments/search"  # unlike /health, it checks the credentials
 
 
 class _Silent(Exception):
-    """A server that doesn't answer, or not yet."""
+    """The server doesn't answer yet."""
 
 
 def add_options(parser: argparse.ArgumentParser, experiment: str) -> None:
-    """Adds the options of a command that may log what it does.
+    """Add the options of a command that logs to MLflow.
 
     Args:
-        parser: Where to.
-        experiment: MLflow's, by default.
+        parser: The command's parser.
+        experiment: The default name of MLflow's experiment.
     """
     parser.add_argument("--tracking-uri", default=TRACKING_URI, help="MLflow's, or '' for none")
     parser.add_argument("--experiment", default=experiment, help="MLflow's")
 
 
 def reach(uri: str) -> None:
-    """Waits until a tracking server answers, before anything long is done.
+    """Wait until a tracking server answers, before anything long is done.
 
-    MLflow itself repeats each request for minutes, and says nothing meanwhile.
+    MLflow itself repeats each request for minutes, and prints nothing meanwhile.
 
     Args:
-        uri: Where it is. A database, a folder or an empty text is no server: nothing is waited for.
+        uri: Where the server is. For a database, a folder or an empty text nothing is waited for.
 
     Raises:
-        ZooError: It doesn't answer in time, or refuses.
+        ZooError: The server doesn't answer in time, or refuses.
     """
     address = urlsplit(uri)
     if address.scheme not in ("http", "https"):
@@ -76,11 +76,11 @@ def reach(uri: str) -> None:
             "and MLFLOW_TRACKING_PASSWORD right?"
         )
     if status >= 400:
-        raise ZooError(f"{shown} is no tracking server of MLflow: it answers {status}.")
+        raise ZooError(f"{shown} is not a tracking server of MLflow: it answers {status}.")
 
 
 def set_experiment(name: str, tracking_uri: str) -> None:
-    """Chooses the server and the experiment; the files of a local database are kept beside it.
+    """Choose the server and the experiment; keep the files of a local database beside it.
 
     Raises:
         ZooError: As `reach` does.
@@ -96,7 +96,7 @@ def set_experiment(name: str, tracking_uri: str) -> None:
 
 
 def _status(uri: str, seconds: float) -> int:
-    """The status of one answer, asked for as MLflow itself asks: its credentials, certificates."""
+    """Send one request with MLflow's own credentials and certificates; give the status."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -113,7 +113,7 @@ def _status(uri: str, seconds: float) -> int:
         )
     except MlflowException as error:
         raise _Silent(type(error.__context__).__name__) from error
-    # It starts, has too much to do, or a proxy says that it isn't there.
+    # The server is starting or busy, or a proxy can't reach it.
     if response.status_code >= 500 or response.status_code in (408, 429):
         raise _Silent(f"status {response.status_code}")
     return int(response.status_code)

@@ -1,4 +1,4 @@
-"""Published Wav2Vec2 checkpoints (Hugging Face's format) to what `zoo.speech.wav2vec2` loads."""
+"""Converts Wav2Vec2 checkpoints in Hugging Face's format for `zoo.speech.wav2vec2`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ RATE = 16_000  # Hz
 
 
 def fetch(name: str) -> Path:
-    """Find `owner/name` of the Hugging Face hub, or download it.
+    """Download `owner/name` from the Hugging Face hub, or find it in the cache.
 
     Raises:
-        CheckpointError: There is no such checkpoint.
+        CheckpointError: The checkpoint isn't found.
     """
     return checkpoints.from_hub(name, FILES)
 
@@ -30,7 +30,7 @@ def read_config(directory: Path) -> dict[str, Any]:
     """Read the fields of `config.json`.
 
     Raises:
-        CheckpointError: It can't be read, or isn't one of Wav2Vec2.
+        CheckpointError: The file can't be read, or isn't Wav2Vec2's.
     """
     config = read_object(directory / "config.json", CheckpointError)
     if config.get("model_type") != "wav2vec2":
@@ -45,11 +45,11 @@ def open_model(directory: Path, architecture: str, **changes: Any) -> Any:
     Args:
         directory: The checkpoint.
         architecture: Transformers' class, such as `Wav2Vec2ForCTC`.
-        changes: Fields of its configuration that are to differ.
+        changes: Fields of the configuration to change.
 
     Raises:
-        CheckpointError: It isn't one of Wav2Vec2, has no such head, or its weights are incomplete
-            or not safe to load.
+        CheckpointError: The checkpoint isn't Wav2Vec2's or has no such head, or its weights are
+            incomplete or not safe to load.
     """
     import torch
     import transformers
@@ -59,7 +59,7 @@ def open_model(directory: Path, architecture: str, **changes: Any) -> Any:
         model, report = getattr(transformers, architecture).from_pretrained(
             directory, dtype=torch.float32, output_loading_info=True, **changes
         )
-    except Exception as error:  # whatever a damaged or hostile file makes torch raise
+    except Exception as error:  # a damaged or hostile file makes torch raise anything
         raise CheckpointError(
             f"'{directory}' can't be loaded ({type(error).__name__}): its weights are missing, "
             "incomplete or not safe to load."
@@ -77,7 +77,7 @@ def normalizes(directory: Path) -> bool:
     """Tell whether the checkpoint hears waves of zero mean and unit variance.
 
     Raises:
-        CheckpointError: It hears another rate than 16 kHz.
+        CheckpointError: The checkpoint expects another sample rate than 16 kHz.
     """
     about = read_object(directory / "preprocessor_config.json", CheckpointError, {})
     if not about:  # transformers 5 writes both parts of a processor to one file
@@ -98,15 +98,15 @@ def convert(
     precision: str,
     **about: Any,
 ) -> None:
-    """Write what `zoo.speech.wav2vec2` loads: the graph, and what is to know of it.
+    """Write what `zoo.speech.wav2vec2` loads: the graph, and facts about it.
 
     Args:
         checkpoint: A directory in Hugging Face's format.
-        model: Its network.
-        head: What follows the encoder: frames (batch, frames, width) to logits.
+        model: The checkpoint's network.
+        head: What follows the encoder: from float32 (batch, frames, width) to logits.
         output: An empty directory.
         precision: `fp32` gives the checkpoint's own answers; `int8` is faster, and nearly the same.
-        about: What the engine wants to know besides.
+        about: Other facts that the engine needs.
 
     Raises:
         CheckpointError: The checkpoint has parts that can't be converted.
@@ -121,7 +121,7 @@ def convert(
         hop *= stride
     waves = torch.randn(2, 32_000)  # float32 (batch, samples), 2 s
     network = Network(model, head)
-    of_frames = network(waves).ndim == 3  # or of a whole recording
+    of_frames = network(waves).ndim == 3  # (batch, frames, labels), or (batch, labels)
     open_sizes = ("batch", "frames") if of_frames else ("batch",)
     axes = {"waves": ("batch", "samples"), "logits": open_sizes}
     export(network, output / GRAPH, {"waves": waves}, ["logits"], axes)

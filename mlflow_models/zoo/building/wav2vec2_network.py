@@ -1,9 +1,9 @@
-"""From a published Wav2Vec2 to its ONNX graph: the arithmetic of Transformers' in the fastest form.
+"""Wav2Vec2's network, written for its ONNX graph: Transformers' arithmetic in the fastest form.
 
 Baevski et al. 2020, "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
-Representations". Frames stay in rows (batch, frames, channels) from the first layer to the last,
-and strided convolutions are products of a matrix with stretches of its input: a form that int8
-arithmetic knows, which has no fast convolution.
+Representations". Frames stay in rows (batch, frames, channels) from the first layer to the last.
+Strided convolutions are products of a matrix with parts of the input: int8 arithmetic has fast
+products, but no fast convolution.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ from zoo.errors import CheckpointError
 
 
 class Network(nn.Module):
-    """Waves (batch, samples), normalised as the checkpoint wants it, to the logits of a head.
+    """The network: from waves, normalised as the checkpoint expects, to the logits of a head.
 
     Args:
-        model: Transformers' Wav2Vec2 with any head; it is taken apart.
-        head: What follows the encoder: frames (batch, frames, width) to logits.
+        model: Transformers' Wav2Vec2 with any head; its layers are used, and changed.
+        head: What follows the encoder: from float32 (batch, frames, width) to logits.
 
     Raises:
-        CheckpointError: it has parts that this network hasn't.
+        CheckpointError: The model has parts that this network lacks.
     """
 
     def __init__(self, model: Any, head: nn.Module) -> None:
@@ -51,12 +51,19 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
-        """Float32 (batch, samples) at 16 kHz to logits, float32 (batch, frames, labels)."""
-        x = waves[:, :, None]
+        """Compute logits.
+
+        Args:
+            waves: float32 (batch, samples) at 16 kHz.
+
+        Returns:
+            float32 (batch, frames, labels), a frame every 20 ms; or what another head makes.
+        """
+        x = waves[:, :, None]  # (batch, samples, 1)
         for convolution in self.convolutions:
-            x = convolution(x)
-        x = self.projection(self.projection_norm(x))
-        places = self.places(x.transpose(1, 2))
+            x = convolution(x)  # (batch, frames, channels)
+        x = self.projection(self.projection_norm(x))  # (batch, frames, width)
+        places = self.places(x.transpose(1, 2))  # (batch, width, frames): position embeddings
         if self.cut:
             places = places[:, :, : -self.cut]
         x = x + functional.gelu(places).transpose(1, 2)
@@ -71,12 +78,12 @@ class Network(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A strided convolution over time, its normalisation and GELU: (batch, time, channels)."""
+    """A strided convolution over time with its normalisation and GELU."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
         (self.size,), (self.stride,) = layer.conv.kernel_size, layer.conv.stride
-        # (out, in, time) to (out, time x in): the order in which stretches are laid out
+        # (out, in, time) to (out, time * in), the order of `stretches`
         weight = layer.conv.weight.detach().transpose(1, 2).flatten(1)
         self.product = nn.Linear(weight.shape[1], weight.shape[0], layer.conv.bias is not None)
         self.product.weight = nn.Parameter(weight)
@@ -86,11 +93,11 @@ class Convolution(nn.Module):
         self.over_time = isinstance(self.norm, nn.GroupNorm)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Float32 (batch, time, channels in) to (batch, frames, channels out)."""
+        """Convolve float32 (batch, time, channels in) to float32 (batch, frames, channels out)."""
         frames = (x.shape[1] - self.size) // self.stride + 1
         last = (frames - 1) * self.stride + 1
         stretches = [x[:, place : place + last : self.stride] for place in range(self.size)]
-        x = torch.cat(stretches, dim=2)
+        x = torch.cat(stretches, dim=2)  # (batch, frames, time * channels in)
         if self.over_time:
             x = self._normalized(x)
         else:
@@ -100,15 +107,21 @@ class Convolution(nn.Module):
         return functional.gelu(x)
 
     def _normalized(self, x: torch.Tensor) -> torch.Tensor:
-        """The product, whose channels have a mean of 0 and a variance of 1 over time.
+        """Compute the product so that each channel has mean 0 and variance 1 over time.
 
-        What a channel's variance will be follows from the covariance of the stretches, a matrix of
-        10 x 10, so the weights are scaled beforehand, and the large result is written once.
+        The small covariance of the input, 10 x 10, tells each channel's variance. So the weights
+        are scaled beforehand, and the large result is written only once.
+
+        Args:
+            x: float32 (batch, frames, time * channels in).
+
+        Returns:
+            float32 (batch, frames, channels out).
         """
         x = x - x.mean(dim=1, keepdim=True)
-        covariance = x.transpose(1, 2) @ x / x.shape[1]
-        weight = self.product.weight
-        variance = ((weight @ covariance) * weight).sum(dim=2)
+        covariance = x.transpose(1, 2) @ x / x.shape[1]  # (batch, inputs, inputs)
+        weight = self.product.weight  # (channels out, inputs)
+        variance = ((weight @ covariance) * weight).sum(dim=2)  # (batch, channels out)
         scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
         return x @ (weight * scale[:, :, None]).transpose(1, 2) + self.norm.bias
 
@@ -120,9 +133,19 @@ class Attention(torch.autograd.Function):
     def forward(
         _: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
     ) -> torch.Tensor:
-        """Query, key and value: float32 (batch, frames, width) each."""
+        """Attend over all frames.
+
+        Args:
+            query: float32 (batch, frames, width).
+            key: float32 (batch, frames, width).
+            value: float32 (batch, frames, width).
+            heads: How many heads there are.
+
+        Returns:
+            float32 (batch, frames, width).
+        """
         batch, frames, width = query.shape
-        query, key, value = (
+        query, key, value = (  # (batch, heads, frames, width / heads) each
             part.view(batch, frames, heads, width // heads).transpose(1, 2)
             for part in (query, key, value)
         )
@@ -131,13 +154,13 @@ class Attention(torch.autograd.Function):
 
     @staticmethod
     def symbolic(graph: Any, query: Any, key: Any, value: Any, heads: int) -> Any:
-        """The operator."""
+        """Write the operator into the graph."""
         operator = "com.microsoft::MultiHeadAttention"
         return graph.op(operator, query, key, value, num_heads_i=heads).setType(query.type())
 
 
 class Layer(nn.Module):
-    """A layer of the Transformer, normalised before (XLSR) or after (base) its two parts."""
+    """A layer of the Transformer; it normalises before (XLSR) or after (base) its two parts."""
 
     def __init__(self, layer: Any, heads: int, norm_first: bool) -> None:
         super().__init__()
@@ -153,7 +176,7 @@ class Layer(nn.Module):
         self.narrow = layer.feed_forward.output_dense
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Float32 (batch, frames, width) to the same."""
+        """Transform frames: float32 (batch, frames, width) to float32 (batch, frames, width)."""
         if self.norm_first:
             x = x + self.attend(self.norm(x))
             return x + self.feed(self.last_norm(x))
@@ -162,13 +185,13 @@ class Layer(nn.Module):
         return normalised
 
     def attend(self, x: torch.Tensor) -> torch.Tensor:
-        """Self-attention: float32 (batch, frames, width)."""
+        """Apply self-attention, float32 (batch, frames, width) to (batch, frames, width)."""
         mixed = Attention.apply(*self.parts(x).chunk(3, dim=2), self.heads)
         out: torch.Tensor = self.out(mixed)
         return out
 
     def feed(self, x: torch.Tensor) -> torch.Tensor:
-        """The feed-forward part: float32 (batch, frames, width)."""
+        """Apply the feed-forward part, float32 (batch, frames, width) to (batch, frames, width)."""
         out: torch.Tensor = self.narrow(functional.gelu(self.wide(x)))
         return out
 
@@ -177,10 +200,10 @@ class MeanPooled(nn.Module):
     """The head of a `Wav2Vec2ForSequenceClassification`: a logit for each label of a recording.
 
     Args:
-        model: It; the head is taken out.
+        model: The model, whose head is used.
 
     Raises:
-        CheckpointError: It weighs the layers' outputs, which can't be converted.
+        CheckpointError: The model weighs the layers' outputs, which can't be converted.
     """
 
     def __init__(self, model: Any) -> None:
@@ -190,6 +213,6 @@ class MeanPooled(nn.Module):
         self.projector, self.classifier = model.projector, model.classifier
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """Frames, float32 (batch, frames, width), to logits, float32 (batch, labels)."""
+        """Compute logits: float32 (batch, frames, width) to float32 (batch, labels)."""
         logits: torch.Tensor = self.classifier(self.projector(frames).mean(dim=1))
         return logits
