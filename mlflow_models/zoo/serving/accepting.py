@@ -1,7 +1,7 @@
-"""Takes connections from a socket that several workers listen on, and shares them evenly.
+"""Accepts connections from a socket that several workers listen on, and shares them evenly.
 
-asyncio's server takes every waiting connection when it wakes, so one worker gets them all. Here a
-worker takes one at a time. A worker that has more connections than another waits a moment first.
+asyncio's server accepts every waiting connection when it wakes, so one worker gets them all. Here a
+worker accepts one at a time. A worker that has more connections than another waits a moment first.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ log = logging.getLogger("theresa.server")
 
 
 class Acceptor:
-    """Takes connections while it is open.
+    """Accepts connections while it is open.
 
     Args:
         sockets: Listening sockets.
-        protocol: Makes the protocol of one connection.
-        ssl: For TLS; None without it.
+        protocol: Makes the protocol of a connection.
+        ssl: The context for TLS; None without TLS.
         handshake_seconds: How long TLS's handshake may take.
-        shares: Whether other workers take from these sockets, too.
+        shares: Whether other workers accept from these sockets, too.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Acceptor:
             self._watch(one)
 
     def close(self) -> None:
-        """Take the waiting connections, then close the sockets."""
+        """Accept the waiting connections, then close the sockets."""
         self._open = False
         for one in self._sockets:
             self._loop.remove_reader(one)
@@ -61,7 +61,7 @@ class Acceptor:
 
     @property
     def is_connecting(self) -> bool:
-        """Whether a connection was taken that has no protocol yet."""
+        """Whether an accepted connection has no protocol yet."""
         return bool(self._connecting)
 
     def _watch(self, one: socket.socket) -> None:
@@ -69,7 +69,7 @@ class Acceptor:
             self._loop.add_reader(one, self._take, one)
 
     def _take(self, one: socket.socket) -> None:
-        """Take one connection. If another worker has fewer, wait first: it may take this one."""
+        """Accept one connection; if another worker has fewer, first give it time to do so."""
         now = self._loop.time()
         if self._shares and shared.is_ahead and now >= self._next_wait:
             self._loop.remove_reader(one)
@@ -87,17 +87,17 @@ class Acceptor:
         self._watch(one)
         in_vain = self._accept(one) and ahead
         self._in_vain = self._in_vain + 1 if in_vain else 0
-        if self._in_vain >= MAX_WAITS_IN_VAIN:  # the other worker hangs: don't wait for a while
+        if self._in_vain >= MAX_WAITS_IN_VAIN:  # the other worker hangs: stop waiting for a while
             self._in_vain, self._next_wait = 0, now + PAUSE_SECONDS
 
     def _accept(self, one: socket.socket) -> bool:
-        """Take a connection; returns whether one was there."""
+        """Accept a connection; return whether one was waiting."""
         try:
             connection, _ = one.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False  # another worker has it, or the client has gone
         except OSError as error:
-            log.error("No connection can be taken: %s.", error.strerror)
+            log.error("No connection can be accepted: %s.", error.strerror)
             self._pause(one, PAUSE_SECONDS)
             return False
         connection.setblocking(False)
@@ -113,5 +113,5 @@ class Acceptor:
     async def _connect(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._protocol, connection, **self._tls)
-        except OSError:  # its TLS handshake failed, or it went away meanwhile
+        except OSError:  # the TLS handshake failed, or the client went away
             connection.close()

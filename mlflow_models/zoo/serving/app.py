@@ -1,7 +1,8 @@
 """The routes of the zoo's server, around one model; gunicorn calls `create`.
 
 `/invocations`, `/ping` and `/version` behave as MLflow documents, `/v2/...` as the Open Inference
-Protocol does. Besides: `/health` and `/ready`, `/metrics`, and errors as JSON with a request's id.
+Protocol does. There are also `/health`, `/ready` and `/metrics`. Errors are JSON with a request's
+id.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ log = logging.getLogger("theresa.server")
 
 
 def create() -> Edge:
-    """The app of the model in `THERESA_MODEL`; gunicorn calls it, before it forks."""
+    """Make the app of the model in `THERESA_MODEL`; gunicorn calls this before it forks."""
     server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
 
     @contextlib.asynccontextmanager
@@ -59,13 +60,13 @@ def create() -> Edge:
     @app.get("/health")
     @app.get("/v2/health/live")
     async def health() -> Response:
-        """The process is alive."""
+        """Tell that the process is alive."""
         return Response("\n", media_type="application/json")
 
     @app.get("/ready")
     @app.get("/v2/health/ready")
     async def ready() -> JSONResponse:
-        """This worker has answered its own sample request, and isn't about to stop."""
+        """Tell whether this worker has answered its own sample, and isn't about to stop."""
         if not server.ready:
             raise TooBusy("This worker isn't ready.")
         return JSONResponse({"ready": True})
@@ -74,18 +75,18 @@ def create() -> Edge:
 
     @app.get("/version")
     async def version() -> Response:
-        """MLflow's version."""
+        """Tell MLflow's version."""
         return Response(VERSION, media_type="application/json")
 
     @app.get("/metrics")
     async def prometheus() -> Response:
-        """All workers' metrics."""
+        """Give all workers' metrics."""
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     app.add_exception_handler(ZooError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(Exception, _fail)
-    # What is loaded stays: left to the collector, its pauses are the slowest requests of a worker.
+    # The collector would look at the loaded model again and again, and its pauses slow requests.
     gc.collect()
     gc.freeze()
     return Edge(app)
@@ -96,7 +97,7 @@ def _add_inference_protocol(app: FastAPI, server: Server) -> None:
 
     @app.get("/v2")
     async def about() -> JSONResponse:
-        """The server."""
+        """Describe the server."""
         return JSONResponse(
             {"name": "theresa", "version": VERSION, "extensions": ["binary_tensor_data"]}
         )
@@ -105,13 +106,13 @@ def _add_inference_protocol(app: FastAPI, server: Server) -> None:
 
         @app.get(path)
         async def model(request: Request) -> JSONResponse:
-            """What the model is, takes and answers."""
+            """Describe the model: its inputs, parameters and outputs."""
             server.check_name(request)
             return JSONResponse(server.scorer.metadata)
 
         @app.get(f"{path}/ready")
         async def model_ready(request: Request) -> JSONResponse:
-            """This worker's model is ready."""
+            """Tell whether this worker's model is ready."""
             server.check_name(request)
             if not server.ready:
                 raise TooBusy("This worker isn't ready.")
@@ -121,7 +122,7 @@ def _add_inference_protocol(app: FastAPI, server: Server) -> None:
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:
-    """A refusal of ours, or of the router's (404, 405), as JSON."""
+    """Write a refusal of ours, or of the router (404, 405), as JSON."""
     if not isinstance(error, HTTPException):
         assert isinstance(error, ZooError)
         return _json_error(request, error)
@@ -131,7 +132,7 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _fail(request: Request, _: Exception) -> JSONResponse:
-    """A fault of ours; the trace goes to the log, under the request's id."""
+    """Log the trace of a fault of ours, with the request's id, and write an answer."""
     log.exception("Request %s failed.", request.state.request_id)
     return _json_error(request, ZooError("The model failed on this request."))
 

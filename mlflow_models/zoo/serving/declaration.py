@@ -1,7 +1,7 @@
 """What a capability says of itself, once: columns, parameters, record, task, languages.
 
-From a `Declaration` come MLflow's signature, the checks of a request, the card's table, and what
-the server tells of itself. A parameter is a field of a pydantic model: its type, its default, its
+From a `Declaration` come MLflow's signature, the checks of a request, the card's table, and the
+server's description of itself. A parameter is a field of a pydantic model: a type, a default,
 bounds and one sentence.
 """
 
@@ -27,7 +27,7 @@ TYPES = {bool: "boolean", int: "long", float: "double", str: "string"}  # MLflow
 
 
 class Options(BaseModel):
-    """What a request may ask for. A capability adds its own; every field has a default."""
+    """The parameters of a request. A capability adds its own; every field has a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -46,10 +46,10 @@ class Column:
     """A column of a request.
 
     Attributes:
-        name: Its name.
+        name: The column's name.
         kind: `text`; `file`, which is bytes, or base64 in JSON; or `url`.
-        max_characters: The most that a value may have, of a text or a URL.
         description: One sentence.
+        max_characters: The most characters of a text or a URL.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Column:
 
     @property
     def mlflow_type(self) -> str:
-        """MLflow's name of its type."""
+        """MLflow's name of the column's type."""
         return "binary" if self.kind == "file" else "string"
 
 
@@ -68,14 +68,14 @@ class Declaration:
     """A capability.
 
     Attributes:
-        name: The folder's, and the model's.
-        task: As the Hugging Face hub names it, such as `automatic-speech-recognition`.
-        summary: What it does, in one sentence.
-        languages: Codes, such as `zh`; empty where language plays no part.
-        columns: A row has a value in exactly one of them.
+        name: The name of the folder and of the model.
+        task: The Hugging Face hub's name of the task, such as `automatic-speech-recognition`.
+        summary: What the capability does, in one sentence.
+        languages: Codes, such as `zh`; empty if language plays no part.
+        columns: The columns; a row has a value in exactly one of them.
         options: The parameters.
-        record: What one row is answered with. Fields with a default may be left out.
-        fork_safe: Whether the engine, once loaded, survives a fork.
+        record: The answer to one row. Fields with a default may be left out.
+        fork_safe: Whether a loaded engine survives a fork.
     """
 
     name: str
@@ -89,14 +89,14 @@ class Declaration:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of a record's fields."""
+        """The names of the record's fields."""
         return tuple(self.record.model_fields)
 
     def signature(self, options: type[Options]) -> "ModelSignature":
-        """MLflow's signature.
+        """Make MLflow's signature.
 
         Args:
-            options: The parameters, as an engine's checkpoint has them.
+            options: The parameters of an engine with its checkpoint.
         """
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
@@ -121,11 +121,11 @@ class Declaration:
     def describe(
         self, options: type[Options], languages: Sequence[str] | None = None
     ) -> dict[str, Any]:
-        """All of it in JSON's types, for programs that ask the server.
+        """Describe the capability in JSON's types, for programs that ask the server.
 
         Args:
-            options: The parameters, as an engine's checkpoint has them.
-            languages: Codes of what that checkpoint knows; None: the declared ones.
+            options: The parameters of an engine with its checkpoint.
+            languages: Codes of the checkpoint's languages. None: the declared languages.
         """
         return {
             "task": self.task,
@@ -144,9 +144,9 @@ def tailored(options: type[Asked], **fields: Mapping[str, Any]) -> type[Asked]:
     """Fit parameters to a checkpoint.
 
     Args:
-        options: As the capability declares them.
-        fields: For a parameter, what differs: a `default`, a bound such as `le`, or the words that
-            it may be, `choices`.
+        options: The parameters that the capability declares.
+        fields: For each changed parameter a new `default`, a bound such as `le`, or the allowed
+            words, `choices`.
     """
     changed: dict[str, Any] = {}
     for name, given in fields.items():
@@ -167,8 +167,8 @@ def read(options: type[Asked], given: Mapping[str, Any], strict: bool = False) -
 
     Args:
         options: The parameters.
-        given: Values by name; what is left out has its default.
-        strict: Whether a number in a text, say, is refused. MLflow has checked types already.
+        given: Values by name; a missing value gets its default.
+        strict: Whether to refuse a number in a text, for example; MLflow has already checked types.
 
     Raises:
         BadParameter: A parameter is unknown, or has a wrong type or value.
@@ -178,7 +178,7 @@ def read(options: type[Asked], given: Mapping[str, Any], strict: bool = False) -
         for name, value in given.items()
     }
     try:
-        if strict:  # of JSON, where a list is a tuple and a whole number is a number, too
+        if strict:  # from JSON: there a list is a tuple too, and 1 a float
             return options.model_validate_json(json.dumps(values), strict=True)
         return options.model_validate(values)
     except ValidationError as error:
@@ -193,7 +193,7 @@ def read(options: type[Asked], given: Mapping[str, Any], strict: bool = False) -
 
 
 def parameters(options: type[Options]) -> list[dict[str, Any]]:
-    """Describe parameters, each by `name`, `type`, `list`, `default`, bounds and `description`."""
+    """Describe each parameter: `name`, `type`, `list`, `default`, bounds and `description`."""
     fields = dict(options.model_fields)
     fields["on_error"] = fields.pop("on_error")  # last, after the capability's own
     return [_describe(name, field) for name, field in fields.items()]
@@ -209,7 +209,7 @@ def table(options: type[Options]) -> str:
 
 
 def _values(one: Mapping[str, Any]) -> str:
-    """The values that a parameter may have, in words."""
+    """Write the values that a parameter may have."""
     least, most = one.get("minimum"), one.get("maximum")
     above = one.get("above")
     if choices := one.get("choices"):
@@ -260,7 +260,7 @@ def _is_always_there(field: FieldInfo) -> bool:
 
 
 def _schema_type(kind: Any) -> Any:
-    """MLflow's type for a field of a record."""
+    """Give MLflow's type for a field of a record."""
     from mlflow.types import DataType
     from mlflow.types.schema import AnyType, Array, Object, Property
 

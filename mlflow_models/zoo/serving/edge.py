@@ -1,8 +1,8 @@
-"""The outermost layer of the app: every answer has an id, a line in the log and a count.
+"""The outermost layer of the app: it gives every answer an id, a line in the log and a count.
 
 It also does what the frameworks don't: `HEAD` works wherever `GET` does, and a path may end with a
-slash. An error that was answered isn't raised again: the server would close the connection, and the
-client's next request would be lost.
+slash. It doesn't raise an error again that the app has answered: the server would close the
+connection, and the client's next request would be lost.
 """
 
 import json
@@ -46,7 +46,7 @@ class Edge:
                 exchange.send,
             )
         except Exception:
-            # The app has logged and answered it. If it hasn't answered, the server must.
+            # The app has logged this error. If the app hasn't answered, the server must.
             if exchange.status is None:
                 raise
         finally:
@@ -56,7 +56,7 @@ class Edge:
 
 
 class _Exchange:
-    """One request, and what has become of it."""
+    """One request and its answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.headers = Headers(scope=scope)
@@ -75,7 +75,7 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
-            # A client may still send the body of a refused request, or not: so it has to reconnect.
+            # After a refusal a client may send the body or not. Nobody knows, so it must reconnect.
             if shared.leaving or shared.stopping or self._awaits_continue:
                 headers["Connection"] = "close"
         await self._send(message)
@@ -97,11 +97,11 @@ def record(
     """Count an answer, and write its line in the log.
 
     Args:
-        request_id: Its id.
-        method: The request's method; None if the request was none.
-        path: Its path, likewise.
-        status: The answer's; None if there was none, which is a fault of ours.
-        seconds: How long it took.
+        request_id: The request's id.
+        method: The request's method; None if it wasn't valid HTTP.
+        path: The request's path; None if it wasn't valid HTTP.
+        status: The answer's status; None if there was no answer, which is a fault of ours.
+        seconds: How long the answer took.
         length: The request's `Content-Length`.
     """
     known = path if path in PATHS else "/v2" if (path or "").startswith("/v2") else "other"
@@ -119,6 +119,6 @@ def record(
 
 
 def error_body(error: ZooError, request_id: str) -> Mapping[str, Any]:
-    """What a client is told of an error."""
+    """Make the body of an error's answer."""
     about = {"error_code": error.code, "message": str(error), "request_id": request_id}
     return {**about, **error.fields}

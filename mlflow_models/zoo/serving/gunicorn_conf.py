@@ -1,4 +1,4 @@
-"""gunicorn's settings that a command line can't say."""
+"""gunicorn's settings that a command line can't have."""
 
 import atexit
 import logging
@@ -33,12 +33,12 @@ logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNI
 logging.getLogger("theresa").setLevel(logging.INFO)
 
 
-# gunicorn doesn't handle this signal while the model loads. A usual exit removes the folder.
+# While the model loads, gunicorn doesn't handle this signal. A normal exit removes the folder.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def when_ready(_server: Any) -> None:
-    """Have `/ready` say 503 from the moment at which the whole server is told to stop."""
+    """Make `/ready` answer 503 from the moment that the server is told to stop."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, _stopping(signal.getsignal(number)))
 
@@ -54,12 +54,12 @@ def _stopping(then: Any) -> Any:
 
 
 def nworkers_changed(_server: Any, new: int, _old: int | None) -> None:
-    """Tell the workers how many they are."""
+    """Tell the workers how many of them there are."""
     shared.workers = new
 
 
 def pre_fork(_server: Any, worker: Any) -> None:
-    """Give a worker its slot of what they share."""
+    """Give a worker its slot in the shared memory."""
     worker.slot = shared.take()
 
 
@@ -69,10 +69,9 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
-    """End a worker, when all is done, without the destructors of the engine's libraries.
+    """End a worker without the destructors of the engine's libraries.
 
-    These wait for threads of the parent that a fork doesn't take along: for ever, or until they
-    abort.
+    These destructors wait for threads that existed only before the fork: they hang, or abort.
     """
     error = sys.exc_info()[1]
     code = error.code if isinstance(error, SystemExit) else int(error is not None)
@@ -81,6 +80,6 @@ def worker_exit(_server: Any, _worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Forget the numbers of a worker that has gone."""
+    """Clear the numbers of a worker that has gone."""
     multiprocess.mark_process_dead(f"slot{worker.slot}")
     shared.release(worker.slot)

@@ -1,7 +1,7 @@
-"""Sees that a model runs the code that it was built with.
+"""Checks that a model runs the code that it was built with.
 
-Python keeps one package of a name in a process. A second model, or a second version of one, that
-was built with other code would be answered by the first one's.
+A Python process has only one package of a name. If it loads two models that were built with
+different code, the second would run the first one's code.
 """
 
 import functools
@@ -16,11 +16,11 @@ def check(artifact: Path, *packages: str) -> None:
     """Compare the code that a saved model carries with what this process runs.
 
     Args:
-        artifact: A directory of the saved model's `artifacts/`.
-        packages: The packages that it carries, besides `zoo`.
+        artifact: A directory in the saved model's `artifacts/`.
+        packages: The packages that the model carries, beside `zoo`.
 
     Raises:
-        CheckpointError: They differ.
+        CheckpointError: The code differs.
     """
     code = artifact.parents[1] / "code"
     for name in ("zoo", *packages):
@@ -35,13 +35,13 @@ def check(artifact: Path, *packages: str) -> None:
                 )
 
 
-@functools.cache  # the directory of a model that was loaded earlier may be gone
+@functools.cache  # the directory of an earlier model may be gone
 def _running(package: str) -> dict[str, str]:
     return _digests(Path(str(importlib.import_module(package).__file__)).parent)
 
 
 def _digests(directory: Path) -> dict[str, str]:
-    """The SHA-256 of each module below a directory, by its path in it."""
+    """Compute the SHA-256 of each module below a directory, by its path."""
     return {
         path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in directory.rglob("*.py")

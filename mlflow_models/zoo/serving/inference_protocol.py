@@ -1,8 +1,8 @@
-"""The Open Inference Protocol (KServe's v2, REST): what the model is, and inference with tensors.
+"""The Open Inference Protocol (KServe's v2, REST): describes the model, reads and writes tensors.
 
-Every tensor is of BYTES and has an element per row. In JSON a text is itself, and a file is base64;
-with the protocol's extension for binary data a file's bytes follow the JSON as they are. Of the
-outputs, a text is itself ("" for none), and everything else is JSON.
+Every tensor has the datatype BYTES and the shape (rows,). In JSON a text is a string, and a file is
+base64; with the protocol's extension for binary data, a file's bytes follow the JSON. In an output
+a text is a string ("" for null), and any other value is JSON.
 
 Source: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md,
 and Triton's extension_binary_data.md.
@@ -14,8 +14,8 @@ from typing import Any
 
 from zoo.errors import BadInput
 
-LENGTH_BYTES = 4  # before each element of binary data, little-endian
-CLIENT_PARAMETERS = ("binary_data_output",)  # of the protocol's clients; answers are JSON always
+LENGTH_BYTES = 4  # of the length before each element of binary data, little-endian
+CLIENT_PARAMETERS = ("binary_data_output",)  # clients send it; our answers are always JSON
 Columns = dict[str, list[Any]]
 
 
@@ -23,9 +23,10 @@ def metadata(name: str, version: str, about: Mapping[str, Any]) -> dict[str, Any
     """Describe a model in the protocol's form.
 
     Args:
-        name: The model's.
-        version: The model's.
-        about: What a build has written of it, with its `declaration`; it goes into `parameters`.
+        name: The model's name.
+        version: The model's version.
+        about: What the build wrote about the model, with its `declaration`; all of it but the name
+            is given as `parameters`.
     """
     declaration = about.get("declaration", {})
     text = {
@@ -51,14 +52,14 @@ def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], 
     """Read a request for inference.
 
     Args:
-        body: The request's.
-        json_bytes: How many bytes of it are JSON, where binary data follows.
+        body: The request's body.
+        json_bytes: How many bytes of the body are JSON, if binary data follows. None: all.
 
     Returns:
         The values of each column, the parameters, and the request's id.
 
     Raises:
-        BadInput: It isn't such a request. The message names the tensor, never its content.
+        BadInput: The request isn't valid. The message names the tensor, never its content.
     """
     if json_bytes is not None and not 0 <= json_bytes <= len(body):
         raise BadInput("Inference-Header-Content-Length is larger than the body.")
@@ -74,7 +75,7 @@ def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], 
     for tensor in inputs:
         name = str(tensor.get("name"))[:40].encode(errors="replace").decode()
         if name in columns:
-            raise BadInput(f"Tensor '{name}': is there twice.")
+            raise BadInput(f"Tensor '{name}': it occurs twice.")
         columns[name], rest = _elements(name, tensor, rest)
     if len(rest):
         raise BadInput("The body has more binary data than its tensors say.")
@@ -91,7 +92,7 @@ def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], 
 def write(
     records: Sequence[Mapping[str, Any]], name: str, version: str, marker: str | None
 ) -> dict[str, Any]:
-    """Write answers in the protocol's form: a tensor for each field that a record has."""
+    """Write answers in the protocol's form: a tensor for each field of the records."""
     fields = list(dict.fromkeys(field for record in records for field in record))
     outputs = []
     for field in fields:
@@ -112,7 +113,7 @@ def _tensor(name: str, rows: int = -1) -> dict[str, Any]:
 def _elements(
     name: str, tensor: Mapping[str, Any], rest: memoryview
 ) -> tuple[list[Any], memoryview]:
-    """A tensor's elements, and the binary data that is left after them."""
+    """Read a tensor's elements; return them, and the binary data that is left."""
     if tensor.get("datatype") != "BYTES":
         raise BadInput(f"Tensor '{name}': its datatype is not BYTES.")
     shape = tensor.get("shape")

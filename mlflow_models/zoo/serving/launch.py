@@ -1,14 +1,14 @@
 """Runs the zoo's server for a saved model, under gunicorn.
 
-  python -m zoo.serving.launch MODEL_DIRECTORY  serves it
+  python -m zoo.serving.launch MODEL_DIRECTORY  serves the model
   python -m zoo.serving.launch --check          asks the server on this machine if it is ready
 
-Workers share one copy of the weights: the model is loaded once, then gunicorn forks. Where the
-engine doesn't survive a fork (the model's metadata says `fork_safe: false`), or there is a GPU, a
-single worker loads it itself. On SIGTERM `/ready` turns 503, then the server stops listening, then
-requests in flight finish. The process becomes gunicorn's master: signals mean what gunicorn says
-they do. Settings come from `THERESA_*` (see `zoo.settings`), `MLFLOW_MODELS_WORKERS` and
-`GUNICORN_CMD_ARGS`.
+Workers share one copy of the weights: the model is loaded once, then gunicorn forks. If the engine
+doesn't survive a fork (the model's metadata says `fork_safe: false`), or if there is a GPU, a
+single worker loads the model itself. On SIGTERM `/ready` becomes 503, then the server stops
+listening, then the requests in flight finish. The process becomes gunicorn's master, so signals do
+what gunicorn documents. Settings come from `THERESA_*` (see `zoo.settings`),
+`MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
 """
 
 import argparse
@@ -26,14 +26,21 @@ from zoo.serving.shared import MAX_WORKERS
 from zoo.settings import Settings, check
 
 WORKER_CLASS = "zoo.serving.worker.Worker"
-GPU = Path("/dev/nvidiactl")  # there where `docker run --gpus` gives a container one
+GPU = Path("/dev/nvidiactl")  # exists if `docker run --gpus` gives the container a GPU
 
 
 def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
-    """What to keep of `GUNICORN_CMD_ARGS`, and the worker class that was asked for, if another.
+    """Read `GUNICORN_CMD_ARGS`.
+
+    Args:
+        given: The variable's value.
+
+    Returns:
+        The options to keep, and the worker class that it asks for, or None.
 
     Raises:
-        ZooError: It can't be read, asks for no workers, or for another configuration file.
+        ZooError: The value can't be read, asks for a wrong number of workers, or for another
+            configuration file.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-k", "--worker-class")
@@ -53,10 +60,14 @@ def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
 
 
 def worker_count(variable: str, value: str) -> int:
-    """A number of workers.
+    """Read a number of workers.
+
+    Args:
+        variable: The variable's name, for an error's message.
+        value: Its value.
 
     Raises:
-        ZooError: It is no number from 1 to `MAX_WORKERS`.
+        ZooError: The value isn't a number from 1 to `MAX_WORKERS`.
     """
     if not (value.isdecimal() and 1 <= int(value) <= MAX_WORKERS):
         raise ZooError(
@@ -66,7 +77,7 @@ def worker_count(variable: str, value: str) -> int:
 
 
 def survives_fork(model: Path) -> bool:
-    """Whether workers can share a model that was loaded before they were forked."""
+    """Tell whether workers can share a model that is loaded before the fork."""
     import yaml
 
     about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
@@ -75,7 +86,7 @@ def survives_fork(model: Path) -> bool:
 
 
 def command(settings: Settings, model: Path) -> list[str]:
-    """The command line of gunicorn; what `GUNICORN_CMD_ARGS` says comes last, and wins."""
+    """Write gunicorn's command line; `GUNICORN_CMD_ARGS` comes last, so it decides."""
     given, other = gunicorn_arguments(os.environ.get("GUNICORN_CMD_ARGS", ""))
     if other:
         print(
@@ -87,7 +98,7 @@ def command(settings: Settings, model: Path) -> list[str]:
     shared = survives_fork(model)
     usual = str(cores()) if shared else "1"
     workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual
-    # gunicorn listens on every address that it gets, so ours is left out if the operator has one.
+    # gunicorn listens on every address that it gets, so ours is left out if the operator gives one.
     own = not any(one.startswith(("-b", "--bind")) for one in given)
     arguments = {
         **({"--bind": f"0.0.0.0:{settings.port}"} if own else {}),
@@ -112,7 +123,7 @@ def command(settings: Settings, model: Path) -> list[str]:
 
 
 def is_ready(port: int) -> bool:
-    """Whether the server on this machine answers `/ready` with 200."""
+    """Tell whether the server on this machine answers `/ready` with 200."""
     try:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(f"http://127.0.0.1:{port}/ready", timeout=4):
@@ -122,7 +133,7 @@ def is_ready(port: int) -> bool:
 
 
 def main() -> None:
-    """Becomes gunicorn."""
+    """Read the command line, and become gunicorn."""
     parser = argparse.ArgumentParser(
         prog="python -m zoo.serving.launch",
         description=__doc__,
@@ -136,7 +147,7 @@ def main() -> None:
         if args.check:
             sys.exit(not is_ready(settings.port))
         if args.model is None or not (args.model / "MLmodel").is_file():
-            parser.error(f"'{args.model}' is no saved model; build.py writes one")
+            parser.error(f"'{args.model}' is not a saved model; build.py writes one")
         start = command(settings, args.model)
     except ZooError as error:
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus. Right with several workers (multiprocess mode)."""
+"""The server's metrics for Prometheus, also with several workers (multiprocess mode)."""
 
 import os
 
@@ -30,17 +30,17 @@ class EngineMetrics:
     """Counts what the engine does, for `zoo.serving.runner`."""
 
     def queued(self, change: int) -> None:
-        """So many batches more, or less, wait for the engine."""
+        """Count batches that wait for the engine; a negative change: they don't wait any more."""
         queue_depth.inc(change)
 
     def computed(self, items: int, seconds: float) -> None:
-        """A batch is done."""
+        """Count a batch that is done."""
         batch_size.observe(items)
         engine_seconds.inc(seconds)
 
 
 def render() -> bytes:
-    """All workers' metrics in Prometheus's text format."""
+    """Write all workers' metrics in Prometheus's text format."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(PROCESS)
     registry = CollectorRegistry()

@@ -1,7 +1,7 @@
 """The pyfunc of every capability: a request in, a record for each row out.
 
-A capability's `model.py` names its declaration and its engine; everything that a request has to go
-through is here, once.
+A capability's `model.py` names its declaration and its engine. What happens to every request is
+here, once.
 """
 
 import logging
@@ -20,23 +20,23 @@ from zoo.serving import identity
 from zoo.serving.declaration import Declaration, Options, read
 from zoo.serving.rows import RequestRow, read_rows
 
-ARTIFACT = "model"  # the directory that a builder packs for the engine
+ARTIFACT = "model"  # the directory that the builder packs for the engine
 log = logging.getLogger(__name__)
 
 
 class Result(Protocol):
-    """What an engine finds in one item."""
+    """An engine's answer to one item."""
 
     def record(self) -> dict[str, Any]:
-        """The answer to the row, in JSON's types; its fields are those of the declaration."""
+        """Give the answer to the row, in JSON's types, with the declaration's fields."""
 
 
 class Engine(Protocol):
-    """What answers; one object serves any number of threads, and has a queue of its own.
+    """The model itself; one object serves any number of threads, and has its own queue.
 
     Attributes:
         options: The parameters, with this checkpoint's defaults, bounds and choices.
-        languages: Codes of the languages that this checkpoint knows.
+        languages: Codes of this checkpoint's languages.
     """
 
     @property
@@ -46,8 +46,15 @@ class Engine(Protocol):
     def languages(self) -> tuple[str, ...]: ...
 
     def __call__(self, items: Sequence[Any], options: Any) -> Sequence[Result | Exception]:
-        """Answer items, in order; for one that fails, its exception: a `BadInput` says why it can't
-        be answered.
+        """Answer items.
+
+        Args:
+            items: The rows' values.
+            options: The request's parameters.
+
+        Returns:
+            For each item, in order, its answer or its exception. A `BadInput` says why an item
+            can't be answered; any other exception is a fault of ours.
 
         Raises:
             BadParameter: The checkpoint can't do what the options ask for.
@@ -55,7 +62,7 @@ class Engine(Protocol):
 
 
 EngineClass = Callable[[Path], Engine]
-"""How an engine is made: of the directory that the builder packed."""
+"""Makes an engine from the directory that the builder packed."""
 
 
 class ZooModel(PythonModel):
@@ -63,7 +70,7 @@ class ZooModel(PythonModel):
 
     Args:
         declaration: What the capability says of itself.
-        engine_class: What answers.
+        engine_class: Makes the engine.
     """
 
     def __init__(self, declaration: Declaration, engine_class: EngineClass) -> None:
@@ -88,7 +95,7 @@ class ZooModel(PythonModel):
         """Answer a request.
 
         Raises:
-            MlflowException: The request is refused (400), or the model failed (500); its message is
+            MlflowException: The request is refused (400), or the model failed (500). The message is
                 one sentence.
         """
         try:
@@ -129,7 +136,7 @@ class ZooModel(PythonModel):
 
 
 def _blame(row: int, column: str, error: Exception) -> RowError:
-    """What a row's failure tells the client; a fault of ours goes to the log in full."""
+    """Make the error that the client gets for a row; log a fault of ours with its trace."""
     if isinstance(error, BadInput):
         return BadRow(row, column, str(error).rstrip("."))
     log.error("The model failed on row %d.", row, exc_info=error)

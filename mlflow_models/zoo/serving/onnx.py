@@ -1,11 +1,11 @@
-"""Opens ONNX graphs: the one place that chooses where they run."""
+"""Opens ONNX graphs: the only place that chooses where they run."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-# The fused kernel of a sum and a layer normalization is up to seven times slower than the two.
+# This fusion of a sum and a layer normalization is up to seven times slower than both apart.
 SLOW_FUSION = "SkipLayerNormFusion"
 ERRORS_ONLY = 3  # ONNX Runtime's log level
 
@@ -16,9 +16,9 @@ def open_session(
     """Open a graph.
 
     Args:
-        path: Of the `.onnx` file.
-        threads: Inside one run.
-        providers: Where it may run, best first; what isn't installed is left out.
+        path: The `.onnx` file.
+        threads: Threads in one run.
+        providers: Where the graph may run, best first; what isn't installed is left out.
         disabled: Optimizations of ONNX Runtime to leave out.
 
     Returns:

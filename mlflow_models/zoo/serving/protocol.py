@@ -1,7 +1,7 @@
 """HTTP on one connection of the zoo's server: uvicorn's, with limits on time and size.
 
-uvicorn leaves these to a proxy in front: deadlines for a request's head and for a client that
-doesn't read, gunicorn's limits on the head, and errors of the parser in the form of all others.
+uvicorn leaves these to a proxy: deadlines for a request's head and for a client that doesn't read,
+gunicorn's limits on the head, and the parser's errors in the same form as all others.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Protocol(HttpToolsProtocol):
     """HTTP on one connection.
 
     Args:
-        limits: gunicorn's configuration, for its `limit_request_*`.
+        limits: gunicorn's configuration, which has `limit_request_*`.
         settings: The deadlines.
     """
 
@@ -38,9 +38,9 @@ class Protocol(HttpToolsProtocol):
         self._fields = limits.limit_request_fields
         self._field = limits.limit_request_field_size or sys.maxsize
         self._most = self._line + self._fields * self._field  # bytes of a head
-        self._part: str | None = None  # of a request that is arriving: "head", "body", or None
-        self._head_bytes = 0  # of a head so far
-        self._data = self._again = b""  # what was received; what has to be read once more
+        self._part: str | None = None  # the part of a request that is arriving: "head" or "body"
+        self._head_bytes = 0  # bytes of the head so far
+        self._data = self._again = b""  # the bytes received; the bytes to parse again
         self._deadline: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None  # until when the client must read on
         self._refusal: ZooError | None = None
@@ -91,7 +91,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self.parser.get_method() == b"CONNECT":
-            raise BadInput("This server is no proxy.")
+            raise BadInput("This server is not a proxy.")
         if self._upgrades_to_nothing():
             return
         super().on_headers_complete()
@@ -107,7 +107,7 @@ class Protocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Treat a request that asks for another protocol (Java's client: HTTP/2) as a plain one.
 
-        httptools stops at the end of its head, so the head is read again without these headers.
+        httptools stops at the end of the head, so the head is parsed again without these headers.
         """
         error = sys.exc_info()[1]
         assert isinstance(error, httptools.HttpParserUpgrade)
@@ -134,9 +134,9 @@ class Protocol(HttpToolsProtocol):
             if last:
                 self._unset_keepalive_if_required()
                 self._write_refusal(self._refusal)
-        elif self._part == "body" and self._is_answered():  # read the rest, and drop it
+        elif self._part == "body" and self._is_answered():  # drop the rest
             self._expect("body", self._settings.body_seconds)
-        elif self._part == "head":  # the next request's, which came early
+        elif self._part == "head":  # the next request has begun early
             self._expect("head", self._settings.header_seconds)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, for any fault
@@ -157,7 +157,7 @@ class Protocol(HttpToolsProtocol):
             self._reading = None
 
     def _give_up(self) -> None:
-        """End the connection of a client that doesn't read, with what the kernel holds for it."""
+        """End the connection of a client that doesn't read; drop what the kernel holds for it."""
         raw = self.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
@@ -166,7 +166,7 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _expect(self, part: str | None, seconds: float | None = None) -> None:
-        """Note which part of a request comes next, and by when."""
+        """Note which part of a request comes next, and its deadline in seconds."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._part = part
@@ -179,7 +179,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: ZooError) -> None:
-        """Refuse a request. Those before it are answered first; then the connection ends."""
+        """Refuse a request: answer the requests before it, then end the connection."""
         self._refusal = error
         self._unset_keepalive_if_required()
         part = self._part
@@ -189,7 +189,7 @@ class Protocol(HttpToolsProtocol):
         elif part == "body" and self.pipeline:
             self.pipeline.popleft()  # the requests before it are answered first
         elif part == "body":
-            # The app waits for its body, and is told that nothing more will come.
+            # The app waits for the body: tell it that nothing more will come.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             if self.cycle.response_started:
@@ -213,9 +213,9 @@ class Protocol(HttpToolsProtocol):
         self.linger()
 
     def linger(self) -> None:
-        """End the connection; what the client still sends is read, or it misses the answer."""
+        """End the connection, but read what the client still sends, so that it gets the answer."""
         if self._refusal is None:
-            self._refusal = BadInput("The request has been answered.")  # so nothing more is read
+            self._refusal = BadInput("The request has been answered.")  # parse nothing more
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -1,7 +1,7 @@
-"""Scores one request: a body in MLflow's protocol, or a file, in; its JSON answer out.
+"""Scores one request: from a body in MLflow's protocol, or a file, to the JSON of its answer.
 
-What goes wrong becomes a `ZooError` with one sentence, which never repeats what was sent; a fault
-of ours is left to be raised.
+A bad request raises a `ZooError` with one sentence, which never repeats what was sent. A fault of
+ours raises any other exception.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from zoo.serving.rows import LONE_SURROGATE
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
 PIECE_BYTES = 1 << 20  # of a body, unpacked at a time
-# A label doesn't say what a file is: browsers send recordings as video/webm, curl as octet-stream.
+# The type doesn't tell what a file is: browsers send recordings as video/webm, curl octet-stream.
 FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
 
 
@@ -33,7 +33,7 @@ class RequestScorer:
     Args:
         model: A loaded pyfunc.
         max_rows: How many rows a request may have.
-        max_bytes: How large a body may be once it is unpacked.
+        max_bytes: How large an unpacked body may be.
     """
 
     def __init__(self, model: PyFuncModel, max_rows: int, max_bytes: int) -> None:
@@ -53,10 +53,10 @@ class RequestScorer:
         """Answer one request.
 
         Args:
-            body: In any form of MLflow's protocol, or a file, which is one row.
-            content_type: The body's.
-            query: Parameters, besides those of a JSON body.
-            gzipped: Whether the body is.
+            body: The body in any form of MLflow's protocol; or a file, which is one row.
+            content_type: The body's type.
+            query: Parameters beside those of a JSON body.
+            gzipped: Whether the body is compressed by gzip.
 
         Returns:
             The answer, JSON in UTF-8.
@@ -80,9 +80,9 @@ class RequestScorer:
         """Answer one request of the Open Inference Protocol.
 
         Args:
-            body: JSON, and what binary data its tensors have.
-            json_bytes: How many bytes of it are JSON; None: all.
-            gzipped: Whether the body is.
+            body: JSON, followed by the tensors' binary data.
+            json_bytes: How many bytes of the body are JSON. None: all.
+            gzipped: Whether the body is compressed by gzip.
 
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
@@ -98,7 +98,7 @@ class RequestScorer:
         return _packed(inference_protocol.write(records, self.name, self.version, marker))
 
     def _kind(self, content_type: str) -> str:
-        """The form of a table, or the column that a file is for."""
+        """Find the form of a table, or the column that a file belongs to."""
         mime, *rest = (part.strip().lower() for part in content_type.split(";"))
         if mime in TYPES:
             if any(part.replace('"', "") not in ("", "charset=utf-8") for part in rest):
@@ -113,7 +113,7 @@ class RequestScorer:
         return str(column)
 
     def _from_query(self, query: Sequence[tuple[str, str]], body: dict[str, Any]) -> dict[str, Any]:
-        """Parameters of a query, in the types that the model's signature has for them."""
+        """Read the parameters of a query, in the types of the model's signature."""
         found: dict[str, Any] = {}
         for name, value in query:
             spec = self._spec(name)
@@ -170,7 +170,7 @@ def _packed(answer: dict[str, Any]) -> bytes:
 
 
 def _text(value: Any) -> Any:
-    """A text that came as bytes; what isn't UTF-8 stays, and is refused by its row."""
+    """Decode a text that came as bytes; leave other bytes, which the row's check refuses."""
     try:
         return value.decode() if isinstance(value, bytes) else value
     except UnicodeDecodeError:
@@ -182,7 +182,7 @@ def _type(spec: ParamSpec) -> str:
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:
-    """A gzipped body, no further than the limit."""
+    """Unpack a body; refuse it at the limit of bytes."""
     parts, size = [], 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:

@@ -1,4 +1,4 @@
-"""Reads the rows of a request. A value that can't be used becomes a `BadRow` in its place."""
+"""Reads the rows of a request; a wrong value becomes a `BadRow`."""
 
 import base64
 import re
@@ -15,7 +15,7 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RequestRow(NamedTuple):
-    """A row's value, and the column that it stands in: a text, a URL, or a file's bytes."""
+    """A row's value, which is a text, a URL or a file's bytes, and its column."""
 
     column: str
     value: str | bytes
@@ -26,7 +26,10 @@ def read_rows(table: Any, columns: Sequence[Column]) -> list[RequestRow | BadRow
 
     Args:
         table: The request, a DataFrame.
-        columns: A row must have a value in exactly one of them.
+        columns: The columns; a row must have a value in exactly one of them.
+
+    Returns:
+        For each row its value, or what is wrong with it.
 
     Raises:
         BadInput: The request has none of the columns.
@@ -72,7 +75,7 @@ def _read_file(row: int, column: Column, value: Any) -> RequestRow | BadRow:
 
 
 def is_null(value: Any) -> bool:
-    """Tell whether a row has no value, as JSON, pandas and Spark say it."""
+    """Tell whether a value is null, in the forms of JSON, pandas and Spark."""
     return value is None or value is pd.NA or (isinstance(value, float) and bool(pd.isna(value)))
 
 

@@ -1,10 +1,11 @@
 """The queue before an engine: batches of all requests, in turn, on the engine's own threads.
 
-MLflow calls `predict` in a thread per request, so several requests are inside one model at once. An
-engine that computes in all of them fights itself for the cores; here its own threads (mostly one)
-run the batches, taking turns between the requests, so that a small request isn't starved by a large
-one. What waits of other requests joins a batch that has room for it: nobody waits for company, but
-under load a model that gains from batches has them (`python -m benchmarks peers_captions`).
+MLflow calls `predict` in a thread per request. If an engine computed in all these threads, they
+would compete for the cores. So the engine has its own threads, mostly one, which run the batches.
+The requests take turns, so that a small request doesn't wait for all of a large one.
+
+If a batch has room, items of other requests that wait join it. Nobody waits for such items: only
+under load there are any, and then larger batches help (`python -m benchmarks peers_captions`).
 """
 
 import contextlib
@@ -28,13 +29,15 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # a joint batch may cost so many times the batches apart, since it has more padding
 log = logging.getLogger(__name__)
 
-# Set where nobody waits for the answer any more: what is left of the request isn't computed.
+# The event is set when nobody waits for the answer any more: the rest isn't computed.
 cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
 
 
 def cores(groups: Path = CONTROL_GROUPS) -> int:
-    """The cores that this process may use, by its affinity and its container's quota; at most
-    `THERESA_CORES`, which Spark's workers have, since an executor is no container everywhere.
+    """Count the cores that this process may use, by its affinity and its container's quota.
+
+    `THERESA_CORES` can lower the number. Spark's workers set it, since an executor isn't always a
+    container.
 
     Args:
         groups: Where the kernel's control groups are mounted, version 1 or 2.
@@ -51,39 +54,39 @@ def cores(groups: Path = CONTROL_GROUPS) -> int:
 
 
 class Observer(Protocol):
-    """Is told what an engine does; the server's metrics are one."""
+    """Counts what an engine does, such as the server's metrics."""
 
     def queued(self, change: int) -> None:
-        """So many batches more, or less, wait for the engine."""
+        """Count batches that wait for the engine; a negative change: they don't wait any more."""
 
     def computed(self, items: int, seconds: float) -> None:
-        """A batch is done."""
+        """Count a batch that is done."""
 
 
 observers: list[Observer] = []
 
 
 def stop_if_cancelled() -> None:
-    """For a model that runs its own batches: raises `Cancelled` where nobody waits any more."""
+    """Raise `Cancelled` if nobody waits for this thread's request any more."""
     event = cancellation.get()
     if event is not None and event.is_set():
         raise Cancelled("The request was cancelled.")
 
 
 def queued(change: int) -> None:
-    """Tells the observers that batches wait for the engine, or no longer do."""
+    """Tell the observers how many more batches wait for the engine; negative: fewer."""
     for observer in observers:
         observer.queued(change)
 
 
 def computed(items: int, seconds: float) -> None:
-    """Tells the observers of a batch that is done."""
+    """Tell the observers about a batch that is done."""
     for observer in observers:
         observer.computed(items, seconds)
 
 
 class Pending(Generic[Item, Result]):
-    """What one request has in the queue, and its answers so far."""
+    """A request in the queue: its items, the batches that are left, and its answers so far."""
 
     def __init__(self, items: Sequence[Item], batches: deque[list[int]]) -> None:
         self.items, self.batches = items, batches
@@ -95,7 +98,7 @@ class Pending(Generic[Item, Result]):
             self._done.set()
 
     def results(self) -> list[Result | Exception]:
-        """Wait for one result per item, in order; an item that failed has its exception instead."""
+        """Wait for one result per item, in order; a failed item has its exception."""
         self._done.wait()
         return self._answers  # type: ignore[return-value]  # all set once done
 
@@ -108,7 +111,7 @@ class Pending(Generic[Item, Result]):
                 self._done.set()
 
     def cancel_if_asked(self) -> None:
-        """Give up the batches that are left, if the request was cancelled."""
+        """Drop the batches that are left if the request was cancelled."""
         if self.cancellation is not None and self.cancellation.is_set():
             queued(-len(self.batches))
             for index in (index for batch in self.batches for index in batch):
@@ -120,14 +123,14 @@ Share = list[tuple[Pending[Item, Result], int]]
 
 
 class Runner(Generic[Item, Result]):
-    """Runs items in batches of similar length, on threads of its own.
+    """Runs items in batches of similar length, on its own threads.
 
     Args:
-        run: Computes one batch; called on those threads only. Returns a result per item.
-        length: The length of an item after padding's measure (tokens, frames).
-        budget: How many padded units a batch may hold: its longest item times its size.
-        kind: What the items of one batch have in common; a request's items are of one kind.
-        threads: Batches that are computed at once.
+        run: Computes one batch, on these threads only; returns a result per item.
+        length: The length of an item, in the units that padding fills up (tokens, frames).
+        budget: How many units a batch may have: the length of its longest item times its size.
+        kind: The kind of an item; a batch has items of one kind, and so has a request.
+        threads: How many batches are computed at once.
         joins: Whether a batch may have items of several requests.
     """
 
@@ -146,13 +149,13 @@ class Runner(Generic[Item, Result]):
         _runners.add(self)
 
     def reset(self) -> None:
-        """Forget the threads and what was queued: after a fork the child has neither."""
+        """Forget the threads and the queue: after a fork the child has neither."""
         self._queue: deque[Pending[Item, Result]] = deque()
         self._wake = threading.Condition()
         self._started: list[threading.Thread] = []
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Exception]:
-        """Compute items; returns one result each, in order, or the exception that it caused.
+        """Compute items; return for each, in order, its result or its exception.
 
         Raises:
             Cancelled: Nobody waits for the answer any more.
@@ -180,11 +183,11 @@ class Runner(Generic[Item, Result]):
         return pending
 
     def _batches(self, items: Sequence[Item]) -> deque[list[int]]:
-        """Groups the items' indices by length, so that little of a batch is padding."""
+        """Group the items' indices by length, so that a batch has little padding."""
         lengths = [self._length(item) for item in items]
         batches: deque[list[int]] = deque()
         for index in sorted(range(len(items)), key=lengths.__getitem__):
-            # Sorted upwards: the newest item is the longest, and sets the width of its batch.
+            # Lengths rise, so each new item is the longest, and all are padded to its length.
             if batches and lengths[index] * (len(batches[-1]) + 1) <= self._budget:
                 batches[-1].append(index)
             else:
@@ -201,7 +204,7 @@ class Runner(Generic[Item, Result]):
                 self._compute(share)
 
     def _share(self) -> Share[Item, Result]:
-        """The batch of the request whose turn it is, and what joins it from the others."""
+        """Take the next batch of the request whose turn it is, and what joins it from others."""
         share: list[tuple[Pending[Item, Result], list[int]]] = []
         width = count = apart = 0
         for pending in list(self._queue):
@@ -228,16 +231,18 @@ class Runner(Generic[Item, Result]):
         return [(pending, index) for pending, batch in share for index in batch]
 
     def _compute(self, batch: Share[Item, Result]) -> None:
-        """Runs one batch; when it fails, its halves, so that only the bad item fails, and so that
-        what memory was too small for is tried in smaller batches."""
+        """Run one batch; if it fails, run its halves.
+
+        So only the bad item fails, and a batch that needs too much memory is run in smaller ones.
+        """
         start = time.perf_counter()
         alone = {pending for pending, _ in batch}
-        # Lets the engine stop within a batch that only one request waits for.
+        # If only one request waits for this batch, the engine may stop within the batch.
         token = cancellation.set(batch[0][0].cancellation if len(alone) == 1 else None)
         try:
             results = self._run([pending.items[index] for pending, index in batch])
             pairs = list(zip(batch, results, strict=True))
-        except BaseException as error:  # nothing may end the threads that everybody waits for
+        except BaseException as error:  # nothing may end a thread that all requests wait for
             if len(batch) == 1 or isinstance(error, Cancelled):
                 failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
                 for pending, index in batch:
@@ -251,7 +256,7 @@ class Runner(Generic[Item, Result]):
             return
         finally:
             cancellation.reset(token)
-        # Only here, where the error no longer holds what the batch had in memory.
+        # Not earlier: while the error exists, it keeps the batch's memory.
         log.warning("A batch of %d failed (%s); its halves are tried.", len(batch), reason)
         half = len(batch) // 2
         self._compute(batch[:half])

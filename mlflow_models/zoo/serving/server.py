@@ -1,9 +1,6 @@
-"""The zoo's server: an ASGI app around MLflow's scoring, for an operator behind a gateway.
+"""The state of one worker, and how it answers a request within the limits (`zoo.settings`).
 
-`/invocations`, `/ping` and `/version` behave as MLflow documents. Besides: `/health` and `/ready`,
-`/metrics`, errors as JSON with a request's id, limits (`zoo.settings`), and one line of JSON per
-request in the log (`zoo.serving.edge`). The server stops the work of a request that times out, or
-whose client leaves.
+If a request takes too long, or its client leaves, the server stops its work.
 """
 
 import asyncio
@@ -48,7 +45,7 @@ log = logging.getLogger("theresa.server")
 
 
 class Server:
-    """One worker's state: the model, what is in flight, and whether it is ready.
+    """One worker's state: the model, the requests in flight, and whether it is ready.
 
     Args:
         model: A saved model's directory.
@@ -65,8 +62,8 @@ class Server:
         self._ready = False
 
     async def start(self) -> None:
-        """Answers the sample; runs in the worker, after any fork. Until then it isn't ready."""
-        # Threads are made as they are needed: for as many requests as there may ever be.
+        """Answer the sample, in the worker, after a fork; only then is the worker ready."""
+        # The pool makes threads only when it needs them, for as many requests as there may be.
         self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
         runner.observers[:] = [metrics.EngineMetrics()]
         metrics.model_info.labels(self.scorer.name, self.scorer.version).set(1)
@@ -76,7 +73,7 @@ class Server:
         self._ready = True
 
     def _most(self) -> int:
-        """Requests that all workers together take at once: a client can't choose its worker."""
+        """Give how many requests all workers may have: a client can't choose its worker."""
         return self.settings.max_requests * shared.workers
 
     @property
@@ -140,13 +137,13 @@ class Server:
                 self._tidying = loop.call_later(TIDY_SECONDS, self._tidy)
 
     def _tidy(self) -> None:
-        """Gives the memory of large requests back, which Python and the C library would keep."""
+        """Give back the memory of large requests, which Python and the C library would keep."""
         self._tidying = None
         if self._pool is not None:
             self._pool.submit(_give_memory_back)
 
     async def _body(self, request: Request) -> bytes:
-        """Reads the body, no further than the limits of size and time."""
+        """Read the body, within the limits of size and time."""
         limit = self.settings.max_body_bytes
         too_large = TooLarge(f"The body is larger than {limit:,} bytes.")
         length = request.headers.get("content-length", "")
@@ -169,7 +166,7 @@ class Server:
     async def _answer(
         self, request: Request, score: Callable[[bytes, bool], bytes], body: bytes, gzipped: bool
     ) -> Response:
-        """Scores in a thread; gives it up when time is out or the client has gone."""
+        """Score in a thread; give up when the time is over or the client has gone."""
         cancelled = threading.Event()
         compress = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
         work = asyncio.ensure_future(self._run(cancelled, compress, score, body, gzipped))
@@ -198,7 +195,7 @@ class Server:
         score: Callable[..., bytes],
         *request: Any,
     ) -> Response:
-        """Answers a request, given as `score` takes it, in a thread."""
+        """Answer a request, which is `score`'s arguments, in a thread."""
         context = contextvars.copy_context()
         context.run(runner.cancellation.set, cancelled)
 
@@ -219,6 +216,6 @@ def _give_memory_back() -> None:
 
 
 async def _disconnect(request: Request) -> None:
-    """Returns when the client has gone."""
+    """Wait until the client has gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

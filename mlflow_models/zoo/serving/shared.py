@@ -1,4 +1,4 @@
-"""What the workers of a server tell each other, in memory that they share across the fork."""
+"""Numbers that the workers of a server share, in memory that a fork doesn't copy."""
 
 import mmap
 
@@ -9,20 +9,20 @@ AWAY = -1  # the number of connections of a worker that takes no more
 
 
 class Shared:
-    """Whether the server stops, how many workers it has, and each one's requests and connections.
+    """Whether the server stops, how many workers it has, and each worker's numbers.
 
-    A worker writes only its own numbers, so none needs a lock. A worker that is killed leaves its
-    numbers behind; gunicorn's master clears them (`release`).
+    These are its requests and its connections. A worker writes only its own numbers, so no lock is
+    needed. If a worker is killed, gunicorn's master clears its numbers (`release`).
 
     Attributes:
-        slot: Which numbers are this process's own; the master's come last.
-        leaving: Whether this worker is about to go: then each answer ends its connection, so that
+        slot: The place of this process's numbers; the master's come last.
+        leaving: Whether this worker will end soon. Then each answer ends its connection, so that
             the client's next request goes to another worker.
     """
 
     def __init__(self) -> None:
         numbers = memoryview(mmap.mmap(-1, 4 * (2 + 2 * COUNT))).cast("i")
-        self._server = numbers[:2]  # whether it stops, its workers
+        self._server = numbers[:2]  # whether the server stops; how many workers it has
         self._requests, self._connections = numbers[2 : 2 + COUNT], numbers[2 + COUNT :]
         self._taken: set[int] = set()
         self.slot, self.workers, self.leaving = SLOTS, 1, False
@@ -48,37 +48,37 @@ class Shared:
         self._server[1] = value
 
     def take(self) -> int:
-        """Find a slot for a worker that is about to be forked; for the master."""
+        """Find a slot for a worker, before the fork; only the master calls this."""
         slot = min(set(range(SLOTS)) - self._taken)
         self._taken.add(slot)
         return slot
 
     def release(self, slot: int) -> None:
-        """Clear the numbers of a worker that has gone; for the master."""
+        """Clear the numbers of a worker that has gone; only the master calls this."""
         self._requests[slot], self._connections[slot] = 0, AWAY
         self._taken.discard(slot)
 
     def count(self, change: int) -> None:
-        """Add to the requests that this worker has in hand."""
+        """Add to the number of this worker's requests."""
         self._requests[self.slot] += change
 
     @property
     def in_flight(self) -> int:
-        """The requests that all workers together have in hand."""
+        """The number of all workers' requests."""
         return sum(self._requests)
 
     def hold(self, connections: int) -> None:
-        """Say how many connections this worker has."""
+        """Set the number of this worker's connections."""
         if not self.leaving:
             self._connections[self.slot] = connections
 
     def leave(self) -> None:
-        """Say that this worker is about to go, and wants no more connections."""
+        """Mark that this worker will end soon, and accepts no more connections."""
         self.leaving, self._connections[self.slot] = True, AWAY
 
     @property
     def is_ahead(self) -> bool:
-        """Whether a worker that takes connections has fewer than this one."""
+        """Whether another worker accepts connections and has fewer of them."""
         own = self._connections[self.slot]
         return any(one > AWAY and (one < own or own == AWAY) for one in self._connections)
 

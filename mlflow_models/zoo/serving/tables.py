@@ -1,8 +1,8 @@
 """Reads a request's body into a table: MLflow's forms of JSON, CSV and Parquet.
 
-MLflow's own readers guess types: a null in `instances` becomes the word "None", a cell `NA` of a
-CSV a null. Here a value stays what was sent, so that a wrong one is refused by its row. What
-MLflow's server answers is answered alike, unless it guesses.
+MLflow's own readers guess types: a null in `instances` becomes the word "None", and a cell `NA` of
+a CSV becomes null. Here a value stays as it was sent, so that a wrong value is refused with its
+row. Otherwise the answers are the same as those of MLflow's server.
 """
 
 import csv
@@ -20,17 +20,17 @@ JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.par
 PARQUET_ROWS = 64  # unpacked at a time
 Columns = dict[str, list[Any]]
 
-csv.field_size_limit(2**31 - 1)  # a cell may be a file in base64; the body has a limit of its own
+csv.field_size_limit(2**31 - 1)  # a cell may be a file in base64; the body has its own limit
 
 
 class TableReader:
     """Reads tables for one model.
 
     Args:
-        columns: The names of the model's columns; others in a request are left out.
-        optional: Which of them a row may lack.
+        columns: The names of the model's columns; other columns of a request are left out.
+        optional: The columns that a row may lack.
         max_rows: How many rows a request may have.
-        max_bytes: How large a Parquet file's columns may be once they are unpacked.
+        max_bytes: How large a Parquet file's unpacked columns may be.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class TableReader:
             kind: `JSON`, `CSV` or `PARQUET`.
 
         Returns:
-            The table, its values as they were sent (dtype object), and the request's `params`,
-            which may be anything that JSON has.
+            The table, whose values are as they were sent (dtype object), and the request's
+            `params`, any JSON value.
 
         Raises:
-            BadInput: The body has none of MLflow's forms. The message names the place, and never
-                the content.
+            BadInput: The body has none of MLflow's forms. The message names the place, never the
+                content.
         """
         params = None
         if kind == JSON:
@@ -64,7 +64,7 @@ class TableReader:
         return self.table(columns), params
 
     def table(self, columns: Columns) -> pd.DataFrame:
-        """Make a table of columns, its values as they are (dtype object).
+        """Make a table of columns; the values stay as they are (dtype object).
 
         Raises:
             BadInput: There are too many rows, or a column is missing.
@@ -115,14 +115,14 @@ class TableReader:
         return self._table(names, table["data"])
 
     def _table(self, names: Sequence[Any], rows: Sequence[Any]) -> Columns:
-        """A header and rows as columns."""
+        """Turn a header and rows into columns."""
         for name in self._columns:
             if names.count(name) > 1:
                 raise _Misshapen(f"has column '{name}' twice")
         places = {name: names.index(name) for name in self._columns if name in names}
         found: Columns = {name: [] for name in places}
         for number, row in enumerate(rows):
-            if isinstance(row, dict):  # as pandas takes it, and a lone value of a single column
+            if isinstance(row, dict):  # as in pandas; a single column may have lone values
                 row = [row.get(name) for name in names if isinstance(name, str)]
             cells = row if isinstance(row, list) else [row]
             if len(cells) != len(names):
@@ -141,7 +141,7 @@ class TableReader:
         return {name: [record.get(name) for record in records] for name in given}
 
     def _values(self, values: Any) -> Columns:
-        """TensorFlow Serving's forms: a list of values or of records, or lists by column."""
+        """Read TensorFlow Serving's forms: a list of values or of records, or lists by column."""
         if isinstance(values, dict):
             lists = {
                 name: value if isinstance(value, list) else [value]
@@ -164,7 +164,7 @@ class TableReader:
         reader = csv.reader(text, strict=True)
         try:
             names, *rows = ([*row] for row in reader)
-            # A blank line is a row with an empty text; beside other columns it is nothing.
+            # A blank line is a row with an empty text if there is one column; else it is skipped.
             rows = [row or [""] for row in rows if row or len(names) == 1]
             columns = self._table(names, rows)
         except csv.Error:
@@ -190,19 +190,19 @@ class TableReader:
             size = 0
             for batch in file.iter_batches(PARQUET_ROWS, columns=names):
                 runner.stop_if_cancelled()
-                size += batch.nbytes  # a value that is there once in the file may have many rows
+                size += batch.nbytes  # the file may have a value once for many rows
                 self._check_bytes(size)
                 for name in names:
                     found[name] += batch.column(name).to_pylist()
             return found
         except ZooError:
             raise
-        except Exception:  # pyarrow has no one class for what a file can have wrong
+        except Exception:  # pyarrow raises many classes for a bad file
             raise BadInput("The body is not valid Parquet.") from None
 
 
 class _Misshapen(Exception):
-    """What is wrong with a form, after its name."""
+    """What is wrong with a form; the message continues a sentence after its name."""
 
 
 def _parse(body: bytes) -> Any:

@@ -1,6 +1,6 @@
-"""gunicorn's worker for the zoo's server: uvicorn's, which shares the load and leaves gently.
+"""gunicorn's worker for the zoo's server: uvicorn's worker with two changes.
 
-The workers share connections evenly. When a worker leaves, no request is lost.
+The workers share connections evenly. When a worker ends, no request is lost.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ SETTLE_SECONDS = 2.0  # how long to wait for the first request of a connection t
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which takes connections one by one, and leaves when its clients have.
+    """uvicorn's server; it accepts connections one by one, and ends after its clients have left.
 
     Args:
-        config: uvicorn's.
-        settings: How long it serves on once the whole server is told to stop.
+        config: uvicorn's configuration.
+        settings: How long to go on after the whole server is told to stop.
         shares: Whether other workers listen on the same sockets.
     """
 
@@ -51,10 +51,10 @@ class Server(uvicorn.Server):
         metrics.workers.set(1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve on, ending each connection with its answer; then stop listening, and leave.
+        """Go on for a while, and end each connection with its answer; then stop listening.
 
-        A worker that is replaced serves until its last client has gone, at the latest when each
-        connection has been idle for too long. So none is closed under a request.
+        A worker that is replaced goes on until its last client has gone; an idle connection ends
+        after its time. So no connection is closed while a request arrives.
         """
         shared.leave()
         idle = self.config.timeout_keep_alive
@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _has_heard_all(self) -> bool:
-        """Whether each connection has had a request."""
+        """Tell whether each connection has had a request."""
         heard = (getattr(one, "cycle", one) for one in self.server_state.connections)
         return not self._acceptor.is_connecting and all(one is not None for one in heard)
 
@@ -74,12 +74,12 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while loop.time() < end and not self.force_exit:
-            await asyncio.sleep(0.05)  # first: a connection may just be arriving
+            await asyncio.sleep(0.05)  # before the check: a connection may just arrive
             if done():
                 break
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Stop gently; unlike uvicorn's, the signal isn't raised again at the end."""
+        """Stop gently; unlike in uvicorn, the signal isn't raised again at the end."""
         self.should_exit = True
 
     def quit(self) -> None:
@@ -88,7 +88,7 @@ class Server(uvicorn.Server):
 
 
 class Worker(UvicornWorker):
-    """gunicorn's side: it gives the worker its sockets, and gets a sign of life from it."""
+    """gunicorn's side: gunicorn gives it the sockets, and expects a sign of life."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "asyncio",
@@ -122,7 +122,7 @@ class Worker(UvicornWorker):
         server = Server(self.config, self._settings, shares=not self.cfg.reuse_port)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
-        beating = loop.create_task(self._beat(server))  # also before it listens, and as it leaves
+        beating = loop.create_task(self._beat(server))  # also before it listens and while it ends
         await server.serve(sockets=self.sockets)
         beating.cancel()
         if not server.started:
@@ -132,4 +132,4 @@ class Worker(UvicornWorker):
         while os.getppid() == self.ppid:
             self.notify()
             await asyncio.sleep(1)
-        server.quit()  # its master was killed
+        server.quit()  # the master was killed
