@@ -19,38 +19,39 @@ class Options(declaration.Options):
     mode: Literal["beam", "greedy", "nucleus"] = Field(
         "beam", description="How captions are searched for; `nucleus` draws them by chance."
     )
-    beam_size: int = Field(5, ge=1, le=MAX_CAPTIONS, description="Of `beam`.")
+    beam_size: int = Field(5, ge=1, le=MAX_CAPTIONS, description="How many beams `beam` keeps.")
     max_tokens: int = Field(
-        67, ge=1, le=200, description="Of a caption, the period at its end included."
+        67, ge=1, le=200, description="The most tokens of a caption, with the period at its end."
     )
     num_captions: int = Field(
         1,
         ge=0,
         le=MAX_CAPTIONS,
-        description="The best beams, or as many draws; `greedy` gives one; 0: none is written.",
+        description="How many captions to give: the best beams, or as many draws; `greedy` gives "
+        "one. 0: none.",
     )
     top_p: float = Field(
         0.8,
         ge=0.01,
         le=1,
-        description="Of `nucleus`: the likeliest tokens that together are this probable are drawn "
-        "from.",
+        description="`nucleus` draws from the likeliest tokens that together are so probable.",
     )
     temperature: float = Field(
-        1.0, ge=0.01, le=10, description="Of `beam` and `nucleus`: logits are divided by it."
+        1.0, ge=0.01, le=10, description="`beam` and `nucleus` divide the logits by it."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Of `nucleus`.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="The seed of the draws of `nucleus`.")
     embedding: Literal["none", "clip", "prefix"] = Field(
-        "none", description="`clip`: CLIP's features; `prefix`: what GPT-2 is given for them."
+        "none", description="`clip` gives CLIP's features; `prefix`, what GPT-2 gets for them."
     )
     neighbours: int = Field(
         0,
         ge=0,
         le=100,
-        description="Photos of the packed collection to name; 0: none, and no category.",
+        description="How many similar photos of the packed collection to name. 0: none, and no "
+        "category.",
     )
     match_text: str = Field(
-        "", max_length=1_000, description="A text to compare the photo with; CLIP reads 77 tokens."
+        "", max_length=1_000, description="A text to compare the photo with; at most 77 tokens."
     )
 
     @property

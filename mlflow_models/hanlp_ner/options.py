@@ -16,11 +16,11 @@ class Options(declaration.Options):
 
     dictionary: str = Field(
         "{}",
-        description="A JSON object of entity types by word: these words come out as given, on top "
-        "of those that are packed.",
+        description="A JSON object with an entity type for each word. These words are always "
+        "entities, and so are the words of a packed dictionary.",
     )
     tasks: tuple[str, ...] = Field(
-        (), description="Other tasks of a multi-task checkpoint to do, by their names."
+        (), description="The names of other tasks to do, if the checkpoint has several."
     )
 
     @cached_property
@@ -62,7 +62,7 @@ DECLARATION = Declaration(
     task="token-classification",
     summary="Finds named entities, such as people, places and organizations, in Chinese text.",
     languages=("zh",),
-    columns=(Column("text", "text", "A text of any length up to a novel's.", 1_000_000),),
+    columns=(Column("text", "text", "A text of up to 1,000,000 characters.", 1_000_000),),
     options=Options,
     record=Record,
 )

@@ -12,19 +12,19 @@ class Options(SpeechOptions):
     """How to transcribe. A packed language model changes two of the defaults."""
 
     language_model: bool = Field(
-        False, description="Weigh what is heard by how likely it is written."
+        False, description="Use the packed language model, which knows how likely a text is."
     )
     beam_size: int = Field(
-        1, ge=1, le=500, description="Hypotheses that the search keeps; 1 is greedy."
+        1, ge=1, le=500, description="How many hypotheses the search keeps; 1 is greedy."
     )
     chunk_length_s: float = Field(
-        20.0, ge=2, le=60, description="Seconds that the network hears at once, at most."
+        20.0, ge=2, le=60, description="The most seconds that the network hears at once."
     )
     stride_length_s: float = Field(
         3.0,
         ge=0,
         le=60,
-        description="Seconds at both ends of a chunk that only give it context, without `vad`.",
+        description="Without `vad`: seconds at both ends of a chunk that are only context.",
     )
 
     @model_validator(mode="after")

@@ -23,7 +23,10 @@ class Options(SpeechOptions):
         "transcribe", description="`translate` answers in English."
     )
     beam_size: int = Field(
-        5, ge=1, le=20, description="Of the search at temperature 0; 1 is greedy."
+        5,
+        ge=1,
+        le=20,
+        description="Hypotheses that the search at temperature 0 keeps; 1 is greedy.",
     )
     temperature: tuple[Temperature, ...] = Field(
         TEMPERATURES,
@@ -35,13 +38,13 @@ class Options(SpeechOptions):
     initial_prompt: str = Field(
         "",
         max_length=MAX_PROMPT_CHARACTERS,
-        description="Text that goes before: it gives style and spelling.",
+        description="Text that the model reads first; it follows this style and spelling.",
     )
     hotwords: str = Field(
         "", max_length=MAX_PROMPT_CHARACTERS, description="Words to expect, in every window."
     )
     timestamps: bool = Field(
-        True, description="Segments with times of their own; else one segment per window."
+        True, description="Give segments their own times; else each window is one segment."
     )
     script: Literal["simplified", "traditional", "as_is"] = Field(
         "simplified", description="How Chinese is written."
@@ -49,7 +52,7 @@ class Options(SpeechOptions):
     punctuation: Literal["keep", "strip"] = Field(
         "keep", description="Whether punctuation stays in the text."
     )
-    batch_size: int = Field(8, ge=1, le=16, description="Windows that are decoded together.")
+    batch_size: int = Field(8, ge=1, le=16, description="How many windows are decoded together.")
 
     @field_validator("language", mode="before")
     @classmethod

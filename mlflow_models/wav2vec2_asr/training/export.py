@@ -9,7 +9,7 @@ from wav2vec2_asr.building.convert import LABELS
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.examples import BLANK, SPACE, UNKNOWN
 from wav2vec2_asr.training.options import network_settings
-from zoo.building.wav2vec2 import RATE, normalizes, read_config
+from zoo.building.wav2vec2 import SAMPLE_RATE, normalizes, read_config
 from zoo.data.outputs import whole_directory, write_json
 from zoo.errors import CheckpointError
 
@@ -45,7 +45,7 @@ def open_extractor(directory: Path | None, masked: bool) -> "Wav2Vec2FeatureExtr
 
     return Wav2Vec2FeatureExtractor(
         feature_size=1,
-        sampling_rate=RATE,
+        sampling_rate=SAMPLE_RATE,
         padding_value=0.0,
         do_normalize=normalizes(directory) if directory else True,
         return_attention_mask=masked,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 FILES = ["*.json", "*.safetensors", "pytorch_model*.bin", "language_model/*", "README.md"]
-RATE = 16_000  # Hz
+SAMPLE_RATE = 16_000  # Hz
 
 
 def fetch(name: str) -> Path:
@@ -83,9 +83,9 @@ def normalizes(directory: Path) -> bool:
     if not about:  # transformers 5 writes both parts of a processor to one file
         about = read_object(directory / "processor_config.json", CheckpointError, {})
         about = about.get("feature_extractor", {})
-    if about.get("sampling_rate", RATE) != RATE:
+    if about.get("sampling_rate", SAMPLE_RATE) != SAMPLE_RATE:
         raise CheckpointError(
-            f"'{directory}' expects {about['sampling_rate']} Hz; this engine has {RATE} Hz."
+            f"'{directory}' expects {about['sampling_rate']} Hz; this engine has {SAMPLE_RATE} Hz."
         )
     return bool(about.get("do_normalize", True))
 

@@ -11,12 +11,13 @@ class SpeechOptions(Options):
     """The parameters of every speech model."""
 
     vad: bool = Field(
-        True, description="Find the speech first, and transcribe that; else all of the recording."
+        True,
+        description="Find the speech first, and transcribe only that; else the whole recording.",
     )
     denoise: bool = Field(
-        False, description="Reduce steady noise first (spectral gating), where there is any."
+        False, description="First reduce the steady noise of noisy recordings (spectral gating)."
     )
-    word_timestamps: bool = Field(False, description="Answer a time for every word.")
+    word_timestamps: bool = Field(False, description="Give the times of every word.")
 
 
 class Word(BaseModel):
