@@ -14,7 +14,7 @@ BROKEN = {
     "index": ("clip_caption", "--index", "", "complete index"),
     "no index": ("clip_caption", "--index", None, "complete index"),
     "model": ("wav2vec2_asr", "--language-model", "no model", "KenLM can't read"),
-    "no model": ("wav2vec2_asr", "--language-model", None, "doesn't exist"),
+    "no model": ("wav2vec2_asr", "--language-model", None, "not found"),
 }
 
 
