@@ -76,6 +76,8 @@ def test_unrelated_classes_have_different_names() -> None:
     places: dict[str, list[str]] = {}
     for folder in (MODELS, *(ROOT / name for name in ("kong", "test_models", "deploy"))):
         for path in folder.rglob("*.py"):
+            if "models" in path.relative_to(folder).parts:  # that builders have written
+                continue
             if path == ROOT / "test_models" / "answers.py":  # the records, as a client reads them
                 continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
