@@ -40,8 +40,7 @@ R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
 Progress = Callable[[int], object]
 TEXTS, IMAGES = 256, 16  # rows of a request
-# Seconds between attempts, where the server names none.
-_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8.0)
+_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8.0)  # s, if the server names none
 
 
 class AsyncClient:
@@ -134,8 +133,7 @@ class AsyncClient:
         """Returns if the model is up; of MLflow's server, if it answers `/ping`.
 
         Raises:
-            Refused: it wants a key, or there is no model at the address.
-            Unavailable: it doesn't answer, or isn't ready yet.
+            Refused, Unavailable: it wants a key, or isn't there; it doesn't answer, or isn't ready.
         """
         if self.is_server:
             for path in ("/ready", "/ping"):

@@ -25,7 +25,7 @@ function control(one, value = one.default) {
   const name = make("label", {for: id}, words[one.name] ?? one.name);
   const parts = one.type === "boolean" && !one.list ? [make("span", {}, field, name)] : [name, field];
   if (one.name === "language") parts.push(languages(one, id));
-  return make("div", {}, ...parts, make("small", {id: `${id}-hint`}, hint ?? ""));
+  return make("div", {}, ...parts, make("small", {id: `${id}-hint`}, (hint ?? "").replaceAll("`", "")));
 }
 
 function made(one, value, id) {

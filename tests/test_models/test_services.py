@@ -71,7 +71,7 @@ def test_a_model_is_asked_anew_when_it_comes_up() -> None:
 def test_an_errors_fields_are_kept(zoo_url: str) -> None:
     with Client(zoo_url, http={"trust_env": False}) as model:
         with pytest.raises(Refused) as refused:
-            model.records("text", ["a", ""], {})
+            model.records("text", ["a", None], {})
         assert (refused.value.fields["row"], refused.value.fields["column"]) == (1, "text")
         with pytest.raises(Refused) as refused:
             model.records("text", ["a"], {"dictionary": "no JSON"})

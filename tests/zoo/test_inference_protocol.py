@@ -180,14 +180,14 @@ def test_good_rows_are_answered_and_bad_ones_reported(echo_url: str) -> None:
 
 
 def test_a_real_model_answers(zoo_url: str) -> None:
-    assert_refused(infer(zoo_url, {"inputs": [tensor("我爱中国", "")]}, "hanlp_ner"))
+    assert_refused(infer(zoo_url, {"inputs": [tensor("我爱中国", None)]}, "hanlp_ner"))
     answer = infer(zoo_url, {"inputs": [tensor("我爱中国", "原神")], "parameters":
                              {"dictionary": '{"原神": "GAME"}'}}, "hanlp_ner")  # fmt: skip
     first, second = values(answer.json(), "entities")
     assert [(one["text"], one["type"]) for one in first + second] == [
         ("中国", "LOCATION"), ("原神", "GAME"),
     ]  # fmt: skip
-    asked = {"inputs": [tensor("")], "parameters": {"on_error": "report"}}
+    asked = {"inputs": [tensor(None)], "parameters": {"on_error": "report"}}
     answer = infer(zoo_url, asked, "hanlp_ner").json()
     assert values(answer, "entities") == [None]  # JSON, whatever the rows are
     about = direct().get(f"{zoo_url}/v2/models/hanlp_ner", timeout=10).json()
