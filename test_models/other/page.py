@@ -31,10 +31,10 @@ def build(services: Services) -> None:
     column = gr.Radio(label=label("other-column"))
     with gr.Accordion(label("options"), open=False):
         options = controls({}, known)
-    with gr.Column() as texts:
+    with gr.Column(visible=False) as texts:
         text = gr.Textbox(label=label("other-text"), lines=3, max_lines=12)
         button = gr.Button(label("other-send"), variant="primary")
-    with gr.Column() as files:
+    with gr.Column(visible=False) as files:
         zone = drop("other-file", accept=ANY, send="other-send")
     error = gr.HTML("", elem_classes="theresa-flush")
     result = frame.scripted(STATIC / "record.js", frame.ANSWER)
@@ -43,11 +43,12 @@ def build(services: Services) -> None:
         declared = services.named(name).described.declared.columns if name else ()
         return {one.name: one for one in declared}
 
-    def adapt(name: str | None, value: Value) -> tuple[Any, Value, None]:
+    def adapt(name: str | None, value: Value) -> tuple[Any, ...]:
         choices = [(f"{one.name}: {one.description}", key) for key, one in columns(name).items()]
         first = choices[0][1] if choices else None
         chosen = [services.named(name)] if name else []
-        return gr.update(choices=choices, value=first), adapted(value, chosen), None
+        change = gr.update(choices=choices, value=first)
+        return change, adapted(value, chosen), None, *turn(name, first)
 
     def turn(name: str | None, column: str | None) -> tuple[Any, Any]:
         one = columns(name).get(column or "")
@@ -75,7 +76,7 @@ def build(services: Services) -> None:
     frame.on([button.click, text.submit], ask_text, [model, column, text, options], [result],
              button, error)  # fmt: skip
     answered(zone, ask_file, [model, column, options], [result, error])
-    gr.on([model.change, frame.current().load], adapt, [model, options], [column, options, result],
-          show_progress="hidden", queue=False)  # fmt: skip
-    gr.on([column.change], turn, [model, column], [texts, files],
+    gr.on([model.change, frame.current().load], adapt, [model, options],
+          [column, options, result, texts, files], show_progress="hidden", queue=False)  # fmt: skip
+    gr.on([column.input], turn, [model, column], [texts, files],
           show_progress="hidden", queue=False)  # fmt: skip
