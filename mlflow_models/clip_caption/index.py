@@ -12,7 +12,6 @@
 Only the graph needs a package besides NumPy (faiss-cpu).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from zoo.errors import CheckpointError
+from zoo.data.texts import read_json, read_object
+from zoo.errors import CheckpointError, ZooError
 
 PROBE = "a photo of a street."  # any text: its features tell one CLIP from another
 SAME = 0.98  # cosine of the probe's features in fp32 and in int8; another CLIP's is far below
@@ -139,8 +139,7 @@ class Index:
             CheckpointError: the directory holds no index, or an incomplete one.
         """
         try:
-            settings = json.loads((directory / "index.json").read_text(encoding="utf-8"))
-            ids = json.loads((directory / "ids.json").read_text(encoding="utf-8"))
+            settings, ids = read_object(directory / "index.json"), read_json(directory / "ids.json")
             labels, probe = (_load(directory / f"{name}.npy") for name in ("labels", "probe"))
             graph = directory / "hnsw.faiss"
             searcher: Searcher = (
@@ -148,7 +147,15 @@ class Index:
             )
             categories, k = settings["categories"], settings["k"]
             return cls(searcher, ids, labels, categories, k, settings["threshold"], probe)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError) as error:
+        except (
+            ZooError,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            EOFError,
+            RuntimeError,
+        ) as error:
             raise CheckpointError(
                 f"'{directory}' is no complete index; write one with explore.py index."
             ) from error

@@ -117,7 +117,7 @@ def test_a_broken_line_is_named(tmp_path: Path, name: str, lines: list[str], sai
 
 def test_a_missing_file_and_an_unknown_corpus_end_the_command(tmp_path: Path) -> None:
     for source in (str(tmp_path / "none.conll"), f"ontonotes={tmp_path}"):
-        with pytest.raises(DataError, match=r"cannot be read|is no known corpus") as error:
+        with pytest.raises(DataError, match=r"not found|is no known corpus") as error:
             prepare.main([source, "-o", str(tmp_path / "out.jsonl")])
         assert error.value.status == 400
 
@@ -136,7 +136,7 @@ def test_an_error_is_one_line(tmp_path: Path, command: list[str]) -> None:
     script = [sys.executable, str(FOLDER / command[0]), *command[1:]]
     done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: none.conll cannot be read")
+    assert done.stderr.startswith("error: 'none.conll' not found")
     assert len(done.stderr.splitlines()) == 1
 
 

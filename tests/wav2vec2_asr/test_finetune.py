@@ -124,9 +124,9 @@ def test_what_cannot_be_trained_is_refused(tones: Path, pretrained: Path, tmp_pa
     scratch = f"--from-scratch {NETWORK}".split()
     refused: list[tuple[list[str], dict[str, Path], str]] = [
         (["--model", "someone/some-model"], {}, "neither a directory nor a checkpoint"),
-        (["--model", str(pretrained), "--no-new-vocabulary"], {}, "vocab.json' is missing"),
+        (["--model", str(pretrained), "--no-new-vocabulary"], {}, "vocab.json' not found"),
         ([*scratch, "--no-new-vocabulary"], {}, "A model from scratch has no vocabulary"),
-        (scratch, {"train": tmp_path}, "is no data set"),
+        (scratch, {"train": tmp_path}, "has parts; give one of them"),
         (scratch, {"dev": tmp_path / "missing"}, "is no data set"),
         (scratch, {"train": stored(tmp_path / "mute", ["", " "])}, "no character to learn"),
         ([*scratch, "--max-seconds", "0.2"], {}, "longer than --max-seconds"),

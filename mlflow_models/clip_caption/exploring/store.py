@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.data.outputs import whole_file, write_json
 from zoo.data.tables import ColumnNotFound
+from zoo.data.texts import read_object
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class EmbeddingSettings:
             ZooError: the directory isn't one of embeddings.
         """
         try:
-            return cls(**json.loads((directory / SETTINGS).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return cls(**read_object(directory / SETTINGS))
+        except (ZooError, TypeError) as error:
             raise ZooError(
                 f"'{directory}' holds no embeddings; explore.py embed writes them."
             ) from error

@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from clip_caption.building import checkpoint, clip
 from clip_caption.training import bpe
 from clip_caption.training.words import Words
 from zoo.building import checkpoints
-from zoo.errors import CheckpointError
+from zoo.data.texts import read_object
+from zoo.errors import CheckpointError, ZooError
 
 if TYPE_CHECKING:
     from transformers import GPT2Config, GPT2LMHeadModel
@@ -116,13 +116,12 @@ def clip_width(name: str | None) -> int:
     path = Path(name)
     try:
         if path.is_dir():
-            config = json.loads((path / clip.CONFIG).read_text(encoding="utf-8"))
-            return int(config["model_cfg"]["embed_dim"])
+            return int(read_object(path / clip.CONFIG)["model_cfg"]["embed_dim"])
         if path.is_file():
             from clip_caption.building.torchscript import read_torchscript
 
             return int(read_torchscript(path)["text_projection"].shape[1])
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (ZooError, OSError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"'{name}' is no CLIP: neither open_clip's local directory nor a .pt file of OpenAI's."
         ) from error

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from zoo.data.texts import open_text
 from zoo.errors import ZooError
 
 Entity = tuple[int, int, str]  # start, end (exclusive), label; offsets in characters
@@ -170,7 +171,7 @@ def read_source(
 
     def lines() -> Iterator[tuple[int, str]]:
         nonlocal number
-        with path.open(encoding="utf-8-sig") as file:  # with or without a byte order mark
+        with open_text(path, DataError) as file:
             for number, line in enumerate(file, 1):
                 yield number, line.rstrip("\r\n")
 
@@ -178,8 +179,6 @@ def read_source(
     rows = _read_json(lines()) if is_json else _read_conll(lines(), profile == "weibo")
     try:
         examples = list(rows)
-    except (OSError, UnicodeDecodeError) as e:
-        raise DataError(f"{path} cannot be read: {e}") from e
     except (ValueError, TypeError, AttributeError) as e:
         raise DataError(f"{path}, line {number}: {e}") from e
     known = PROFILES.get(profile)
