@@ -47,7 +47,7 @@ def test_a_model_that_is_not_there(
         ("news.parquet", "no table at all", [], r"isn't to be read as parquet"),
         ("list.csv", "path\nnothing.txt\n", [], "None of the files that .* names exists"),
         ("x.txt", "x", ["--params", '{"task": []}'], "--params has 'task'; the model's are dict"),
-        ("x.txt", "x", ["--params", '{"tasks": ["x"]}'], "names a task that this model lacks"),
+        ("x.txt", "x", ["--params", '{"tasks": ["x"]}'], "Parameter 'tasks'"),
         ("x.txt", "x", ["--column", "text"], "--column names a column of a table"),
         ("nothing/.hidden", "", [], "doesn't exist, or holds no files"),
     ],

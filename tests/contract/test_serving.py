@@ -51,7 +51,8 @@ def test_it_says_what_it_is(capability: Capability, url: str) -> None:
     ]
     about = told["parameters"]
     assert about["checkpoint"] == "demo"
-    assert about["license"] == "apache-2.0"
+    assert about["license"] != "not stated"
+    assert about["limits"].endswith(".")
     declared = about["declaration"]
     assert declared["task"] == capability.declaration.task
     assert declared["summary"] == capability.declaration.summary

@@ -203,10 +203,10 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "half of a pickle": (cut_pickle, "weights are missing, incomplete or not safe"),
     "code in a pickle": (run_code, "weights are missing, incomplete or not safe"),
     "code in an old pickle": (run_code_of_old, "weights are missing, incomplete or not safe"),
-    "no head": (lose_the_head, "lacks the weights 'lm_head.*isn't fine-tuned with CTC"),
+    "no head": (lose_the_head, "lacks the weights 'lm_head"),
     "a layer too few": (lose_a_layer, "lacks the weights"),
     "a head of another size": (grow_the_head, "can't be loaded"),
-    "no configuration": (lambda d: (d / "config.json").unlink(), "config.json' not found"),
+    "no configuration": (lambda d: (d / "config.json").unlink(), "config.json'"),
     "half a configuration": (lambda d: (d / "config.json").write_text("{"), "config.json'"),
     "another kind": (
         lambda d: changed(d, "config.json", model_type="hubert"),
@@ -217,7 +217,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a label too few": (lose_a_label, f"has {len(THAI) + 2} labels, but the model has"),
     "8 kHz": (
         lambda d: changed(d, "preprocessor_config.json", sampling_rate=8000),
-        "hears 8000 Hz, not 16000 Hz",
+        "8000 Hz",
     ),
     "an activation of its own": (
         lambda d: changed(d, "config.json", hidden_act="relu"),

@@ -1,4 +1,4 @@
-"""Published Wav2Vec2 checkpoints: Hugging Face's directories, to what `Wav2Vec2` loads."""
+"""Published Wav2Vec2 checkpoints (Hugging Face's format) to what `zoo.speech.wav2vec2` loads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,20 +120,13 @@ def convert(
         reach += (size - 1) * hop
         hop *= stride
     waves = torch.randn(2, 32_000)  # float32 (batch, samples), 2 s
-    axes: dict[str, tuple[str, ...]] = {
-        "waves": ("batch", "samples"),
-        "logits": ("batch", "frames"),
-    }
     network = Network(model, head)
-    if network(waves).ndim == 2:  # of a recording, not of its frames
-        axes["logits"] = ("batch",)
+    of_frames = network(waves).ndim == 3  # or of a whole recording
+    open_sizes = ("batch", "frames") if of_frames else ("batch",)
+    axes = {"waves": ("batch", "samples"), "logits": open_sizes}
     export(network, output / GRAPH, {"waves": waves}, ["logits"], axes)
     if precision == "int8":
         quantize(output / GRAPH)
-    facts = {
-        "precision": precision,
-        "normalize": normalizes(checkpoint),
-        "hop": hop,
-        "reach": reach,
-    }
-    write_json(output / ABOUT, {**facts, **about})
+    about |= {"precision": precision, "normalize": normalizes(checkpoint)}
+    about |= {"hop": hop, "reach": reach}
+    write_json(output / ABOUT, about)
