@@ -55,7 +55,7 @@ class ColumnNotFound(TableError):
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table whose header is read.
 
     Args:
@@ -127,7 +127,7 @@ class Table:
         return next((name for name in ([asked] if asked else usual) if name in self.header), None)
 
 
-def open_table(path: Path, quoted: bool = True) -> Table:
+def open_table(path: Path, quoted: bool = True) -> TextTable:
     """Read a table's header.
 
     Args:
@@ -149,7 +149,7 @@ def open_table(path: Path, quoted: bool = True) -> Table:
     for column in header:
         if header.count(column) > 1:
             raise TableError(f"'{path}' has more than one column '{column}'.")
-    return Table(path, delimiter, header, quoted)
+    return TextTable(path, delimiter, header, quoted)
 
 
 @contextmanager
