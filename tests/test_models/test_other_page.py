@@ -2,11 +2,13 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.test_models.conftest import OpenPage, app, findings, fits
+from tests.test_models.conftest import OpenPage, app, findings, fits, opening
 from tests.test_models.servers import Flaky, serving
 
 DECLARED = {
@@ -29,12 +31,19 @@ RECORD = {
 }
 
 
-def test_a_text_is_answered_with_its_parameters(open_page: OpenPage) -> None:
-    page = open_page("/other", width=390)
+@pytest.fixture
+def open_echo(browser: Browser, echo_url: str, tmp_path: Path) -> Iterator[OpenPage]:
+    """Opens the pages in front of the echo alone."""
+    with app(tmp_path, f"echo={echo_url}") as pages, opening(browser, pages) as opened:
+        yield opened
+
+
+def test_a_text_is_answered_with_its_parameters(open_echo: OpenPage) -> None:
+    page = open_echo("/other", width=390)
     page.get_by_role("button", name="Options").click()
     expect(page.get_by_label("words")).to_have_accessible_description("Words to say back.")
     page.get_by_label("words").fill("สวัสดี, 你好")
-    page.get_by_label("Text").fill("我爱中国")
+    page.get_by_role("textbox", name="Text").fill("我爱中国")
     page.get_by_role("button", name="Ask").click()
     answer = page.get_by_role("region", name="Answer")
     expect(answer.get_by_role("row", name="text")).to_contain_text("我爱中国")
