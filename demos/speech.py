@@ -57,23 +57,6 @@ def speak(text: str, voice: str, speed: int, pitch: int, size: float = 1.0) -> n
     return wave[loud[0] : loud[-1] + 1]
 
 
-def reverberate(wave: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds the echo of a room: decaying noise as impulse response, at half of the direct sound.
-
-    Args:
-        wave: (samples,).
-        seconds: until the echo has fallen by 60 dB.
-        rng: where chance comes from.
-    """
-    length = int(seconds * augment.SAMPLE_RATE)
-    tail = rng.standard_normal(length, dtype=np.float32)
-    tail *= 10 ** (-3 * np.arange(length, dtype=np.float32) / length)
-    tail *= 0.5 / np.sqrt(np.sum(np.square(tail)))
-    size = 1 << (len(wave) + length).bit_length()
-    echo = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
-    return (wave + echo[: len(wave)]).astype(np.float32)
-
-
 def rescale(wave: np.ndarray, peak: float) -> np.ndarray:
     """Brings the largest sample to `peak`, where 1 is full scale."""
     return (wave * (peak / (np.abs(wave).max() + 1e-9))).astype(np.float32)
@@ -88,7 +71,7 @@ def record(
     size = rng.uniform(1 - args.warp, 1 + args.warp)
     wave = speak(text, f"{language}+{voice}", rng.randint(*args.speed), rng.randint(20, 80), size)
     if rng.random() < 0.3:
-        wave = reverberate(wave, rng.uniform(0.1, 0.4), chance)
+        wave = augment.reverberate(wave, rng.uniform(0.1, 0.4), chance)
     snr = ""
     if rng.random() < args.noisy:
         snr = str(rng.choice(args.snr))

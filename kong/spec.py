@@ -46,7 +46,9 @@ class Spec(BaseModel):
     )
     path: Annotated[
         str, StringConstraints(pattern=r"^(/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)+$", max_length=200)
-    ] = Field(description="POST here predicts; GET PATH/ready says whether the model is ready.")
+    ] = Field(
+        description="POST here predicts, GET here describes the model; GET PATH/ready: is it ready?"
+    )
     targets: Annotated[list[Address], Field(min_length=1)] = Field(
         description="The model servers, HOST:PORT."
     )
@@ -80,8 +82,8 @@ class Objects:
 def objects(spec: Spec, tag: str) -> Objects:
     """All the objects of a model, each with the tag that says who looks after it.
 
-    The path that tells whether the model is ready is a service of its own, since a service has one
-    path: a route can't rewrite it.
+    What tells of the model, and whether it is ready, are services of their own, since a service has
+    one path: a route can't rewrite it.
     """
     tags, milliseconds = [tag], spec.read_seconds * 1000
     protocols: list[Literal["http", "https"]] = ["http", "https"] if spec.local else ["https"]
@@ -93,14 +95,6 @@ def objects(spec: Spec, tag: str) -> Objects:
         write_timeout=milliseconds,
         tags=tags,
     )
-    ready = KongService(
-        name=f"{spec.name}.ready",
-        host=spec.upstream,
-        path=spec.health,
-        read_timeout=READY_TIMEOUT,
-        write_timeout=READY_TIMEOUT,
-        tags=tags,
-    )
     usual: list[KongObject] = [
         KeyAuthConfig(),
         RateLimitingConfig(minute=spec.per_minute),
@@ -108,6 +102,27 @@ def objects(spec: Spec, tag: str) -> Objects:
         PrometheusConfig(),
     ]
     limit = RequestSizeConfig(allowed_payload_size=spec.body_megabytes)
+
+    def route(name: str, path: str, method: Literal["GET", "POST"]) -> Route:
+        named = f"{spec.name}.{name}"
+        return Route(
+            name=named, paths=[whole(path)], methods=[method], protocols=protocols, tags=tags
+        )
+
+    def told(
+        name: str, path: str, public: str
+    ) -> tuple[KongService, tuple[Plugin, ...], tuple[Route]]:
+        """What a server tells at one of its paths, at a public one."""
+        service = KongService(
+            name=f"{spec.name}.{name}",
+            host=spec.upstream,
+            path=path,
+            read_timeout=READY_TIMEOUT,
+            write_timeout=READY_TIMEOUT,
+            tags=tags,
+        )
+        return service, plugins(usual, tags), (route(name, public, "GET"),)
+
     return Objects(
         Upstream(
             name=spec.upstream,
@@ -116,32 +131,9 @@ def objects(spec: Spec, tag: str) -> Objects:
         ),
         tuple(Target(target=target, weight=FULL, tags=tags) for target in spec.targets),
         (
-            (
-                predict,
-                plugins([*usual, limit], tags),
-                (
-                    Route(
-                        name=f"{spec.name}.predict",
-                        paths=[whole(spec.path)],
-                        methods=["POST"],
-                        protocols=protocols,
-                        tags=tags,
-                    ),
-                ),
-            ),
-            (
-                ready,
-                plugins(usual, tags),
-                (
-                    Route(
-                        name=f"{spec.name}.ready",
-                        paths=[whole(f"{spec.path}/ready")],
-                        methods=["GET"],
-                        protocols=protocols,
-                        tags=tags,
-                    ),
-                ),
-            ),
+            (predict, plugins([*usual, limit], tags), (route("predict", spec.path, "POST"),)),
+            told("ready", spec.health, f"{spec.path}/ready"),
+            told("about", f"/v2/models/{spec.name}", spec.path),
         ),
     )
 

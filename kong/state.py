@@ -75,7 +75,7 @@ def look(admin: Admin, name: str) -> GatewayState:
     plugins: dict[str, dict[str, Body]] = {}
     routes: dict[str, Body] = {}
     others: list[str] = []
-    for service in (name, f"{name}.ready"):
+    for service in (name, f"{name}.ready", f"{name}.about"):
         if (body := admin.get(f"/services/{service}")) is None:
             continue
         own(body, f"the service {service}")
@@ -89,7 +89,7 @@ def look(admin: Admin, name: str) -> GatewayState:
             own(plugin, f"the plugin {plugin['name']} of the service {service}")
             plugins[service][str(plugin["name"])] = plugin
     by_id = {str(service["id"]): service["name"] for service in services.values()}
-    for route in (f"{name}.predict", f"{name}.ready"):
+    for route in (f"{name}.predict", f"{name}.ready", f"{name}.about"):
         if found_route := admin.get(f"/routes/{route}"):
             its_service = str((found_route.get("service") or {}).get("id"))
             if its_service not in by_id:  # a PUT would move it here without a word

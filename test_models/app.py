@@ -1,15 +1,18 @@
 r"""The pages, and an endpoint for clients of OpenAI's speech API, in front of running models.
 
-  python -m test_models.app --asr whisper_asr=http://localhost:8080 \
-    --ner hanlp_ner=http://localhost:8081
+  python -m test_models.app whisper_asr=http://localhost:8080 hanlp_ner=http://localhost:8081
 
-One address serves all: `/` finds which models are up; `/asr`, `/ner`, `/caption` and `/evaluate`
-are the pages; `/v1/audio/transcriptions` takes what the `openai` client sends. The key for a
-gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an upload is deleted
-when it is answered.
+Each model is asked what it does; one that is down is asked again when it is up. One that doesn't
+describe itself, such as MLflow's own server, is told by `--task NAME=TASK`.
+
+One address serves all: `/` finds which models are up; `/asr`, `/ner`, `/caption`, `/other` and
+`/evaluate` are the pages; `/v1/audio/transcriptions` takes what the `openai` client sends. The key
+for a gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an upload is
+deleted when it is answered.
 """
 
 import argparse
+import asyncio
 import os
 import sys
 import tempfile
@@ -33,9 +36,10 @@ from test_models.caption import page as caption
 from test_models.caption.collection import Collection, read_directories
 from test_models.evaluate import page as evaluate
 from test_models.ner import page as ner
-from test_models.services import TASKS, Services, parse
+from test_models.other import page as other
+from test_models.services import Services, parse, told
 
-PAGES = {"asr": asr, "ner": ner, "caption": caption, "evaluate": evaluate}
+PAGES = {"asr": asr, "ner": ner, "caption": caption, "other": other, "evaluate": evaluate}
 AT_ONCE = 16  # people whose requests of one kind are answered at a time
 MAX_UPLOAD = 70_000_000  # bytes: in base64 it is what a model's server takes, 100 MB
 
@@ -93,8 +97,11 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for task in TASKS:
-        parser.add_argument(f"--{task}", action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("models", nargs="*", metavar="NAME=URL", help="the server, or a gateway's "
+                        "route to it")  # fmt: skip
+    parser.add_argument("--task", action="append", default=[], metavar="NAME=TASK",
+                        help="what a model does that doesn't describe itself, such as "
+                             "thai=automatic-speech-recognition")  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="(%(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="(%(default)s)")
     parser.add_argument("--max-upload", type=int, default=MAX_UPLOAD, metavar="BYTES",
@@ -105,10 +112,11 @@ def main() -> None:
     args = parser.parse_args()
     key = os.environ.get("THERESA_API_KEY")
     try:
-        services = Services(parse(one, task, key) for task in TASKS for one in getattr(args, task))
+        services = Services(told([parse(one, key) for one in args.models], args.task))
         collection = read_directories(args.map) if args.map else None
     except ServiceError as error:
         sys.exit(f"test_models.app: {error}")
+    asyncio.run(services.states())  # what is up says what it is
     with tempfile.TemporaryDirectory(prefix="theresa-pages-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         app = create(services, args.max_upload, collection)

@@ -39,11 +39,13 @@ class Refused(ServiceError):
 
     Attributes:
         status: of HTTP.
+        fields: what the server tells of it besides: `row`, `column`, `parameter`, `reason`, as
+            they apply.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"The server refused it with status {status}: {reason}")
-        self.status, self.reason = status, reason
+    def __init__(self, status: int, said: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(f"The server refused it with status {status}: {said}")
+        self.status, self.fields = status, fields
 
 
 class Unavailable(ServiceError):
@@ -158,9 +160,9 @@ def check(response: httpx2.Response) -> httpx2.Response:
     if status in BUSY:
         raise Busy(f"The server is busy, or not ready (status {status}).", _wait(response))
     if status >= 500 or status in PASSING:
-        raise Unavailable(f"The server failed with status {status}: {_reason(response)}")
+        raise Unavailable(f"The server failed with status {status}: {_said(response)}")
     if status != 200:
-        raise Refused(status, _reason(response))
+        raise Refused(status, _said(response), _fields(response))
     return response
 
 
@@ -213,12 +215,17 @@ def _wait(response: httpx2.Response) -> float | None:
     return min(float(given), LONGEST_WAIT) or None if given.isdecimal() else None
 
 
-def _reason(response: httpx2.Response) -> str:
-    """The server's sentence, or the first line of what it says instead."""
+def _fields(response: httpx2.Response) -> dict[str, Any]:
+    """An error's fields."""
     try:
-        said = str(response.json()["message"])
-    except (ValueError, LookupError, TypeError):
-        said = response.text
+        return dict(response.json())
+    except (ValueError, TypeError):
+        return {}
+
+
+def _said(response: httpx2.Response) -> str:
+    """The server's sentence, or the first line of what it says instead."""
+    said = str(_fields(response).get("message", response.text))
     return (said.strip().splitlines() or [response.reason_phrase])[0][:300]
 
 

@@ -40,8 +40,7 @@ R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
 Progress = Callable[[int], object]
 TEXTS, IMAGES = 256, 16  # rows of a request
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between attempts, where the server names none
-_backoff = tenacity.wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)
+_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8.0)  # s, if the server names none
 
 
 class AsyncClient:
@@ -80,8 +79,7 @@ class AsyncClient:
         """A recording's text; `params` are the model's, such as `word_timestamps=True`.
 
         Raises:
-            RowFailed: the recording can't be transcribed.
-            Refused, Unavailable, ServiceError: as the names say; all are `ServiceError`s.
+            ServiceError: of it `RowFailed`, `Refused` and `Unavailable` are kinds.
         """
         (transcript,) = await self.transcribe_all([audio], **params)
         return transcript
@@ -135,13 +133,11 @@ class AsyncClient:
         """Returns if the model is up; of MLflow's server, if it answers `/ping`.
 
         Raises:
-            Refused: it wants a key, or there is no model at the address.
-            Unavailable: it doesn't answer, or isn't ready yet.
+            Refused, Unavailable: it wants a key, or isn't there; it doesn't answer, or isn't ready.
         """
-        server = self.url.removesuffix("/invocations")
-        if server != self.url:
+        if self.is_server:
             for path in ("/ready", "/ping"):
-                response = await self._request("GET", server + path)
+                response = await self.get(path)
                 if response.status_code != 404:
                     break
         else:  # a gateway's route takes nothing but POST: no request is refused as one without type
@@ -149,6 +145,15 @@ class AsyncClient:
             if response.status_code in (400, 415, 500):
                 return
         check(response)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is a server itself, not a gateway's route to one."""
+        return self.url.endswith("/invocations")
+
+    async def get(self, path: str) -> httpx2.Response:
+        """What the server has at a path; or a gateway, below its route."""
+        return await self._request("GET", self.url.removesuffix("/invocations") + path)
 
     async def close(self) -> None:
         """Lets go of the connections."""
@@ -224,10 +229,9 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 class Client:
-    """A running model, for programs that wait; threads may share one. See `AsyncClient`.
+    """A running model, for programs that wait, within a loop, too; threads may share one.
 
-    It runs an `AsyncClient` in a thread of its own, so it works where a loop runs already, too.
-    """
+    It runs an `AsyncClient` in a thread of its own: see there."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._client = AsyncClient(url, **options)

@@ -12,7 +12,7 @@ import gradio as gr
 
 from test_models.calls import ServiceError
 from test_models.labels import Labels, add, label, script_labels
-from test_models.services import Service, Services, State, Task
+from test_models.services import Page, Service, Services, State
 
 REFRESH = 5.0  # seconds from one look at the models to the next
 NAMES: Labels = {
@@ -20,6 +20,7 @@ NAMES: Labels = {
     "asr": ("Speech", "语音", "เสียงพูด"),
     "ner": ("Entities", "实体", "ชื่อเฉพาะ"),
     "caption": ("Photos", "图片", "ภาพถ่าย"),
+    "other": ("Others", "其他", "อื่น ๆ"),
     "evaluate": ("Evaluate", "评测", "ประเมินผล"),
 }
 WORDS: Labels = {
@@ -27,6 +28,7 @@ WORDS: Labels = {
     "down": ("down", "未运行", "ไม่พร้อมใช้งาน"),
     "pages": ("Pages", "页面", "หน้า"),
 }
+ANSWER: Labels = {"answer": ("Answer", "回答", "คำตอบ")}
 add(
     {
         "model": ("Model", "模型", "โมเดล"),
@@ -46,8 +48,10 @@ for (const [path, name] of Object.entries(words)) {
     href: path === "start" ? "./" : path, "aria-current": here ? "page" : null,
   }, name));
 }
-element.replaceChildren(bar, theresa.make("h1", {}, words[props.here]));
-document.title = words[props.here] + " · Theresa";
+const start = props.here === "start";
+if (!start) bar.prepend(theresa.make("strong", {}, "Theresa"));
+element.replaceChildren(bar, theresa.make("h1", {}, start ? "Theresa" : words[props.here]));
+document.title = start ? "Theresa" : words[props.here] + " · Theresa";
 document.documentElement.lang = theresa.language();
 """
 
@@ -65,31 +69,43 @@ def head(here: str) -> None:
 
 
 def picker(
-    services: Services, task: Task, timer: gr.Timer, key: str = "model", optional: bool = False
+    services: Services, page: Page, timer: gr.Timer, key: str = "model", optional: bool = False
 ) -> gr.Dropdown:
-    """The choice among the models of a task, and whether the chosen one is up.
+    """The choice among the models of a page, and whether the chosen one is up.
 
     Args:
         key: of the choice's label.
         optional: there may be none, which is what is chosen first; its value is "".
     """
-    names = [one.name for one in services.of(task)]
-    if optional:
-        names.insert(0, "")
+    none = [""] * optional
+    names = [*none, *(one.name for one in services.of(page))]
+    shown = gr.State(names)
     with gr.Row(equal_height=True):
-        choices = [(name or "–", name) for name in names]
-        choice = gr.Dropdown(choices, value=names[0] if names else None, label=label(key))
+        choice = gr.Dropdown(**_choices(names, None), label=label(key))
         line = gr.HTML("" if optional else state_html(None), padding=True)
 
-    async def refresh(name: str | None) -> str:
-        known = [one for one in services.of(task) if one.name == name]
-        if optional and not known:
-            return ""
-        return state_html(await services.state(known[0]) if known else State(False, NO_MODEL))
+    async def refresh(name: str | None, shown: list[str]) -> tuple[Any, list[str], str]:
+        known = {one.name: one for one in await services.learned(page)}
+        names = [*none, *known]
+        change = gr.skip() if names == shown else gr.update(**_choices(names, name))
+        if optional and not name:
+            return change, names, ""
+        service = known.get(name or next(iter(known), ""))
+        state = await services.state(service) if service else State(False, NO_MODEL)
+        return change, names, state_html(state)
 
-    gr.on([timer.tick, choice.change, current().load], refresh, [choice], [line],
-          show_progress="hidden", queue=False)  # fmt: skip
+    gr.on([timer.tick, choice.change, current().load], refresh, [choice, shown],
+          [choice, shown, line], show_progress="hidden", queue=False)  # fmt: skip
     return choice
+
+
+def _choices(names: list[str], chosen: str | None) -> dict[str, Any]:
+    """A picker's choices: the chosen one stays, or else it is the first."""
+    first = names[0] if names else None
+    return {
+        "choices": [(name or "–", name) for name in names],
+        "value": chosen if chosen in names else first,
+    }
 
 
 def current() -> gr.Blocks:

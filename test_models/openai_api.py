@@ -6,8 +6,8 @@
 `POST /v1/audio/transcriptions` follows https://platform.openai.com/docs/api-reference/audio, with
 `file`, `model`, `language`, `prompt`, `temperature`, `response_format` and
 `timestamp_granularities[]`; `GET /v1/models` names the speech models. The client's key goes on to
-the gateway, where the service has none of its own. A CTC model takes no language, prompt or
-temperature: they are left out. Errors have OpenAI's form, with the model's sentence.
+the gateway, where the service has none of its own. A language, prompt or temperature that a model
+doesn't declare is left out. Errors have OpenAI's form, with the model's sentence.
 """
 
 import math
@@ -27,6 +27,7 @@ from test_models.services import Service, Services
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("segment", "word")
+PROMPT = "initial_prompt"  # the model's name of OpenAI's `prompt`
 FORM_BYTES = 100_000  # that the form's other fields may have
 LANGUAGES = {"zh": "chinese", "th": "thai", "en": "english", "ja": "japanese", "yue": "cantonese"}
 FIELDS = {"file", "model", "language", "prompt", "response_format", "temperature", "stream",
@@ -56,7 +57,7 @@ def router(services: Services, max_bytes: int) -> APIRouter:
         """The speech models."""
         named = [
             {"id": one.name, "object": "model", "created": 0, "owned_by": "theresa"}
-            for one in services.of("asr")
+            for one in await services.learned("asr")
         ]
         return JSONResponse({"object": "list", "data": named})
 
@@ -75,7 +76,7 @@ async def _transcribe(services: Services, request: Request, max_bytes: int) -> R
     limited = Request(request.scope, _limited(request.receive, max_bytes))
     try:
         async with limited.form(max_files=1, max_fields=20) as form:
-            service = _service(services, form)
+            service = await _service(services, form)
             audio = await _audio(form)
             shape = _one_of(form, "response_format", FORMATS, "json")
             granularities = _granularities(form, shape)
@@ -83,7 +84,7 @@ async def _transcribe(services: Services, request: Request, max_bytes: int) -> R
     except HTTPException as error:
         raise BadRequest(None, f"The form can't be read: {error.detail}") from None
     if shape in ("srt", "vtt") or "word" in granularities:
-        params["word_timestamps"] = True
+        params |= service.described.only({"word_timestamps": True})
     async with service.client(key=_key(request)) as client:
         transcript = await client.transcribe(audio, **params)
     if shape == "json":
@@ -147,13 +148,14 @@ def _limited(receive: Receive, max_bytes: int) -> Receive:
     return limited
 
 
-def _service(services: Services, form: FormData) -> Service:
+async def _service(services: Services, form: FormData) -> Service:
     name = form.get("model")
     if not isinstance(name, str) or not name:
         raise BadRequest("model", "The field 'model' is missing.")
-    known = [one.name for one in services.of("asr")]
+    known = [one.name for one in await services.learned("asr")]
     if name not in known:
-        raise BadRequest("model", f"There is no speech model '{name}'; there are {known}.", 404)
+        available = ", ".join(known) or "none"
+        raise BadRequest("model", f"Model '{name}' not found; available: {available}.", 404)
     return services.named(name)
 
 
@@ -196,14 +198,12 @@ def _granularities(form: FormData, shape: str) -> list[str]:
 
 
 def _params(form: FormData, service: Service) -> dict[str, Any]:
-    """The model's parameters."""
-    if service.family == "ctc":
-        return {}
+    """The model's parameters, of those that it declares."""
     params: dict[str, Any] = {}
     if language := form.get("language"):
         params["language"] = language
     if prompt := form.get("prompt"):
-        params["initial_prompt"] = prompt
+        params[PROMPT] = prompt
     if temperature := form.get("temperature"):
         try:
             value = float(str(temperature))
@@ -212,8 +212,9 @@ def _params(form: FormData, service: Service) -> dict[str, Any]:
         if not 0 <= value <= 1:
             raise BadRequest("temperature", "'temperature' isn't between 0 and 1.")
         if value:  # 0 is OpenAI's default: it then raises the temperature by itself, and so do we
-            params["temperature"] = [value]
-    return params
+            declared = service.described.takes("temperature")
+            params["temperature"] = [value] if declared and declared.list else value
+    return service.described.only(params)
 
 
 def _key(request: Request) -> str | None:
@@ -230,7 +231,8 @@ def _error(error: ServiceError) -> JSONResponse:
     elif isinstance(error, RowFailed):
         status, field, message = 400, "file", f"The file: {error.reason}"
     elif isinstance(error, Refused):
-        status = error.status
+        status, name = error.status, error.fields.get("parameter")
+        field = "prompt" if name == PROMPT else name
     elif isinstance(error, Unavailable):
         status = 503
     if status < 500:

@@ -3,40 +3,56 @@
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from test_models import about
+from test_models.about import About
 from test_models.calls import Refused, ServiceError, address
 from test_models.client import AsyncClient
 
 Task = Literal["asr", "ner", "caption"]
-Family = Literal["whisper", "ctc"]
-TASKS: tuple[Task, ...] = ("asr", "ner", "caption")
+"""What has a page of its own."""
+
+Page = Literal["asr", "ner", "caption", "other"]
+TASKS: tuple[Task, ...] = get_args(Task)
+PAGES: dict[str, Task] = {about.SPEECH: "asr", about.ENTITIES: "ner", about.CAPTION: "caption"}
 FRESH = 2.0  # seconds that a state is believed
 PATIENCE = 5.0  # seconds that a model may take to say that it is up
 
 
-@dataclass(frozen=True)
+@dataclass
 class Service:
     """A running model.
 
     Args:
-        name: such as `whisper_asr`; its model card is looked for under this name.
-        task: what it does.
+        name: what the pages call it.
         url: `http://HOST:8080`, or a gateway's route to it.
         key: for the gateway.
+        task: what a person says that it does, of a model that doesn't describe itself.
+        about: what it says of itself; None: it wasn't up yet, or says nothing.
     """
 
     name: str
-    task: Task
     url: str
     key: str | None = None
+    task: str | None = None
+    about: About | None = None
+
+    def __post_init__(self) -> None:
+        if self.task:
+            self.about = about.of_task(self.task)
 
     @property
-    def family(self) -> Family:
-        """Of a speech model, whose parameters it takes; its name says so."""
-        return "ctc" if any(one in self.name for one in ("wav2vec2", "ctc", "thai")) else "whisper"
+    def page(self) -> Page | None:
+        """The page that it belongs to."""
+        return PAGES.get(self.about.task, "other") if self.about else None
+
+    @property
+    def described(self) -> About:
+        """What is known of it."""
+        return self.about or about.of_task("")
 
     def client(self, timeout: float = 70.0, key: str | None = None) -> AsyncClient:
         """A client of it; `key` is the caller's, where the service has none of its own."""
@@ -55,7 +71,7 @@ class Services:
     """All of them, by name, and their states.
 
     Raises:
-        ServiceError: two have one name, or an address is none.
+        ServiceError: a name is given twice, or an address is none.
     """
 
     def __init__(self, services: Iterable[Service]) -> None:
@@ -64,12 +80,17 @@ class Services:
         for service in services:
             address(service.url)
             if service.name in self._services:
-                raise ServiceError(f"There are two models of the name '{service.name}'.")
+                raise ServiceError(f"Model '{service.name}' is given twice.")
             self._services[service.name] = service
 
-    def of(self, task: Task) -> list[Service]:
-        """Those that do a task."""
-        return [one for one in self._services.values() if one.task == task]
+    def of(self, page: Page) -> list[Service]:
+        """Those that belong to a page, as far as is known."""
+        return [one for one in self._services.values() if one.page == page]
+
+    async def learned(self, page: Page) -> list[Service]:
+        """Those that belong to a page; who hasn't said yet what it is, is asked first."""
+        await asyncio.gather(*(self.state(one) for one in self if one.about is None))
+        return self.of(page)
 
     def named(self, name: str) -> Service:
         """The one of that name.
@@ -80,8 +101,8 @@ class Services:
         try:
             return self._services[name]
         except KeyError:
-            known = ", ".join(f"'{one}'" for one in self._services) or "none"
-            raise ServiceError(f"There is no model '{name}'; there are {known}.") from None
+            known = ", ".join(self._services) or "none"
+            raise ServiceError(f"Model '{name}' not found; available: {known}.") from None
 
     def __iter__(self) -> Iterator[Service]:
         return iter(self._services.values())
@@ -90,7 +111,7 @@ class Services:
         """Whether it is up, as it was at most two seconds ago."""
         asked, state = self._states.get(service.name, (float("-inf"), State(False)))
         if time.monotonic() - asked > FRESH:
-            state = await _state(service)
+            state = await _state(service, state.up)
             self._states[service.name] = (time.monotonic(), state)
         return state
 
@@ -100,10 +121,17 @@ class Services:
         return dict(zip(self._services, found, strict=True))
 
 
-async def _state(service: Service) -> State:
+async def _state(service: Service, was_up: bool) -> State:
+    """Its state; one that has come up says what it is."""
     try:
         async with service.client(PATIENCE) as client:
             await client.ready()
+            if service.task or (service.about and was_up):
+                return State(True)
+            try:
+                service.about = await about.ask(client)
+            except ServiceError:
+                return State(True, about.SILENT)
     except Refused as error:
         if error.status in (401, 403):
             return State(False, "It wants a key.")
@@ -113,7 +141,7 @@ async def _state(service: Service) -> State:
     return State(True)
 
 
-def parse(given: str, task: Task, key: str | None = None) -> Service:
+def parse(given: str, key: str | None = None) -> Service:
     """A service from `NAME=URL`.
 
     Raises:
@@ -122,4 +150,20 @@ def parse(given: str, task: Task, key: str | None = None) -> Service:
     name, equals, url = given.partition("=")
     if not (name and equals and urlsplit(url).scheme):
         raise ServiceError(f"'{given}' isn't NAME=URL, such as whisper_asr=http://localhost:8080.")
-    return Service(name, task, url, key)
+    return Service(name, url, key)
+
+
+def told(services: Iterable[Service], tasks: Iterable[str]) -> Iterator[Service]:
+    """The services, with what a person says that they do.
+
+    Args:
+        tasks: of each `NAME=TASK`, such as `thai=automatic-speech-recognition`.
+
+    Raises:
+        ServiceError: one has another form, or names no service.
+    """
+    said = {one.partition("=")[0]: one for one in tasks}
+    for service in services:
+        yield replace(service, task=said.pop(service.name, "").partition("=")[2] or None)
+    for one in said.values():
+        raise ServiceError(f"'{one}' isn't NAME=TASK with the NAME of a model.")

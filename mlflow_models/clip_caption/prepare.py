@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clip_caption.preparing import dataset, download, photos
 from clip_caption.preparing.privacy import mask
-from clip_caption.preparing.report import LeftOut, PhotoReport, markdown, write_report
+from clip_caption.preparing.report import DroppedPhoto, PhotoReport, markdown, write_report
 from clip_caption.preparing.sources import Entry, PhotoColumns, merged, read_source
 from zoo.building import packaging
 from zoo.data.outputs import check_new
@@ -113,7 +113,7 @@ def usable(args: argparse.Namespace, report: PhotoReport) -> list[Entry]:
         tuple(dict.fromkeys(args.keep)),
     )
     entries = merged(read_source(args.source, columns, args.images))[: args.limit]
-    report.dropped += [LeftOut(entry, entry.reason) for entry in entries if entry.reason]
+    report.dropped += [DroppedPhoto(entry, entry.reason) for entry in entries if entry.reason]
     return [entry for entry in entries if not entry.reason]
 
 
@@ -132,7 +132,7 @@ def fetched(
     urls = [entry.source for entry in entries if entry.is_remote]
     failed = download.download_all(urls, cache, manners, args.private_addresses)
     report.dropped += [
-        LeftOut(e, "not downloaded", failed[e.source]) for e in entries if e.source in failed
+        DroppedPhoto(e, "not downloaded", failed[e.source]) for e in entries if e.source in failed
     ]
     return [
         (entry, cache.path(entry.source) if entry.is_remote else Path(entry.source))
@@ -145,12 +145,14 @@ def seen(found: list[tuple[Entry, Path]], args: argparse.Namespace, report: Phot
     """Looks at the photos; keeps in the report those that can be used."""
     looks = photos.look_at_all([path for _, path in found], args.smallest, args.jobs)
     pairs = [(entry, look) for (entry, _), look in zip(found, looks, strict=True)]
-    report.dropped += [LeftOut(e, look.reason, look.detail) for e, look in pairs if look.reason]
+    report.dropped += [
+        DroppedPhoto(e, look.reason, look.detail) for e, look in pairs if look.reason
+    ]
     pairs = [(entry, look) for entry, look in pairs if not look.reason]
     repeated, report.repeated = photos.duplicates([look for _, look in pairs], args.duplicates)
     for (entry, look), is_repeated in zip(pairs, repeated, strict=True):
         if is_repeated:
-            report.dropped.append(LeftOut(entry, "duplicate"))
+            report.dropped.append(DroppedPhoto(entry, "duplicate"))
         else:
             report.kept.append(entry)
             report.looks.append(look)

@@ -17,7 +17,7 @@ import numpy as np
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from test_models.calls import ServiceError
-from test_models.services import Family, Services
+from test_models.services import Services
 from test_models.sound import SAMPLE_RATE
 from test_models.stream import Stream
 
@@ -28,10 +28,7 @@ BEHIND = 60.0  # seconds of sound that may wait for the model
 PATIENCE = 30.0  # seconds that the rest of the text may take
 SILENCE = 20.0  # seconds without any message after which the browser is taken for gone
 PAUSE = 0.1  # seconds between two looks at the text
-STEADY: dict[Family, dict[str, Any]] = {  # sampled text doesn't agree with itself
-    "whisper": {"temperature": [0.0], "beam_size": 1},
-    "ctc": {},
-}
+STEADY = {"temperature": [0.0], "beam_size": 1}  # sampled text doesn't agree with itself
 POLICY = 1008  # WebSocket's code for what isn't allowed
 
 
@@ -72,17 +69,18 @@ async def opened(services: Services, model: str, params: str) -> Stream:
         ServiceError: there is no such model, it is down, or the parameters are no JSON object.
     """
     service = services.named(model)
-    if service.task != "asr":
-        raise ServiceError(f"'{model}' is no speech model.")
     state = await services.state(service)
     if not state.up:
         raise ServiceError(f"'{model}' is down: {state.reason}")
+    if service.page != "asr":
+        raise ServiceError(f"'{model}' is no speech model.")
     try:
         given = dict(json.loads(params))
     except (ValueError, TypeError, RecursionError):
         raise ServiceError("'params' isn't a JSON object.") from None
-    steady = {**given, **STEADY[service.family]}
-    return Stream(service.url, steady, buffer_seconds=BEHIND, key=service.key)
+    if service.described.takes("temperature"):
+        given |= service.described.only(STEADY)
+    return Stream(service.url, given, buffer_seconds=BEHIND, key=service.key)
 
 
 async def follow(socket: WebSocket, stream: Stream) -> str:

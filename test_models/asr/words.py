@@ -8,6 +8,29 @@ add(
         "asr-send": ("Transcribe", "转写", "ถอดเสียง"),
     }
 )
+OPTIONS: Labels = {  # by parameter; an -info is a hint, a =CHOICE one of its values
+    "word_timestamps": ("Times of words", "逐词时间", "เวลาของแต่ละคำ"),
+    "vad": ("Find speech first", "先检测语音", "ตรวจหาเสียงพูดก่อน"),
+    "denoise": ("Reduce noise", "降噪", "ลดเสียงรบกวน"),
+    "language": ("Language", "语言", "ภาษา"),
+    "language-info": ("auto: it is detected", "auto：自动检测", "auto: ตรวจหาอัตโนมัติ"),
+    "script": ("Chinese script", "汉字", "อักษรจีน"),
+    "script-info": (
+        "Simplified, traditional, or as it is heard",
+        "简体、繁体，或保持原样",
+        "ตัวย่อ ตัวเต็ม หรือตามที่ได้ยิน",
+    ),
+    "script=simplified": ("简体", "简体", "简体"),
+    "script=traditional": ("繁體", "繁體", "繁體"),
+    "script=as_is": ("简 / 繁", "简 / 繁", "简 / 繁"),
+    "beam_size": ("Beam size", "束宽", "ขนาดบีม"),
+    "initial_prompt": ("Prompt", "提示词", "ข้อความนำ"),
+    "initial_prompt-info": (
+        "Names to spell, or a style",
+        "需要写对的名称，或文风",
+        "ชื่อที่ต้องสะกดให้ถูก หรือรูปแบบการเขียน",
+    ),
+}
 WORDS: Labels = {
     # the player
     "recording": ("Recording", "录音", "ไฟล์เสียง"),

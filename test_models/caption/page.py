@@ -13,6 +13,7 @@ from test_models.calls import ServiceError
 from test_models.caption import words
 from test_models.caption.collection import bfloat16
 from test_models.client import IMAGES
+from test_models.controls import Value, adapted, controls, given
 from test_models.drop import drop
 from test_models.labels import add, label
 from test_models.services import Services
@@ -21,8 +22,6 @@ HERE = Path(__file__).parent
 PHOTOS = "image/*,.heic,.heif"
 SAMPLES = [f"samples/clip_caption/{one}.jpg" for one in
            ("flood", "fallen_tree", "broken_lamp", "rubbish")]  # fmt: skip
-MODES = ("beam", "greedy", "nucleus")
-MOST = 5  # captions of a photo, and beams
 SETTLED = "async value => { (await theresa.part('caption-photos')).settled(value); }"
 add(words.OPTIONS)
 
@@ -34,37 +33,34 @@ def build(services: Services) -> None:
     sentence = gr.Textbox(
         label=label("caption-match"), info=label("caption-match-info"), max_lines=1, max_length=500
     )
-    with gr.Accordion(label("options"), open=False), gr.Row():
-        mode = gr.Radio(
-            list(MODES), value="beam", label=label("caption-mode"), info=label("caption-mode-info")
+    with gr.Accordion(label("options"), open=False):
+        options = controls(
+            words.PARAMETERS, services.of("caption")[:1], ["embedding", "match_text"]
         )
-        count = gr.Slider(1, MOST, value=1, step=1, label=label("caption-count"))
-        seed = gr.Number(0, label=label("caption-seed"), precision=0, minimum=0)
     drop("caption-zone", accept=PHOTOS, send="caption-send", many=True, listed=False,
          samples=SAMPLES)  # fmt: skip
     photos = frame.scripted(HERE / "photos.js", words.PHOTOS, [HERE / "shared.js"], batch=IMAGES)
 
-    async def ask(
-        evt: gr.EventData, name: str, mode: str, count: int, seed: int, sentence: str
-    ) -> dict[str, Any]:
+    async def ask(evt: gr.EventData, name: str, asked: Value, sentence: str) -> dict[str, Any]:
         answer: dict[str, Any] = {"turn": evt.turn}
         try:
             images = [uploads.take(str(file["path"])) for file in evt.files[:IMAGES]]
-            params: dict[str, Any] = {
-                "mode": mode,
-                "num_captions": 1 if mode == "greedy" else count,
-                "seed": int(seed or 0),
-                "embedding": "clip",
-                **({"match_text": sentence.strip()} if sentence.strip() else {}),
-            }
-            async with frame.chosen(services, name).client() as client:
-                found = await client.caption(images, on_error="report", **params)
+            service = frame.chosen(services, name)
+            ours = service.described.only({"embedding": "clip", "match_text": sentence.strip()})
+            async with service.client() as client:
+                found = await client.caption(
+                    images, on_error="report", **ours, **given(asked, service)
+                )
             return {**answer, "answers": [_shown(one) for one in found]}
         except ServiceError as error:
             return {**answer, "error": str(error)}
 
-    asked = photos.ask(ask, [model, mode, count, seed, sentence], [photos], show_progress="hidden")
-    asked.then(None, [photos], js=SETTLED)
+    def adapt(name: str | None, value: Value) -> Value:
+        return adapted(value, [services.named(name)] if name else [])
+
+    asking = photos.ask(ask, [model, options, sentence], [photos], show_progress="hidden")
+    asking.then(None, [photos], js=SETTLED)
+    gr.on([model.change], adapt, [model, options], [options], show_progress="hidden", queue=False)
 
     gr.HTML(
         f"<h2>{frame.spans(words.OPTIONS['caption-map-title'])}</h2>", elem_classes="theresa-flush"

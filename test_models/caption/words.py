@@ -4,14 +4,6 @@ from test_models.labels import Labels
 
 OPTIONS: Labels = {
     "caption-send": ("Caption", "生成描述", "สร้างคำบรรยาย"),
-    "caption-mode": ("Decoding", "解码方式", "วิธีถอดรหัส"),
-    "caption-mode-info": (
-        "beam: the likeliest; greedy: fastest, one caption; nucleus: draws",
-        "beam：概率最高；greedy：最快，仅一条；nucleus：随机采样",
-        "beam: น่าจะเป็นที่สุด; greedy: เร็วสุด ได้ข้อความเดียว; nucleus: สุ่ม",
-    ),
-    "caption-count": ("Captions of a photo", "每张图片的描述数", "จำนวนคำบรรยายต่อภาพ"),
-    "caption-seed": ("Seed", "随机种子", "ค่าตั้งต้นการสุ่ม"),
     "caption-match": (
         "Does this sentence fit?",
         "这句话符合图片吗？",
@@ -32,6 +24,16 @@ OPTIONS: Labels = {
         "วางไฟล์ Parquet ที่ได้จาก `explore.py map` และ `explore.py embed` พร้อมกัน "
         "ภาพที่สร้างคำบรรยายด้านบนจะแสดงบนแผนที่",
     ),
+}
+PARAMETERS: Labels = {
+    "mode": ("Decoding", "解码方式", "วิธีถอดรหัส"),
+    "mode-info": (
+        "beam: the likeliest; greedy: fastest, one caption; nucleus: draws",
+        "beam：概率最高；greedy：最快，仅一条；nucleus：随机采样",
+        "beam: น่าจะเป็นที่สุด; greedy: เร็วสุด ได้ข้อความเดียว; nucleus: สุ่ม",
+    ),
+    "num_captions": ("Captions of a photo", "每张图片的描述数", "จำนวนคำบรรยายต่อภาพ"),
+    "seed": ("Seed", "随机种子", "ค่าตั้งต้นการสุ่ม"),
 }
 PHOTOS: Labels = {
     "progress": ("Progress", "进度", "ความคืบหน้า"),

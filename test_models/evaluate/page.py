@@ -66,7 +66,7 @@ def _task(services: Services, task: Task, timer: gr.Timer) -> None:
             content = uploads.take(str(file["path"]))
             limit = site.max_file_size or len(content)
             cases = await asyncio.to_thread(read, str(file["name"]), content, task, limit)
-            async for value in _evaluated(cases, chosen(inputs[:2]), *inputs[2:]):
+            async for value in _evaluated(task, cases, chosen(inputs[:2]), *inputs[2:]):
                 yield value
         except ServiceError as failure:
             yield {"error": str(failure)}
@@ -74,7 +74,8 @@ def _task(services: Services, task: Task, timer: gr.Timer) -> None:
     async def score_samples(*inputs: Any) -> AsyncIterator[tuple[Any]]:
         yield (None,)
         asked = chosen(inputs[:2])
-        async for value in _evaluated(samples.cases(asked[0]), asked, *inputs[2:]):
+        cases = samples.cases(task, asked[0])
+        async for value in _evaluated(task, cases, asked, *inputs[2:]):
             yield (value,)
 
     inputs = [first, second, *options]
@@ -83,7 +84,7 @@ def _task(services: Services, task: Task, timer: gr.Timer) -> None:
 
 
 async def _evaluated(
-    cases: list[Case], services: list[Service], *options: Any
+    task: Task, cases: list[Case], services: list[Service], *options: Any
 ) -> AsyncIterator[Value]:
     """The progress, and then the report; one model is asked after the other."""
     *given, at_once = options
@@ -92,7 +93,7 @@ async def _evaluated(
     for service, own in zip(services, params, strict=False):
         run = runs.started(cases)
         found.append(run)
-        asking = asyncio.create_task(runs.ask(run, service, cases, own, int(at_once)))
+        asking = asyncio.create_task(runs.ask(run, task, service, cases, own, int(at_once)))
         try:
             while not asking.done():
                 yield {"progress": [service.name, run.done, len(cases)]}
@@ -100,10 +101,12 @@ async def _evaluated(
             await asking
         finally:
             asking.cancel()
-    yield await asyncio.to_thread(_report, services, cases, found)
+    yield await asyncio.to_thread(_report, task, services, cases, found)
 
 
-def _report(services: Sequence[Service], cases: Sequence[Case], found: Sequence[Run]) -> Value:
+def _report(
+    task: Task, services: Sequence[Service], cases: Sequence[Case], found: Sequence[Run]
+) -> Value:
     """What `report.js` shows of scores.
 
     Raises:
@@ -114,7 +117,6 @@ def _report(services: Sequence[Service], cases: Sequence[Case], found: Sequence[
     if not kept:
         raise ServiceError(f"No case can be scored. {bad[0]['name']}: {bad[0]['error']}")
     good = [cases[number] for number in kept]
-    task = services[0].task
     systems = []
     for place, (service, run) in enumerate(zip(services, found, strict=True)):
         run = Run([run.answers[n] for n in kept], [run.errors[n] for n in kept],

@@ -67,6 +67,7 @@ def started(cases: Sequence[Case]) -> Run:
 
 async def ask(
     run: Run,
+    task: Task,
     service: Service,
     cases: Sequence[Case],
     params: Mapping[str, Any],
@@ -76,6 +77,7 @@ async def ask(
 
     Args:
         run: gets the answers.
+        task: what the service does.
         at_once: requests that are under way at a time.
 
     Raises:
@@ -92,7 +94,7 @@ async def ask(
             nonlocal failures
             try:
                 sent = time.monotonic()
-                answer = await _answer(client, service.task, case, params)
+                answer = await _answer(client, task, case, params)
                 run.errors[number] = answer.error or ""
                 if answer.error is None:
                     run.answers[number] = answer

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from test_models import frame, uploads
 from test_models.answers import Entities
 from test_models.calls import ServiceError
 from test_models.client import TEXTS
+from test_models.controls import Value as Options
+from test_models.controls import adapted, controls, given
 from test_models.drop import answered, drop
 from test_models.labels import add, label
 from test_models.ner import words
@@ -35,14 +37,35 @@ def build(services: Services) -> None:
     with gr.Accordion(label("ner-own"), open=False):
         own = gr.Textbox("", lines=3, max_lines=12, placeholder="原神 GAME",
                          label=label("ner-own-lines"), info=label("ner-own-info"))  # fmt: skip
+    with gr.Accordion(label("options"), open=False):
+        options = controls({}, services.of("ner")[:1], hidden=["dictionary"])
+    asked = [model, own, options]
     with gr.Tabs():
         with gr.Tab(label("ner-one")):
-            _one(services, model, own)
+            _one(services, asked)
         with gr.Tab(label("ner-many")):
-            _many(services, model, own)
+            _many(services, asked)
+
+    def adapt(name: str | None, value: Options) -> Options:
+        return adapted(value, [services.named(name)] if name else [])
+
+    gr.on([model.change], adapt, [model, options], [options], show_progress="hidden", queue=False)
 
 
-def _one(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
+def _params(service: Service, own: str, options: Options) -> dict[str, Any]:
+    """The model's parameters.
+
+    Raises:
+        ServiceError: it takes no words of one's own, or those aren't words and types.
+    """
+    words = dictionary(own)
+    if words and not service.described.takes("dictionary"):
+        raise ServiceError(f"'{service.name}' takes no words of your own.")
+    named = {"dictionary": json.dumps(words)} if words else {}
+    return {**given(options, service), **named}
+
+
+def _one(services: Services, asked: Sequence[gr.components.Component]) -> None:
     """One text, and what is found in it."""
     text = gr.Textbox("", lines=5, max_lines=16, label=label("ner-text"),
                       placeholder=label("ner-text-here"))  # fmt: skip
@@ -56,32 +79,33 @@ def _one(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
     error = gr.HTML("", elem_classes="theresa-flush")
     result = frame.scripted(SCRIPT, words.RESULT)
 
-    async def found(name: str, own: str, text: str) -> Value:
+    async def found(name: str, own: str, options: Options, text: str) -> Value:
         if not text.strip():
             raise ServiceError("There is no text to look at.")
-        service, own_words = frame.chosen(services, name), dictionary(own)
+        service = frame.chosen(services, name)
+        params = _params(service, own, options)
         began = time.monotonic()
         async with service.client() as client:
-            answers = await client.entities([text], dictionary=json.dumps(own_words))
+            answers = await client.entities([text], **params)
         return _value([text], answers, time.monotonic() - began, one=True)
 
-    async def ask(name: str, own: str, text: str) -> AsyncIterator[tuple[Any]]:
+    async def ask(*given: Any) -> AsyncIterator[tuple[Any]]:
         yield (None,)
-        yield (await found(name, own, text),)
+        yield (await found(*given),)
 
-    frame.on([find.click, text.submit], ask, [model, own, text], [result], find, error)
+    frame.on([find.click, text.submit], ask, [*asked, text], [result], find, error)
     for sample, button in samples.items():
 
         async def try_it(
-            name: str, own: str, sample: str = sample
+            name: str, own: str, options: Options, sample: str = sample
         ) -> AsyncIterator[tuple[Any, Any]]:
             yield sample, None
-            yield gr.skip(), await found(name, own, sample)
+            yield gr.skip(), await found(name, own, options, sample)
 
-        frame.on([button.click], try_it, [model, own], [text, result], button, error)
+        frame.on([button.click], try_it, asked, [text, result], button, error)
 
 
-def _many(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
+def _many(services: Services, asked: Sequence[gr.components.Component]) -> None:
     """A file of texts, and what is found in them all."""
     gr.Markdown(label("ner-file"))
     zone = drop("ner-zone", accept=".csv,.tsv,.txt,text/plain,text/csv", send="ner-find")
@@ -89,40 +113,39 @@ def _many(services: Services, model: gr.Dropdown, own: gr.Textbox) -> None:
     result = frame.scripted(SCRIPT, words.RESULT)
 
     async def find(
-        evt: gr.EventData, name: str, own: str, column: str | None
+        evt: gr.EventData, name: str, own: str, options: Options, column: str | None
     ) -> AsyncIterator[tuple[Any, Any]]:
         try:
             (file,) = evt.files
             content = uploads.take(str(file["path"]))
-            service, own_words = frame.chosen(services, name), dictionary(own)
-            given = read(str(file["name"]), content, column)
+            service = frame.chosen(services, name)
+            params = _params(service, own, options)
+            found = read(str(file["name"]), content, column)
         except ServiceError as error:
             yield gr.skip(), {"error": str(error)}
             return
-        chooser = gr.Dropdown(given.columns, value=given.column, visible=len(given.columns) > 1)
-        yield chooser, {"progress": [0, len(given.texts)]}
-        async for value in _all(service, given, own_words):
+        chooser = gr.Dropdown(found.columns, value=found.column, visible=len(found.columns) > 1)
+        yield chooser, {"progress": [0, len(found.texts)]}
+        async for value in _all(service, found, params):
             yield gr.skip(), value
 
-    answered(zone, find, [model, own, column], [column, result])
+    answered(zone, find, [*asked, column], [column, result])
     column.input(None, js=RESEND)
 
 
-async def _all(service: Service, given: Texts, own: dict[str, str]) -> AsyncIterator[Value]:
+async def _all(service: Service, found: Texts, params: dict[str, Any]) -> AsyncIterator[Value]:
     """What is known of the texts of a file, as it becomes more."""
     answers: list[Entities] = []
-    began, total, sentence = time.monotonic(), len(given.texts), ""
+    began, total, sentence = time.monotonic(), len(found.texts), ""
     try:
         async with service.client() as client:
             for first in range(0, total, AT_ONCE):
-                texts = given.texts[first : first + AT_ONCE]
-                answers += await client.entities(
-                    texts, on_error="report", dictionary=json.dumps(own)
-                )
+                texts = found.texts[first : first + AT_ONCE]
+                answers += await client.entities(texts, on_error="report", **params)
                 yield {"progress": [len(answers), total]}
     except ServiceError as error:
         sentence = str(error)
-    value = _value(given.texts[: len(answers)], answers, time.monotonic() - began)
+    value = _value(found.texts[: len(answers)], answers, time.monotonic() - began)
     yield {**value, "error": sentence, "total": total} if sentence else value
 
 

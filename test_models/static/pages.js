@@ -9,6 +9,10 @@ window.theresa = {
     const language = (navigator.language || "en").slice(0, 2);
     return ["en", "zh", "th"].includes(language) ? language : "en";
   },
+  // A language's name in the browser's language, by its code.
+  languageName(code) {
+    return new Intl.DisplayNames([navigator.language], {type: "language"}).of(code);
+  },
   // A new element: `make("button", {type: "button", class: "x"}, "text", child)`.
   make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);

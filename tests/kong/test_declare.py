@@ -119,7 +119,7 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda file: service(file)["routes"][0].update(protocols=["http"]), "plain HTTP"),
     (lambda file: service(file)["routes"][0].update(tags=["x"]), "no tag"),
     (lambda file: file["services"].append(copy.deepcopy(service(file))), "2 of the service"),
-    (lambda file: file["services"][2]["routes"][0].update(paths=["~/ner$"]), "both take"),
+    (lambda file: file["services"][3]["routes"][0].update(paths=["~/ner$"]), "both take"),
     (lambda file: [one.update(weight=0) for one in upstream(file)["targets"]], "weight 0"),
     (lambda file: upstream(file)["targets"][0].update(weight=-1), "weight"),
     (lambda file: upstream(file)["targets"][0].update(target="host"), "target"),

@@ -178,5 +178,5 @@ def test_without_its_journal_a_killed_run_is_taken_over(
     assert "--take-over" in refused.err
     assert tool("register", "--take-over", service="hanlp_ner", route="/ner", target=target)
     names = [one["name"] for one in fake.store.config()["services"].values()]
-    assert sorted(names) == ["hanlp_ner", "hanlp_ner.ready"]
+    assert sorted(names) == ["hanlp_ner", "hanlp_ner.about", "hanlp_ner.ready"]
     assert not fake.store.config()["consumers"]

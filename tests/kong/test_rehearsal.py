@@ -217,6 +217,8 @@ def register_and_ask(fake: Gateway, tool: Tool, target: str, folder: Path) -> No
         entities = answer.json()["predictions"][0]["entities"]
         assert entities == [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
         assert alice.get("/ner/ready").json() == {"ready": True}
+        about = alice.get("/ner").json()["parameters"]["declaration"]
+        assert (about["task"], anybody.get("/ner").status_code) == ("token-classification", 401)
         for path in ("/nerx", "/ner/invocations", "/ner/ping", "/ner/metrics", "/"):
             assert alice.ask(path).status_code == 404
             assert alice.get(path).status_code == 404

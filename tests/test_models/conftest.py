@@ -21,6 +21,8 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 ).split()
 MAX_UPLOAD = 3_000_000  # bytes
+TASKS = {"asr": "automatic-speech-recognition", "ner": "token-classification",
+         "caption": "image-to-text"}  # fmt: skip
 # What is half faded in has too little contrast; spinners turn for ever.
 AT_REST = """() => document.getAnimations().every(one =>
   one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity)"""
@@ -46,21 +48,18 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pages_url(
-    uploads: Path, whisper_url: str, wav2vec2_url: str, zoo_url: str, clip_url: str
+    uploads: Path, whisper_url: str, wav2vec2_url: str, zoo_url: str, clip_url: str, echo_url: str
 ) -> Iterator[str]:
-    """The pages in front of the four demo models, and of one that is down and one that is broken:
-    the models `gone` and `broken` of every task."""
+    """The pages in front of the demo models and the echo; and, of every task, of a model that is
+    down, `gone`, and one that is `broken`: these don't describe themselves."""
     with nobody() as gone, serving(Flaky(lambda _: b"nonsense", [])) as broken:
-        models = {
-            "asr": {"whisper_asr": whisper_url, "wav2vec2_asr": wav2vec2_url},
-            "ner": {"hanlp_ner": zoo_url},
-            "caption": {"clip_caption": clip_url},
-        }
+        models = {"whisper_asr": whisper_url, "wav2vec2_asr": wav2vec2_url, "hanlp_ner": zoo_url,
+                  "clip_caption": clip_url, "echo": echo_url}  # fmt: skip
         arguments = [f"--max-upload={MAX_UPLOAD}"]
-        for task, named in models.items():
-            others = {f"gone-{task}": gone.url, f"broken-{task}": broken}
-            for name, url in {**named, **others}.items():
-                arguments += [f"--{task}", f"{name}={url}"]
+        for page, task in TASKS.items():
+            models |= {f"gone-{page}": gone.url, f"broken-{page}": broken}
+            arguments += [f"--task={kind}-{page}={task}" for kind in ("gone", "broken")]
+        arguments += [f"{name}={url}" for name, url in models.items()]
         with app(uploads, *arguments) as url:
             yield url
 

@@ -1,9 +1,10 @@
 """Real HTTP servers that fail on demand."""
 
 import asyncio
+import json
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,13 +20,19 @@ T = TypeVar("T")
 class Flaky:
     """What a server does: the n-th request fails as `failures` has it; None, and later: it answers.
 
+    Args:
+        answer: of a POST.
+        gets: of a GET, by its path; nothing of another one.
+
     Attributes:
         sizes: bytes of each request's body.
         headers: of the last request.
     """
 
-    def __init__(self, answer: Answer, failures: Sequence[int | None]) -> None:
-        self.answer, self.failures = answer, failures
+    def __init__(
+        self, answer: Answer, failures: Sequence[int | None], gets: Mapping[str, Any] | None = None
+    ) -> None:
+        self.answer, self.failures, self.gets = answer, failures, gets or {}
         self.sizes: list[int] = []
         self.headers: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -57,9 +64,12 @@ def serving(flaky: Flaky, port: int = 0) -> Iterator[str]:
             self.wfile.write(content)
 
         def do_GET(self) -> None:
+            content = flaky.gets.get(self.path)
+            body = json.dumps(content).encode() if content else b""
             self.send_response(200)  # it says that it is up, whatever it will answer
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""

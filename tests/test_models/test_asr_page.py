@@ -123,8 +123,10 @@ def test_models_stand_side_by_side_and_one_may_fail(open_page: OpenPage) -> None
 def test_the_options_are_those_of_the_models(open_page: OpenPage) -> None:
     page = open_page("/asr")
     page.get_by_role("button", name="Options").click()
-    page.get_by_label("Chinese script").click()
-    page.get_by_role("option", name="繁體").click()
+    page.get_by_label("Chinese script").select_option("繁體")
+    expect(page.get_by_label("punctuation")).to_have_accessible_description(
+        "Whether punctuation stays in the text."
+    )
     page.get_by_role("checkbox", name="Times of words").uncheck()
     page.get_by_role("button", name="Try a sample").click()
     expect(segment(page, "whisper_asr")).to_contain_text("媽媽在廈門的辦公室等我們")
@@ -132,6 +134,7 @@ def test_the_options_are_those_of_the_models(open_page: OpenPage) -> None:
     page.get_by_role("checkbox", name="wav2vec2_asr").check()
     page.get_by_role("checkbox", name="whisper_asr").uncheck()
     expect(page.get_by_label("Chinese script")).to_be_hidden()
+    expect(page.get_by_label("language_model")).to_be_visible()
     expect(page.get_by_text("live text by wav2vec2_asr")).to_be_visible()
     page.get_by_role("button", name="Try a sample").click()
     expect(segment(page, "wav2vec2_asr")).to_contain_text(said(THAI))
@@ -230,7 +233,7 @@ def test_what_a_stream_may_not_do_ends_with_a_sentence(open_page: OpenPage) -> N
         "60 s of sound wait": ["whisper_asr", "{}", 40, 2],
         "language": ["whisper_asr", json.dumps({"language": "xx"}), 2, 2],
         "'gone-asr' is down: ": ["gone-asr", "{}", 0, 0],
-        "There is no model 'nobody'": ["nobody", "{}", 0, 0],
+        "Model 'nobody' not found; available: whisper_asr": ["nobody", "{}", 0, 0],
         "'hanlp_ner' is no speech model.": ["hanlp_ner", "{}", 0, 0],
         "'params' isn't a JSON object.": ["whisper_asr", "[" * 3_000, 0, 0],
     }

@@ -70,8 +70,7 @@ def test_many_photos_come_in_batches_and_go_into_files(open_page: OpenPage, uplo
     drop(page, "caption-zone", photos)
     expect(cards(page)).to_have_count(18)
     page.get_by_text("Options").click()
-    page.get_by_role("slider").click()  # waits until the options are all there
-    page.get_by_role("slider").fill("2")
+    page.get_by_label("Captions of a photo").fill("2")
     page.get_by_role("button", name="Caption", exact=True).click()
     expect(page.get_by_text("18 of 18 captioned")).to_be_visible()
     expect(card(page, "15.jpg").locator("ol > li")).to_have_count(2)

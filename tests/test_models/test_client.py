@@ -103,7 +103,7 @@ def test_a_failure_ends_the_rest() -> None:
     flaky = Flaky(entities_of, [])
     with serving(flaky) as url, Client(url, http=DIRECT, concurrency=1) as model:
         texts = ["", *["a"] * 5000]
-        with pytest.raises(RowFailed, match="Item 0: is empty"):
+        with pytest.raises(RowFailed, match="Item 0: Column 'text': is empty"):
             model.entities(texts)
     assert len(flaky.sizes) <= 2
 

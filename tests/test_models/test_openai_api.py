@@ -86,7 +86,11 @@ def test_the_models_are_listed(client: openai.OpenAI) -> None:
 @pytest.mark.parametrize(
     ("options", "kind", "sentence"),
     [
-        ({"model": "whisper-1"}, openai.NotFoundError, "no speech model 'whisper-1'"),
+        (
+            {"model": "whisper-1"},
+            openai.NotFoundError,
+            "Model 'whisper-1' not found; available: whisper_asr",
+        ),
         (
             {"file": ("a.wav", b"nothing")},
             openai.BadRequestError,

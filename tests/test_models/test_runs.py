@@ -18,7 +18,7 @@ def run(flaky: Flaky, cases: list[Case]) -> runs.Run:
     """The run, with three requests at a time."""
     with serving(flaky) as url:
         found = runs.started(cases)
-        awaited(runs.ask(found, Service("x", "ner", url), cases, {}, 3))
+        awaited(runs.ask(found, "ner", Service("x", url), cases, {}, 3))
     return found
 
 

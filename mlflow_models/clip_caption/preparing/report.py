@@ -16,7 +16,7 @@ SHOWN = 20  # reasons in the report
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class DroppedPhoto:
     """A photo that was left out.
 
     Args:
@@ -48,7 +48,7 @@ class PhotoReport:
         parts: photos by part.
     """
 
-    dropped: list[LeftOut] = field(default_factory=list)
+    dropped: list[DroppedPhoto] = field(default_factory=list)
     kept: list[Entry] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     repeated: dict[str, int] = field(default_factory=dict)

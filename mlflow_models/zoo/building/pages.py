@@ -17,23 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from zoo.building.local_server import serve
 from zoo.building.packaging import MODELS, ROOT, run
 from zoo.errors import ZooError
 
-TASKS = {"audio": "asr", "text": "ner", "image": "caption"}  # the page for a model's column
 DEMO_MAP = MODELS / "demo-map"  # the Makefile makes it
 ONE_WORKER = {"MLFLOW_MODELS_WORKERS": os.environ.get("MLFLOW_MODELS_WORKERS", "1")}
-
-
-def task(model: Path) -> str | None:
-    """Find the page of a saved model by the first column that it takes."""
-    about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
-    columns = yaml.safe_load((about.get("signature") or {}).get("inputs") or "[]")
-    return TASKS.get(columns[0].get("name")) if columns else None
 
 
 def build_demos(console: Console) -> None:
@@ -80,8 +71,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if args.demo:
         build_demos(console)
-    built = {one.parent: task(one.parent) for one in sorted(MODELS.glob("*/MLmodel"))}
-    models = [model for model, page in built.items() if page]
+    models = sorted(one.parent for one in MODELS.glob("*/MLmodel"))
     if not models:
         raise ZooError(
             "no model is built. Build the demos with `make pages DEMO=1`, or one model with "
@@ -91,9 +81,9 @@ def main() -> None:
         options = [f"--host={args.host}", f"--port={args.port}"]
         for model, url in serve_all(models, stack, console).items():
             console.print(f"{model.name} is ready at {url}", highlight=False)
-            options += [f"--{built[model]}", f"{model.name}={url}"]
+            options.append(f"{model.name}={url}")
         if (DEMO_MAP / "map").is_dir():
-            options += ["--map", str(DEMO_MAP / "map"), str(DEMO_MAP / "embeddings")]
+            options[:0] = ["--map", str(DEMO_MAP / "map"), str(DEMO_MAP / "embeddings")]
         pages = subprocess.Popen([sys.executable, "-m", "test_models.app", *options], cwd=ROOT)
         stack.callback(pages.wait)
         stack.callback(pages.terminate)

@@ -102,6 +102,11 @@ def _add_inference_protocol(app: FastAPI, server: Server) -> None:
             {"name": "theresa", "version": VERSION, "extensions": ["binary_tensor_data"]}
         )
 
+    @app.get("/v2/models")
+    async def models() -> JSONResponse:
+        """List the names of the models that are served, as KServe does: one."""
+        return JSONResponse({"models": [server.scorer.name]})
+
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
 
         @app.get(path)

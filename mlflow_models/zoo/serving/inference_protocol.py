@@ -29,21 +29,13 @@ def metadata(name: str, version: str, about: Mapping[str, Any]) -> dict[str, Any
             is given as `parameters`.
     """
     declaration = about.get("declaration", {})
-    text = {
-        field
-        for field, kind in declaration.get("record", {}).get("properties", {}).items()
-        if kind.get("type") == "string"
-    }
-    fields = list(declaration.get("record", {}).get("properties", {}))
+    fields = declaration.get("record", {}).get("properties", {})
     return {
         "name": name,
         "versions": [version],
         "platform": "mlflow_pyfunc",
         "inputs": [_tensor(one["name"]) for one in declaration.get("columns", [])],
-        "outputs": [
-            {**_tensor(field), "parameters": {"content_type": "text" if field in text else "json"}}
-            for field in fields
-        ],
+        "outputs": [_output(field, _is_text(kind)) for field, kind in fields.items()],
         "parameters": {key: value for key, value in about.items() if key != "name"},
     }
 
@@ -90,20 +82,44 @@ def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], 
 
 
 def write(
-    records: Sequence[Mapping[str, Any]], name: str, version: str, marker: str | None
+    records: Sequence[Mapping[str, Any]], about: Mapping[str, Any], marker: str | None
 ) -> dict[str, Any]:
-    """Write answers in the protocol's form: a tensor for each field of the records."""
-    fields = list(dict.fromkeys(field for record in records for field in record))
+    """Write answers in the protocol's form: a tensor for each field of the records.
+
+    Args:
+        records: The answers.
+        about: The model's `metadata`, which tells for each field whether it is a text or JSON.
+        marker: The request's id.
+    """
+    kinds = {one["name"]: one["parameters"]["content_type"] for one in about["outputs"]}
     outputs = []
-    for field in fields:
+    for field in dict.fromkeys(field for record in records for field in record):
         values = [record.get(field) for record in records]
-        is_text = all(value is None or isinstance(value, str) for value in values)
+        is_text = kinds.get(field, "text") == "text" and all(
+            value is None or isinstance(value, str) for value in values
+        )
         data = [
             (value or "") if is_text else json.dumps(value, ensure_ascii=False) for value in values
         ]
-        outputs.append({**_tensor(field, len(records)), "data": data})
-    answer = {"model_name": name, "model_version": version, "outputs": outputs}
+        outputs.append({**_output(field, is_text, len(records)), "data": data})
+    answer = {
+        "model_name": about["name"],
+        "model_version": about["versions"][0],
+        "outputs": outputs,
+    }
     return {**answer, **({"id": marker} if marker is not None else {})}
+
+
+def _output(name: str, is_text: bool, rows: int = -1) -> dict[str, Any]:
+    """Describe an output's tensor, and tell whether its elements are texts or JSON."""
+    kind = "text" if is_text else "json"
+    return {**_tensor(name, rows), "parameters": {"content_type": kind}}
+
+
+def _is_text(kind: Mapping[str, Any]) -> bool:
+    """Tell whether a field's JSON schema is that of a text, or of a text or null."""
+    kinds = [one.get("type") for one in kind.get("anyOf", [kind])]
+    return "string" in kinds and set(kinds) <= {"string", "null"}
 
 
 def _tensor(name: str, rows: int = -1) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class RequestScorer:
                 columns |= {column.name: [_text(one) for one in columns.get(column.name, [])]}
         table = self._read.table({name: some for name, some in columns.items() if some})
         records = self._predict(table, params)
-        return _packed(inference_protocol.write(records, self.name, self.version, marker))
+        return _packed(inference_protocol.write(records, self.metadata, marker))
 
     def _kind(self, content_type: str) -> str:
         """Find the form of a table, or the column that a file belongs to."""

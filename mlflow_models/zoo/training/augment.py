@@ -61,3 +61,23 @@ def change_speed(wave: np.ndarray, factor: float) -> np.ndarray:
     samples = max(1, round(len(wave) / factor))
     times = np.arange(samples, dtype=np.float64) * factor
     return np.interp(times, np.arange(len(wave)), wave).astype(np.float32)
+
+
+def reverberate(wave: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Add the echo of a room: decaying noise as impulse response, at half of the direct sound.
+
+    Args:
+        wave: float32 (samples,) at 16 kHz.
+        seconds: Until the echo has fallen by 60 dB.
+        rng: Where chance comes from.
+
+    Returns:
+        float32 (samples,).
+    """
+    length = int(seconds * SAMPLE_RATE)
+    tail = rng.standard_normal(length, dtype=np.float32)
+    tail *= 10 ** (-3 * np.arange(length, dtype=np.float32) / length)
+    tail *= 0.5 / np.sqrt(np.sum(np.square(tail)))
+    size = 1 << (len(wave) + length).bit_length()
+    echo = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
+    return (wave + echo[: len(wave)]).astype(np.float32)

@@ -1,0 +1,38 @@
+"""Builds the MLflow model language_id: a checkpoint in, a logged and saved model out.
+
+python mlflow_models/language_id/build.py                              the demo checkpoint
+python mlflow_models/language_id/build.py --checkpoint facebook/mms-lid-126
+python mlflow_models/language_id/build.py --checkpoint DIRECTORY       finetune.py's best/, say
+"""
+
+from pathlib import Path
+
+from language_id.options import DECLARATION
+from zoo.building import checkpoints, packaging
+
+FOLDER = Path(__file__).parent
+
+
+def main() -> None:
+    """Reads the command line and builds."""
+    parser = packaging.parser(__doc__, FOLDER.name)
+    packaging.add_precision(parser)
+    args = parser.parse_args()
+
+    from language_id.engine import Engine
+    from zoo.building import wav2vec2
+    from zoo.building.wav2vec2_network import MeanPooled
+
+    packaging.check(args)
+    checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", wav2vec2.fetch)
+    with packaging.workspace(args) as work:
+        model = wav2vec2.open_model(checkpoint, "Wav2Vec2ForSequenceClassification")
+        labels = [model.config.id2label[place] for place in range(model.config.num_labels)]
+        wav2vec2.convert(checkpoint, model, MeanPooled(model), work, args.precision, labels=labels)
+        packaging.publish(
+            FOLDER, DECLARATION, Engine, work, checkpoint, args, ("checkpoint", "precision")
+        )
+
+
+if __name__ == "__main__":
+    packaging.run(main)

@@ -1,0 +1,108 @@
+"""Which language is spoken: Wav2Vec2 with a classifier, on stretches of speech. No MLflow.
+
+A recording's probabilities are the mean of those of its stretches, weighted by their length.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from language_id.options import Options
+from zoo.data.audio import SAMPLE_RATE
+from zoo.serving import runner
+from zoo.serving.declaration import tailored
+from zoo.speech.engine import Recording, SoundEngine, threads_per_batch
+from zoo.speech.wav2vec2 import Wav2Vec2
+from zoo.speech.windows import Window, speech_windows
+
+MAX_STRETCH_SAMPLES = 10 * SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Speech from `start` to `end` (seconds), and each language's probability, (languages,)."""
+
+    start: float
+    end: float
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Identified:
+    """The languages of a recording.
+
+    Attributes:
+        languages: Codes, in the order of the probabilities.
+        stretches: Of speech, in order; none where nobody speaks.
+        options: The request's.
+    """
+
+    languages: tuple[str, ...]
+    stretches: list[Stretch]
+    options: Options
+
+    def record(self) -> dict[str, Any]:
+        """The answer to one row, in JSON's types."""
+        found: list[dict[str, Any]] = []
+        if self.stretches:
+            seconds = [one.end - one.start for one in self.stretches]
+            shares = [one.probabilities for one in self.stretches]
+            mean = np.average(shares, axis=0, weights=seconds)
+            found = [self._named(mean, place) for place in np.argsort(-mean)[: self.options.top]]
+        first = found[0] if found else {"language": None, "probability": 0.0}
+        record = {**first, "languages": found}
+        if self.options.segments:
+            record["segments"] = [
+                {
+                    "start": round(one.start, 3),
+                    "end": round(one.end, 3),
+                    **self._named(one.probabilities, int(one.probabilities.argmax())),
+                }
+                for one in self.stretches
+            ]
+        return record
+
+    def _named(self, probabilities: np.ndarray, place: int) -> dict[str, Any]:
+        probability = round(float(probabilities[place]), 4)
+        return {"language": self.languages[place], "probability": probability}
+
+
+class Engine(SoundEngine[Options, Stretch, Identified]):
+    """Tells languages; one object serves any number of threads.
+
+    Args:
+        directory: What the builder wrote.
+        threads: Stretches that are heard at once (default: one per core, over `OMP_NUM_THREADS`,
+            which is how many threads each of them has).
+    """
+
+    def __init__(self, directory: Path, threads: int | None = None) -> None:
+        each = threads_per_batch()
+        self._network = Wav2Vec2(directory, each)
+        super().__init__(threads or (1 if self._network.on_gpu else max(1, runner.cores() // each)))
+        self.languages = tuple(self._network.about["labels"])
+        count = len(self.languages)
+        self.options = tailored(Options, top={"default": min(3, count), "le": count})
+
+    def language_of(self, options: Options) -> str:  # noqa: ARG002
+        return ""  # stretches of any language are heard together
+
+    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:  # noqa: ARG002
+        return speech_windows(blocks, MAX_STRETCH_SAMPLES)
+
+    def decode(self, windows: list[Window], language: str, options: Options) -> list[Stretch]:  # noqa: ARG002
+        return [self._stretch(window) for window in windows]
+
+    def result(self, recording: Recording[Stretch], options: Options) -> Identified:
+        stretches = [recording.found[span] for span in sorted(recording.found)]
+        return Identified(self.languages, stretches, options)
+
+    def _stretch(self, window: Window) -> Stretch:
+        short = max(0, self._network.reach - len(window.sound))
+        logits = self._network(np.pad(window.sound, (0, short)))
+        weights = np.exp(logits - logits.max())
+        (start, end), *_ = window.spans
+        return Stretch(start / SAMPLE_RATE, end / SAMPLE_RATE, weights / weights.sum())

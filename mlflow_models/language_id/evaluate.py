@@ -1,0 +1,115 @@
+"""Scores a language identifier: accuracy, recall by language, confusion matrix.
+
+Checkpoint and manifest in; tables, JSON and a plot out. With --telephone every recording is also
+heard as a telephone line would pass it on, and the share of answers that stay is printed.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from language_id.training import network
+from language_id.training.conditions import telephone
+from language_id.training.identify import identify
+from language_id.training.manifest import SPLITS, Recording, check_languages, read_split
+from language_id.training.scoring import Scores, as_text, interval, write
+from zoo.building import packaging
+from zoo.errors import ZooError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    cli = argparse.ArgumentParser(
+        description="Score a language identifier on the recordings of a manifest.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    cli.add_argument("model", help="demo, a directory or an identifier on the Hugging Face hub")
+    cli.add_argument("manifest", type=Path, help="TSV or CSV: path, language[, source, split]")
+    cli.add_argument("--split", choices=SPLITS, default="test", help="which rows, where the "
+                     "manifest has splits")  # fmt: skip
+    cli.add_argument("--sources", nargs="+", metavar="SOURCE", help="only these (default: all)")
+    cli.add_argument("--without", nargs="+", metavar="SOURCE", default=[], help="all but these")
+    cli.add_argument("--by", choices=["source", "speaker"], default="source", help="the groups of "
+                     "the second table")  # fmt: skip
+    cli.add_argument("--max-seconds", type=float, default=8.0, help="heard of each recording")
+    cli.add_argument("--telephone", action="store_true", help="also as telephone calls")
+    cli.add_argument("--output", type=Path, help="write scores.md, scores.json, answers.tsv and "
+                     "confusion.png here")  # fmt: skip
+    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
+    cli.add_argument("--threads", type=int, default=1, help="CPU threads")
+    cli.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
+    return cli
+
+
+def chosen(args: argparse.Namespace) -> list[Recording]:
+    """Read the recordings that the options ask for.
+
+    Raises:
+        ZooError: There are none.
+    """
+    recordings = [
+        recording
+        for recording in read_split([args.manifest], args.split)
+        if (not args.sources or recording.source in args.sources)
+        and recording.source not in args.without
+    ]
+    if not recordings:
+        raise ZooError(f"'{args.manifest}' has no recordings of these sources.")
+    return recordings
+
+
+def kept(found: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+    """Return how many answers are the same in two runs: probabilities (n, languages) each."""
+    same = int(np.sum(found.argmax(axis=1) == other.argmax(axis=1)))
+    low, high = interval(same, len(found))
+    share = round(100 * same / len(found), 2)
+    return {"same": same, "share": share, "low": round(low, 2), "high": round(high, 2)}
+
+
+def write_answers(
+    path: Path, recordings: Sequence[Recording], found: np.ndarray, languages: Sequence[str]
+) -> None:
+    """Write a row for each recording: what is spoken, what was answered, the probabilities."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, csv.excel_tab)
+        table.writerow(["path", "speaker", "source", "spoken", "answered", *languages])
+        for one, row in zip(recordings, found, strict=True):
+            about = [one.path.name, one.speaker, one.source, one.language]
+            table.writerow([*about, languages[row.argmax()], *(f"{p:.4f}" for p in row)])
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line."""
+    import torch
+
+    args = parser().parse_args(argv)
+    torch.set_num_threads(args.threads)
+    recordings, directory = chosen(args), network.find(args.model)
+    model = network.open_checkpoint(directory).to(args.device)
+    extractor = network.open_extractor(directory, masked=False)
+    languages = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    check_languages(recordings, languages)
+    found = identify(model, extractor, recordings, args.max_seconds)
+    truth = np.array([languages.index(recording.language) for recording in recordings])
+    groups = [f"{one.language} {getattr(one, args.by)}".strip() for one in recordings]
+    scores = Scores(languages, truth, found.argmax(axis=1), groups)
+    record, text = scores.record(), as_text(scores)
+    if args.telephone:
+        over = identify(model, extractor, recordings, args.max_seconds, telephone)
+        lined = Scores(languages, truth, over.argmax(axis=1), groups)
+        record["telephone"] = {**kept(found, over), **lined.record()}
+        text += (f"\n\nAs telephone calls: {record['telephone']['share']:.1f} % of the answers "
+                 f"stay.\n\n{as_text(lined)}")  # fmt: skip
+    print(json.dumps(record, ensure_ascii=False) if args.json else text)
+    if args.output:
+        write(scores, args.output, record, text)
+        write_answers(args.output / "answers.tsv", recordings, found, languages)
+
+
+if __name__ == "__main__":
+    packaging.run(main)

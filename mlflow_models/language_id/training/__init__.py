@@ -1,0 +1,1 @@
+"""Trains and scores language identifiers: data, conditions, network, linear classifier, scores."""

@@ -1,0 +1,1 @@
+"""The page of models whose task has no page of its own."""
