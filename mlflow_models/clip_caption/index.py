@@ -70,7 +70,7 @@ class Exact:
         self.vectors = vectors
 
     def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `Searcher`: float32 (m, d) to float32 and int64 (m, k)."""
+        """Find the nearest rows, as `Searcher` says: float32 (m, d) to float32, int64 (m, k)."""
         k = min(k, len(self.vectors))
         similarities = np.empty((len(features), k), np.float32)
         rows = np.empty((len(features), k), np.int64)
@@ -106,7 +106,7 @@ class Graph:
         self.graph = faiss.read_index(str(path))
 
     def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `Searcher`: float32 (m, d) to float32 and int64 (m, k)."""
+        """Find the nearest rows, as `Searcher` says: float32 (m, d) to float32, int64 (m, k)."""
         similarities, rows = self.graph.search(
             np.ascontiguousarray(features), min(k, self.graph.ntotal)
         )
