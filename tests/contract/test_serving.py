@@ -168,6 +168,12 @@ def test_the_inference_protocol_gives_the_same(capability: Capability, url: str)
     (record, _) = ask(url, rows(capability, good.value, good.value)).json()["predictions"]
     outputs = {one["name"]: one for one in answer.json()["outputs"]}
     assert answer.json()["id"] == "7"
+    request["outputs"] = [{"name": name} for name in list(outputs)[:1]]
+    less = httpx2.post(f"{url}/v2/models/{capability.name}/infer", json=request, timeout=60)
+    assert [one["name"] for one in less.json()["outputs"]] == list(outputs)[:1]
+    request["outputs"] = [{"name": "nothing"}]
+    none = httpx2.post(f"{url}/v2/models/{capability.name}/infer", json=request, timeout=60)
+    assert none.status_code == 400
     assert set(outputs) == set(record)
     for name, value in record.items():
         first = outputs[name]["data"][0]

@@ -67,7 +67,7 @@ def test_a_model_describes_itself(echo_url: str) -> None:
         [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
     )
     kinds = {one["name"]: one["parameters"]["content_type"] for one in about["outputs"]}
-    assert kinds == {"text": "text", "words": "json", "numbers": "json"}
+    assert kinds == {"text": "text", "words": "json", "numbers": "json", "error": "text"}
     declared = about["parameters"]["declaration"]
     assert declared["task"] == "text2text-generation"
     assert declared["columns"] == [{"name": "text", "kind": "text", "description": "Anything."}]

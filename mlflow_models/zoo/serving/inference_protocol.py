@@ -10,13 +10,29 @@ and Triton's extension_binary_data.md.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo.errors import BadInput
 
 LENGTH_BYTES = 4  # of the length before each element of binary data, little-endian
 CLIENT_PARAMETERS = ("binary_data_output",)  # clients send it; our answers are always JSON
 Columns = dict[str, list[Any]]
+
+
+class InferenceRequest(NamedTuple):
+    """A request for inference.
+
+    Attributes:
+        columns: The values of each column.
+        params: The parameters.
+        outputs: The fields to answer. None: all.
+        marker: The request's id; None if it has none.
+    """
+
+    columns: Columns
+    params: dict[str, Any]
+    outputs: tuple[str, ...] | None
+    marker: str | None
 
 
 def metadata(name: str, version: str, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,20 +51,20 @@ def metadata(name: str, version: str, about: Mapping[str, Any]) -> dict[str, Any
         "versions": [version],
         "platform": "mlflow_pyfunc",
         "inputs": [_tensor(one["name"]) for one in declaration.get("columns", [])],
-        "outputs": [_output(field, _is_text(kind)) for field, kind in fields.items()],
+        "outputs": [
+            *(_output(field, _is_text(kind)) for field, kind in fields.items()),
+            _output("error", True),  # with `on_error` "report"
+        ],
         "parameters": {key: value for key, value in about.items() if key != "name"},
     }
 
 
-def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], str | None]:
+def read(body: bytes, json_bytes: int | None) -> InferenceRequest:
     """Read a request for inference.
 
     Args:
         body: The request's body.
         json_bytes: How many bytes of the body are JSON, if binary data follows. None: all.
-
-    Returns:
-        The values of each column, the parameters, and the request's id.
 
     Raises:
         BadInput: The request isn't valid. The message names the tensor, never its content.
@@ -78,22 +94,37 @@ def read(body: bytes, json_bytes: int | None) -> tuple[Columns, dict[str, Any], 
         raise BadInput("'parameters' is not a JSON object.")
     params = {key: value for key, value in given.items() if key not in CLIENT_PARAMETERS}
     marker = message.get("id")
-    return columns, params, marker if isinstance(marker, str) else None
+    return InferenceRequest(
+        columns, params, _wanted(message), marker if isinstance(marker, str) else None
+    )
+
+
+def _wanted(message: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Read the outputs that a request names; None: it names none, and gets all."""
+    named = message.get("outputs") or []
+    if not isinstance(named, list) or not all(isinstance(one, dict) for one in named):
+        raise BadInput("'outputs' is not a list of tensors.")
+    return tuple(str(one.get("name")) for one in named) or None
 
 
 def write(
-    records: Sequence[Mapping[str, Any]], about: Mapping[str, Any], marker: str | None
+    records: Sequence[Mapping[str, Any]], about: Mapping[str, Any], request: InferenceRequest
 ) -> dict[str, Any]:
     """Write answers in the protocol's form: a tensor for each field of the records.
 
     Args:
         records: The answers.
         about: The model's `metadata`, which tells for each field whether it is a text or JSON.
-        marker: The request's id.
+        request: The request, which may name its outputs.
+
+    Raises:
+        BadInput: The request names an output that the model doesn't have.
     """
     kinds = {one["name"]: one["parameters"]["content_type"] for one in about["outputs"]}
+    if not set(request.outputs or ()) <= set(kinds):
+        raise BadInput(f"An output in 'outputs' is not found; available: {', '.join(kinds)}.")
     outputs = []
-    for field in dict.fromkeys(field for record in records for field in record):
+    for field in request.outputs or dict.fromkeys(field for record in records for field in record):
         values = [record.get(field) for record in records]
         is_text = kinds.get(field, "text") == "text" and all(
             value is None or isinstance(value, str) for value in values
@@ -107,7 +138,7 @@ def write(
         "model_version": about["versions"][0],
         "outputs": outputs,
     }
-    return {**answer, **({"id": marker} if marker is not None else {})}
+    return {**answer, **({} if request.marker is None else {"id": request.marker})}
 
 
 def _output(name: str, is_text: bool, rows: int = -1) -> dict[str, Any]:

@@ -89,13 +89,14 @@ class RequestScorer:
         """
         if gzipped:
             body = _unpacked(body, self._max_bytes)
-        columns, params, marker = inference_protocol.read(body, json_bytes)
-        for column in self._schema:
-            if column.type == DataType.string:
-                columns |= {column.name: [_text(one) for one in columns.get(column.name, [])]}
-        table = self._read.table({name: some for name, some in columns.items() if some})
-        records = self._predict(table, params)
-        return _packed(inference_protocol.write(records, self.metadata, marker))
+        request = inference_protocol.read(body, json_bytes)
+        texts = {column.name for column in self._schema if column.type == DataType.string}
+        columns = {
+            name: [_text(one) for one in values] if name in texts else values
+            for name, values in request.columns.items()
+        }
+        records = self._predict(self._read.table(columns), request.params)
+        return _packed(inference_protocol.write(records, self.metadata, request))
 
     def _kind(self, content_type: str) -> str:
         """Find the form of a table, or the column that a file belongs to."""
