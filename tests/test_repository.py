@@ -15,7 +15,6 @@ LOCKS = sorted(MODELS.glob("*/requirements*.txt"))
 GPU_ONLY = {"nvidia-cublas-cu12", "nvidia-cuda-nvrtc-cu12"}  # nothing here or in CI would load them
 # Every capability declares its own in `options.py`, or has its own engine.
 ONE_CONCEPT = {"Options", "Engine", "Record", "Segment", "Word", "Language", "Caption", "Neighbour"}
-STILL_SHARED = {"Formatter", "Recording", "Scores"}  # in language_id's training: rename them there
 CLIENTS_VIEW = ("answers.py", "about.py")  # in test_models: the same records, for a client
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
@@ -86,7 +85,14 @@ def test_unrelated_classes_have_different_names() -> None:
                     if node.name not in bases:
                         places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     shared = {name: where for name, where in places.items() if len(where) > 1}
-    assert not {name: shared[name] for name in shared.keys() - ONE_CONCEPT - STILL_SHARED}
+    assert not {name: shared[name] for name in shared.keys() - ONE_CONCEPT}
+
+
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "code.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`([a-z][\w./]*/[\w./]*\.(?:py|yaml|md)|[a-z][a-z_/]+/)`", text):
+        places = (ROOT, MODELS, MODELS / "zoo", *MODELS.glob("*/"))
+        assert any((place / path).exists() for place in places), path
 
 
 def test_make_check_leaves_out_whatever_is_marked() -> None:

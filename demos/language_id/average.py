@@ -13,7 +13,7 @@ import numpy as np
 from language_id.training import network
 from language_id.training.identify import identify
 from language_id.training.manifest import read_split
-from language_id.training.scoring import Scores
+from language_id.training.scoring import LanguageScores
 from zoo.building import packaging
 
 SHIFTS = np.arange(0, 1.51, 0.25)  # of a logit
@@ -47,7 +47,7 @@ def shift(output: Path, manifest: Path, language: str, seconds: float) -> None:
     place, found = languages.index(language), {}
     for value in SHIFTS:
         moved = logits + value * (np.arange(len(languages)) == place)
-        scores = Scores(languages, truth, moved.argmax(axis=1), groups)
+        scores = LanguageScores(languages, truth, moved.argmax(axis=1), groups)
         found[float(value)] = scores.balanced_error
         print(f"{language} {value:+.2f}: error {scores.balanced_error:.2f} %, {scores.by_group()}")
     best = min(found, key=lambda value: (found[value], value))

@@ -1,4 +1,4 @@
-"""Scores a language identifier: accuracy, recall by language, confusion matrix.
+"""LanguageScores a language identifier: accuracy, recall by language, confusion matrix.
 
 Checkpoint and manifest in; tables, JSON and a plot out. With --telephone every recording is also
 heard as a telephone line would pass it on, and the share of answers that stay is printed.
@@ -16,8 +16,8 @@ import numpy as np
 from language_id.training import network
 from language_id.training.conditions import telephone
 from language_id.training.identify import identify
-from language_id.training.manifest import SPLITS, Recording, check_languages, read_split
-from language_id.training.scoring import Scores, as_text, interval, write
+from language_id.training.manifest import SPLITS, TaggedClip, check_languages, read_split
+from language_id.training.scoring import LanguageScores, as_text, interval, write
 from zoo.building import packaging
 from zoo.errors import ZooError
 
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return cli
 
 
-def chosen(args: argparse.Namespace) -> list[Recording]:
+def chosen(args: argparse.Namespace) -> list[TaggedClip]:
     """Read the recordings that the options ask for.
 
     Raises:
@@ -72,7 +72,7 @@ def kept(found: np.ndarray, other: np.ndarray) -> dict[str, Any]:
 
 
 def write_answers(
-    path: Path, recordings: Sequence[Recording], found: np.ndarray, languages: Sequence[str]
+    path: Path, recordings: Sequence[TaggedClip], found: np.ndarray, languages: Sequence[str]
 ) -> None:
     """Write a row for each recording: what is spoken, what was answered, the probabilities."""
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -97,11 +97,11 @@ def main(argv: list[str] | None = None) -> None:
     found = identify(model, extractor, recordings, args.max_seconds)
     truth = np.array([languages.index(recording.language) for recording in recordings])
     groups = [f"{one.language} {getattr(one, args.by)}".strip() for one in recordings]
-    scores = Scores(languages, truth, found.argmax(axis=1), groups)
+    scores = LanguageScores(languages, truth, found.argmax(axis=1), groups)
     record, text = scores.record(), as_text(scores)
     if args.telephone:
         over = identify(model, extractor, recordings, args.max_seconds, telephone)
-        lined = Scores(languages, truth, over.argmax(axis=1), groups)
+        lined = LanguageScores(languages, truth, over.argmax(axis=1), groups)
         record["telephone"] = {**kept(found, over), **lined.record()}
         text += (f"\n\nAs telephone calls: {record['telephone']['share']:.1f} % of the answers "
                  f"stay.\n\n{as_text(lined)}")  # fmt: skip

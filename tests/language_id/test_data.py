@@ -9,8 +9,8 @@ import pytest
 from language_id.training.conditions import MU, mu_law, telephone, vary
 from language_id.training.examples import Draws, cropped
 from language_id.training.linear import fit, weights_of
-from language_id.training.manifest import Recording, languages_of, read_manifest, read_split
-from language_id.training.scoring import Scores, as_text
+from language_id.training.manifest import TaggedClip, languages_of, read_manifest, read_split
+from language_id.training.scoring import LanguageScores, as_text
 from tests.zoo.corpora import tone, write_table
 from zoo.errors import ZooError
 
@@ -90,7 +90,7 @@ def test_a_short_wave_is_set_into_silence() -> None:
 
 def test_the_classifier_counts_sources_alike() -> None:
     rows = [("zh", "a")] * 8 + [("zh", "b")] * 2 + [("en", "a")] * 5
-    made = [Recording(Path("x"), lang, "s", source, "train") for lang, source in rows]
+    made = [TaggedClip(Path("x"), lang, "s", source, "train") for lang, source in rows]
     weights = weights_of(made)
     assert weights[:8].sum() == pytest.approx(weights[8:10].sum())
     assert weights[:10].sum() == pytest.approx(weights[10:].sum())
@@ -109,7 +109,7 @@ def test_the_classifier_takes_features_as_they_are(languages: int) -> None:
 
 def test_scores_of_counts_known_beforehand() -> None:
     truth, answers = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
-    scores = Scores(["th", "zh", "en"], truth, answers, ["a", "a", "b", "b", "a", "a"])
+    scores = LanguageScores(["th", "zh", "en"], truth, answers, ["a", "a", "b", "b", "a", "a"])
     assert scores.confusion.tolist() == [[3, 1, 0], [1, 1, 0], [0, 0, 0]]
     assert scores.recall == {"th": 75.0, "zh": 50.0}
     assert scores.balanced_error == pytest.approx(100 * (0.25 + 0.5) / 2)

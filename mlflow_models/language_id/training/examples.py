@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from language_id.training.conditions import vary
-from language_id.training.manifest import Recording
+from language_id.training.manifest import TaggedClip
 from zoo.data import audio
 from zoo.errors import BadInput, ZooError
 
@@ -71,7 +71,7 @@ class Draws:
 
     def __init__(
         self,
-        recordings: Sequence[Recording],
+        recordings: Sequence[TaggedClip],
         languages: Sequence[str],
         count: int,
         batch_size: int,
@@ -79,7 +79,7 @@ class Draws:
         strength: float,
         seed: int,
     ) -> None:
-        found: dict[str, dict[str, list[Recording]]] = {language: {} for language in languages}
+        found: dict[str, dict[str, list[TaggedClip]]] = {language: {} for language in languages}
         for recording in recordings:
             found[recording.language].setdefault(recording.source, []).append(recording)
         self.groups = [list(by_source.values()) for by_source in found.values()]
@@ -118,7 +118,7 @@ class Whole:
     """
 
     def __init__(
-        self, recordings: Sequence[Recording], languages: Sequence[str], longest: float
+        self, recordings: Sequence[TaggedClip], languages: Sequence[str], longest: float
     ) -> None:
         self.recordings, self.languages = recordings, list(languages)
         self.samples = round(longest * RATE)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from language_id.training.examples import RATE, SHORTEST, read
-from language_id.training.manifest import Recording
+from language_id.training.manifest import TaggedClip
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
@@ -37,7 +37,7 @@ def probabilities(
 def identify(
     model: "Wav2Vec2ForSequenceClassification",
     extractor: "Wav2Vec2FeatureExtractor",
-    recordings: Sequence[Recording],
+    recordings: Sequence[TaggedClip],
     longest: float,
     change: Callable[[Wave], Wave] | None = None,
 ) -> np.ndarray:

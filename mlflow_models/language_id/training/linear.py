@@ -12,9 +12,9 @@ import numpy as np
 
 from language_id.training.conditions import vary
 from language_id.training.examples import RATE, SHORTEST, read
-from language_id.training.manifest import Recording
+from language_id.training.manifest import TaggedClip
 from language_id.training.network import labels_of
-from language_id.training.scoring import Scores
+from language_id.training.scoring import LanguageScores
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
@@ -64,7 +64,7 @@ def pooled(
 def features(
     model: "Wav2Vec2ForSequenceClassification",
     extractor: "Wav2Vec2FeatureExtractor",
-    recordings: Sequence[Recording],
+    recordings: Sequence[TaggedClip],
     longest: float,
     copies: int = 0,
     strength: float = 1.0,
@@ -96,7 +96,7 @@ def features(
     return np.stack(made)
 
 
-def weights_of(recordings: Sequence[Recording]) -> np.ndarray:
+def weights_of(recordings: Sequence[TaggedClip]) -> np.ndarray:
     """Return weights (n,) of mean 1 with which languages, and the sources in each, count alike."""
     groups: dict[str, dict[str, int]] = {}
     for one in recordings:
@@ -134,10 +134,10 @@ def fit(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: fl
 def choose(
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     dev: np.ndarray,
-    heard: Sequence[Recording],
+    heard: Sequence[TaggedClip],
     languages: Sequence[str],
     penalties: Sequence[float],
-) -> tuple[Classifier, Scores, float]:
+) -> tuple[Classifier, LanguageScores, float]:
     """Fit one classifier for each penalty, and keep the one with the lowest error on the dev set.
 
     Args:
@@ -155,7 +155,7 @@ def choose(
     tried = []
     for penalty in penalties:
         classifier = fit(*train, penalty)
-        scores = Scores(languages, truth, classifier(dev).argmax(axis=1), groups)
+        scores = LanguageScores(languages, truth, classifier(dev).argmax(axis=1), groups)
         print(f"penalty {penalty:g}: error {scores.balanced_error:.2f} %", flush=True)
         tried.append((classifier, scores, penalty))
     return min(tried, key=lambda one: one[1].balanced_error)

@@ -12,7 +12,7 @@ SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
-class Recording:
+class TaggedClip:
     """A row of a manifest.
 
     Args:
@@ -30,7 +30,7 @@ class Recording:
     split: str
 
 
-def read_manifest(path: Path, dev_share: float = 0.1) -> list[Recording]:
+def read_manifest(path: Path, dev_share: float = 0.1) -> list[TaggedClip]:
     """Read a table of recordings.
 
     Args:
@@ -60,13 +60,13 @@ def read_manifest(path: Path, dev_share: float = 0.1) -> list[Recording]:
         if split not in SPLITS:
             raise ZooError(f"'{path}' has an unknown split in line {number}: train, dev or test.")
         source = row.get("source") or ""
-        found.append(Recording(path.parent / row["path"], row["language"], speaker, source, split))
+        found.append(TaggedClip(path.parent / row["path"], row["language"], speaker, source, split))
     return found
 
 
 def read_split(
     manifests: Iterable[Path], split: str, dev_share: float = 0.1
-) -> tuple[Recording, ...]:
+) -> tuple[TaggedClip, ...]:
     """Read the recordings of one split from several manifests.
 
     Raises:
@@ -79,7 +79,7 @@ def read_split(
     return found
 
 
-def languages_of(recordings: Sequence[Recording]) -> list[str]:
+def languages_of(recordings: Sequence[TaggedClip]) -> list[str]:
     """Return the languages of recordings, sorted.
 
     Raises:
@@ -91,7 +91,7 @@ def languages_of(recordings: Sequence[Recording]) -> list[str]:
     return found
 
 
-def check_languages(recordings: Sequence[Recording], known: Sequence[str]) -> None:
+def check_languages(recordings: Sequence[TaggedClip], known: Sequence[str]) -> None:
     """See that a checkpoint knows all languages of some recordings.
 
     Raises:

@@ -21,11 +21,8 @@ EPILOG = """examples:
   finetune.py network --manifest data/manifest.tsv --model demo --output run --epochs 10
   finetune.py network --manifest data/manifest.tsv --from-scratch --output run"""
 FORMAT = argparse.RawDescriptionHelpFormatter
+DEFAULTS = argparse.ArgumentDefaultsHelpFormatter
 SWITCH = argparse.BooleanOptionalAction
-
-
-class Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +50,7 @@ def _add_data(cli: argparse.ArgumentParser) -> None:
 
 def _add_linear(ways: Any) -> None:
     cli = ways.add_parser(
-        "linear", help="a linear classifier on a frozen encoder", formatter_class=Formatter
+        "linear", help="a linear classifier on a frozen encoder", formatter_class=DEFAULTS
     )
     _add_data(cli)
     cli.add_argument("--encoder", required=True, help="any Wav2Vec2: a directory, or "
@@ -67,7 +64,7 @@ def _add_linear(ways: Any) -> None:
 
 
 def _add_network(ways: Any) -> None:
-    cli = ways.add_parser("network", help="all weights", formatter_class=Formatter)
+    cli = ways.add_parser("network", help="all weights", formatter_class=DEFAULTS)
     _add_data(cli)
     tracking.add_options(cli, "language_id")
     start = cli.add_argument_group("where to start").add_mutually_exclusive_group(required=True)

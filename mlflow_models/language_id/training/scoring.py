@@ -10,7 +10,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Scores:
+class LanguageScores:
     """The counts of an evaluation.
 
     Args:
@@ -100,12 +100,12 @@ def interval(right: int, count: int) -> tuple[float, float]:
     return 100 * float(found.low), 100 * float(found.high)
 
 
-def recall_line(scores: Scores) -> str:
+def recall_line(scores: LanguageScores) -> str:
     """Return recalls as one line: zh 98.0 %, th 95.1 %."""
     return ", ".join(f"{name} {value:.1f} %" for name, value in scores.recall.items())
 
 
-def as_text(scores: Scores) -> str:
+def as_text(scores: LanguageScores) -> str:
     """Return accuracy, recalls, confusion matrix and groups as Markdown."""
     low, high = scores.interval()
     answered = " | ".join(f"answered {name}" for name in scores.languages)
@@ -128,7 +128,7 @@ def as_text(scores: Scores) -> str:
     return "\n".join(lines)
 
 
-def plot(scores: Scores, path: Path) -> None:
+def plot(scores: LanguageScores, path: Path) -> None:
     """Draw the confusion matrix as a PNG: counts, coloured by their share of the row."""
     from matplotlib.figure import Figure
 
@@ -150,7 +150,7 @@ def plot(scores: Scores, path: Path) -> None:
     figure.savefig(path)
 
 
-def write(scores: Scores, directory: Path, record: dict[str, Any], text: str) -> None:
+def write(scores: LanguageScores, directory: Path, record: dict[str, Any], text: str) -> None:
     """Write scores.md (the text), scores.json (the record) and confusion.png."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")

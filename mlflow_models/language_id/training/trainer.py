@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from transformers import Trainer
 
-from language_id.training.manifest import Recording
-from language_id.training.scoring import Scores, recall_line
+from language_id.training.manifest import TaggedClip
+from language_id.training.scoring import LanguageScores, recall_line
 from zoo.training.trainer import SpeechTrainer
 
 
@@ -21,7 +21,11 @@ class LanguageTrainer(SpeechTrainer, Trainer):
     """
 
     def __init__(
-        self, *args: Any, languages: Sequence[str], heard: Sequence[Recording], **kwargs: Any
+        self,
+        *args: Any,
+        languages: Sequence[str],
+        heard: Sequence[TaggedClip],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, compute_metrics=self.score, **kwargs)
         self.languages, self.heard = list(languages), heard
@@ -34,7 +38,7 @@ class LanguageTrainer(SpeechTrainer, Trainer):
         """Return error and recalls in percent, and print them."""
         answers = np.asarray(prediction.predictions).argmax(axis=-1)
         groups = [f"{one.language} {one.source}".strip() for one in self.heard]
-        scores = Scores(self.languages, prediction.label_ids, answers, groups)
+        scores = LanguageScores(self.languages, prediction.label_ids, answers, groups)
         names = np.asarray(self.languages)
         self.transcripts = list(
             zip(names[prediction.label_ids].tolist(), names[answers].tolist(), strict=True)
