@@ -63,7 +63,8 @@ def test_what_speaks_http_with_the_models_imports_nothing_of_them(folder: str) -
 
 @pytest.mark.parametrize("model", CAPABILITIES)
 def test_a_capability_is_complete(model: str) -> None:
-    for name in ("build.py", "model.py", "requirements.in", "README.md", "sample.json", "demo"):
+    for name in ("__init__.py", "build.py", "model.py", "options.py", "engine.py",
+                 "requirements.in", "README.md", "sample.json", "demo"):  # fmt: skip
         assert (MODELS / model / name).exists(), name
     size = sum(path.stat().st_size for path in (MODELS / model / "demo").rglob("*"))
     assert size <= 20e6
@@ -93,6 +94,9 @@ def test_the_map_of_the_code_names_what_is_there() -> None:
     for path in re.findall(r"`([a-z][\w./]*/[\w./]*\.(?:py|yaml|md)|[a-z][a-z_/]+/)`", text):
         places = (ROOT, MODELS, MODELS / "zoo", *MODELS.glob("*/"))
         assert any((place / path).exists() for place in places), path
+    for path, names in re.findall(r"`(mlflow_models/[\w/]+\.py)`: ((?:`\w+`(?:, )?)+)", text):
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^(?:def |class )?{name}\b", (ROOT / path).read_text(), re.M), name
 
 
 def test_make_check_leaves_out_whatever_is_marked() -> None:

@@ -1,4 +1,4 @@
-"""LanguageScores a language identifier: accuracy, recall by language, confusion matrix.
+"""Scores a language identifier: accuracy, recall by language, confusion matrix.
 
 Checkpoint and manifest in; tables, JSON and a plot out. With --telephone every recording is also
 heard as a telephone line would pass it on, and the share of answers that stay is printed.

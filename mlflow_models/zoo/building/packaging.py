@@ -216,6 +216,8 @@ def stage_code(folder: Path, work: Path) -> list[str]:
 
 def _copy_modules(package: Path, target: Path) -> None:
     """Copy a package's modules, but no commands (scripts with a `main`)."""
+    if not (package / "__init__.py").is_file():
+        raise ZooError(f"'{package}' has no __init__.py, which a package needs.")
     target.mkdir()
     for file in sorted(package.glob("*.py")):
         if COMMAND not in file.read_text(encoding="utf-8") or package.name in ROOMS:
@@ -247,7 +249,7 @@ def _run_sample(model: Path, sample: Path, run_id: str) -> str:
         capture_output=True,
         text=True,
         cwd=model,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
