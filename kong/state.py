@@ -23,7 +23,7 @@ class GatewayState:
         services: by name.
         plugins: by service and plugin.
         routes: by name; `of` is the name of the route's service.
-        others: what somebody else has hung on these services, in words; it is let be.
+        others: what somebody else has hung on these services, in words; it stays as it is.
     """
 
     upstream: Body | None = None

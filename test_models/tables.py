@@ -33,7 +33,7 @@ def decoded(content: bytes) -> str:
     """A file's text: UTF-8, with or without a mark, UTF-16 with one, or GB 18030.
 
     Raises:
-        ServiceError: it is none of them.
+        ServiceError: it has another encoding.
     """
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in ("utf-16",) if marked else ENCODINGS:

@@ -1,8 +1,8 @@
 """Trains a captioning model: the mapper alone, with GPT-2, or a small one from scratch.
 
 Data sets as prepare.py writes them in, checkpoint out (a directory that build.py takes):
-OUTPUT/best has the lowest loss on the dev set, OUTPUT/last is the last one. A run that was stopped,
-however rudely, goes on when the same command is given again. The method is that of Mokady, Hertz
+OUTPUT/best has the lowest loss on the dev set, OUTPUT/last is the last one. If a run was
+killed, give the same command again: it goes on. The method is that of Mokady, Hertz
 and Bermano 2021, "ClipCap: CLIP Prefix for Image Captioning" (arXiv 2111.09734): AdamW without
 weight decay and a linear warm-up. The padding of captions is left out of the loss, and the period
 that ends one isn't.

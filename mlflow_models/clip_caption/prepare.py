@@ -1,7 +1,7 @@
 """Turns photos with captions into an Arrow data set for finetune.py, evaluate.py and explore.py.
 
-Photos that are elsewhere are downloaded once, with consideration for their servers; stopped,
-however rudely, it goes on when the same command is given again. OUTPUT appears when it is complete,
+Photos that are elsewhere are downloaded once, with consideration for their servers. If it was
+killed, run the same command again: it goes on. OUTPUT appears when it is complete,
 with its parts and a report of what was left out and why (report.md, dropped.csv, types.svg,
 sizes.png).
 """
@@ -21,7 +21,7 @@ from zoo.errors import ZooError
 SOURCES = """
 SOURCE is one of
   FILE.csv, FILE.tsv   a row for each photo, with its address (https://...) or its path: an export
-                       of Traffy Fondue, or a manifest of training/scenes.py
+                       of Traffy Fondue, or a manifest of demos.clip_caption.scenes
   FILE.json            COCO's captions; photos from --images, or from its coco_url
   a folder             of a.jpg with a.txt, a caption a line; or with a metadata.csv
 """

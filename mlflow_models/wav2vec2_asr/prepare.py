@@ -3,8 +3,8 @@
 Recordings are resampled to 16 kHz, transcripts written as they are spoken, what can't be learnt
 from is left out. OUTPUT/train and OUTPUT/test are shuffled; report.json, durations.png,
 characters.svg and dropped.tsv say what became of what. Abbreviations are listed in
-abbreviations.tsv: fill in the column `spoken`, and give the file back with --decisions. Stopped,
-however rudely, it goes on when the same command is given again; OUTPUT appears when it is complete.
+abbreviations.tsv: fill in the column `spoken`, and give the file back with --decisions. If it
+was killed, run the same command again: it goes on. OUTPUT appears when it is complete.
 """
 
 import argparse

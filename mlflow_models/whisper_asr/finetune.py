@@ -1,8 +1,8 @@
 """Trains Whisper: all of it, a LoRA adapter, or a small one from scratch.
 
 Data sets as prepare.py writes them in, checkpoint in the published (Hugging Face) format out:
-OUTPUT/best has the lowest CER on the dev set, OUTPUT/last is the last one. A run that was stopped,
-however rudely, goes on when the same command is given again. Several GPUs:
+OUTPUT/best has the lowest CER on the dev set, OUTPUT/last is the last one. If a run was
+killed, give the same command again: it goes on. Several GPUs:
 
     torchrun --nproc-per-node 4 mlflow_models/whisper_asr/finetune.py ...
 """

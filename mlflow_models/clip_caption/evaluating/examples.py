@@ -81,7 +81,7 @@ def read_test_set(path: Path, columns: ReferenceColumns, images: Path | None = N
         images: the folder of COCO's images; default: the JSON's own.
 
     Raises:
-        ZooError: it is none of these, or lacks a column.
+        ZooError: It has another form, or lacks a column.
     """
     if path.is_dir():
         return read_prepared(path, columns)

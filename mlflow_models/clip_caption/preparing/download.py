@@ -108,7 +108,7 @@ def download_all(
         private: whether addresses within this machine and its network are allowed.
 
     Returns:
-        Why there is no photo, by its address; nothing of those that there are.
+        For each address without a photo, why there is none.
     """
     from tqdm import tqdm
 

@@ -1,7 +1,7 @@
 """Reads collections of photos with captions: a table, a folder, or COCO's JSON.
 
 The usual column names are those of Traffy Fondue's export (ticket_id, type, comment, photo, coords)
-and of the manifests that `training/scenes.py` writes.
+and of the manifests that `demos.clip_caption.scenes` writes.
 """
 
 import csv
@@ -80,7 +80,7 @@ def read_source(path: Path, columns: PhotoColumns, images: Path | None = None) -
             downloaded where none is given.
 
     Raises:
-        ZooError: it is none of these, or lacks a column.
+        ZooError: It has another form, or lacks a column.
     """
     if path.is_dir():
         return read_folder(path, columns)

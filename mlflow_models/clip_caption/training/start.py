@@ -30,8 +30,8 @@ class Start:
         model: mapper and GPT-2, in float32.
         clip: gives the features.
         words: GPT-2's vocabulary.
-        published: the CLIP is the one that a checkpoint of this width has where it names none, and
-            needn't be copied.
+        published: Whether the CLIP is the published one that a checkpoint of this width is for; it
+            isn't copied then.
     """
 
     model: "CaptionModel"

@@ -165,7 +165,7 @@ def read_source(
     if not separator or Path(source).exists():
         profile, name = "", source
     elif profile not in PROFILES:
-        raise DataError(f"{profile!r} is no known corpus: use one of {', '.join(PROFILES)}")
+        raise DataError(f"Corpus {profile!r} not found; available: {', '.join(PROFILES)}.")
     path = Path(name)
     number = 0
 

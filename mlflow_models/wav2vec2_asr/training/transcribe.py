@@ -49,7 +49,9 @@ def open_checkpoint(directory: Path, device: str = "cpu") -> Checkpoint:
     try:
         extractor = Wav2Vec2FeatureExtractor.from_pretrained(directory)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"'{directory}' doesn't say how it hears sound.") from error
+        raise CheckpointError(
+            f"'{directory}' has no preprocessor_config.json that can be read."
+        ) from error
     labels = Labels.read(directory, model.config.vocab_size)
     return Checkpoint(directory.name, model.to(device), extractor, labels)
 
