@@ -5,7 +5,6 @@ heard as a telephone line would pass it on, and the share of answers that stay i
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from language_id.training.identify import identify
 from language_id.training.manifest import SPLITS, TaggedClip, check_languages, read_split
 from language_id.training.scoring import LanguageScores, as_text, interval, write
 from zoo.building import packaging
+from zoo.data.tables import write_table
 from zoo.errors import ZooError
 
 
@@ -75,12 +75,13 @@ def write_answers(
     path: Path, recordings: Sequence[TaggedClip], found: np.ndarray, languages: Sequence[str]
 ) -> None:
     """Write a row for each recording: what is spoken, what was answered, the probabilities."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, csv.excel_tab)
-        table.writerow(["path", "speaker", "source", "spoken", "answered", *languages])
-        for one, row in zip(recordings, found, strict=True):
-            about = [one.path.name, one.speaker, one.source, one.language]
-            table.writerow([*about, languages[row.argmax()], *(f"{p:.4f}" for p in row)])
+    header = ["path", "speaker", "source", "spoken", "answered", *languages]
+    rows = (
+        [one.path.name, one.speaker, one.source, one.language, languages[row.argmax()],
+         *(f"{p:.4f}" for p in row)]
+        for one, row in zip(recordings, found, strict=True)
+    )  # fmt: skip
+    write_table(path, header, rows)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -31,7 +31,7 @@ def test_a_manifest_without_splits_is_divided_by_speaker(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
-        (("path", "text"), ("a.wav", "hi"), "lacks the column 'language'"),
+        (("path", "text"), ("a.wav", "hi"), "'language'"),
         (("path", "language"), ("a.wav", ""), "no language in line 2"),
         (("path", "language", "split"), ("a.wav", "th", "all"), "unknown split in line 2"),
     ],

@@ -1,11 +1,11 @@
 """Reads manifests: which recordings there are, in which language, by whom, and what for."""
 
-import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.tables import open_table
 from zoo.errors import ZooError
 
 SPLITS = ("train", "dev", "test")
@@ -42,17 +42,11 @@ def read_manifest(path: Path, dev_share: float = 0.1) -> list[TaggedClip]:
     Raises:
         ZooError: The file is missing, lacks a column, or has a row that can't be right.
     """
-    delimiter = "," if path.suffix == ".csv" else "\t"
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, delimiter=delimiter)
-            names, rows = set(table.fieldnames or ()), list(table)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"'{path}' can't be read as a table.") from error
-    if missing := {"path", "language"} - names:
-        raise ZooError(f"'{path}' lacks the column '{sorted(missing)[0]}'.")
+    table = open_table(path)
+    for name in ("path", "language"):
+        table.column(name)
     found = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in table.strict_rows():
         if not row["path"] or not row["language"]:
             raise ZooError(f"'{path}' has no path or no language in line {number}.")
         speaker = row.get("speaker") or row["path"]

@@ -5,22 +5,19 @@ the frames, and a classifier.
 """
 
 import argparse
-import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.building import checkpoints
+from zoo.building import checkpoints, wav2vec2
+from zoo.data.audio import SAMPLE_RATE
+from zoo.data.outputs import whole_directory
 from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
 DEMO = Path(__file__).parents[1] / "demo"
-FILES = ["*.json", "*.safetensors", "pytorch_model*.bin"]
-RATE = 16_000  # Hz
 NEW = ("projector.", "classifier.", "wav2vec2.masked_spec_embed")  # may be missing at the start
 
 
@@ -30,22 +27,7 @@ def find(name: str) -> Path:
     Raises:
         CheckpointError: There is no such checkpoint.
     """
-    return checkpoints.resolve(name, DEMO, lambda one: checkpoints.from_hub(one, FILES))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of a checkpoint.
-
-    Raises:
-        CheckpointError: It is missing, or no JSON object.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"'{path}' is missing or no JSON.") from error
-    if not isinstance(found, dict):
-        raise CheckpointError(f"'{path}' is no JSON object.")
-    return found
+    return checkpoints.resolve(name, DEMO, wav2vec2.fetch)
 
 
 def labels_of(languages: Sequence[str]) -> dict[str, Any]:
@@ -74,9 +56,7 @@ def open_checkpoint(
     from transformers import Wav2Vec2ForSequenceClassification
     from transformers.utils import logging
 
-    kind = read_json(directory / "config.json").get("model_type")
-    if kind != "wav2vec2":
-        raise CheckpointError(f"'{directory}' is of the kind '{kind}', not 'wav2vec2'.")
+    wav2vec2.read_config(directory)
     if languages is not None:
         settings |= labels_of(languages)
     verbosity = logging.get_verbosity()
@@ -142,16 +122,11 @@ def open_extractor(directory: Path | None, masked: bool) -> "Wav2Vec2FeatureExtr
     """
     from transformers import Wav2Vec2FeatureExtractor
 
-    about: dict[str, Any] = {}
-    if directory is not None and (directory / "preprocessor_config.json").is_file():
-        about = read_json(directory / "preprocessor_config.json")
-    if about.get("sampling_rate", RATE) != RATE:
-        raise CheckpointError(f"'{directory}' hears {about['sampling_rate']} Hz, not {RATE} Hz.")
     return Wav2Vec2FeatureExtractor(
         feature_size=1,
-        sampling_rate=RATE,
+        sampling_rate=SAMPLE_RATE,
         padding_value=0.0,
-        do_normalize=bool(about.get("do_normalize", True)),
+        do_normalize=directory is None or wav2vec2.normalizes(directory),
         return_attention_mask=masked,
     )
 
@@ -162,15 +137,8 @@ def export(
     output: Path,
 ) -> None:
     """Write a checkpoint; it appears, or takes the place of the old one, when it is complete."""
-    part = output.with_name(output.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
-    for file in part.glob("*.safetensors"):
-        file.chmod(0o644)  # as all the others are; what reads a checkpoint may be another user
-    extractor.save_pretrained(part)
-    old = output.with_name(output.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if output.exists():
-        os.replace(output, old)
-    os.replace(part, output)
-    shutil.rmtree(old, ignore_errors=True)
+    with whole_directory(output) as part:
+        model.save_pretrained(part)
+        for file in part.glob("*.safetensors"):
+            file.chmod(0o644)  # as all the others are; what reads a checkpoint may be another user
+        extractor.save_pretrained(part)

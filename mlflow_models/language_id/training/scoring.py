@@ -1,12 +1,14 @@
 """Scores answers: accuracy with its interval, recall by language, and who is taken for whom."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from zoo.data.outputs import write_json, write_text
+from zoo.training.plots import drawing
 
 
 @dataclass(frozen=True)
@@ -130,30 +132,25 @@ def as_text(scores: LanguageScores) -> str:
 
 def plot(scores: LanguageScores, path: Path) -> None:
     """Draw the confusion matrix as a PNG: counts, coloured by their share of the row."""
-    from matplotlib.figure import Figure
-
     table, names = scores.confusion, list(scores.languages)
     side = 2.5 + 0.6 * len(names)
-    figure = Figure(figsize=(side + 1, side), dpi=120, layout="constrained")
-    axis = figure.subplots()
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    axis.set_xticks(range(len(names)), names)
-    axis.set_yticks(range(len(names)), names)
-    axis.set(xlabel="answered", ylabel="spoken", title=f"accuracy {scores.accuracy:.1f} %")
-    for spoken, answered in np.ndindex(*table.shape):
-        tint = "white" if shares[spoken, answered] > 0.5 else "black"
-        axis.text(
-            answered, spoken, str(table[spoken, answered]), ha="center", va="center", color=tint
-        )
-    figure.colorbar(image, ax=axis, shrink=0.7, label="share of the row")
-    figure.savefig(path)
+    with drawing(path, (side + 1, side)) as figure:
+        axis = figure.subplots()
+        image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+        axis.set_xticks(range(len(names)), names)
+        axis.set_yticks(range(len(names)), names)
+        axis.set(xlabel="answered", ylabel="spoken", title=f"accuracy {scores.accuracy:.1f} %")
+        for spoken, answered in np.ndindex(*table.shape):
+            tint = "white" if shares[spoken, answered] > 0.5 else "black"
+            count = str(table[spoken, answered])
+            axis.text(answered, spoken, count, ha="center", va="center", color=tint)
+        figure.colorbar(image, ax=axis, shrink=0.7, label="share of the row")
 
 
 def write(scores: LanguageScores, directory: Path, record: dict[str, Any], text: str) -> None:
     """Write scores.md (the text), scores.json (the record) and confusion.png."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
-    written = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    (directory / "scores.json").write_text(written, encoding="utf-8")
+    write_text(directory / "scores.md", text + "\n")
+    write_json(directory / "scores.json", record)
     plot(scores, directory / "confusion.png")
