@@ -70,7 +70,7 @@ class Engine:
         self._runner: Runner[PhotoJob, Any] = Runner(
             self._run, lambda _: 1, BATCH_PHOTOS, lambda job: job.options
         )
-        self._reader = PhotoReader(captioner.pixels_of, BATCH_PHOTOS, Fetcher())
+        self.reader = PhotoReader(captioner.pixels_of, BATCH_PHOTOS, Fetcher())
         self._text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
 
     def __call__(self, items: Sequence[Photo], options: Options) -> list[Described | Exception]:
@@ -89,7 +89,7 @@ class Engine:
         if options.neighbours and not self._index:
             raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
         features: list[np.ndarray | Exception] = []
-        for batch in self._reader(items):
+        for batch in self.reader(items):
             good = [PhotoJob(one, None) for one in batch if not isinstance(one, Exception)]
             embedded = iter(self._runner(good))
             features += [one if isinstance(one, Exception) else next(embedded) for one in batch]

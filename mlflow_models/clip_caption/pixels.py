@@ -70,7 +70,7 @@ class PhotoReader:
     """
 
     def __init__(self, pixels: Pixels, batch: int, fetcher: Fetcher) -> None:
-        self._pixels, self._batch, self._fetcher = pixels, batch, fetcher
+        self._pixels, self._batch, self.fetcher = pixels, batch, fetcher
         self._threads = ThreadPoolExecutor(THREADS, "reader")
         self._decoding = threading.Semaphore(runner.cores())
 
@@ -91,7 +91,7 @@ class PhotoReader:
         """Fetch, decode and prepare a photo: float32 (3, size, size), or what is wrong."""
         runner.stop_if_cancelled()
         try:
-            content = self._fetcher(photo) if isinstance(photo, str) else photo
+            content = self.fetcher(photo) if isinstance(photo, str) else photo
             with self._decoding:
                 return self._pixels(decode(content, self._pixels.size))
         except BadInput as error:

@@ -158,8 +158,8 @@ def test_photos_are_fetched_by_their_addresses(clip_model: Path, site: str) -> N
     """In-process, where a test may say that this machine's own address is fine."""
     loaded = mlflow.pyfunc.load_model(str(clip_model))
     expected = texts(loaded.predict(pd.DataFrame({"image": list(FILES.values())})))
-    model = loaded.unwrap_python_model()
-    model.reader.fetcher = Fetcher(FetchSettings(hosts=site), private=True)
+    engine = loaded.unwrap_python_model().engine
+    engine.reader.fetcher = Fetcher(FetchSettings(hosts=site), private=True)
     names = list(FILES) * 5
     table = pd.DataFrame({"image_url": [f"http://{site}/{name}" for name in names]})
     assert texts(loaded.predict(table)) == expected * 5

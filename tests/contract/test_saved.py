@@ -66,7 +66,9 @@ def test_the_model_names_no_place_of_the_machine_that_built_it(saved: Path) -> N
                 assert place.encode() not in content, (path.relative_to(saved), place)
 
 
+# With torch's exporter, and with CTranslate2's converter; the others share the first.
 @pytest.mark.build
+@pytest.mark.parametrize("capability", ["language_id", "whisper_asr"], indirect=True)
 def test_two_builds_of_one_checkpoint_are_the_same(
     capability: Capability, saved: Path, registry: str, tmp_path: Path
 ) -> None:
@@ -84,6 +86,7 @@ def test_two_builds_of_one_checkpoint_are_the_same(
 
 
 @pytest.mark.build
+@pytest.mark.parametrize("capability", ["hanlp_ner"], indirect=True)
 def test_a_second_version_with_other_code_is_refused(
     capability: Capability, saved: Path, tmp_path: Path
 ) -> None:
