@@ -93,7 +93,8 @@ def test_the_map_of_the_code_names_what_is_there() -> None:
     text = (ROOT / "docs" / "code.md").read_text(encoding="utf-8")
     for path in re.findall(r"`([a-z][\w./]*/[\w./]*\.(?:py|yaml|md)|[a-z][a-z_/]+/)`", text):
         places = (ROOT, MODELS, MODELS / "zoo", *MODELS.glob("*/"))
-        assert any((place / path).exists() for place in places), path
+        there = any((place / path).exists() for place in places)
+        assert there or path in (ROOT / ".gitignore").read_text(), path
     for path, names in re.findall(r"`(mlflow_models/[\w/]+\.py)`: ((?:`\w+`(?:, )?)+)", text):
         for name in re.findall(r"`(\w+)`", names):
             assert re.search(rf"^(?:def |class )?{name}\b", (ROOT / path).read_text(), re.M), name

@@ -175,7 +175,7 @@ def test_a_checkpoint_that_lacks_a_tag_is_refused(tiny: list[str], tmp_path: Pat
 def test_only_recognizers_are_trained(tiny: list[str], multitask: Path, tmp_path: Path) -> None:
     for name, said in (
         (str(multitask), "is a multi-task checkpoint"),
-        ("MSRA_NER_ELECTRA", "nor a checkpoint that HanLP publishes"),
+        ("MSRA_NER_ELECTRA", "'MSRA_NER_ELECTRA'"),
         (str(tmp_path), "HanLP checkpoint"),
     ):
         arguments = [*changed(tiny, ["--checkpoint", name]), "--output", str(tmp_path / "run")]
