@@ -141,7 +141,10 @@ def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
         )
     notes = list(found.notes)
     if failed:
-        name, reason = next(iter(failed.items()))
+        # In the test set's order: threads read ahead, and fail in any.
+        name, reason = next(
+            (one.name, failed[one.name]) for one in found.examples if one.name in failed
+        )
         notes.append(f"{len(failed)} images can't be read and aren't scored: '{name}' {reason}.")
     if len(failed) == len(found.examples):
         raise ZooError(f"None of the images can be read: '{name}' {reason}.")
