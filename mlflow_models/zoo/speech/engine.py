@@ -119,16 +119,8 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     def result(self, recording: Recording[Found], options: Asked) -> Result:
         """Put together what was found in a recording."""
 
-    def decode_whole(self, recording: Recording[Found], options: Asked) -> Found:
-        """Tell what is in a recording, without looking for its speech first."""
-        raise NotImplementedError
-
     def check(self, options: Asked) -> None:
         """Raise `BadParameter` where this checkpoint can't do what the options ask for."""
-
-    def finds_speech(self, options: Asked) -> bool:  # noqa: ARG002
-        """Tell whether the speech is found first."""
-        return True
 
     def denoises(self, options: Asked) -> bool:  # noqa: ARG002
         """Tell whether noise is reduced first."""
@@ -137,10 +129,6 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     def language_of(self, options: Asked) -> str | None:  # noqa: ARG002
         """Give the language of the speech; None if it must be detected."""
         return self.languages[0]
-
-    def detect_language(self, sound: np.ndarray) -> str:
-        """Detect the language of a window's speech, float32 (samples,) at 16 kHz."""
-        raise NotImplementedError
 
     def batch_size(self, options: Asked) -> int:  # noqa: ARG002
         """Give how many windows are computed together."""
@@ -179,9 +167,6 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         self, recordings: list[Recording[Found]], options: Asked
     ) -> Iterator[list[WindowJob[Asked, Found]]]:
         """Yield batches of windows as they are found; a batch has one language."""
-        if not self.finds_speech(options):
-            yield from ([WindowJob(recording, None, options)] for recording in recordings)
-            return
         jobs = (
             WindowJob(recording, window, options)
             for recording, window in self._speech(recordings, options)
@@ -197,17 +182,12 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         for recording in recordings:
             windows = self.windows(recording.blocks(self.denoises(options)), options)
             while window := recording.attempt(next, windows, None):
-                if recording.language is None:
-                    recording.language = self.detect_language(window.sound)
                 yield recording, window
 
     def _run(self, batch: list[WindowJob[Asked, Found]]) -> list[Found]:
         """Decode a batch, on one of the engine's threads."""
-        first = batch[0]
-        if first.window is None:
-            return [self.decode_whole(job.recording, job.options) for job in batch]
         windows = [job.window for job in batch if job.window is not None]
-        return self.decode(windows, str(first.recording.language), first.options)
+        return self.decode(windows, str(batch[0].recording.language), batch[0].options)
 
 
 class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
@@ -217,17 +197,40 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
         """Yield the segments of a whole recording, and set its language."""
 
+    @abstractmethod
+    def detect_language(self, sound: np.ndarray) -> str:
+        """Detect the language of a window's speech, float32 (samples,) at 16 kHz."""
+
     def polished(self, segments: list[Segment], language: str, options: Spoken) -> list[Segment]:  # noqa: ARG002
         """Give the segments as they are answered."""
         return segments
 
-    def finds_speech(self, options: Spoken) -> bool:
-        return options.vad
-
     def denoises(self, options: Spoken) -> bool:
         return options.denoise
 
-    def decode_whole(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
+    def _batches(
+        self, recordings: list[Recording[list[Segment]]], options: Spoken
+    ) -> Iterator[list[WindowJob[Spoken, list[Segment]]]]:
+        if options.vad:
+            yield from super()._batches(recordings, options)
+        else:
+            yield from ([WindowJob(recording, None, options)] for recording in recordings)
+
+    def _speech(
+        self, recordings: list[Recording[list[Segment]]], options: Spoken
+    ) -> Iterator[tuple[Recording[list[Segment]], Window]]:
+        for recording, window in super()._speech(recordings, options):
+            if recording.language is None:
+                recording.language = self.detect_language(window.sound)
+            yield recording, window
+
+    def _run(self, batch: list[WindowJob[Spoken, list[Segment]]]) -> list[list[Segment]]:
+        if batch[0].window is None:
+            return [self._whole(job.recording, job.options) for job in batch]
+        return super()._run(batch)
+
+    def _whole(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
+        """Transcribe a recording without looking for its speech first."""
         found = []
         for one in self.segments(recording, options):
             found.append(one)
