@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.harness import machine, saved
 from tests.zoo.promises import subject, try_all
-from zoo.building.cards import capabilities, declaration
+from zoo.building.capabilities import declaration, folders
 from zoo.building.local_server import serve
 
 TITLE = "Requests that mean harm"
@@ -16,7 +16,7 @@ SEED = 20261129
 def measure(_: Path | None, quick: bool) -> dict[str, Any]:
     """Sends them on one connection, a good request after each; a quick run to one model only."""
     found = {}
-    for folder in capabilities():
+    for folder in folders():
         name = folder.name
         if quick and name != "hanlp_ner":
             continue

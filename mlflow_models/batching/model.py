@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.building import tracking
-from zoo.building.packaging import MODELS, ROOT
+from zoo.building import capabilities, tracking
+from zoo.building.packaging import MODELS
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def find(model: str, tracking_uri: str, work: Path) -> Path:
     if re.fullmatch(r"\w+", model) and not (Path(model) / "MLmodel").is_file():
         if (MODELS / model / "MLmodel").is_file():
             return MODELS / model
-        builders = sorted(path.parent.name for path in ROOT.glob("mlflow_models/*/build.py"))
+        builders = [folder.name for folder in capabilities.folders()]
         if model in builders:
             raise ZooError(
                 f"{model} isn't built yet; `python mlflow_models/{model}/build.py` does it."

@@ -110,7 +110,7 @@ def _rank(
 def _stay(parents: np.ndarray) -> np.ndarray:
     """Order the new beams so that the first child of each parent stays in the parent's row.
 
-    So as few rows as possible are copied, and no row is overwritten before it is read.
+    This copies as few rows as possible, and reads each row before it is overwritten.
 
     Args:
         parents: The number of each beam's parent, int64 (images, beams).

@@ -47,7 +47,7 @@ class Options(declaration.Options):
         0,
         ge=0,
         le=100,
-        description="How many similar photos of the packed collection to name. 0: none, and no "
+        description="How many similar photos of the packed collection to name. With 0 there is no "
         "category.",
     )
     match_text: str = Field(

@@ -1,7 +1,7 @@
 """Beam search over CTC's labels, with an n-gram model of characters where there is one.
 
 The search is flashlight-text's, without a lexicon. Thai has no spaces between words, so the model
-is of characters, and no word is unknown to it. A prefix that several alignments reach is one
+is of characters, so it knows every word. A prefix that several alignments reach is one
 hypothesis, whose probability is the sum of theirs (Graves 2012, "Sequence transduction with
 recurrent neural networks"). KenLM reads the model: ARPA, or its own binary format.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zoo.building.cards import capabilities, declaration
+from zoo.building.capabilities import declaration, folders
 from zoo.serving.declaration import Declaration
 
 
@@ -40,7 +40,7 @@ class Capability:
         return str(self.sample["dataframe_split"]["data"][0][0])
 
 
-FOUND = {folder.name: Capability(folder, declaration(folder)) for folder in capabilities()}
+FOUND = {folder.name: Capability(folder, declaration(folder)) for folder in folders()}
 
 
 @pytest.fixture(params=FOUND, scope="session")

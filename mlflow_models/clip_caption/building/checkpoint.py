@@ -78,7 +78,7 @@ def open_model(path: Path) -> "CaptionModel":
             model = CaptionModel(mapper, config, about.get("normalize"))
     except (KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
-            f"'{path}' is no checkpoint of ClipCap: the weights of its mapper (clip_project) or of "
+            f"'{path}' is not a checkpoint of ClipCap: the weights of its mapper (clip_project) or of "
             f"its GPT-2 (gpt) lack what tells their sizes: {error}."
         ) from error
     _compare(path, {name: one.shape for name, one in model.state_dict().items()}, weights)
@@ -139,7 +139,9 @@ def save(model: "CaptionModel", directory: Path, clip: "Clip | None" = None) -> 
 
 def _config(directory: Path) -> dict[str, Any]:
     if not (directory / CONFIG).is_file():
-        raise CheckpointError(f"'{directory}' is no checkpoint of ClipCap: '{CONFIG}' not found.")
+        raise CheckpointError(
+            f"'{directory}' is not a checkpoint of ClipCap: '{CONFIG}' not found."
+        )
     return read_object(directory / CONFIG, CheckpointError)
 
 

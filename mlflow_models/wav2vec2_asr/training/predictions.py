@@ -52,4 +52,6 @@ def _number(cell: str, path: Path, line: int) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise TableError(f"'{path}', line {line}: the duration is no number of seconds.") from None
+        raise TableError(
+            f"'{path}', line {line}: the duration is not a number of seconds."
+        ) from None

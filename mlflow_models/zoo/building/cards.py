@@ -4,31 +4,15 @@ make cards      or: python -m zoo.building.cards
 """
 
 import argparse
-import importlib
-from pathlib import Path
 
+from zoo.building import capabilities
 from zoo.building.packaging import run
 from zoo.building.tracking import ROOT
 from zoo.errors import ZooError
-from zoo.serving.declaration import Declaration, table
+from zoo.serving.declaration import table
 
 START = "<!-- parameters: `make cards` writes this table -->"
 END = "<!-- end of parameters -->"
-
-
-def capabilities(root: Path = ROOT) -> list[Path]:
-    """Find the capabilities: the folders with a `build.py` and a `model.py`."""
-    return sorted(
-        path.parent
-        for path in root.glob("mlflow_models/*/build.py")
-        if path.with_name("model.py").is_file()
-    )
-
-
-def declaration(folder: Path) -> Declaration:
-    """Import a capability's declaration."""
-    found: Declaration = importlib.import_module(f"{folder.name}.options").DECLARATION
-    return found
 
 
 def written(card: str, options_table: str) -> str:
@@ -51,11 +35,11 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-    for folder in capabilities():
+    for folder in capabilities.folders():
         card = folder / "README.md"
         text = card.read_text(encoding="utf-8")
         try:
-            new = written(text, table(declaration(folder).options))
+            new = written(text, table(capabilities.declaration(folder).options))
         except ZooError as error:
             raise ZooError(f"{card.relative_to(ROOT)}: {error}.") from None
         if new != text:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from zoo.building import capabilities
 from zoo.building.local_server import direct, serve
 from zoo.building.packaging import MODELS, ROOT, run
 from zoo.data.texts import read_object
@@ -24,8 +25,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="also print the raw answer")
     args = parser.parse_args()
     folder = ROOT / "mlflow_models" / args.model
-    if not (folder / "build.py").is_file():
-        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/build.py")))
+    if folder not in (folders := capabilities.folders()):
+        known = ", ".join(one.name for one in folders)
         raise ZooError(f"Model '{args.model}' not found; available: {known}.")
     console = Console()
     console.print(f"[bold]1. Building {args.model} from its demo checkpoint[/bold]")

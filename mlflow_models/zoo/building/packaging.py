@@ -210,17 +210,17 @@ def stage_code(folder: Path, work: Path) -> list[str]:
     for name in ROOMS:
         _copy_modules(zoo / name, work / "zoo" / name)
     shutil.copy(zoo / "serving" / "requirements.txt", work / "zoo" / "serving")
-    _copy_modules(folder, work / folder.name)
+    _copy_modules(folder, work / folder.name, commands=False)
     return [str(work / "zoo"), str(work / folder.name)]
 
 
-def _copy_modules(package: Path, target: Path) -> None:
-    """Copy a package's modules, but no commands (scripts with a `main`)."""
+def _copy_modules(package: Path, target: Path, commands: bool = True) -> None:
+    """Copy a package's modules; with or without its commands (scripts with a `main`)."""
     if not (package / "__init__.py").is_file():
         raise ZooError(f"'{package}' has no __init__.py, which a package needs.")
     target.mkdir()
     for file in sorted(package.glob("*.py")):
-        if COMMAND not in file.read_text(encoding="utf-8") or package.name in ROOMS:
+        if commands or COMMAND not in file.read_text(encoding="utf-8"):
             shutil.copy(file, target)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from zoo.building import capabilities
 from zoo.building.local_server import serve
 from zoo.building.packaging import MODELS, ROOT, run
 from zoo.errors import ZooError
@@ -29,10 +30,10 @@ ONE_WORKER = {"MLFLOW_MODELS_WORKERS": os.environ.get("MLFLOW_MODELS_WORKERS", "
 
 def build_demos(console: Console) -> None:
     """Build the demo checkpoint of every model that isn't built."""
-    scripts = sorted(ROOT.glob("mlflow_models/*/build.py"))
-    missing = [one for one in scripts if not (MODELS / one.parent.name / "MLmodel").is_file()]
-    for number, script in enumerate(missing, 1):
-        name = script.parent.name
+    folders = capabilities.folders()
+    missing = [one for one in folders if not (MODELS / one.name / "MLmodel").is_file()]
+    for number, folder in enumerate(missing, 1):
+        name, script = folder.name, folder / "build.py"
         with console.status(f"Building {name} ({number} of {len(missing)})"):
             done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
         if done.returncode:
