@@ -56,7 +56,7 @@ def registered_version(model: Path, name: str, tracking_uri: str) -> str:
     import mlflow
 
     if not (model / "MLmodel").is_file():
-        raise ZooError(f"'{model}' is no saved model: `make build MODEL={name}` first.")
+        raise ZooError(f"'{model}' is not a saved model: `make build MODEL={name}` first.")
     run_id = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))["run_id"]
     reach(tracking_uri)
     client = mlflow.MlflowClient(tracking_uri=tracking_uri)

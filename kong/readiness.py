@@ -60,7 +60,7 @@ class Sample:
             said = f"The sample '{path}' can't be read ({error.strerror})"
             raise KongError(f"{said}: give --sample, the sample.json of the model.") from None
         except (ValueError, LookupError, TypeError):
-            raise KongError(f"'{path}' is no request in the form dataframe_split.") from None
+            raise KongError(f"'{path}' is not a request in the form dataframe_split.") from None
 
     def check(self, response: httpx2.Response, whose: str) -> list[Any]:
         """The predictions of an answer.

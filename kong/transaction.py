@@ -232,4 +232,4 @@ def read_journal(path: Path) -> tuple[str, list[AdminCall]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         return str(document["admin"]), [AdminCall(**call) for call in document["undo"]]
     except (OSError, ValueError, LookupError, TypeError):
-        raise KongError(f"'{path}' is no journal of a run that was killed.") from None
+        raise KongError(f"'{path}' is not the journal of a run that was killed.") from None

@@ -203,7 +203,7 @@ def address(url: str) -> str:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ServiceError(f"'{url}' is no address; http://localhost:8080 is one.")
+        raise ServiceError(f"'{url}' is not an address such as http://localhost:8080.")
     if parts.path in ("", "/"):
         parts = parts._replace(path="/invocations")
     return urlunsplit(parts)

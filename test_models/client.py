@@ -212,7 +212,7 @@ class AsyncClient:
         try:
             return await self._http.request(method, url, content=body, headers=headers)
         except httpx2.InvalidURL as error:
-            raise ServiceError(f"'{url}' is no address: {error}.") from error
+            raise ServiceError(f"'{url}' is not an address: {error}.") from error
         except httpx2.ConnectTimeout as error:
             raise Unavailable(f"{self.url} can't be reached.") from error
         except httpx2.TimeoutException as error:

@@ -208,7 +208,7 @@ def _params(form: FormData, service: Service) -> dict[str, Any]:
         try:
             value = float(str(temperature))
         except ValueError:
-            raise BadRequest("temperature", "'temperature' is no number.") from None
+            raise BadRequest("temperature", "'temperature' is not a number.") from None
         if not 0 <= value <= 1:
             raise BadRequest("temperature", "'temperature' isn't between 0 and 1.")
         if value:  # 0 is OpenAI's default: it then raises the temperature by itself, and so do we

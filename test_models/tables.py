@@ -43,7 +43,7 @@ def decoded(content: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise ServiceError("The file is no text in UTF-8 or GB 18030.")
+    raise ServiceError("The file is not text in UTF-8 or GB 18030.")
 
 
 def table(content: bytes) -> Table:

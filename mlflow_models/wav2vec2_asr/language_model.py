@@ -1,9 +1,9 @@
 """Beam search over CTC's labels, with an n-gram model of characters where there is one.
 
-The search is flashlight-text's, without a lexicon. Thai has no spaces between words, so the model
-is of characters, so it knows every word. A prefix that several alignments reach is one
-hypothesis, whose probability is the sum of theirs (Graves 2012, "Sequence transduction with
-recurrent neural networks"). KenLM reads the model: ARPA, or its own binary format.
+The search is flashlight-text's, without a lexicon. Thai has no spaces between words, so
+the model is of characters, and knows every word. Several alignments may give one prefix: together
+they are one hypothesis, with the sum of their probabilities (Graves 2012, "Sequence transduction
+with recurrent neural networks"). KenLM reads the model: ARPA, or its own binary format.
 """
 
 import math

@@ -82,7 +82,7 @@ def labels_of(checkpoint: str) -> Labels:
     """The labels of the demo checkpoint or of a local directory."""
     directory = FOLDER / "demo" if checkpoint == "demo" else Path(checkpoint)
     if not directory.is_dir():
-        raise ZooError(f"The checkpoint '{checkpoint}' is no directory.")
+        raise ZooError(f"The checkpoint '{checkpoint}' is not a directory.")
     return Labels.read(directory)
 
 

@@ -73,7 +73,7 @@ async def opened(services: Services, model: str, params: str) -> Stream:
     if not state.up:
         raise ServiceError(f"'{model}' is down: {state.reason}")
     if service.page != "asr":
-        raise ServiceError(f"'{model}' is no speech model.")
+        raise ServiceError(f"'{model}' is not a speech model.")
     try:
         given = dict(json.loads(params))
     except (ValueError, TypeError, RecursionError):

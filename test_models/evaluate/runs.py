@@ -54,7 +54,7 @@ def params(given: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ServiceError('The parameters are no JSON object, as {"beam_size": 1} is.')
+        raise ServiceError('The parameters are not a JSON object, such as {"beam_size": 1}.')
     if taken := OURS & found.keys():
         raise ServiceError(f"The parameter '{min(taken)}' can't be set here.")
     return found

@@ -308,5 +308,5 @@ def test_what_cannot_be_trained_is_refused(
             finetune.main(other_start(tiny, run, *start))
     arguments = other_start(tiny, run, *scratch)
     arguments[arguments.index("--train") + 1] = str(tmp_path / "empty")
-    with pytest.raises(ZooError, match="is no data set"):
+    with pytest.raises(ZooError, match="is not a data set"):
         finetune.main(arguments)

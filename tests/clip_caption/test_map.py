@@ -77,7 +77,7 @@ def test_a_map_is_the_same_again_and_after_it_was_saved(
         saved.transform(vectors[:, 1:])
     file = tmp_path / "projection.npz"
     np.savez(file, places=np.array([{"a": print}], object), allow_pickle=True)
-    with pytest.raises(ZooError, match="is no map"):
+    with pytest.raises(ZooError, match="is not a map"):
         Projection.load(file)
 
 

@@ -234,7 +234,7 @@ def test_what_a_stream_may_not_do_ends_with_a_sentence(open_page: OpenPage) -> N
         "language": ["whisper_asr", json.dumps({"language": "xx"}), 2, 2],
         "'gone-asr' is down: ": ["gone-asr", "{}", 0, 0],
         "Model 'nobody' not found; available: whisper_asr": ["nobody", "{}", 0, 0],
-        "'hanlp_ner' is no speech model.": ["hanlp_ner", "{}", 0, 0],
+        "'hanlp_ner' is not a speech model.": ["hanlp_ner", "{}", 0, 0],
         "'params' isn't a JSON object.": ["whisper_asr", "[" * 3_000, 0, 0],
     }
     for sentence, given in asked.items():

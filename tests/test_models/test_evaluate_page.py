@@ -132,7 +132,7 @@ def test_a_broken_model_and_wrong_parameters_are_said(open_page: OpenPage) -> No
     parameters.click()  # waits until the options are all there
     parameters.fill("beam")
     part.get_by_role("button", name="Score the samples").click()
-    expect(error(part)).to_contain_text("are no JSON object")
+    expect(error(part)).to_contain_text("not a JSON object")
     parameters.fill("")
     choose(page, part, "First model", "broken-ner")
     part.get_by_role("button", name="Score the samples").click()

@@ -209,7 +209,7 @@ def test_what_answers_no_transcripts_is_told(content: str) -> None:
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://", ""])
 def test_what_is_no_address_is_told(url: str) -> None:
-    with pytest.raises(ServiceError, match=f"'{url}' is no address"):
+    with pytest.raises(ServiceError, match=f"'{url}' is not an address"):
         Stream(url)
 
 

@@ -127,7 +127,7 @@ def test_what_cannot_be_trained_is_refused(tones: Path, pretrained: Path, tmp_pa
         (["--model", str(pretrained), "--no-new-vocabulary"], {}, "vocab.json' not found"),
         ([*scratch, "--no-new-vocabulary"], {}, "A model from scratch has no vocabulary"),
         (scratch, {"train": tmp_path}, "has parts; give one of them"),
-        (scratch, {"dev": tmp_path / "missing"}, "is no data set"),
+        (scratch, {"dev": tmp_path / "missing"}, "is not a data set"),
         (scratch, {"train": stored(tmp_path / "mute", ["", " "])}, "no character to learn"),
         ([*scratch, "--max-seconds", "0.2"], {}, "longer than --max-seconds"),
     ]

@@ -62,7 +62,7 @@ def test_a_page_lets_a_person_listen(tmp_path: Path, capsys: pytest.CaptureFixtu
     listen.main([str(train), "-o", str(page), "--number", "5", "--seed", "2"])
     assert re.findall(r"<small>(\d+\.wav) ", page.read_text(encoding="utf-8")) != names
     assert "page.html: 5 samples" in capsys.readouterr().out
-    with pytest.raises(ZooError, match="is no data set"):
+    with pytest.raises(ZooError, match="is not a data set"):
         listen.main([str(tmp_path), "-o", str(page)])
 
 

@@ -83,7 +83,7 @@ def test_a_development_set_that_is_not_whole_is_refused(development: Path) -> No
         return str(refused.value)
 
     logits = development / "saved" / "logits"
-    assert "is no directory" in refusal(development / "none")
+    assert "is not a directory" in refusal(development / "none")
     np.save(logits / "00003.npy", np.zeros((5, 3), np.float32))
     assert "00003.npy' has shape (5, 3)" in refusal()
     (logits / "00003.npy").write_bytes(b"\x93NUMPY half of")

@@ -203,7 +203,7 @@ def test_tables_as_other_programs_write_them(
         (b"reference,prediction\na,b\nc\n", "line 3: 1 cells, not 2"),
         (b"reference,prediction\na,b,c\n", "line 2: 3 cells, not 2"),
         (b"reference,prediction\n\xe0\xb8,b\n", "is not UTF-8"),
-        (b"reference,prediction,duration\na,b,long\n", "line 2: the duration is no number"),
+        (b"reference,prediction,duration\na,b,long\n", "line 2: the duration is not a number"),
     ],
 )
 def test_a_table_that_cannot_be_scored(content: bytes | None, message: str, tmp_path: Path) -> None:

@@ -155,5 +155,5 @@ def test_what_cannot_be_trained_is_refused(tiny: list[str], whole: Path, tmp_pat
         with pytest.raises(CheckpointError, match=said):
             finetune.main([*from_model(tiny, model), "--output", str(tmp_path / "run")])
     broken = from_model(tiny, whole / "best", train=str(tmp_path / "empty"))
-    with pytest.raises(ZooError, match="is no data set"):
+    with pytest.raises(ZooError, match="is not a data set"):
         finetune.main([*broken, "--output", str(tmp_path / "other")])

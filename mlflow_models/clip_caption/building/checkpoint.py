@@ -47,7 +47,7 @@ def find(name: str) -> Path:
 def _fetch(name: str) -> Path:
     if name.endswith(".pt") or "/" not in name:
         raise CheckpointError(
-            f"There is no checkpoint '{name}': give 'demo', a directory, or a .pt file of "
+            f"Checkpoint '{name}' not found; give 'demo', a directory, or a .pt file of "
             "CLIP_prefix_caption."
         )
     return checkpoints.from_hub(name)
@@ -78,8 +78,8 @@ def open_model(path: Path) -> "CaptionModel":
             model = CaptionModel(mapper, config, about.get("normalize"))
     except (KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
-            f"'{path}' is not a checkpoint of ClipCap: the weights of its mapper (clip_project) or of "
-            f"its GPT-2 (gpt) lack what tells their sizes: {error}."
+            f"'{path}' is not a checkpoint of ClipCap: the weights of its mapper (clip_project) or "
+            f"of its GPT-2 (gpt) lack what tells their sizes: {error}."
         ) from error
     _compare(path, {name: one.shape for name, one in model.state_dict().items()}, weights)
     model.to_empty(device="cpu")
@@ -139,9 +139,8 @@ def save(model: "CaptionModel", directory: Path, clip: "Clip | None" = None) -> 
 
 def _config(directory: Path) -> dict[str, Any]:
     if not (directory / CONFIG).is_file():
-        raise CheckpointError(
-            f"'{directory}' is not a checkpoint of ClipCap: '{CONFIG}' not found."
-        )
+        reason = f"is not a checkpoint of ClipCap: '{CONFIG}' not found."
+        raise CheckpointError(f"'{directory}' {reason}")
     return read_object(directory / CONFIG, CheckpointError)
 
 

@@ -168,7 +168,7 @@ def read_coco(path: Path, results: Path | None, images: Path | None) -> TestSet:
             references.setdefault(one["image_id"], []).append(" ".join(one["caption"].split()))
         said = None if results is None else coco_results(results)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ZooError(f"'{path}' or its results are no JSON of COCO's captions.") from error
+        raise ZooError(f"'{path}' or its results are not COCO's JSON of captions.") from error
     notes = []
     if said is not None:
         if unknown := said.keys() - files.keys():

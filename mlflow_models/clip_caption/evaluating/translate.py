@@ -93,7 +93,7 @@ def open_translator(name: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBas
         return model, AutoTokenizer.from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise CheckpointError(
-            f"'{name}' is no checkpoint that translates (Marian or NLLB, as published): "
+            f"'{name}' is not a checkpoint that translates (Marian or NLLB, as published): "
             f"{type(error).__name__} while it was opened."
         ) from error
 

@@ -143,7 +143,7 @@ class Projection:
             parameters = Parameters(**json.loads(str(arrays.pop("parameters"))))
             return cls(parameters, **arrays)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ZooError(f"'{path}' is no map that explore.py map wrote.") from error
+            raise ZooError(f"'{path}' is not a map that explore.py map wrote.") from error
 
 
 def _umap(parameters: Parameters, count: int, **options: Any) -> Any:

@@ -52,6 +52,5 @@ def _number(cell: str, path: Path, line: int) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise TableError(
-            f"'{path}', line {line}: the duration is not a number of seconds."
-        ) from None
+        reason = "the duration is not a number of seconds"
+        raise TableError(f"'{path}', line {line}: {reason}.") from None

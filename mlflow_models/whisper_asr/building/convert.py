@@ -31,7 +31,7 @@ def fetch(name: str) -> Path:
     import whisper
 
     if name.startswith(("/", "./", "../", "~")) or name.endswith(".pt"):
-        raise CheckpointError(f"There is no file or directory '{name}'.")
+        raise CheckpointError(f"'{name}' not found.")
     try:
         if name in whisper._MODELS:
             cache = Path.home() / ".cache" / "whisper"
@@ -48,7 +48,7 @@ def fetch(name: str) -> Path:
         ) from error
     known = ", ".join(one for one in whisper._MODELS if not one.endswith(".en"))
     raise CheckpointError(
-        f"There is no checkpoint '{name}': give 'demo', a directory, a .pt file, an identifier "
+        f"Checkpoint '{name}' not found; give 'demo', a directory, a .pt file, an identifier "
         f"such as openai/whisper-small, or one of {known}."
     )
 

@@ -37,7 +37,7 @@ def open_data(path: Path, columns: Sequence[str] = SPEECH) -> "Dataset":
     try:
         data: Dataset = load_from_disk(str(path))
     except (OSError, ValueError) as error:
-        raise ZooError(f"'{path}' is no data set that prepare.py wrote.") from error
+        raise ZooError(f"'{path}' is not a data set that prepare.py wrote.") from error
     for name in columns:
         if name not in data.column_names:
             raise ColumnNotFound(path, name, data.column_names)
