@@ -97,7 +97,7 @@ Damage = Callable[[dict[str, Any]], object]
             lambda state: state.update({"gpt.lm_head.weight": torch.zeros(320, 128)}),
             "isn't its token embedding",
         ),
-        (lambda state: state.clear(), "no checkpoint of ClipCap"),
+        (lambda state: state.clear(), "not a checkpoint of ClipCap"),
         (lambda state: state.update(epoch=3), "can't be loaded"),
     ],
 )
@@ -139,7 +139,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json"):
         checkpoint.open_model(tmp_path)
     for name in ("nowhere.pt", "coco"):
-        with pytest.raises(CheckpointError, match=f"no checkpoint '{name}'"):
+        with pytest.raises(CheckpointError, match=f"Checkpoint '{name}' not found"):
             checkpoint.find(name)
     assert checkpoint.find(str(tmp_path)) == tmp_path / "text.pt"  # the only one in there
 

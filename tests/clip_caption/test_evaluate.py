@@ -221,7 +221,7 @@ def test_cocos_files_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for said, message in (
         ([{"image_id": 9, "caption": "a"}], "result for image 9, not in"),
         ([{"image_id": 1, "caption": "a"}] * 2, "two results for image 1"),
-        ([{"image_id": 1}], "no JSON of COCO's captions"),
+        ([{"image_id": 1}], "not COCO's JSON of captions"),
         ([{"image_id": 5, "caption": "a"}], "no image with a reference"),
     ):
         Path(results).write_text(json.dumps(said), encoding="utf-8")
@@ -261,7 +261,7 @@ def test_references_are_translated_first(
     assert given["images"] == 1
     with pytest.raises(ZooError, match="one pair of languages"):
         evaluate.main([*options, "--translate", str(translator), "--to-language", "eng_Latn"])
-    with pytest.raises(ZooError, match="no checkpoint that translates"):
+    with pytest.raises(ZooError, match="not a checkpoint that translates"):
         evaluate.main([*options, "--translate", str(tmp_path)])
 
 

@@ -301,7 +301,7 @@ def test_what_cannot_be_trained_is_refused(
         (["--from-scratch", "--clip", str(tmp_path / "empty")], "is no CLIP"),
         (["--gpt2", str(tmp_path / "empty"), "--clip", str(clip)], "holds no GPT-2"),
         (["--gpt2", "someone/gpt2", "--clip", str(clip)], "'someone/gpt2' not found"),
-        (["--model", str(tmp_path / "empty")], "checkpoint of ClipCap"),
+        (["--model", str(tmp_path / "empty")], "not a checkpoint of ClipCap"),
         (["--model", str(whole / "last"), "--clip", "RN50x4-quickgelu"], "CLIP"),
     ):
         with pytest.raises(ZooError, match=said):

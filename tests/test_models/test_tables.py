@@ -24,7 +24,11 @@ def test_columns_of_one_name_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no text"), (b"text\n", "no rows"), (b"", "no rows")],
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not text in UTF-8"),
+        (b"text\n", "no rows"),
+        (b"", "no rows"),
+    ],
 )
 def test_what_is_no_table_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(ServiceError, match=reason):
