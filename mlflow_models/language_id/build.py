@@ -13,6 +13,25 @@ from zoo.building import checkpoints, packaging
 FOLDER = Path(__file__).parent
 
 
+def convert(checkpoint: Path, output: Path, precision: str = "fp32") -> None:
+    """Write what the engine loads.
+
+    Args:
+        checkpoint: A directory in Hugging Face's format.
+        output: An empty directory.
+        precision: `fp32` or `int8`.
+
+    Raises:
+        CheckpointError: The checkpoint can't be read or converted.
+    """
+    from zoo.building import wav2vec2
+    from zoo.building.wav2vec2_network import MeanPooled
+
+    model = wav2vec2.open_model(checkpoint, "Wav2Vec2ForSequenceClassification")
+    labels = [model.config.id2label[place] for place in range(model.config.num_labels)]
+    wav2vec2.convert(checkpoint, model, MeanPooled(model), output, precision, labels=labels)
+
+
 def main() -> None:
     """Reads the command line and builds."""
     parser = packaging.parser(__doc__, FOLDER.name)
@@ -20,15 +39,12 @@ def main() -> None:
     args = parser.parse_args()
 
     from language_id.engine import Engine
-    from zoo.building import wav2vec2
-    from zoo.building.wav2vec2_network import MeanPooled
+    from zoo.building.wav2vec2 import fetch
 
     packaging.check(args)
-    checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", wav2vec2.fetch)
+    checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch)
     with packaging.workspace(args) as work:
-        model = wav2vec2.open_model(checkpoint, "Wav2Vec2ForSequenceClassification")
-        labels = [model.config.id2label[place] for place in range(model.config.num_labels)]
-        wav2vec2.convert(checkpoint, model, MeanPooled(model), work, args.precision, labels=labels)
+        convert(checkpoint, work, args.precision)
         packaging.publish(
             FOLDER, DECLARATION, Engine, work, checkpoint, args, ("checkpoint", "precision")
         )

@@ -44,14 +44,22 @@ class Identified:
     stretches: list[Stretch]
     options: Options
 
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The mean of the stretches, weighted by their length: (languages,); 0 without speech."""
+        if not self.stretches:
+            return np.zeros(len(self.languages))
+        seconds = [one.end - one.start for one in self.stretches]
+        mean: np.ndarray = np.average(
+            [one.probabilities for one in self.stretches], axis=0, weights=seconds
+        )
+        return mean
+
     def record(self) -> dict[str, Any]:
         """The answer to one row, in JSON's types."""
-        found: list[dict[str, Any]] = []
-        if self.stretches:
-            seconds = [one.end - one.start for one in self.stretches]
-            shares = [one.probabilities for one in self.stretches]
-            mean = np.average(shares, axis=0, weights=seconds)
-            found = [self._named(mean, place) for place in np.argsort(-mean)[: self.options.top]]
+        mean = self.probabilities
+        likeliest = np.argsort(-mean)[: self.options.top if self.stretches else 0]
+        found = [self._named(mean, int(place)) for place in likeliest]
         first = found[0] if found else {"language": None, "probability": 0.0}
         record = {**first, "languages": found}
         if self.options.segments:

@@ -5,8 +5,9 @@ heard as a telephone line would pass it on, and the share of answers that stay i
 """
 
 import argparse
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from language_id.training import network
 from language_id.training.conditions import telephone
-from language_id.training.identify import identify
+from language_id.training.identify import identify, identify_served
 from language_id.training.manifest import SPLITS, TaggedClip, check_languages, read_split
 from language_id.training.scoring import LanguageScores, as_text, interval, write
 from zoo.building import packaging
@@ -37,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--by", choices=["source", "speaker"], default="source", help="the groups of "
                      "the second table")  # fmt: skip
     cli.add_argument("--max-seconds", type=float, default=8.0, help="heard of each recording")
+    cli.add_argument("--served", action="store_true", help="as build.py packs it and the server "
+                     "runs it: all of the speech that is found; `none` where none is")  # fmt: skip
     cli.add_argument("--telephone", action="store_true", help="also as telephone calls")
     cli.add_argument("--output", type=Path, help="write scores.md, scores.json, answers.tsv and "
                      "confusion.png here")  # fmt: skip
@@ -95,13 +98,19 @@ def main(argv: list[str] | None = None) -> None:
     extractor = network.open_extractor(directory, masked=False)
     languages = [model.config.id2label[index] for index in range(model.config.num_labels)]
     check_languages(recordings, languages)
-    found = identify(model, extractor, recordings, args.max_seconds)
+    heard: Callable[..., np.ndarray]
+    if args.served:
+        languages.append("none")
+        heard = functools.partial(identify_served, directory, recordings)
+    else:
+        heard = functools.partial(identify, model, extractor, recordings, args.max_seconds)
+    found = heard()
     truth = np.array([languages.index(recording.language) for recording in recordings])
     groups = [f"{one.language} {getattr(one, args.by)}".strip() for one in recordings]
     scores = LanguageScores(languages, truth, found.argmax(axis=1), groups)
     record, text = scores.record(), as_text(scores)
     if args.telephone:
-        over = identify(model, extractor, recordings, args.max_seconds, telephone)
+        over = heard(telephone)
         lined = LanguageScores(languages, truth, over.argmax(axis=1), groups)
         record["telephone"] = {**kept(found, over), **lined.record()}
         text += (f"\n\nAs telephone calls: {record['telephone']['share']:.1f} % of the answers "

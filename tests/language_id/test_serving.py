@@ -11,11 +11,9 @@ from transformers import (
     Wav2Vec2ForSequenceClassification,
 )
 
-from language_id.build import FOLDER
+from language_id.build import FOLDER, convert
 from language_id.engine import Engine
 from language_id.options import Options
-from zoo.building import wav2vec2
-from zoo.building.wav2vec2_network import MeanPooled
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.errors import BadInput, CheckpointError
 
@@ -25,9 +23,7 @@ SIZES = {"base": ("group", False), "large, as mms-lid": ("layer", True)}
 
 def converted(checkpoint: Path, output: Path, precision: str = "fp32") -> Engine:
     output.mkdir(exist_ok=True)
-    model = wav2vec2.open_model(checkpoint, "Wav2Vec2ForSequenceClassification")
-    labels = [model.config.id2label[place] for place in range(model.config.num_labels)]
-    wav2vec2.convert(checkpoint, model, MeanPooled(model), output, precision, labels=labels)
+    convert(checkpoint, output, precision)
     return Engine(output, threads=1)
 
 

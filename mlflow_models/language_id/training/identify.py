@@ -1,9 +1,12 @@
 """Runs a checkpoint on recordings: the probability of each language."""
 
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from language_id.training.examples import RATE, SHORTEST, read
 from language_id.training.manifest import TaggedClip
@@ -34,6 +37,35 @@ def probabilities(
     return found
 
 
+def identify_served(
+    directory: Path, recordings: Sequence[TaggedClip], change: Callable[[Wave], Wave] | None = None
+) -> np.ndarray:
+    """Return what the served engine says: it finds the speech first, and hears all of it.
+
+    Args:
+        directory: A checkpoint.
+        recordings: n of them.
+        change: What to do to each wave before it is heard.
+
+    Returns:
+        float32 (n, languages + 1); the last column is 1 where no speech is found.
+    """
+    from language_id.build import convert
+    from language_id.engine import Engine, Options
+
+    with tempfile.TemporaryDirectory() as work:
+        convert(directory, Path(work))
+        engine = Engine(Path(work), threads=1)
+        waves = (read(one.path) for one in tqdm(recordings, desc="identify"))
+        found = [engine([change(wave) if change else wave], Options())[0] for wave in waves]
+    rows = []
+    for one in found:
+        if isinstance(one, Exception):
+            raise one
+        rows.append([*one.probabilities, float(not one.stretches)])
+    return np.array(rows, np.float32)
+
+
 def identify(
     model: "Wav2Vec2ForSequenceClassification",
     extractor: "Wav2Vec2FeatureExtractor",
@@ -50,8 +82,6 @@ def identify(
         longest: Seconds; what is beyond is cut off.
         change: What to do to each wave before it is heard.
     """
-    from tqdm import tqdm
-
     made = []
     for recording in tqdm(recordings, desc="identify"):
         wave = read(recording.path)[: round(longest * RATE)]
