@@ -19,6 +19,8 @@ from zoo.speech.wav2vec2 import Wav2Vec2
 from zoo.speech.windows import Window, speech_windows
 
 MAX_STRETCH_SAMPLES = 10 * SAMPLE_RATE
+# Of 261 test clips on a telephone line, 46 have no speech at 0.5, and 24 at 0.3.
+UNSURE = 0.3
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Engine(SoundEngine[Options, Stretch, Identified]):
         return ""  # stretches of any language are heard together
 
     def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:  # noqa: ARG002
-        return speech_windows(blocks, MAX_STRETCH_SAMPLES)
+        return speech_windows(blocks, MAX_STRETCH_SAMPLES, UNSURE)
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[Stretch]:  # noqa: ARG002
         return [self._stretch(window) for window in windows]

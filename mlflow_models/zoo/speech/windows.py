@@ -21,6 +21,7 @@ UNSURE_SAMPLES = SAMPLE_RATE  # speech this near to a block's end may go on in t
 FRAME_SAMPLES = SAMPLE_RATE // 50  # 20 ms, which loudness is measured over
 BREATH_FRAMES = 5  # 0.1 s: speech is cut only where it is quiet for so long
 QUIET_RATIO = 0.1  # of the amplitude of speech: 20 dB below it
+SURE = 0.5  # probability from which on a moment counts as speech, as Silero recommends
 Span = tuple[int, int]  # from and to, samples of the recording
 
 
@@ -87,18 +88,22 @@ class Window:
         return min(max(start + round(seconds * SAMPLE_RATE) - before, start), end) / SAMPLE_RATE
 
 
-def find_speech(sound: np.ndarray, longest: int = WINDOW_SAMPLES) -> list[Span]:
+def find_speech(
+    sound: np.ndarray, longest: int = WINDOW_SAMPLES, threshold: float = SURE
+) -> list[Span]:
     """Find where somebody speaks, with a little silence around it.
 
     Args:
         sound: float32 (samples,) at 16 kHz.
         longest: How many samples a span may have.
+        threshold: How probable speech must be, 0 to 1.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     if not sound.any():
         return []
     options = VadOptions(
+        threshold=threshold,
         max_speech_duration_s=longest / SAMPLE_RATE,
         min_silence_duration_ms=160,
         speech_pad_ms=1000 * AROUND_SAMPLES // SAMPLE_RATE,
@@ -107,14 +112,17 @@ def find_speech(sound: np.ndarray, longest: int = WINDOW_SAMPLES) -> list[Span]:
     return [(span["start"], span["end"]) for span in get_speech_timestamps(sound, options)]
 
 
-def speech_windows(blocks: Iterable[np.ndarray], longest: int) -> Iterator[Window]:
+def speech_windows(
+    blocks: Iterable[np.ndarray], longest: int, threshold: float = SURE
+) -> Iterator[Window]:
     """Yield the speech of a recording, one span in each window; hold one block at a time.
 
     Args:
         blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
         longest: How many samples a window may have.
+        threshold: How probable speech must be, 0 to 1.
     """
-    for span, sound in _speech(blocks, longest):
+    for span, sound in _speech(blocks, longest, threshold):
         yield Window(sound, [span])
 
 
@@ -160,7 +168,9 @@ def quiet_place(sound: np.ndarray) -> int:
     return int(quiet[-1] * FRAME_SAMPLES + BREATH_FRAMES * FRAME_SAMPLES // 2) if len(quiet) else 0
 
 
-def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, np.ndarray]]:
+def _speech(
+    blocks: Iterable[np.ndarray], longest: int, threshold: float = SURE
+) -> Iterator[tuple[Span, np.ndarray]]:
     """Yield the spans of speech, each with its sound, float32 (samples,) at 16 kHz.
 
     A span that may go on in the next block waits for that block.
@@ -168,6 +178,7 @@ def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, 
     Args:
         blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
         longest: How many samples a span may have.
+        threshold: How probable speech must be, 0 to 1.
     """
     left, offset = np.empty(0, np.float32), 0  # samples to look at again, and where they begin
     following = iter(blocks)
@@ -175,7 +186,7 @@ def _speech(blocks: Iterable[np.ndarray], longest: int) -> Iterator[tuple[Span, 
     while block is not None:
         sound = np.concatenate([left, block])
         block = next(following, None)
-        spans = find_speech(sound, longest)
+        spans = find_speech(sound, longest, threshold)
         keep = len(sound)
         if block is not None:
             keep = max(0, len(sound) - UNSURE_SAMPLES)
