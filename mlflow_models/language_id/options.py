@@ -2,12 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from zoo.serving import declaration
 from zoo.serving.declaration import Declaration
-from zoo.speech.options import AUDIO
+from zoo.speech.options import AUDIO, WARNINGS, SoundOptions, WarningCode
 
 
-class Options(declaration.Options):
+class Options(SoundOptions):
     """What to tell of a recording."""
 
     top: int = Field(3, ge=1, le=1_000, description="How many languages to name, likeliest first.")
@@ -36,6 +35,7 @@ class Record(BaseModel):
     language: str | None = Field(description="The likeliest; null where nobody speaks.")
     probability: float = Field(description="0 where nobody speaks.")
     languages: list[Language] = Field(description="Likeliest first, `top` of them.")
+    warnings: list[WarningCode] = Field(description=WARNINGS)
     segments: list[Segment] | None = Field(None, description="With `segments`.")
 
 

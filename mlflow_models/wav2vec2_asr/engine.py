@@ -56,7 +56,8 @@ class Engine(SpeechEngine[Options]):
             raise BadParameter("beam_size", "is 1; a language model needs 2 or more")
 
     def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
-        return speech_windows(blocks, round(options.chunk_length_s * SAMPLE_RATE))
+        longest = round(options.chunk_length_s * SAMPLE_RATE)
+        return speech_windows(blocks, longest, options.vad_threshold)
 
     def detect_language(self, _: np.ndarray) -> str:
         return self.acoustic.language

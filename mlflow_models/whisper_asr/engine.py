@@ -80,8 +80,8 @@ class WhisperEngine(SpeechEngine[Options]):
     def batch_size(self, options: Options) -> int:
         return options.batch_size
 
-    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:  # noqa: ARG002
-        return packed_windows(blocks)
+    def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
+        return packed_windows(blocks, options.vad_threshold)
 
     def segments(self, recording: Recording[list[Segment]], options: Options) -> Iterator[Segment]:
         pieces = []

@@ -116,5 +116,10 @@ def test_a_recording_in_three_languages_has_a_share_of_each(demo: Engine) -> Non
 def test_silence_is_of_no_language_and_no_sound_is_refused(demo: Engine) -> None:
     silence, nothing = demo([np.zeros(3 * SAMPLE_RATE, np.float32), b"no sound"], Options())
     assert not isinstance(silence, Exception)
-    assert silence.record() == {"language": None, "probability": 0.0, "languages": []}
+    assert silence.record() == {
+        "language": None,
+        "probability": 0.0,
+        "languages": [],
+        "warnings": ["no_speech"],
+    }
     assert isinstance(nothing, BadInput)

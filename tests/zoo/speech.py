@@ -40,7 +40,7 @@ def refusal(response: httpx2.Response) -> str:
 
 def check(record: Record) -> None:
     """What holds for every transcript."""
-    assert list(record) == ["text", "language", "duration", "segments"]
+    assert list(record) == ["text", "language", "duration", "warnings", "segments"]
     joined = "".join(segment["text"] for segment in record["segments"])
     assert record["text"].replace(" ", "") == joined.replace(" ", "")
     last = 0.0
@@ -236,6 +236,7 @@ class ServedSpeech:
     def test_nothing_is_invented_where_nobody_speaks(self, url: str, name: str) -> None:
         (record,) = self.speech.transcribe(url, [NOTHING[name]])
         assert (record["text"], record["segments"]) == ("", [])
+        assert record["warnings"] == ["no_speech"]
         if "hours" in name:
             assert record["duration"] == pytest.approx(7200, abs=1)
 

@@ -1,8 +1,9 @@
 """Decodes audio of any container and codec that FFmpeg reads (through PyAV) for the speech models.
 
 The zoo's models hear one channel at 16 kHz, the rate that they were trained at. It keeps what is
-below 8 kHz, and speech has little above. Samples go through 16 bits, as in openai-whisper's
-`load_audio`, so that the same file gives the same numbers.
+below 8 kHz, and speech has little above. FFmpeg mixes declared surround sound, `Mixer` all else.
+Samples go through 16 bits, as in openai-whisper's `load_audio`, so that the same mono file gives
+the same numbers.
 """
 
 import io
@@ -12,11 +13,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from zoo.data.channels import Channels, Mixer
 from zoo.errors import BadInput
 
 SAMPLE_RATE = 16_000  # Hz
 BLOCK_SECONDS = 60.0
 RATES = range(1_000, 1_000_001)  # Hz; outside of this range a small file may become gigabytes
+UNDECLARED = " channels"  # ends FFmpeg's name of a layout of which only the number is known
 SCALE = np.float32(1 / 32768)  # from 16 bits to [-1, 1)
 
 
@@ -36,7 +39,12 @@ def decode(source: bytes | Path) -> np.ndarray:
     return np.concatenate(list(decode_blocks(source)))
 
 
-def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Iterator[np.ndarray]:
+def decode_blocks(
+    source: bytes | Path,
+    seconds: float = BLOCK_SECONDS,
+    channels: Channels = "mix",
+    warnings: list[str] | None = None,
+) -> Iterator[np.ndarray]:
     """Decode a recording block by block, so that a long one needs no more memory.
 
     Of a damaged recording, what can be decoded is yielded.
@@ -44,6 +52,8 @@ def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Itera
     Args:
         source: A file's content, or its path.
         seconds: How long a block is.
+        channels: `left` and `right` take one of two channels; more than two are always mixed.
+        warnings: What a user should know of the recording is added to them: `OPPOSITE_PHASE`.
 
     Yields:
         float32 (samples,) in [-1, 1), mono, at 16 kHz. Only the last block may be shorter.
@@ -52,7 +62,8 @@ def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Itera
         BadInput: As `decode` does.
     """
     size, pending, waiting = round(seconds * SAMPLE_RATE), [], 0
-    for piece in _pieces(source):
+    mixer = Mixer(channels, [] if warnings is None else warnings)
+    for piece in _pieces(source, mixer):
         pending.append(piece)
         waiting += len(piece)
         while waiting >= size:
@@ -63,18 +74,18 @@ def decode_blocks(source: bytes | Path, seconds: float = BLOCK_SECONDS) -> Itera
         yield np.concatenate(pending) * SCALE
 
 
-def _pieces(source: bytes | Path) -> Iterator[np.ndarray]:
+def _pieces(source: bytes | Path, mixer: Mixer) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz, as they are decoded; at least one sample in all."""
     if isinstance(source, Path):
         with source.open("rb") as file:
-            yield from _from_file(file)
+            yield from _from_file(file, mixer)
     elif not source:
         raise BadInput("is empty")
     else:
-        yield from _from_file(io.BytesIO(source))
+        yield from _from_file(io.BytesIO(source), mixer)
 
 
-def _from_file(file: BinaryIO) -> Iterator[np.ndarray]:
+def _from_file(file: BinaryIO, mixer: Mixer) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz."""
     import av
 
@@ -86,7 +97,7 @@ def _from_file(file: BinaryIO) -> Iterator[np.ndarray]:
         ) as container:
             if not container.streams.audio:
                 raise BadInput("has no sound")
-            for piece in _resampled(container):
+            for piece in _resampled(container, mixer):
                 found = True
                 yield piece
     except (av.FFmpegError, ValueError, OverflowError, MemoryError):
@@ -96,7 +107,7 @@ def _from_file(file: BinaryIO) -> Iterator[np.ndarray]:
         raise BadInput("has no samples")
 
 
-def _resampled(container: Any) -> Iterator[np.ndarray]:
+def _resampled(container: Any, mixer: Mixer) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz; skip broken packets, as players do."""
     import av
 
@@ -111,19 +122,25 @@ def _resampled(container: Any) -> Iterator[np.ndarray]:
             if kind != current:  # joined recordings may change on the way
                 if frame.sample_rate not in RATES:
                     raise BadInput("has an impossible sample rate")
-                yield from _samples(resampler, None)
-                resampler, current = _resampler(), kind
-            yield from _samples(resampler, frame)
-    yield from _samples(resampler, None)
+                yield from _samples(resampler, None, mixer)
+                resampler, current = _resampler(frame.layout), kind
+            yield from _samples(resampler, frame, mixer)
+    yield from _samples(resampler, None, mixer)
 
 
-def _resampler() -> Any:
+def _resampler(layout: Any) -> Any:
+    """Make a resampler to 16 kHz; to one channel, unless `Mixer` mixes them."""
     import av
 
-    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    if layout.nb_channels == 2:
+        layout = "stereo"
+    elif layout.nb_channels == 1 or not layout.name.endswith(UNDECLARED):
+        layout = "mono"
+    return av.AudioResampler(format="s16", layout=layout, rate=SAMPLE_RATE)
 
 
-def _samples(resampler: Any, frame: Any) -> Iterator[np.ndarray]:
+def _samples(resampler: Any, frame: Any, mixer: Mixer) -> Iterator[np.ndarray]:
     """Yield a frame's samples, int16 (samples,) at 16 kHz; for None, the resampler's rest."""
     for piece in resampler.resample(frame) if resampler is not None else ():
-        yield piece.to_ndarray()[0]
+        samples, count = piece.to_ndarray()[0], piece.layout.nb_channels
+        yield samples if count == 1 else mixer(samples.reshape(-1, count))

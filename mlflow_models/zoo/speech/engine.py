@@ -9,7 +9,7 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,19 +17,19 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE, decode_blocks
+from zoo.data.channels import Channels
 from zoo.errors import BadInput
 from zoo.serving import runner
-from zoo.serving.declaration import Options
 from zoo.serving.runner import Pending, Runner
 from zoo.speech.denoise import denoised
-from zoo.speech.options import SpeechOptions
+from zoo.speech.options import NO_SPEECH, SoundOptions, SpeechOptions
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Span, Window
 
 BLOCK_SECONDS = 600.0  # of a recording that are in memory at once
 MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
 Source = bytes | Path | np.ndarray
-Asked = TypeVar("Asked", bound=Options)
+Asked = TypeVar("Asked", bound=SoundOptions)
 Spoken = TypeVar("Spoken", bound=SpeechOptions)
 Found = TypeVar("Found")
 Result = TypeVar("Result")
@@ -43,19 +43,25 @@ class Recording(Generic[Found]):
     Attributes:
         seconds: How long it is, as far as it is read.
         found: What was found in each window, by the window's first span.
+        warnings: Codes of what a user should know of the sound.
     """
 
-    def __init__(self, source: Source, language: str | None) -> None:
-        self.source, self.language = source, language
+    def __init__(self, source: Source, language: str | None, channels: Channels = "mix") -> None:
+        self.source, self.language, self.channels = source, language, channels
         self.seconds = 0.0
+        self.warnings: list[str] = []
         self.found: dict[Span, Found] = {}
         self.failure: Exception | None = None
 
     def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
         """Yield the samples block by block, float32 (samples,) at 16 kHz; count the seconds."""
         source = self.source
-        given = [source] if isinstance(source, np.ndarray) else None
-        for block in given or decode_blocks(source, BLOCK_SECONDS):  # type: ignore[arg-type]
+        blocks: Iterable[np.ndarray] = (
+            [source]
+            if isinstance(source, np.ndarray)
+            else decode_blocks(source, BLOCK_SECONDS, self.channels, self.warnings)
+        )
+        for block in blocks:
             runner.stop_if_cancelled()
             self.seconds += len(block) / SAMPLE_RATE
             yield denoised(block) if denoise else block
@@ -149,7 +155,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         """
         self.check(options)
         recordings: list[Recording[Found]] = [
-            Recording(item, self.language_of(options)) for item in items
+            Recording(item, self.language_of(options), options.channels) for item in items
         ]
         waiting: deque[
             tuple[list[WindowJob[Asked, Found]], Pending[WindowJob[Asked, Found], Found]]
@@ -246,7 +252,9 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             for one in recording.found[place]
         ]
         segments = self.polished(in_order, language, options)
-        return Transcript(language, recording.seconds, segments)
+        silent = options.vad and not recording.found
+        warnings = [*recording.warnings, NO_SPEECH] if silent else recording.warnings
+        return Transcript(language, recording.seconds, segments, warnings)
 
 
 def threads_per_batch() -> int:

@@ -1,13 +1,40 @@
 """What the speech models declare alike: their column, their common parameters, their record."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from zoo.data.channels import Channels
 from zoo.serving.declaration import Column, Options
+from zoo.speech.windows import SURE
 
+WarningCode = Literal["no_speech", "opposite_phase"]
+WARNINGS = (
+    "`no_speech`: no speech was found. `opposite_phase`: two channels were opposite, and one was "
+    "turned over."
+)
+NO_SPEECH = "no_speech"
 AUDIO = Column("audio", "file", "A recording: any file that FFmpeg reads.")
 
 
-class SpeechOptions(Options):
+class SoundOptions(Options):
+    """The parameters of every model that hears recordings."""
+
+    channels: Channels = Field(
+        "mix",
+        description="`left` and `right` take one of two channels; `mix`, their mean, turns the "
+        "second over where they are opposite. More than two are mixed.",
+    )
+    vad_threshold: float = Field(
+        SURE,
+        ge=0.05,
+        le=0.95,
+        description="How likely a sound must be speech (Silero's voice activity detector); less "
+        "finds more speech, and more that is none.",
+    )
+
+
+class SpeechOptions(SoundOptions):
     """The parameters of every speech model."""
 
     vad: bool = Field(
@@ -48,3 +75,4 @@ class Record(BaseModel):
     text: str = Field(description="All segments' text.")
     language: str = Field(description="A code such as `zh`.")
     duration: float = Field(description="Seconds.")
+    warnings: list[WarningCode] = Field(description=WARNINGS)

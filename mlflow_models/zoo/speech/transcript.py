@@ -27,11 +27,19 @@ class Segment:
 
 @dataclass
 class Transcript:
-    """A recording's text. `language` is a code such as `zh`, `duration` is in seconds."""
+    """A recording's text.
+
+    Attributes:
+        language: A code such as `zh`.
+        duration: Seconds.
+        segments: In order.
+        warnings: Codes of what a user should know of the recording.
+    """
 
     language: str
     duration: float
     segments: list[Segment]
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -44,6 +52,7 @@ class Transcript:
             "text": self.text,
             "language": self.language,
             "duration": round(self.duration, 3),
+            "warnings": self.warnings,
             "segments": [
                 {
                     "id": number,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
+from zoo.speech.level import audible
 from zoo.speech.transcript import Segment
 
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
@@ -109,7 +110,7 @@ def find_speech(
         speech_pad_ms=1000 * AROUND_SAMPLES // SAMPLE_RATE,
         min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
     )
-    return [(span["start"], span["end"]) for span in get_speech_timestamps(sound, options)]
+    return [(span["start"], span["end"]) for span in get_speech_timestamps(audible(sound), options)]
 
 
 def speech_windows(
@@ -126,15 +127,16 @@ def speech_windows(
         yield Window(sound, [span])
 
 
-def packed_windows(blocks: Iterable[np.ndarray]) -> Iterator[Window]:
+def packed_windows(blocks: Iterable[np.ndarray], threshold: float = SURE) -> Iterator[Window]:
     """Pack the speech of a recording into windows of 30 s; hold one block at a time.
 
     Args:
         blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
+        threshold: How probable speech must be, 0 to 1.
     """
     spans: list[Span] = []
     sounds: list[np.ndarray] = []
-    for (start, end), sound in _speech(blocks, WINDOW_SAMPLES):
+    for (start, end), sound in _speech(blocks, WINDOW_SAMPLES, threshold):
         room = WINDOW_SAMPLES - sum(map(len, sounds))
         if len(sound) > room:
             if cut := quiet_place(sound[:room]):
