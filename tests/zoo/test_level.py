@@ -1,10 +1,13 @@
 """Speech is found however it was recorded: faint, offset, on the telephone, in opposite phase."""
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from demos.language_id.people import rows
+from language_id.training.conditions import telephone
 from tests.zoo.sounds import encoded
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode, decode_blocks
@@ -33,7 +36,7 @@ def made_worse(sound: np.ndarray) -> dict[str, np.ndarray]:
     """What the same speech is like in bad recordings: (samples,) or (samples, channels)."""
     return {
         "offset": 0.5 + 0.5 * sound,
-        "-40 dB": 0.01 * sound,
+        "-50 dB": 0.003 * sound,
         "opposite phase": np.stack([sound, -sound], axis=1),
         "opposite phase, softer, with offsets": np.stack([0.1 - sound, 0.3 * sound - 0.1], axis=1),
         "opposite offsets": np.stack([0.5 * sound + 0.3, 0.5 * sound - 0.3], axis=1),
@@ -47,7 +50,7 @@ def test_bad_recordings_have_the_speech_of_a_good_one(name: str) -> None:
     assert_found(made_worse(sound)[name], sound)
 
 
-@pytest.mark.parametrize("name", ["offset", "-40 dB", "opposite phase"])
+@pytest.mark.parametrize("name", ["offset", "-50 dB", "opposite phase"])
 def test_a_persons_speech_too(name: str, shared: Path) -> None:
     sound = padded(shared / "data/speech/clips/zh_aishell_BAC009S0764W0121.wav")
     assert_found(made_worse(sound)[name], sound)
@@ -76,7 +79,7 @@ def test_a_channel_can_be_chosen() -> None:
 
 def test_a_soft_speaker_is_raised_beside_a_loud_one_and_noise_is_not() -> None:
     sound, pause = decode(SAMPLE), np.zeros(20 * SAMPLE_RATE, np.float32)
-    both = np.concatenate([sound, pause, 0.003 * sound])
+    both = np.concatenate([sound, pause, 0.001 * sound])
     first, *_, last = find_speech(both)
     assert first[1] < len(sound) + SAMPLE_RATE
     assert last[0] > len(sound) + len(pause) - SAMPLE_RATE
@@ -88,8 +91,6 @@ def test_a_soft_speaker_is_raised_beside_a_loud_one_and_noise_is_not() -> None:
 
 
 def test_a_telephones_band_is_widened_and_a_full_one_is_not() -> None:
-    from language_id.training.conditions import telephone
-
     def above(sound: np.ndarray) -> float:
         """The share of the power above 4.5 kHz."""
         power = np.square(np.abs(np.fft.rfft(sound)))
@@ -101,12 +102,7 @@ def test_a_telephones_band_is_widened_and_a_full_one_is_not() -> None:
 
 
 def test_telephone_calls_keep_their_speech(shared: Path) -> None:
-    from language_id.training.conditions import telephone
-
-    lost = []
-    for take in range(20, 50):
-        files = (shared / "data/speech/fsdd/recordings").glob(f"[1357]_george_{take}.wav")
-        digits = np.concatenate([decode(file) for file in sorted(files)])
-        if not find_speech(telephone(digits)):
-            lost.append(take)
-    assert len(lost) <= 1
+    """Rows of digits, as a caller says a number."""
+    files = list((shared / "data/speech/fsdd/recordings").glob("[0-4]_george_*.wav"))
+    calls = [telephone(row) for row in rows(files, random.Random(1), 8)]
+    assert sum(not find_speech(call) for call in calls) <= 0.02 * len(calls)

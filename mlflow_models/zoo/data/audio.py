@@ -19,6 +19,7 @@ from zoo.errors import BadInput
 SAMPLE_RATE = 16_000  # Hz
 BLOCK_SECONDS = 60.0
 RATES = range(1_000, 1_000_001)  # Hz; outside of this range a small file may become gigabytes
+MAX_CHANNELS = 64  # that FFmpeg resamples
 UNDECLARED = " channels"  # ends FFmpeg's name of a layout of which only the number is known
 SCALE = np.float32(1 / 32768)  # from 16 bits to [-1, 1)
 
@@ -122,6 +123,8 @@ def _resampled(container: Any, mixer: Mixer) -> Iterator[np.ndarray]:
             if kind != current:  # joined recordings may change on the way
                 if frame.sample_rate not in RATES:
                     raise BadInput("has an impossible sample rate")
+                if frame.layout.nb_channels > MAX_CHANNELS:
+                    raise BadInput(f"has more than {MAX_CHANNELS} channels")
                 yield from _samples(resampler, None, mixer)
                 resampler, current = _resampler(frame.layout), kind
             yield from _samples(resampler, frame, mixer)
