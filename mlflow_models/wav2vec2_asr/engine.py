@@ -59,8 +59,8 @@ class Engine(SpeechEngine[Options]):
         longest = round(options.chunk_length_s * SAMPLE_RATE)
         return speech_windows(blocks, longest, options.vad_threshold)
 
-    def detect_language(self, _: np.ndarray) -> str:
-        return self.acoustic.language
+    def detect_language(self, _: np.ndarray) -> tuple[str, float]:
+        return self.acoustic.language, 1.0
 
     def decode(self, windows: list[Window], _: str, options: Options) -> list[list[Segment]]:
         found = []

@@ -1,10 +1,12 @@
 """Turns windows of speech into segments with times, by the rules of openai-whisper's `transcribe`.
 
 Beam search ranks texts by mean log-probability; other temperatures are the fallback; silent windows
-are skipped; segments end at timestamps.
+are skipped; segments end at timestamps. Speech that then has no text is decoded once more, alone.
 """
 
-from dataclasses import dataclass, field, replace
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,12 @@ from ctranslate2 import Device, StorageView
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_tokens
+from faster_whisper.transcribe import get_suppressed_tokens
 
 from whisper_asr.options import Options
-from whisper_asr.text import REPETITIVE, compression_ratio
+from whisper_asr.recovery import lost, with_more
+from whisper_asr.text import REPETITIVE, compression_ratio, plausible_length
+from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window
 
@@ -23,7 +27,30 @@ UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
 DRAWS = 5  # sampled texts at a temperature above 0; the likeliest is taken
 MAX_PASSES = 30  # over one window; a trained model needs one or two
 FIRST_TIMESTAMP_SECONDS = 1.0  # the latest time at which a window's first segment may begin
+# No language needs more: Thai's letters are three tokens each. It ends loops in short windows.
+MAX_TOKENS, MAX_TOKENS_PER_SECOND = 30, 40
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+FRAMES_PER_SECOND = 100
+FRAME_SAMPLES = SAMPLE_RATE // FRAMES_PER_SECOND
+FULL_SECONDS = 30  # what Whisper was trained on
+# Silence after the speech, without which Whisper goes on writing; and the least window, below
+# which it invents. `python -m benchmarks whisper_quality` has the figures.
+MARGIN_SECONDS, MIN_WINDOW_SECONDS = 2, 10
+STEP_SECONDS = 2  # windows have few lengths, so that they are decoded together
+
+
+def padded_seconds(samples: int, options: Options) -> int:
+    """Give the length of the window in which so much sound is heard.
+
+    Args:
+        samples: At 16 kHz.
+        options: The request's; `window` decides.
+    """
+    if options.window == "full":
+        return FULL_SECONDS
+    needed = max(MIN_WINDOW_SECONDS, samples / SAMPLE_RATE + MARGIN_SECONDS)
+    return min(FULL_SECONDS, -int(-needed // STEP_SECONDS) * STEP_SECONDS)
 
 
 @dataclass
@@ -31,16 +58,25 @@ class Decoded:
     """A window's tokens, and the model's scores of them."""
 
     tokens: list[int]
+    text: str
     avg_logprob: float
     no_speech_prob: float
-    compression_ratio: float
+    seconds: float  # that its speech lasts
+
+    @property
+    def compression_ratio(self) -> float:
+        """How repetitive the text is."""
+        return compression_ratio(self.text.strip())
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is a loop, or more than can be said in the time."""
+        return self.compression_ratio > REPETITIVE or not plausible_length(self.text, self.seconds)
 
     @property
     def failed(self) -> bool:
         """Whether to try another temperature."""
-        return not self.silent and (
-            self.compression_ratio > REPETITIVE or self.avg_logprob < UNLIKELY
-        )
+        return not self.silent and (self.repeats or self.avg_logprob < UNLIKELY)
 
     @property
     def silent(self) -> bool:
@@ -63,7 +99,7 @@ class WindowDecoder:
         self.tokenizer = Tokenizer(
             model.hf_tokenizer, model.model.is_multilingual, options.task, language
         )
-        self._settings = settings(self.tokenizer, options)
+        self._suppressed = list(get_suppressed_tokens(self.tokenizer, [-1]))
         earlier = self.tokenizer.encode(" " + options.initial_prompt.strip())
         self._prompt = model.get_prompt(
             self.tokenizer,
@@ -72,89 +108,124 @@ class WindowDecoder:
             hotwords=options.hotwords or None,
         )
 
-    def __call__(self, windows: list[Window]) -> list[list[Segment]]:
+    def __call__(self, windows: Sequence[Window]) -> list[list[Segment]]:
         """Decode windows to segments, which have the times of the recording.
 
-        If the model's last timestamp comes before a window's end, the rest is decoded again.
+        If the model's last timestamp comes before a window's end, the rest is decoded again. What
+        the window's segments don't cover, or with far too little text, is decoded alone.
         """
-        work = [_Progress(window, log_mel(self._model, window.sound)) for window in windows]
-        left = work
-        while left:
-            mels = np.stack([pad_or_trim(one.ahead) for one in left])  # (batch, mels, frames)
-            encoded = self._model.encode(mels)
-            for place, decoded in enumerate(self._decode(encoded, len(left))):
-                self._advance(left[place], decoded, encoded, place)
-            left = [one for one in left if one.ahead.shape[-1]]
+        found = self._decode_windows(windows)
+        missing = [
+            (place, span)
+            for place, window in enumerate(windows)
+            for span in lost(window, found[place])
+        ]
+        again = self._decode_windows([windows[place].part(span) for place, span in missing])
+        for (place, span), more in zip(missing, again, strict=True):
+            found[place] = with_more(found[place], more, span)
+        return found
+
+    def _decode_windows(self, windows: Sequence[Window]) -> list[list[Segment]]:
+        work = [self._progress(window) for window in windows]
+        for _, group in itertools.groupby(
+            sorted(work, key=lambda one: one.padded), key=lambda one: one.padded
+        ):
+            left = list(group)
+            while left:
+                mels = np.stack([one.ahead for one in left])  # (batch, mels, frames)
+                encoded = self._model.encode(mels)
+                longest = max(one.seconds_left for one in left)
+                for place, result in enumerate(self._generate(encoded, len(left), 0, longest)):
+                    decoded = self._weigh(result, left[place].seconds_left)
+                    self._advance(left[place], decoded, encoded, place)
+                left = [one for one in left if one.frames_left > 0]
         return [one.segments for one in work]
+
+    def _progress(self, window: Window) -> "_Progress":
+        padded = padded_seconds(len(window.sound), self._options)
+        sound = window.sound
+        if self._options.window == "auto":  # the reference pads the spectrogram, with zeros
+            sound = pad_or_trim(sound, padded * SAMPLE_RATE)
+        mel = log_mel(self._model, sound)
+        return _Progress(window, mel, len(window.sound) // FRAME_SAMPLES, padded)
 
     def _advance(self, one: "_Progress", decoded: Decoded, encoded: Any, place: int) -> None:
         """Turn tokens into segments, and move on to where they end."""
-        if decoded.failed and len(self._settings.temperatures) > 1:
+        if decoded.failed and len(self._options.temperature) > 1:
             decoded = self._try_again(alone(encoded, place), decoded)
         if decoded.silent:
-            one.seek = one.mel.shape[-1]
+            one.seek = one.frames
             return
-        start, rest = one.seek, one.ahead.shape[-1]
+        start, rest = one.seek, one.frames_left
         pieces, one.seek, ended = self._model._split_segments_by_timestamps(
             tokenizer=self.tokenizer,
             tokens=decoded.tokens,
-            time_offset=start / self._model.frames_per_second,
+            time_offset=start / FRAMES_PER_SECOND,
             segment_size=rest,
-            segment_duration=rest / self._model.frames_per_second,
+            segment_duration=rest / FRAMES_PER_SECOND,
             seek=start,
         )
         if self._options.word_timestamps:
             self._align(alone(encoded, place), pieces, rest)
             last = max((word["end"] for piece in pieces for word in piece["words"]), default=0.0)
-            if not ended and last * self._model.frames_per_second > start:
-                one.seek = round(last * self._model.frames_per_second)
+            if not ended and last * FRAMES_PER_SECOND > start:
+                one.seek = round(last * FRAMES_PER_SECOND)
         one.passes += 1
         if one.seek <= start or one.passes == MAX_PASSES:
-            one.seek = one.mel.shape[-1]
+            one.seek = one.frames
         for piece in pieces:
             text = self.tokenizer.decode(piece["tokens"])
             if piece["start"] != piece["end"] and text.strip():
                 made = segment(piece["start"], piece["end"], text, decoded, piece.get("words"))
                 one.segments.append(one.window.place(made))
 
-    def _decode(self, encoded: Any, count: int) -> list[Decoded]:
-        """Decode by beam search; if the first temperature isn't 0, by sampling."""
-        hot = self._settings.temperatures[0] > 0
-        results = self._model.model.generate(
+    def _generate(self, encoded: Any, count: int, number: int, seconds: float) -> list[Any]:
+        """Decode by beam search, or by sampling at a temperature above 0.
+
+        Args:
+            encoded: The encoder's output, (batch, positions, width).
+            count: The size of the batch.
+            number: Of the temperature.
+            seconds: How long the longest window's speech lasts.
+        """
+        temperature = self._options.temperature[number]
+        hot = temperature > 0
+        room = MAX_TOKENS + int(MAX_TOKENS_PER_SECOND * seconds)
+        results: list[Any] = self._model.model.generate(
             encoded,
             [self._prompt] * count,
             beam_size=1 if hot else self._options.beam_size,
             num_hypotheses=DRAWS if hot else 1,
             sampling_topk=0 if hot else 1,
-            sampling_temperature=self._settings.temperatures[0],
-            max_length=self._model.max_length,
-            suppress_tokens=list(self._settings.suppress_tokens),
+            sampling_temperature=temperature,
+            max_length=min(self._model.max_length, len(self._prompt) + room),
+            suppress_tokens=self._suppressed,
             max_initial_timestamp_index=round(FIRST_TIMESTAMP_SECONDS / self._model.time_precision),
             return_scores=True,
             return_no_speech_prob=True,
         )
-        return [self._weigh(result) for result in results]
+        return results
 
-    def _weigh(self, result: Any) -> Decoded:
+    def _weigh(self, result: Any, seconds: float) -> Decoded:
         tokens = result.sequences_ids[0]
         return Decoded(
             tokens,
+            self.tokenizer.decode(tokens),
             # The score is the mean over the tokens; openai-whisper counts the end token too.
             result.scores[0] * len(tokens) / (len(tokens) + 1),
             result.no_speech_prob,
-            compression_ratio(self.tokenizer.decode(tokens).strip()),
+            seconds,
         )
 
     def _try_again(self, encoded: Any, first: Decoded) -> Decoded:
         """Decode a window at the other temperatures in turn; if all fail, take the likeliest."""
-        others = replace(self._settings, temperatures=self._settings.temperatures[1:])
-        result, avg_logprob, _, ratio = self._model.generate_with_fallback(
-            encoded, self._prompt, self.tokenizer, others
-        )
-        again = Decoded(result.sequences_ids[0], avg_logprob, result.no_speech_prob, ratio)
-        if again.failed and first.compression_ratio <= REPETITIVE:
-            return max(first, again, key=lambda one: one.avg_logprob)
-        return again
+        tried = [first]
+        for number in range(1, len(self._options.temperature)):
+            (result,) = self._generate(encoded, 1, number, first.seconds)
+            tried.append(self._weigh(result, first.seconds))
+            if not tried[-1].failed:
+                return tried[-1]
+        return max(tried, key=lambda one: (not one.repeats, one.avg_logprob))
 
     def _align(self, encoded: Any, pieces: list[dict[str, Any]], frames: int) -> None:
         """Add `words` to the pieces, from the cross-attention."""
@@ -167,18 +238,30 @@ class WindowDecoder:
 
 @dataclass
 class _Progress:
-    """A window, its spectrogram, float32 (mels, frames), and how many frames are transcribed."""
+    """A window, its spectrogram, float32 (mels, frames), and how far it is transcribed."""
 
     window: Window
     mel: np.ndarray
+    frames: int  # that are sound
+    padded: int  # seconds that the encoder is given
     seek: int = 0
     passes: int = 0
     segments: list[Segment] = field(default_factory=list)
 
     @property
+    def frames_left(self) -> int:
+        """How many frames aren't transcribed."""
+        return self.frames - self.seek
+
+    @property
+    def seconds_left(self) -> float:
+        """How long they last."""
+        return self.frames_left / FRAMES_PER_SECOND
+
+    @property
     def ahead(self) -> np.ndarray:
-        """The frames that are left, float32 (mels, frames)."""
-        return self.mel[:, self.seek :]
+        """The frames that are left, and silence: float32 (mels, frames)."""
+        return pad_or_trim(self.mel[:, self.seek :], FRAMES_PER_SECOND * self.padded)
 
 
 def alone(encoded: Any, place: int) -> Any:
@@ -200,38 +283,6 @@ def log_mel(model: WhisperModel, sound: np.ndarray) -> np.ndarray:
         float32 (mels, frames), a frame every 10 ms.
     """
     return model.feature_extractor(sound)[..., :-1]
-
-
-def settings(tokenizer: Tokenizer, options: Options) -> TranscriptionOptions:
-    """Write the options in faster-whisper's form; the rest are openai-whisper's values."""
-    return TranscriptionOptions(
-        beam_size=options.beam_size,
-        best_of=DRAWS,
-        patience=1,
-        length_penalty=1,
-        repetition_penalty=1,
-        no_repeat_ngram_size=0,
-        log_prob_threshold=UNLIKELY,
-        no_speech_threshold=SILENT,
-        compression_ratio_threshold=REPETITIVE,
-        condition_on_previous_text=False,
-        prompt_reset_on_temperature=0.5,
-        temperatures=list(options.temperature),
-        initial_prompt=None,
-        prefix=None,
-        suppress_blank=True,
-        suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
-        without_timestamps=not options.timestamps,
-        max_initial_timestamp=FIRST_TIMESTAMP_SECONDS,
-        word_timestamps=options.word_timestamps,
-        prepend_punctuations=PREPENDED,
-        append_punctuations=APPENDED,
-        multilingual=False,
-        max_new_tokens=None,
-        clip_timestamps="0",
-        hallucination_silence_threshold=None,
-        hotwords=options.hotwords or None,
-    )
 
 
 def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:

@@ -52,6 +52,14 @@ class Options(SpeechOptions):
     punctuation: Literal["keep", "strip"] = Field(
         "keep", description="Whether punctuation stays in the text."
     )
+    multilingual: bool = Field(
+        False, description="With `language` `auto`: detect the language of every window of speech."
+    )
+    window: Literal["auto", "full"] = Field(
+        "auto",
+        description="`auto` gives the model windows as long as the speech needs; `full` gives it "
+        "30 s each, which is the reference's arithmetic and takes more time.",
+    )
     batch_size: int = Field(8, ge=1, le=16, description="How many windows are decoded together.")
 
     @field_validator("language", mode="before")
@@ -73,11 +81,16 @@ class Segment(speech.Segment):
     avg_logprob: float = Field(description="The mean log-probability of its tokens.")
     no_speech_prob: float = Field(description="How likely nobody speaks.")
     compression_ratio: float = Field(description="Over 2.4 the text repeats itself.")
+    language: str | None = Field(None, description="With `multilingual`.")
+    language_probability: float | None = Field(None, description="With `multilingual`.")
 
 
 class Record(speech.Record):
     """A recording's transcript."""
 
+    language_probability: float | None = Field(
+        description="How likely it is that language; null where the request names it."
+    )
     segments: list[Segment]
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,7 +24,8 @@ from zoo.serving.runner import Pending, Runner
 from zoo.speech.denoise import denoised
 from zoo.speech.options import NO_SPEECH, SoundOptions, SpeechOptions
 from zoo.speech.transcript import Segment, Transcript
-from zoo.speech.windows import Span, Window
+from zoo.speech.vad import Span
+from zoo.speech.windows import Window, without_text
 
 BLOCK_SECONDS = 600.0  # of a recording that are in memory at once
 MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
@@ -43,12 +44,16 @@ class Recording(Generic[Found]):
     Attributes:
         seconds: How long it is, as far as it is read.
         found: What was found in each window, by the window's first span.
+        spans: Where speech was found, in order.
         warnings: Codes of what a user should know of the sound.
+        language_probability: How likely the language is that was detected.
     """
 
     def __init__(self, source: Source, language: str | None, channels: Channels = "mix") -> None:
         self.source, self.language, self.channels = source, language, channels
+        self.language_probability: float | None = None
         self.seconds = 0.0
+        self.spans: list[Span] = []
         self.warnings: list[str] = []
         self.found: dict[Span, Found] = {}
         self.failure: Exception | None = None
@@ -83,12 +88,18 @@ class WindowJob(Generic[Asked, Found]):
     window: Window | None
     options: Asked
 
+    @property
+    def language(self) -> str | None:
+        """The language of the window, or of the recording."""
+        return (self.window and self.window.language) or self.recording.language
+
 
 class SoundEngine(ABC, Generic[Asked, Found, Result]):
     """Hears recordings; one object serves any number of threads.
 
     Args:
         threads: How many batches are computed at once.
+        joins: Whether windows of several requests are computed together, where they wait.
 
     Attributes:
         options: The parameters, as this checkpoint has them.
@@ -98,9 +109,9 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     options: type[Asked]
     languages: tuple[str, ...]
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, joins: bool = False) -> None:
         self._runner: Runner[WindowJob[Asked, Found], Found] = Runner(
-            self._run, lambda _: 1, MAX_BATCH_WINDOWS, threads=threads, joins=False
+            self._run, self._share, MAX_BATCH_WINDOWS, self._kind, threads, joins
         )
 
     @property
@@ -177,7 +188,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
             WindowJob(recording, window, options)
             for recording, window in self._speech(recordings, options)
         )
-        for _, group in itertools.groupby(jobs, key=lambda job: job.recording.language):
+        for _, group in itertools.groupby(jobs, key=lambda job: job.language):
             while batch := list(itertools.islice(group, self.batch_size(options))):
                 yield batch
 
@@ -188,12 +199,21 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         for recording in recordings:
             windows = self.windows(recording.blocks(self.denoises(options)), options)
             while window := recording.attempt(next, windows, None):
+                recording.spans += window.spans
                 yield recording, window
 
     def _run(self, batch: list[WindowJob[Asked, Found]]) -> list[Found]:
         """Decode a batch, on one of the engine's threads."""
         windows = [job.window for job in batch if job.window is not None]
-        return self.decode(windows, str(batch[0].recording.language), batch[0].options)
+        return self.decode(windows, str(batch[0].language), batch[0].options)
+
+    def _share(self, job: WindowJob[Asked, Found]) -> int:
+        """Give a window's share of a batch."""
+        return MAX_BATCH_WINDOWS // self.batch_size(job.options)
+
+    def _kind(self, job: WindowJob[Asked, Found]) -> Hashable:
+        """Tell which windows may be computed together."""
+        return job.language, job.options, job.window is None
 
 
 class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
@@ -204,8 +224,17 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         """Yield the segments of a whole recording, and set its language."""
 
     @abstractmethod
-    def detect_language(self, sound: np.ndarray) -> str:
-        """Detect the language of a window's speech, float32 (samples,) at 16 kHz."""
+    def detect_language(self, sound: np.ndarray) -> tuple[str, float]:
+        """Detect the language of a window's speech, float32 (samples,) at 16 kHz.
+
+        Returns:
+            Its code and its probability.
+        """
+
+    def listen(self, recording: Recording[list[Segment]], window: Window, options: Spoken) -> None:  # noqa: ARG002
+        """Detect the language of a recording by its first window of speech."""
+        if recording.language is None:
+            recording.language, recording.language_probability = self.detect_language(window.sound)
 
     def polished(self, segments: list[Segment], language: str, options: Spoken) -> list[Segment]:  # noqa: ARG002
         """Give the segments as they are answered."""
@@ -226,8 +255,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         self, recordings: list[Recording[list[Segment]]], options: Spoken
     ) -> Iterator[tuple[Recording[list[Segment]], Window]]:
         for recording, window in super()._speech(recordings, options):
-            if recording.language is None:
-                recording.language = self.detect_language(window.sound)
+            self.listen(recording, window, options)
             yield recording, window
 
     def _run(self, batch: list[WindowJob[Spoken, list[Segment]]]) -> list[list[Segment]]:
@@ -253,8 +281,16 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         ]
         segments = self.polished(in_order, language, options)
         silent = options.vad and not recording.found
-        warnings = [*recording.warnings, NO_SPEECH] if silent else recording.warnings
-        return Transcript(language, recording.seconds, segments, warnings)
+        return Transcript(
+            language,
+            recording.seconds,
+            segments,
+            [*recording.warnings, NO_SPEECH] if silent else recording.warnings,
+            [
+                (start / SAMPLE_RATE, end / SAMPLE_RATE)
+                for start, end in without_text(recording.spans, segments)
+            ],
+        )
 
 
 def threads_per_batch() -> int:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.data.channels import Channels
 from zoo.serving.declaration import Column, Options
-from zoo.speech.windows import SURE
+from zoo.speech.vad import SURE
 
 WarningCode = Literal["no_speech", "opposite_phase"]
 WARNINGS = (
@@ -68,6 +68,14 @@ class Segment(BaseModel):
     words: list[Word] | None = Field(None, description="With `word_timestamps`.")
 
 
+class Unrecognized(BaseModel):
+    """A part of a recording. Times in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+    start: float
+    end: float
+
+
 class Record(BaseModel):
     """A recording's transcript; a model adds `segments`, with its own scores."""
 
@@ -76,3 +84,6 @@ class Record(BaseModel):
     language: str = Field(description="A code such as `zh`.")
     duration: float = Field(description="Seconds.")
     warnings: list[WarningCode] = Field(description=WARNINGS)
+    unrecognized: list[Unrecognized] = Field(
+        description="With `vad`: where speech was found, and the model heard no text in it."
+    )

@@ -16,13 +16,18 @@ class Word:
 
 @dataclass
 class Segment:
-    """A stretch of speech. Times in seconds; `scores` has what a model adds of its own."""
+    """A stretch of speech. Times in seconds; `scores` has what a model adds of its own.
+
+    `language` is that of this segment, where a recording may have several.
+    """
 
     start: float
     end: float
     text: str
     words: list[Word] | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    language: str | None = None
+    language_probability: float | None = None
 
 
 @dataclass
@@ -34,12 +39,16 @@ class Transcript:
         duration: Seconds.
         segments: In order.
         warnings: Codes of what a user should know of the recording.
+        unrecognized: From and to, in seconds: speech without text.
+        scores: What a model adds of its own.
     """
 
     language: str
     duration: float
     segments: list[Segment]
     warnings: list[str] = field(default_factory=list)
+    unrecognized: list[tuple[float, float]] = field(default_factory=list)
+    scores: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -51,8 +60,12 @@ class Transcript:
         return {
             "text": self.text,
             "language": self.language,
+            **{name: _rounded(score) for name, score in self.scores.items()},
             "duration": round(self.duration, 3),
             "warnings": self.warnings,
+            "unrecognized": [
+                {"start": round(start, 3), "end": round(end, 3)} for start, end in self.unrecognized
+            ],
             "segments": [
                 {
                     "id": number,
@@ -60,11 +73,25 @@ class Transcript:
                     "end": round(segment.end, 3),
                     "text": segment.text.strip(),
                     **_words(segment),
-                    **{name: round(score, 4) for name, score in segment.scores.items()},
+                    **{name: _rounded(score) for name, score in segment.scores.items()},
+                    **_language(segment),
                 }
                 for number, segment in enumerate(self.segments)
             ],
         }
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)
+
+
+def _language(segment: Segment) -> dict[str, Any]:
+    if segment.language is None:
+        return {}
+    return {
+        "language": segment.language,
+        "language_probability": _rounded(segment.language_probability),
+    }
 
 
 def _words(segment: Segment) -> dict[str, Any]:

@@ -1,47 +1,62 @@
-"""Finds the speech of a recording of any length, and cuts it into windows that a model takes.
+"""Windows of speech that a model hears, and the way back to the recording's times.
 
-Silero's model, which comes with faster-whisper, detects the voice activity. Speech is cut at its
-pauses, and the pauses are left out: they cost time, and a model may invent text in silence.
-For Whisper each window costs 30 s, so its windows are packed.
+The pauses of a recording are left out: they cost time, and a model may invent text in silence.
 """
 
 import bisect
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
-from zoo.speech.level import audible
 from zoo.speech.transcript import Segment
+from zoo.speech.vad import AROUND_SAMPLES, SURE, Span, speech
 
-WINDOW_SAMPLES = 30 * SAMPLE_RATE
-AROUND_SAMPLES = round(0.4 * SAMPLE_RATE)  # silence that a span has before and after its speech
-UNSURE_SAMPLES = SAMPLE_RATE  # speech this near to a block's end may go on in the next block
-FRAME_SAMPLES = SAMPLE_RATE // 50  # 20 ms, which loudness is measured over
-BREATH_FRAMES = 5  # 0.1 s: speech is cut only where it is quiet for so long
-QUIET_RATIO = 0.1  # of the amplitude of speech: 20 dB below it
-SURE = 0.5  # probability from which on a moment counts as speech, as Silero recommends
-Span = tuple[int, int]  # from and to, samples of the recording
+# A window of so much speech ends at the next pause: more would put two speakers or two subjects
+# into one window, of which Whisper likes to leave one out.
+ENOUGH_SAMPLES = 8 * SAMPLE_RATE
+BESIDE_CUT_SAMPLES = round(1.2 * SAMPLE_RATE)  # so wrong are Whisper's times, at times
+UNSURE_SECONDS = 0.5  # a segment's times may be wrong by so much in either direction
+MIN_LOST_SECONDS = 0.8  # shorter speech without a segment is a matter of imprecise times
 
 
 @dataclass
 class Window:
-    """Up to 30 s of speech: `sound`, float32 (samples,) at 16 kHz, joins that of the spans."""
+    """Up to 30 s of speech: `sound`, float32 (samples,) at 16 kHz, joins that of the spans.
+
+    `language` is that of this window, where it isn't the recording's.
+    """
 
     sound: np.ndarray
     spans: list[Span]
+    language: str | None = None
+    language_probability: float | None = None
 
     @property
     def seconds(self) -> float:
         """How long its sound is."""
         return len(self.sound) / SAMPLE_RATE
 
+    def part(self, span: Span) -> "Window":
+        """Cut out what lies within a span of the recording."""
+        spans, sounds, place = [], [], 0
+        for start, end in self.spans:
+            first, last = max(start, span[0]), min(end, span[1])
+            if first < last:
+                spans.append((first, last))
+                sounds.append(self.sound[place + first - start : place + last - start])
+            place += end - start
+        return replace(self, sound=np.concatenate(sounds), spans=spans)
+
     def place(self, segment: Segment) -> Segment:
         """Give a segment of the window the recording's times."""
         if not segment.words:
             start, end = self.start_of(segment.start), self.end_of(segment.end)
+            if end <= start:  # both lie beside one cut
+                span = self._span((segment.start + segment.end) / 2)
+                start, end = self._time(segment.start, span), self._time(segment.end, span)
             return replace(segment, start=start, end=max(start, end))
         words = []
         for word in segment.words:
@@ -53,24 +68,35 @@ class Window:
     def start_of(self, seconds: float) -> float:
         """Turn the time at which something begins into the recording's time, in seconds.
 
-        Whisper's times are wrong by some tenths of a second, so what begins in the silence at the
-        end of a span is moved to the start of the next span.
+        Whisper's times are wrong by some tenths of a second, at times by a whole one. So what
+        begins shortly before a cut is moved to the start of the next span.
         """
         span = self._span(seconds)
-        last = span + 1 == len(self.spans)
-        if not last and self._ends()[span] - round(seconds * SAMPLE_RATE) < AROUND_SAMPLES:
+        following = self._ends()[span] - round(seconds * SAMPLE_RATE)
+        if self._is_cut_after(span) and following < self._beside(span):
             return self.spans[span + 1][0] / SAMPLE_RATE
         return self._time(seconds, span)
 
     def end_of(self, seconds: float) -> float:
         """Turn the time at which something ends into the recording's time, in seconds.
 
-        What ends in the silence at the start of a span is moved to the end of the span before.
+        What ends shortly after a cut is moved to the end of the span before.
         """
         span = self._span(seconds)
-        if span and round(seconds * SAMPLE_RATE) - self._ends()[span - 1] < AROUND_SAMPLES:
-            return self.spans[span - 1][1] / SAMPLE_RATE
+        if span and self._is_cut_after(span - 1):
+            passed = round(seconds * SAMPLE_RATE) - self._ends()[span - 1]
+            if passed < self._beside(span):
+                return self.spans[span - 1][1] / SAMPLE_RATE
         return self._time(seconds, span)
+
+    def _is_cut_after(self, span: int) -> bool:
+        """Tell whether a part of the recording is left out after a span."""
+        return span + 1 < len(self.spans) and self.spans[span][1] < self.spans[span + 1][0]
+
+    def _beside(self, span: int) -> int:
+        """Give how near to a span's end counts as beside it, in samples."""
+        start, end = self.spans[span]
+        return max(AROUND_SAMPLES, min(BESIDE_CUT_SAMPLES, (end - start) // 3))
 
     def _ends(self) -> list[int]:
         """List where the spans end in the window, in samples."""
@@ -89,30 +115,6 @@ class Window:
         return min(max(start + round(seconds * SAMPLE_RATE) - before, start), end) / SAMPLE_RATE
 
 
-def find_speech(
-    sound: np.ndarray, longest: int = WINDOW_SAMPLES, threshold: float = SURE
-) -> list[Span]:
-    """Find where somebody speaks, with a little silence around it.
-
-    Args:
-        sound: float32 (samples,) at 16 kHz.
-        longest: How many samples a span may have.
-        threshold: How probable speech must be, 0 to 1.
-    """
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    if not sound.any():
-        return []
-    options = VadOptions(
-        threshold=threshold,
-        max_speech_duration_s=longest / SAMPLE_RATE,
-        min_silence_duration_ms=160,
-        speech_pad_ms=1000 * AROUND_SAMPLES // SAMPLE_RATE,
-        min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
-    )
-    return [(span["start"], span["end"]) for span in get_speech_timestamps(audible(sound), options)]
-
-
 def speech_windows(
     blocks: Iterable[np.ndarray], longest: int, threshold: float = SURE
 ) -> Iterator[Window]:
@@ -123,77 +125,74 @@ def speech_windows(
         longest: How many samples a window may have.
         threshold: How probable speech must be, 0 to 1.
     """
-    for span, sound in _speech(blocks, longest, threshold):
+    for span, sound in speech(blocks, longest, threshold):
         yield Window(sound, [span])
 
 
-def packed_windows(blocks: Iterable[np.ndarray], threshold: float = SURE) -> Iterator[Window]:
-    """Pack the speech of a recording into windows of 30 s; hold one block at a time.
+def packed_windows(
+    blocks: Iterable[np.ndarray],
+    longest: int,
+    enough: int = ENOUGH_SAMPLES,
+    threshold: float = SURE,
+) -> Iterator[Window]:
+    """Join the speech of a recording to windows; hold one block at a time.
 
     Args:
         blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
+        longest: How many samples a window may have.
+        enough: A window of so many samples ends at the next pause.
         threshold: How probable speech must be, 0 to 1.
     """
     spans: list[Span] = []
     sounds: list[np.ndarray] = []
-    for (start, end), sound in _speech(blocks, WINDOW_SAMPLES, threshold):
-        room = WINDOW_SAMPLES - sum(map(len, sounds))
-        if len(sound) > room:
-            if cut := quiet_place(sound[:room]):
-                spans.append((start, start + cut))
-                sounds.append(sound[:cut])
-                start, sound = start + cut, sound[cut:]
+    for span, sound in speech(blocks, longest, threshold):
+        length = sum(map(len, sounds))
+        pause = bool(spans) and span[0] > spans[-1][1]
+        if spans and (length + len(sound) > longest or (pause and length >= enough)):
             yield Window(np.concatenate(sounds), spans)
             spans, sounds = [], []
-        spans.append((start, end))
+        spans.append(span)
         sounds.append(sound)
     if spans:
         yield Window(np.concatenate(sounds), spans)
 
 
-def quiet_place(sound: np.ndarray) -> int:
-    """Find the last pause for breath, where speech can be cut to fill a window.
+def without_text(spans: Sequence[Span], segments: Sequence[Segment]) -> list[Span]:
+    """Find speech that no segment covers.
 
     Args:
-        sound: float32 (samples,) at 16 kHz: as much of a span as there is room for.
+        spans: Where speech was found, in order, with `AROUND_SAMPLES` of silence around it.
+        segments: With text, in the recording's times.
 
     Returns:
-        The number of the sample; 0 if there is no pause.
+        Parts of the spans, in order; parts that touch each other are one.
     """
-    frames = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    if len(frames) < BREATH_FRAMES:
-        return 0
-    power = np.convolve(
-        np.square(frames).mean(axis=1), np.full(BREATH_FRAMES, 1 / BREATH_FRAMES), "valid"
-    )
-    quiet = np.flatnonzero(power <= QUIET_RATIO**2 * np.percentile(power, 90))
-    return int(quiet[-1] * FRAME_SAMPLES + BREATH_FRAMES * FRAME_SAMPLES // 2) if len(quiet) else 0
+    lost: list[Span] = []
+    for start, end in _joined(spans):
+        inner = min(start + AROUND_SAMPLES, (start + end) // 2), max(
+            end - AROUND_SAMPLES, (start + end) // 2
+        )
+        holes = [inner]
+        for one in segments:
+            first = round((one.start - UNSURE_SECONDS) * SAMPLE_RATE)
+            last = round((one.end + UNSURE_SECONDS) * SAMPLE_RATE)
+            holes = [
+                part
+                for low, high in holes
+                for part in ((low, min(high, first)), (max(low, last), high))
+                if part[0] < part[1]
+            ]
+        for low, high in holes:
+            if (low, high) == inner or high - low >= MIN_LOST_SECONDS * SAMPLE_RATE:
+                lost.append((max(start, low - AROUND_SAMPLES), min(end, high + AROUND_SAMPLES)))
+    return lost
 
 
-def _speech(
-    blocks: Iterable[np.ndarray], longest: int, threshold: float = SURE
-) -> Iterator[tuple[Span, np.ndarray]]:
-    """Yield the spans of speech, each with its sound, float32 (samples,) at 16 kHz.
-
-    A span that may go on in the next block waits for that block.
-
-    Args:
-        blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
-        longest: How many samples a span may have.
-        threshold: How probable speech must be, 0 to 1.
-    """
-    left, offset = np.empty(0, np.float32), 0  # samples to look at again, and where they begin
-    following = iter(blocks)
-    block = next(following, None)
-    while block is not None:
-        sound = np.concatenate([left, block])
-        block = next(following, None)
-        spans = find_speech(sound, longest, threshold)
-        keep = len(sound)
-        if block is not None:
-            keep = max(0, len(sound) - UNSURE_SAMPLES)
-            while spans and spans[-1][1] > keep:
-                keep = min(keep, spans.pop()[0])
-        for start, end in spans:
-            yield (start + offset, end + offset), sound[start:end].copy()
-        left, offset = sound[keep:], offset + keep
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Join spans that follow each other without a pause."""
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and joined[-1][1] >= start:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined

@@ -1,0 +1,46 @@
+"""Finds speech that Whisper left out of a window, so that it can be decoded again, alone.
+
+At a pause, at a change of speakers or after a prompt, Whisper may write the first sentence of a
+window and say that the rest is silence.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from zoo.data.audio import SAMPLE_RATE
+from zoo.speech.transcript import Segment
+from zoo.speech.vad import Span
+from zoo.speech.windows import Window, without_text
+
+SPARSE = 1.0  # characters per second: nobody speaks so slowly for `MIN_SPARSE_SECONDS`
+MIN_SPARSE_SECONDS = 5.0
+
+
+def lost(window: Window, segments: list[Segment]) -> list[Span]:
+    """List the window's speech that has no text, or far too little, and may have it alone."""
+    kept = [one for one in segments if not is_sparse(one, window.spans)]
+    missing = without_text(window.spans, kept)
+    if missing == [(window.spans[0][0], window.spans[-1][1])]:  # alone it would be the same
+        return window.spans if len(window.spans) > 1 else []
+    return missing
+
+
+def with_more(segments: list[Segment], more: list[Segment], span: Span) -> list[Segment]:
+    """Add what was heard within a span, instead of what was there if that is shorter."""
+    first, last = (samples / SAMPLE_RATE for samples in span)
+    inside = [one for one in segments if first <= (one.start + one.end) / 2 <= last]
+    if _length(more) <= _length(inside):
+        return segments
+    kept = [one for one in segments if one not in inside]
+    return sorted([*kept, *more], key=lambda one: one.start)
+
+
+def _length(segments: Iterable[Segment]) -> int:
+    return sum(len(one.text.strip()) for one in segments)
+
+
+def is_sparse(segment: Segment, spans: Sequence[Span]) -> bool:
+    """Tell whether a segment has far less text than is spoken in its time."""
+    first, last = segment.start * SAMPLE_RATE, segment.end * SAMPLE_RATE
+    spoken = sum(max(0.0, min(end, last) - max(start, first)) for start, end in spans)
+    seconds = spoken / SAMPLE_RATE
+    return seconds >= MIN_SPARSE_SECONDS and len(segment.text.strip()) < SPARSE * seconds
