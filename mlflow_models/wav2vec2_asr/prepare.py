@@ -18,7 +18,7 @@ from zoo.building import packaging
 from zoo.errors import ZooError
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import Limits
-from zoo.training.report import CorpusReport
+from zoo.training.report import CorpusReport, summary
 
 ABBREVIATIONS = "abbreviations.tsv"
 LAYOUTS = """
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
         shuffle=True,
         finish=partial(list_abbreviations, decisions=decisions),
     )
-    print(summary(report, args.output, decisions))
+    print(described(report, args.output, decisions))
 
 
 def list_abbreviations(report: CorpusReport, directory: Path, decisions: dict[str, str]) -> None:
@@ -143,15 +143,9 @@ def list_abbreviations(report: CorpusReport, directory: Path, decisions: dict[st
     profiles.write_decisions(path, report.found, report.contexts, decisions)
 
 
-def summary(report: CorpusReport, output: Path, decisions: dict[str, str]) -> str:
+def described(report: CorpusReport, output: Path, decisions: dict[str, str]) -> str:
     """What a person wants to know at once."""
-    lines = [f"{output}: {report.kept} recordings, {report.seconds / 3600:.2f} hours"]
-    for rule, number in report.rules.items():
-        example = next((f": {a} -> {b}" for a, b in report.examples.get(rule, [])), "")
-        lines.append(f"  {rule} changed {number}{' '.join(example.split(chr(10)))}")
-    for reason, number in sorted(report.dropped.items()):
-        names = ", ".join(report.names[reason][:3])
-        lines.append(f"  left out, {reason}: {number} ({names}...)")
+    lines = summary(report, output)
     if report.missing:
         lines.append(f"  {report.missing} of them have no file; all are listed in dropped.tsv")
     if report.foreign:

@@ -10,6 +10,7 @@ from zoo.speech.options import AUDIO, SpeechOptions
 
 MAX_PROMPT_CHARACTERS = 8_000  # 223 tokens of up to 33 bytes are shorter
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's
+WHISPER_CODES = {"cmn": "zh", "zho": "zh", "chinese": "zh", "mandarin": "zh", "cantonese": "yue"}
 Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -17,7 +18,8 @@ class Options(SpeechOptions):
     """How to transcribe."""
 
     language: str = Field(
-        "zh", description="A code such as `zh`; `auto` detects it in the first speech."
+        "zh",
+        description="A code such as `zh` or `zh-CN`; `auto` detects it in the first speech.",
     )
     task: Literal["transcribe", "translate"] = Field(
         "transcribe", description="`translate` answers in English."
@@ -49,6 +51,9 @@ class Options(SpeechOptions):
     script: Literal["simplified", "traditional", "as_is"] = Field(
         "simplified", description="How Chinese is written."
     )
+    numerals: Literal["digits", "words", "as_is"] = Field(
+        "as_is", description="How Chinese numbers are written: 2015年, 二零一五年, or either."
+    )
     punctuation: Literal["keep", "strip"] = Field(
         "keep", description="Whether punctuation stays in the text."
     )
@@ -64,8 +69,14 @@ class Options(SpeechOptions):
 
     @field_validator("language", mode="before")
     @classmethod
-    def _lower(cls, value: object) -> object:
-        return value.lower() if isinstance(value, str) else value
+    def _primary(cls, value: object) -> object:
+        return primary_language(value) if isinstance(value, str) else value
+
+    @field_validator("temperature", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        """Take one temperature as well as a list, as every Whisper API does."""
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
 
     @field_validator("initial_prompt", "hotwords")
     @classmethod
@@ -73,6 +84,17 @@ class Options(SpeechOptions):
         if "<|" in text:
             raise ValueError("has a special token ('<|') in it")
         return text.strip()
+
+
+def primary_language(tag: str) -> str:
+    """Take Whisper's code out of a language tag: `zh` of zh-CN, zh_TW, zh-Hans-CN and cmn-Hant.
+
+    Args:
+        tag: BCP 47's form, with hyphens or underscores, in any case; or an English name.
+    """
+    parts = tag.strip().lower().replace("_", "-").split("-")
+    code = next((part for part in parts if part == "yue"), parts[0])  # zh-yue is Cantonese
+    return WHISPER_CODES.get(code, code)
 
 
 class Segment(speech.Segment):

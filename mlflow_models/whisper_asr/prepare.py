@@ -13,8 +13,10 @@ from whisper_asr.training.normalizer import SCRIPTS
 from whisper_asr.training.transcripts import TranscriptNormalizer, count_tokens
 from zoo.building import packaging
 from zoo.training import corpora, dataset
-from zoo.training.cleaning import Limits, Text
+from zoo.training.cleaning import COMMON_RULES, COMMON_WORDS, Limits, Text
+from zoo.training.report import summary
 
+RULES = "; ".join(f"{name}: {words}" for name, words in COMMON_WORDS.items())
 PROMPT = 5  # tokens beside the text: start, language, task, timestamps, end
 
 
@@ -36,6 +38,14 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--config", help="the hub's configuration, say zh-CN")
     clean = cli.add_argument_group("what is kept")
     clean.add_argument("--script", choices=list(SCRIPTS), default="simplified")
+    clean.add_argument(
+        "--without",
+        nargs="*",
+        default=[],
+        choices=list(COMMON_RULES),
+        metavar="RULE",
+        help=f"rules of cleaning to leave out ({RULES})",
+    )
     clean.add_argument("--shortest", type=float, default=0.3, help="seconds")
     clean.add_argument("--longest", type=float, default=30.0, help="seconds; Whisper hears 30")
     clean.add_argument("--quietest", type=float, default=-50.0, help="dB of the loudest moment")
@@ -57,21 +67,24 @@ def main(argv: list[str] | None = None) -> None:
         args.path_column, args.text_column, keep, args.split, args.config
     )
     limits = Limits(args.shortest, args.longest, CONTEXT - PROMPT, args.quietest, args.fastest)
+    rules = tuple(rule for name, rule in COMMON_RULES.items() if name not in args.without)
     shares = {"dev": args.dev_share, "test": args.test_share}
     report = dataset.build(
         corpora.read_corpus(args.corpus, columns),
         args.output,
-        Text(TranscriptNormalizer(args.script), count_tokens),
+        Text(TranscriptNormalizer(args.script), count_tokens, rules),
         limits,
         {name: share for name, share in shares.items() if share},
         group=args.group,
-        settings={"script": args.script, "limits": str(limits)},
+        settings={
+            "script": args.script,
+            "without": str(sorted(args.without)),
+            "limits": str(limits),
+        },
         jobs=args.jobs,
         seed=args.seed,
     )
-    print(f"{args.output}: {report.kept} recordings, {report.seconds / 3600:.2f} hours")
-    for reason, count in sorted(report.dropped.items()):
-        print(f"  left out, {reason}: {count} ({', '.join(report.names[reason][:3])}...)")
+    print("\n".join(summary(report, args.output)))
 
 
 if __name__ == "__main__":

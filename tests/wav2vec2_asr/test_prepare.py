@@ -42,6 +42,8 @@ def test_rules_are_applied_counted_and_shown(
     assert report["kept"] == 40
     assert report["hours"] == pytest.approx(40 * 3 / 3600)
     assert report["rules"] == {
+        "tags": 0,
+        "events": 0,
         "unicode": 0,
         "times": 10,
         "dates": 0,
@@ -84,7 +86,7 @@ def test_rules_are_left_out_as_asked(corpus: Path, tmp_path: Path) -> None:
     rules = ["times", "money", "numbers", "repetition"]
     report = run(corpus, tmp_path / "out", "--without", *rules, "--case", "lower")
     assert list(report["rules"]) == [
-        "unicode", "dates", "abbreviations", "symbols", "case", "spaces",
+        "tags", "events", "unicode", "dates", "abbreviations", "symbols", "case", "spaces",
     ]  # fmt: skip
     assert set(rows(tmp_path / "out" / "train")) == {
         "อากาศวันนี้ดีมาก ๆ ครับ",

@@ -192,6 +192,27 @@ def test_text_is_normalised_as_asked(tmp_path: Path) -> None:
     assert report["changed"] == [[text, spelt]]
 
 
+MARKED = "<|zh|><|NEUTRAL|>\ufeff今天\u200b天气&nbsp;很好[笑声]<br>，真的(laughter)"
+
+
+def test_marks_that_nobody_says_are_removed_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("a", MARKED), ("b", "第二句（引号里的话）[3]。")):
+        save(tmp_path / "in" / f"{name}.wav", tone(2.0))
+        mark = "\ufeff" if name == "b" else ""
+        (tmp_path / "in" / f"{name}.txt").write_text(mark + text, encoding="utf-8")
+    prepare.main([str(tmp_path / "in"), "-o", str(tmp_path / "out")])
+    texts = load_from_disk(str(tmp_path / "out"))["text"][:]
+    assert texts == ["今天天气很好，真的", "第二句(引号里的话)。"]
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["rules"] == {"tags": 1, "events": 2, "invisible": 1}
+    assert "events changed 2" in capsys.readouterr().out
+    without = ["--without", "tags", "events", "invisible", "--fastest", "50"]
+    prepare.main([str(tmp_path / "in"), "-o", str(tmp_path / "all"), *without])
+    assert "<|zh|>" in load_from_disk(str(tmp_path / "all"))["text"][0]
+
+
 def test_what_is_wrong_with_a_corpus_is_said(tmp_path: Path) -> None:
     table = write_manifest(tmp_path / "corpus", 2)
     (tmp_path / "clips" / "clips").mkdir(parents=True)

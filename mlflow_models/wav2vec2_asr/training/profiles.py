@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wav2vec2_asr.training import numerals, thai
 from zoo.data.tables import open_table, write_table
-from zoo.training.cleaning import Rule, Text
+from zoo.training.cleaning import COMMON_RULES, COMMON_WORDS, Rule, Text
 
 COLUMNS = ("abbreviation", "count", "spoken", "example")
 SYMBOLS = re.compile(
@@ -41,6 +41,7 @@ class Profile:
 
 
 RULES = {
+    **{name: COMMON_WORDS[name] for name in ("tags", "events")},
     "unicode": "one form for what looks the same; nothing invisible; no accents on Latin letters",
     "times": "10.30 น. is สิบนาฬิกาสามสิบนาที",
     "dates": "12 ม.ค. 2564 is สิบสอง มกราคม ...",
@@ -56,7 +57,7 @@ PROFILES = {
     "th": Profile("Thai", frozenset(RULES) - {"case"}, "ก-ฮะ-ฺเ-ๆ็-๎๐-๙A-Za-z0-9"),
     "en": Profile(
         "English",
-        frozenset({"unicode", "abbreviations", "symbols", "spaces"}),
+        frozenset({"tags", "events", "unicode", "abbreviations", "symbols", "spaces"}),
         "A-Za-z0-9",
         lower=True,
     ),
@@ -76,6 +77,7 @@ def text_of(
     """
     replace = partial(thai.replace_abbreviations, spoken=decisions)
     made = {
+        **COMMON_RULES,
         "unicode": Rule("unicode", thai.unify),
         "times": Rule("times", numerals.speak_times),
         "dates": Rule("dates", numerals.speak_dates),

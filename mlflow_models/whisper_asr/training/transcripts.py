@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from whisper_asr.spelling import widened
 from whisper_asr.training.normalizer import convert_script, join_characters
-
-# NFKC turns full-width punctuation to ASCII; beside Chinese characters it is put back.
-WIDE = {",": "，", "?": "？", "!": "！", ":": "：", ";": "；"}
 
 
 @dataclass(frozen=True)
@@ -24,18 +22,12 @@ class TranscriptNormalizer:
     def __call__(self, text: str) -> str:
         """Returns the transcript as it is learnt. Chinese punctuation stays full-width."""
         text = convert_script(unicodedata.normalize("NFKC", text), self.script)
-        text = join_characters(text)
-        spelt = list(text)
-        for place, character in enumerate(text):
-            before = text[place - 1] if place else ""
-            if character in WIDE and before and ord(before) > 0x2E7F:
-                spelt[place] = WIDE[character]
-        return join_characters("".join(spelt))
+        return join_characters(widened(join_characters(text)))  # NFKC had made ， half-width
 
 
 def count_tokens(text: str) -> int:
     """How many tokens Whisper's multilingual vocabulary has for a text."""
-    return len(_encoding().encode(text))
+    return len(_encoding().encode(text, disallowed_special=()))  # <|zh|> counts as text
 
 
 @cache

@@ -135,8 +135,7 @@ class RequestScorer:
         return found
 
     def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> Any:
-        for name, value in params.items():
-            self._check(name, value)
+        params = {name: self._checked(name, value) for name, value in params.items()}
         runner.stop_if_cancelled()
         metrics.rows.observe(len(table))
         try:
@@ -153,8 +152,11 @@ class RequestScorer:
             raise BadParameter(shown, f"not found; available: {known}")
         return self._params[name]
 
-    def _check(self, name: str, value: Any) -> None:
+    def _checked(self, name: str, value: Any) -> Any:
+        """Check a parameter's type; a number becomes a list where the parameter is one."""
         spec = self._spec(name)
+        if spec.shape and isinstance(value, int | float):
+            value = [value]
         values = value if isinstance(value, list) else [value]
         if any(isinstance(one, str) and LONE_SURROGATE.search(one) for one in values):
             raise BadParameter(name, "is not valid Unicode: it has half a surrogate pair")
@@ -164,6 +166,7 @@ class RequestScorer:
             ParamSpec.validate_param_spec(value, spec)
         except Exception:
             raise BadParameter(name, f"is not {_type(spec)}") from None
+        return value
 
 
 def _packed(answer: dict[str, Any]) -> bytes:

@@ -1,5 +1,8 @@
 """Decides which recordings a model can learn from, and brings them to one form."""
 
+import html
+import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +24,15 @@ REASONS = (
     "undecided abbreviation",
     "too many tokens",
     "too fast",
+)
+
+
+TAG = re.compile(r"<\|[^<>|]{1,40}\|>|</?[A-Za-z][^<>]{0,80}>")
+EVENT = re.compile(
+    r"\[[^\[\]]{1,40}\]|【[^【】]{1,40}】|"
+    r"[(（](?:[大哄]?笑声?|[鼓]?掌声?|咳嗽声?|叹气声?|噪[声音]|音乐声?|静音|听不清|"
+    r"noise|laugh(?:s|ter|ing)?|music|applause|cough(?:s|ing)?|silence|inaudible|unintelligible)[)）]",
+    re.IGNORECASE,
 )
 
 
@@ -56,6 +68,38 @@ class Rule:
     name: str
     apply: Callable[[str], str]
     find: Callable[[str], list[str]] | None = None
+
+
+def remove_tags(text: str) -> str:
+    """Removes tags (<br>, <|zh|>), which part words, and writes HTML's &nbsp; as a character."""
+    return TAG.sub(" ", html.unescape(TAG.sub(" ", text)))
+
+
+def remove_events(text: str) -> str:
+    """Removes notes of what is heard beside speech: [笑声], 【掌声】, (laughter)."""
+    return EVENT.sub(" ", text)
+
+
+def remove_invisible(text: str) -> str:
+    """Removes what can't be seen: byte order marks, zero-width characters, controls."""
+    return "".join(
+        character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf")
+    )
+
+
+# The rules that every speech corpus may need, whatever its language.
+COMMON_RULES = {
+    "tags": Rule("tags", remove_tags),
+    "events": Rule("events", remove_events),
+    "invisible": Rule("invisible", remove_invisible),
+}
+COMMON_WORDS = {
+    "tags": "remove <br> and <|zh|>; &nbsp; is a space",
+    "events": "remove [笑声] and (laughter)",
+    "invisible": "remove byte order marks and zero-width characters",
+}
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,18 @@ def count(mine: dict[str, int], more: Mapping[str, int]) -> None:
         mine[key] = mine.get(key, 0) + number
 
 
+def summary(report: CorpusReport, output: Path) -> list[str]:
+    """What a person wants to know at once: lines on what was kept, changed and left out."""
+    lines = [f"{output}: {report.kept} recordings, {report.seconds / 3600:.2f} hours"]
+    for rule, number in report.rules.items():
+        example = next((f": {a} -> {b}" for a, b in report.examples.get(rule, [])), "")
+        lines.append(f"  {rule} changed {number}{' '.join(example.split(chr(10)))}")
+    for reason, number in sorted(report.dropped.items()):
+        names = ", ".join(report.names[reason][:3])
+        lines.append(f"  left out, {reason}: {number} ({names}...)")
+    return lines
+
+
 def write_report(report: CorpusReport, directory: Path) -> None:
     """Writes `report.json`, and histograms: `durations.png` and `characters.svg`."""
     summary = {name: value for name, value in vars(report).items() if name != "durations"}
