@@ -5,9 +5,11 @@ CTranslate2 runs one batch per core at once, each on one thread, with one copy o
 
 import ctypes
 import importlib.util
+import itertools
 import json
 import logging
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,20 +20,32 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
-from whisper_asr.decoder import APPENDED, PREPENDED, WindowDecoder, log_mel, segment
+from whisper_asr.decoder import (
+    APPENDED,
+    FULL_SECONDS,
+    MARGIN_SECONDS,
+    PREPENDED,
+    WindowDecoder,
+    log_mel,
+    segment,
+)
 from whisper_asr.options import Options
 from whisper_asr.text import polished
+from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import BadInput, BadParameter
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
-from zoo.speech.transcript import Segment
-from zoo.speech.windows import WINDOW_SAMPLES, Window, packed_windows
+from zoo.speech.transcript import Segment, Transcript
+from zoo.speech.vad import find_speech
+from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
 
 log = logging.getLogger("theresa.whisper_asr")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 GIB = 1 << 30
 MAX_UNCUT_SECONDS = 1200.0  # of a recording whose speech isn't found first; it takes a GB
+FULL_SAMPLES = FULL_SECONDS * SAMPLE_RATE
+MAX_SPEECH_SAMPLES = (FULL_SECONDS - MARGIN_SECONDS) * SAMPLE_RATE  # of a window
 MAX_PROMPT_TOKENS = 223  # half the decoder's context, less the token that opens a prompt
 COMPUTE = {  # by precision and device
     ("auto", "cpu"): "int8_float32",
@@ -66,6 +80,10 @@ class WhisperEngine(SpeechEngine[Options]):
         """
 
     def check(self, options: Options) -> None:
+        if options.multilingual and not (options.vad and options.language == "auto"):
+            raise BadParameter(
+                "multilingual", "needs 'language' to be 'auto', and 'vad' to be true"
+            )
         taken = 0
         for name in ("initial_prompt", "hotwords"):  # both must leave room for the text
             text = getattr(options, name)
@@ -81,7 +99,16 @@ class WhisperEngine(SpeechEngine[Options]):
         return options.batch_size
 
     def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
-        return packed_windows(blocks, options.vad_threshold)
+        if options.window == "full":
+            return packed_windows(blocks, FULL_SAMPLES, FULL_SAMPLES, options.vad_threshold)
+        # People change their language at pauses, which every window ends at.
+        enough = 0 if options.multilingual else ENOUGH_SAMPLES
+        return packed_windows(blocks, MAX_SPEECH_SAMPLES, enough, options.vad_threshold)
+
+    def listen(self, recording: Recording[list[Segment]], window: Window, options: Options) -> None:
+        super().listen(recording, window, options)
+        if options.multilingual:
+            window.language, window.language_probability = self.detect_language(window.sound)
 
     def segments(self, recording: Recording[list[Segment]], options: Options) -> Iterator[Segment]:
         pieces = []
@@ -93,12 +120,30 @@ class WhisperEngine(SpeechEngine[Options]):
                     "without 'vad'; set 'vad' to true"
                 )
         sound = np.concatenate(pieces)
+        recording.spans = find_speech(sound, FULL_SAMPLES, options.vad_threshold)
         if recording.language is None:
-            recording.language = self.detect_language(sound)
+            start, end = recording.spans[0] if recording.spans else (0, FULL_SAMPLES)
+            heard = sound[start:end]
+            recording.language, recording.language_probability = self.detect_language(heard)
         yield from self.decode_sound(sound, recording.language, options)
 
-    def polished(self, segments: list[Segment], language: str, options: Options) -> list[Segment]:
-        return polished(segments, language, options)
+    def polished(
+        self, segments: list[Segment], recording: Recording[list[Segment]], options: Options
+    ) -> list[Segment]:
+        speech = [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in recording.spans]
+        return polished(segments, str(recording.language), options, speech)
+
+    def result(self, recording: Recording[list[Segment]], options: Options) -> Transcript:
+        seconds: dict[str, float] = defaultdict(float)  # by language, where windows have their own
+        for one in itertools.chain.from_iterable(recording.found.values()):
+            if one.language:
+                seconds[one.language] += one.end - one.start
+        if seconds:
+            recording.language = max(seconds, key=seconds.__getitem__)
+            recording.language_probability = None
+        found = super().result(recording, options)
+        found.scores = {"language_probability": recording.language_probability}
+        return found
 
 
 class Engine(WhisperEngine):
@@ -117,7 +162,7 @@ class Engine(WhisperEngine):
         if self.device == "cpu":
             keep_memory()
         usual = 1 if self.device == "cuda" else max(1, runner.cores() // each)
-        super().__init__(threads or usual)
+        super().__init__(threads or usual, joins=True)
         self.model = _Model(
             str(directory),
             device=self.device,
@@ -132,10 +177,12 @@ class Engine(WhisperEngine):
     def count_tokens(self, text: str) -> int:
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
-    def detect_language(self, sound: np.ndarray) -> str:
+    def detect_language(self, sound: np.ndarray) -> tuple[str, float]:
         # The sound is padded, not the spectrogram: silence isn't zeros there. (mels, frames)
-        mel = log_mel(self.model, pad_or_trim(sound, WINDOW_SAMPLES))
-        return str(self.model.detect_language(features=mel)[0])
+        mel = log_mel(self.model, pad_or_trim(sound, FULL_SAMPLES))
+        ((found, *_),) = self.model.model.detect_language(self.model.encode(mel))
+        token, probability = found
+        return str(token).strip("<|>"), float(probability)
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
         return WindowDecoder(self.model, language, options)(windows)

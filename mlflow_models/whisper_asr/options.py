@@ -111,7 +111,8 @@ class Record(speech.Record):
     """A recording's transcript."""
 
     language_probability: float | None = Field(
-        description="How likely it is that language; null where the request names it."
+        description="How likely it is that language; null where nothing was detected, or "
+        "each segment has its own."
     )
     segments: list[Segment]
 

@@ -73,7 +73,7 @@ def polished(
         if not short.text.strip() or (again and kept[-1].text.strip() == short.text.strip()):
             continue
         kept.append(short)
-    return [written(one, language, options) for one in kept]
+    return [written(one, one.language or language, options) for one in kept]
 
 
 def shortened(one: Segment) -> Segment:

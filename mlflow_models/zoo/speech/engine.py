@@ -236,7 +236,12 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         if recording.language is None:
             recording.language, recording.language_probability = self.detect_language(window.sound)
 
-    def polished(self, segments: list[Segment], language: str, options: Spoken) -> list[Segment]:  # noqa: ARG002
+    def polished(
+        self,
+        segments: list[Segment],
+        recording: Recording[list[Segment]],  # noqa: ARG002
+        options: Spoken,  # noqa: ARG002
+    ) -> list[Segment]:
         """Give the segments as they are answered."""
         return segments
 
@@ -279,7 +284,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             for place in sorted(recording.found)
             for one in recording.found[place]
         ]
-        segments = self.polished(in_order, language, options)
+        segments = self.polished(in_order, recording, options)
         silent = options.vad and not recording.found
         return Transcript(
             language,

@@ -51,7 +51,10 @@ class Window:
         return replace(self, sound=np.concatenate(sounds), spans=spans)
 
     def place(self, segment: Segment) -> Segment:
-        """Give a segment of the window the recording's times."""
+        """Give a segment of the window the recording's times, and the window's language."""
+        segment = replace(
+            segment, language=self.language, language_probability=self.language_probability
+        )
         if not segment.words:
             start, end = self.start_of(segment.start), self.end_of(segment.end)
             if end <= start:  # both lie beside one cut
@@ -169,8 +172,9 @@ def without_text(spans: Sequence[Span], segments: Sequence[Segment]) -> list[Spa
     """
     lost: list[Span] = []
     for start, end in _joined(spans):
-        inner = min(start + AROUND_SAMPLES, (start + end) // 2), max(
-            end - AROUND_SAMPLES, (start + end) // 2
+        inner = (
+            min(start + AROUND_SAMPLES, (start + end) // 2),
+            max(end - AROUND_SAMPLES, (start + end) // 2),
         )
         holes = [inner]
         for one in segments:
