@@ -58,7 +58,7 @@ def _measured(
 
 
 def _scored(tested: QualitySet, directory: Path) -> dict[str, Any]:
-    """What is counted of a set, by system; of a system that hasn't heard all of it, nothing."""
+    """What is counted of a set, by system: on what a system has heard of it so far."""
     recordings = tested.make()
     heard: Heard = {}
     for system in SYSTEMS:
@@ -66,9 +66,9 @@ def _scored(tested: QualitySet, directory: Path) -> dict[str, Any]:
             continue
         kept = runs.Answers(directory, system, tested.stored or tested.name)
         some = list(runs.taken(system, tested, recordings))
-        answers = [answer for one in some if (answer := kept.get(one, tested)) is not None]
-        if len(answers) == len(some):
-            heard[system] = some, answers
+        pairs = [(one, answer) for one in some if (answer := kept.get(one, tested)) is not None]
+        if pairs:
+            heard[system] = [one for one, _ in pairs], [answer for _, answer in pairs]
     return {
         "name": tested.name,
         "kind": tested.kind,
@@ -87,14 +87,17 @@ def _counted(system: str, tested: QualitySet, heard: Heard) -> dict[str, Any]:
     }
     if tested.kind == "silence":
         return {**found, "invented": scores.invented(recordings, answers)}
-    errors = scores.errors_of(recordings, answers)
-    found |= scores.rate(errors)
+    found |= scores.rate(scores.errors_of(recordings, answers))
     if tested.kind == "joined":
         found |= scores.joined_counts(recordings, answers)
     if tested.kind == "names":
         found |= scores.name_counts(recordings, answers)
     if system != OURS and OURS in heard:
         own = {one.name: answer for one, answer in zip(*heard[OURS], strict=True)}
-        same = scores.errors_of(recordings, [own[one.name] for one in recordings])
-        found["ours_less"] = scores.difference(same, errors)
+        pairs = [pair for pair in zip(recordings, answers, strict=True) if pair[0].name in own]
+        if pairs:
+            both = [one for one, _ in pairs]
+            ours = scores.errors_of(both, [own[one.name] for one in both])
+            theirs = scores.errors_of(both, [answer for _, answer in pairs])
+            found["ours_less"] = scores.difference(ours, theirs)
     return found

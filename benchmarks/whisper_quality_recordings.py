@@ -1,7 +1,7 @@
 """Recordings whose speech is known: what is said, and when."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,7 @@ import numpy as np
 from zoo.data.audio import SAMPLE_RATE, decode
 
 FAINT = 0.0008  # standard deviation of the noise in pauses; 1 is full scale
-SPEECH_RATIO = 0.03  # of the loudest frame's amplitude: 30 dB below it a clip's speech begins
-FRAME_SAMPLES = SAMPLE_RATE // 50
+MIN_SILENCE_MS = 100  # which ends speech
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,20 @@ class QualityRecording:
 
 
 def clip(path: Path, text: str) -> QualityRecording:
-    """A file as one stretch of speech, from the first loud frame to the last."""
+    """A file as one stretch of speech."""
     sound = decode(path)
-    frames = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    levels = np.sqrt(np.mean(np.square(frames), axis=1))
-    loud = np.flatnonzero(levels > SPEECH_RATIO * levels.max()) * FRAME_SAMPLES / SAMPLE_RATE
-    stretch = Stretch(text, float(loud[0]), float(loud[-1] + FRAME_SAMPLES / SAMPLE_RATE))
-    return QualityRecording(path.name, sound, (stretch,))
+    return QualityRecording(path.name, sound, (Stretch(text, 0.0, len(sound) / SAMPLE_RATE),))
+
+
+def trimmed(one: QualityRecording) -> QualityRecording:
+    """The same clip, whose speech begins and ends where Silero's detector hears it."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(min_silence_duration_ms=MIN_SILENCE_MS, speech_pad_ms=0)
+    found = get_speech_timestamps(one.sound, options)
+    (said,) = one.stretches
+    start, end = found[0]["start"] / SAMPLE_RATE, found[-1]["end"] / SAMPLE_RATE
+    return replace(one, stretches=(Stretch(said.text, start, end),))
 
 
 def joined(

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import whisper_quality_noises as noises
-from benchmarks.whisper_quality_recordings import QualityRecording, clip, joined
+from benchmarks.whisper_quality_recordings import QualityRecording, Stretch, clip, joined, trimmed
 from language_id.training.conditions import telephone
+from zoo.data.audio import decode
 from zoo.training.augment import add_noise, noise
 
 FEW = 2  # recordings of a set, where a run only has to work
@@ -39,6 +40,16 @@ JFK = (
     "And so my fellow Americans ask not what your country can do for you "
     "ask what you can do for your country"
 )
+# Of `speech/calls/en-us_zh-cn.flac`, by what every system hears in each stretch alone.
+TURNS = (
+    ("What's the weather like today?", 0.0, 1.6),
+    ("今天天气怎么样", 2.6, 4.6),
+    ("How do I go to that bus stop?", 6.0, 8.1),
+    ("请问那个车站怎么走", 9.5, 11.9),
+    ("Can you tell me where is the library?", 13.3, 16.1),
+    ("请问图书馆在哪里", 16.7, 18.9),
+)
+PROMPT, HOTWORD = "以下是普通话的句子。", "广州市房地产中介协会"  # while nobody speaks
 # Places, organisations and people of AISHELL's transcripts: one list for every clip.
 NAMES = (
     "万科", "万达", "中原集团", "中国银河证券", "左小蕾", "浑水公司", "凤凰网", "住建部",
@@ -57,8 +68,8 @@ class QualitySet:
     Attributes:
         name: As the page has it.
         make: Makes the recordings.
-        options: What differs from the defaults: `language`, `beam_size`, `vad`, `initial_prompt`,
-            `hotwords`.
+        options: What differs from the defaults: `language`, `multilingual`, `beam_size`, `vad`,
+            `initial_prompt`, `hotwords`.
         kind: `speech`, `joined`, `names` or `silence`: what is counted.
         stored: The set that these recordings are part of, with the same options.
     """
@@ -80,6 +91,7 @@ class Material:
 
     def __init__(self, folder: Path, few: bool = False) -> None:
         self._speech, self.few = folder / "data" / "speech", few
+        self._known: dict[str, QualityRecording] = {}
 
     @cached_property
     def sentences(self) -> list[QualityRecording]:
@@ -105,6 +117,11 @@ class Material:
         """A sentence of a speech of 1961."""
         return [clip(self._speech / "clips" / "en_jfk.mp3", JFK)]
 
+    def turns(self) -> list[QualityRecording]:
+        """Three questions, each in English and then in Mandarin."""
+        sound = decode(self._speech / "calls" / "en-us_zh-cn.flac")
+        return [QualityRecording("turns", sound, tuple(Stretch(*one) for one in TURNS))]
+
     def joins(self, pause: float) -> list[QualityRecording]:
         """Pairs and triples of sentences, none in two recordings of any pause."""
         rng = np.random.default_rng(2)
@@ -112,7 +129,9 @@ class Material:
         found = []
         for one in PAUSES_SECONDS:
             sizes = [2, 3] * (1 if self.few else 12)
-            groups = [[self.sentences[next(order)] for _ in range(size)] for size in sizes]
+            groups = [
+                [self._timed(self.sentences[next(order)]) for _ in range(size)] for size in sizes
+            ]
             if one == pause:
                 found = [joined(str(n), group, (one, one), rng) for n, group in enumerate(groups)]
         return found
@@ -122,7 +141,12 @@ class Material:
         rng = np.random.default_rng(3)
         orders = [o for size in (2, 3) for o in itertools.permutations(range(3), size)]
         return [
-            joined(f"{order} {pause:g} s", [self.clips[n] for n in order], (pause, pause), rng)
+            joined(
+                f"{order} {pause:g} s",
+                [self._timed(self.clips[n]) for n in order],
+                (pause, pause),
+                rng,
+            )
             for pause, order in itertools.product(
                 ORDER_PAUSES_SECONDS, orders[:1] if self.few else orders
             )
@@ -142,7 +166,7 @@ class Material:
     def reading(self, minutes: float, pauses: tuple[float, float]) -> list[QualityRecording]:
         """A long recording of sentences, none twice."""
         rng = np.random.default_rng(20)
-        order = [self.sentences[n] for n in rng.permutation(len(self.sentences))]
+        order = (self._timed(self.sentences[n]) for n in rng.permutation(len(self.sentences)))
         return [joined("", order, pauses, rng, 60 * (0.5 if self.few else minutes))]
 
     def noisy(self, kind: str, ratio: float) -> list[QualityRecording]:
@@ -181,7 +205,13 @@ class Material:
 
     def _endless(self, rng: np.random.Generator) -> Iterator[QualityRecording]:
         while True:
-            yield self.clips[int(rng.integers(len(self.clips)))]
+            yield self._timed(self.clips[int(rng.integers(len(self.clips)))])
+
+    def _timed(self, one: QualityRecording) -> QualityRecording:
+        """A clip with the times of its speech, which are looked for once."""
+        if one.name not in self._known:
+            self._known[one.name] = trimmed(one)
+        return self._known[one.name]
 
 
 def quality_sets(material: Material) -> list[QualitySet]:
@@ -200,10 +230,11 @@ def quality_sets(material: Material) -> list[QualitySet]:
         *(QualitySet(f"two or three sentences, pauses of {pause:g} s",
                      partial(material.joins, pause), kind="joined")
           for pause in PAUSES_SECONDS),
-        QualitySet("45 minutes of three clips, pauses of 1 to 25 s",
-                   lambda: material.draws(45, sparse), kind="joined"),
         QualitySet("by telephone", material.by_telephone),
         QualitySet("English", material.english, {"language": "en"}),
+        QualitySet("English and Mandarin in turns", material.turns, kind="joined"),
+        QualitySet("English and Mandarin in turns, language of each stretch", material.turns,
+                   {"language": "auto", "multilingual": True}, kind="joined"),
         QualitySet("sentences with names", material.named, {}, "names", SENTENCES),
         QualitySet("sentences with names, hotwords", material.named, hot, "names"),
         QualitySet("sentences without names", material.nameless, {}, "names", SENTENCES),
@@ -211,18 +242,30 @@ def quality_sets(material: Material) -> list[QualitySet]:
         *(QualitySet(f"{kind} noise, {ratio} dB",
                      partial(material.noisy, kind, ratio))
           for ratio in RATIOS_DB for kind in ("white", "babble")),
+    ]  # fmt: skip
+    found += [
+        QualitySet(f"no speech: {' '.join(map(str, options.values()))}", silences, options,
+                   "silence")
+        for options in _silent_options()
+    ]  # fmt: skip
+    found += [
+        QualitySet("45 minutes of three clips, pauses of 1 to 25 s",
+                   lambda: material.draws(45, sparse), kind="joined"),
         QualitySet("45 minutes of sentences, pauses of 1 to 25 s",
                    lambda: material.reading(45, sparse), kind="joined"),
     ]  # fmt: skip
-    for vad, beams, prompt, words in itertools.product((True, False), (1, 5), (0, 1), (0, 1)):
-        options: dict[str, Any] = {"vad": vad, "beam_size": beams}
-        options |= {"initial_prompt": "以下是普通话的句子。"} if prompt else {}
-        options |= {"hotwords": CLIPS["zh_aishell_BAC009S0724W0121.wav"][:-2]} if words else {}
-        name = f"no speech: {options}"
-        found.append(QualitySet(name, silences, options, "silence"))
     if material.few:
         return [replace(one, make=partial(_few, one.make)) for one in found]
     return found
+
+
+def _silent_options() -> Iterator[dict[str, Any]]:
+    """Ways to hear noise: with speech looked for or not, beams, a prompt, hotwords."""
+    for vad, beams, prompt, words in itertools.product((True, False), (1, 5), (0, 1), (0, 1)):
+        options: dict[str, Any] = {"vad": vad, "beam_size": beams}
+        options |= {"initial_prompt": PROMPT} if prompt else {}
+        options |= {"hotwords": HOTWORD} if words else {}
+        yield options
 
 
 def _few(make: Callable[[], list[QualityRecording]]) -> list[QualityRecording]:

@@ -49,18 +49,18 @@ def measure(
         if known["fingerprints"] == prints:
             kept: list[dict[str, Any]] = known["rows"]
             return kept
-    turns = 1 if material.few else TURNS
-    rows = [_row(what, some, rivals, weights, turns) for what, some in sounds(material).items()]
+    running = {name: Contender(MODULE, name, weights) for name in rivals}
+    try:
+        rows = [_row(what, some, running, material.few) for what, some in sounds(material).items()]
+    finally:
+        for rival in running.values():
+            rival.stop()
     write_json(path, {"fingerprints": prints, "rows": rows})
     return rows
 
 
 def _row(
-    what: str,
-    recordings: Sequence[QualityRecording],
-    systems: Sequence[str],
-    weights: Path,
-    turns: int,
+    what: str, recordings: Sequence[QualityRecording], rivals: dict[str, Contender], few: bool
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as work:
         paths = []
@@ -68,13 +68,9 @@ def _row(
             path = Path(work) / f"{number}.npy"
             np.save(path, one.sound)
             paths.append(str(path))
-        rivals = {name: Contender(MODULE, name, weights) for name in systems}
-        try:
-            for rival in rivals.values():
-                rival.request = {"inputs": paths, "options": {"language": "zh"}}
-            found = compare(rivals, lambda *_: None, turns, len(recordings), warm=turns > 1)
-        finally:
-            for rival in rivals.values():
-                rival.stop()
+        for rival in rivals.values():
+            rival.request = {"inputs": paths, "options": {"language": "zh"}}
+        turns = 1 if few else TURNS
+        found = compare(rivals, lambda *_: None, turns, len(recordings), warm=not few)
     seconds = sum(one.seconds for one in recordings) / len(recordings)
     return {"what": what, "count": len(recordings), "seconds": seconds, "rows": found}

@@ -33,7 +33,7 @@ def render(result: Row) -> str:
         "one's defaults; one thread. CER in percent with its 95 % interval (2000 resamples of the "
         "recordings; where these are fewer than ten, of their clips). All answers and references "
         "come to one spelling first: simplified characters, numbers in words, no punctuation. "
-        "⅕: of every fifth recording only.",
+        "n: the recordings that a system heard, where it didn't hear all.",
         _table(spoken, "recordings", _rate),
         "Ours less theirs, on the same recordings, in points: below 0 ours has fewer mistakes. In "
         "bold where the interval leaves out 0.",
@@ -77,7 +77,7 @@ def _named(row: Row) -> str:
 
 
 def _share(row: Row, one: Row) -> str:
-    return " ⅕" if one["recordings"] < row["recordings"] else ""
+    return f", n={one['recordings']}" if one["recordings"] < row["recordings"] else ""
 
 
 def _rate(row: Row, one: Row) -> str:
