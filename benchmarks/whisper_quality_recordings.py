@@ -14,11 +14,21 @@ MIN_SILENCE_MS = 100  # which ends speech
 
 @dataclass(frozen=True)
 class Stretch:
-    """Speech in a recording: what is said, and from when to when, in seconds."""
+    """A clip in a recording.
+
+    Attributes:
+        text: What is said.
+        start: From, in seconds.
+        end: To, in seconds.
+        lead: The silence before its first word, in seconds.
+        tail: The silence after its last word, in seconds.
+    """
 
     text: str
     start: float
     end: float
+    lead: float = 0.0
+    tail: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,15 +62,15 @@ def clip(path: Path, text: str) -> QualityRecording:
     return QualityRecording(path.name, sound, (Stretch(text, 0.0, len(sound) / SAMPLE_RATE),))
 
 
-def trimmed(one: QualityRecording) -> QualityRecording:
-    """The same clip, whose speech begins and ends where Silero's detector hears it."""
+def timed(one: QualityRecording) -> QualityRecording:
+    """The same clip, with the silence before and after its speech by Silero's detector."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=MIN_SILENCE_MS, speech_pad_ms=0)
     found = get_speech_timestamps(one.sound, options)
     (said,) = one.stretches
-    start, end = found[0]["start"] / SAMPLE_RATE, found[-1]["end"] / SAMPLE_RATE
-    return replace(one, stretches=(Stretch(said.text, start, end),))
+    lead, last = found[0]["start"] / SAMPLE_RATE, found[-1]["end"] / SAMPLE_RATE
+    return replace(one, stretches=(replace(said, lead=lead, tail=said.end - last),))
 
 
 def joined(
@@ -90,7 +100,7 @@ def joined(
             parts.append((FAINT * rng.standard_normal(length)).astype(np.float32))
             samples += length
         moved = samples / SAMPLE_RATE
-        stretches += [Stretch(s.text, s.start + moved, s.end + moved) for s in one.stretches]
+        stretches += [replace(s, start=s.start + moved, end=s.end + moved) for s in one.stretches]
         parts.append(one.sound)
         samples += len(one.sound)
     return QualityRecording(name, np.concatenate(parts), tuple(stretches))

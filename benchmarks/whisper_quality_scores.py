@@ -84,8 +84,9 @@ def is_off(
 ) -> bool:
     """Tell whether a segment begins or ends over a second off the truth.
 
-    A segment that has the first characters of a clip begins with this clip; one from its middle
-    begins anywhere in it, and one whose text is nobody's in any clip. So for the ends.
+    A segment that has the first characters of a clip begins with this clip, in the silence before
+    its first word or with the word; one from the clip's middle begins anywhere in it; and one that
+    has nothing of any clip lies in one. So for the ends.
 
     Args:
         stretches: The recording's clips.
@@ -96,13 +97,15 @@ def is_off(
     sure = [clip for clip, places in shared.items() if len(places) >= min(SURE_CHARACTERS, most)]
     start, end = segment
     if not sure:
-        return any(min(_outside(time, one) for one in stretches) > OFF_SECONDS for time in segment)
+        return any(
+            min(_outside(time, one.start, one.end) for one in stretches) > OFF_SECONDS
+            for time in segment
+        )
     first, last = stretches[min(sure)], stretches[max(sure)]
-    begins, ends = _outside(start, first), _outside(end, last)
-    if min(shared[min(sure)]) < EDGE_CHARACTERS:
-        begins = abs(start - first.start)
-    if max(shared[max(sure)]) >= len(spelt(last.text)) - EDGE_CHARACTERS:
-        ends = abs(end - last.end)
+    is_first = min(shared[min(sure)]) < EDGE_CHARACTERS
+    is_last = max(shared[max(sure)]) >= len(spelt(last.text)) - EDGE_CHARACTERS
+    begins = _outside(start, first.start, first.start + first.lead if is_first else first.end)
+    ends = _outside(end, last.end - last.tail if is_last else last.start, last.end)
     return max(begins, ends) > OFF_SECONDS
 
 
@@ -175,6 +178,6 @@ def _text(answer: dict[str, Any]) -> str:
     return "".join(text for _, _, text in answer["segments"])
 
 
-def _outside(seconds: float, stretch: Stretch) -> float:
-    """How far a time lies before or after a stretch, in seconds."""
-    return max(stretch.start - seconds, seconds - stretch.end, 0.0)
+def _outside(seconds: float, low: float, high: float) -> float:
+    """How far a time lies before `low` or after `high`, in seconds."""
+    return max(low - seconds, seconds - high, 0.0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import whisper_quality_noises as noises
-from benchmarks.whisper_quality_recordings import QualityRecording, Stretch, clip, joined, trimmed
+from benchmarks.whisper_quality_recordings import QualityRecording, Stretch, clip, joined, timed
 from language_id.training.conditions import telephone
 from zoo.data.audio import decode
 from zoo.training.augment import add_noise, noise
@@ -210,7 +210,7 @@ class Material:
     def _timed(self, one: QualityRecording) -> QualityRecording:
         """A clip with the times of its speech, which are looked for once."""
         if one.name not in self._known:
-            self._known[one.name] = trimmed(one)
+            self._known[one.name] = timed(one)
         return self._known[one.name]
 
 
