@@ -27,6 +27,7 @@ from benchmarks import (
     wav2vec2_asr,
     whisper_asr,
     whisper_quality,
+    whisper_quality_serving,
 )
 from benchmarks.peers import benchmark as peers
 
@@ -43,6 +44,7 @@ MODULES: dict[str, Any] = {
     "peers_ner": peers.NER,
     "peers_captions": peers.CAPTIONS,
     "peers_speech": peers.SPEECH,
+    "peers_people": whisper_quality_serving.SERVING,
     "batch": batch,
     "server": server,
     "sharing": sharing,

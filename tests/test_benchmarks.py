@@ -18,7 +18,7 @@ from zoo.building.packaging import ROOT
 
 # tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's;
 # tests/zoo/test_mutations.py sends hostile requests.
-ELSEWHERE = ("batch", "hostile", "peers_captions", "peers_speech")
+ELSEWHERE = ("batch", "hostile", "peers_captions", "peers_speech", "peers_people")
 # What a machine may lack: then a benchmark says so, and is left out.
 LACKING = ("gpu is left out: no CUDA", "whisper_quality is left out: THERESA_SHARED")
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")
