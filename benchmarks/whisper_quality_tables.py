@@ -28,6 +28,7 @@ def render(result: Row) -> str:
     """The results as Markdown."""
     rows = result["sets"]
     spoken = [row for row in rows if row["kind"] in ("speech", "joined")]
+    compared = [row for row in spoken if OURS in row["systems"]]
     parts = [
         f"Whisper {result['checkpoint']}, int8 (openai-whisper: fp32), a beam of 5, otherwise each "
         "one's defaults; one thread. CER in percent with its 95 % interval (2000 resamples of the "
@@ -35,15 +36,18 @@ def render(result: Row) -> str:
         "come to one spelling first: simplified characters, numbers in words, no punctuation. "
         "n: the recordings that a system heard, where it didn't hear all.",
         _table(spoken, "recordings", _rate),
-        "Ours less theirs, on the same recordings, in points: below 0 ours has fewer mistakes. In "
-        "bold where the interval leaves out 0.",
-        _table(spoken, "recordings", _difference, without=OURS),
-        "CPU seconds for a minute of sound:",
-        _table(spoken, "recordings", _cpu),
         "Clips without text (at most a fifth of a clip's characters were heard), and segments that "
         "begin or end over a second off the truth:",
         _table([row for row in rows if row["kind"] == "joined"], "recordings", _joined),
+        "CPU seconds for a minute of sound:",
+        _table(spoken, "recordings", _cpu),
     ]
+    if compared:
+        parts[2:2] = [
+            "CER of ours less theirs, on the same recordings, in points: below 0 ours has fewer "
+            "mistakes. In bold where the interval leaves out 0.",
+            _table(compared, "recordings", _difference, without=OURS),
+        ]
     if named := [row for row in rows if row["kind"] == "names"]:
         parts += [
             "Hotwords: one list of names for all recordings. Names that were heard, and CER:",
@@ -101,8 +105,9 @@ def _joined(row: Row, one: Row) -> str:
     return f"{lost}; {off}{_share(row, one)}"
 
 
-def _names(_: Row, one: Row) -> str:
-    return f"{one['found']} of {one['names']}; {one['cer']:.1f}"
+def _names(row: Row, one: Row) -> str:
+    names = f"{one['found']} of {one['names']} names; " if one["names"] else ""
+    return names + _rate(row, one)
 
 
 def _silence(rows: list[Row]) -> str:
