@@ -26,12 +26,15 @@ from benchmarks import (
     starts,
     wav2vec2_asr,
     whisper_asr,
+    whisper_quality,
+    whisper_quality_serving,
 )
 from benchmarks.peers import benchmark as peers
 
 MODULES: dict[str, Any] = {
     "hanlp_ner": hanlp_ner,
     "whisper_asr": whisper_asr,
+    "whisper_quality": whisper_quality,
     "wav2vec2_asr": wav2vec2_asr,
     "starts": starts,
     "clip_caption": clip_caption.MLP,
@@ -41,6 +44,7 @@ MODULES: dict[str, Any] = {
     "peers_ner": peers.NER,
     "peers_captions": peers.CAPTIONS,
     "peers_speech": peers.SPEECH,
+    "peers_people": whisper_quality_serving.SERVING,
     "batch": batch,
     "server": server,
     "sharing": sharing,
@@ -85,10 +89,21 @@ def main() -> None:
     parser.add_argument(
         "--models", type=Path, default=harness.MODELS, help="the saved models (default: build.py's)"
     )
+    parser.add_argument(
+        "--checkpoint",
+        default=whisper_quality.CHECKPOINT,
+        help="of whisper_quality: a published one or a path (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--stored",
+        action="store_true",
+        help="whisper_quality scores what was heard so far, and hears nothing",
+    )
     args = parser.parse_args()
     if unknown := set(args.names) - set(MODULES):
         parser.error(f"there is no benchmark '{unknown.pop()}'")
     harness.MODELS = args.models
+    whisper_quality.CHECKPOINT, whisper_quality.STORED = args.checkpoint, args.stored
     if args.render:
         pages.write(MODULES)
         return

@@ -22,7 +22,7 @@ from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Transcript
 
-Answer = Callable[[list[np.ndarray], dict[str, Any]], list[str]]
+Answer = Callable[[list[np.ndarray], dict[str, Any]], list[Any]]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 NO_GPU = ""
 

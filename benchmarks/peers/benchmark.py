@@ -29,6 +29,10 @@ from zoo.building.packaging import ROOT
 FOLDERS = ROOT / "mlflow_models"
 CLIENTS = (1, 8, 32)
 TURNS = 2
+SAME = (
+    "The same saved model of the demo checkpoint, the same requests of one row, answers checked "
+    "equal."
+)
 BATCHING = (
     "BentoML and LitServe wait a little for rows of other clients, to compute them in one batch. "
     "The zoo's models wait for nobody: what has come while they computed is the next batch, in its "
@@ -46,6 +50,8 @@ class Peers:
         same: What of a record must be the same from every server.
         seconds: Of load, at each number of clients.
         quick: How many of the servers a quick run takes; none that needs an environment.
+        title: Of the page's chapter.
+        said: What they are asked, and how their answers compare.
     """
 
     def __init__(
@@ -56,8 +62,11 @@ class Peers:
         same: Callable[[dict[str, Any]], Any],
         seconds: int,
         quick: int = 1,
+        title: str = "",
+        said: str = SAME,
     ) -> None:
-        self.TITLE = f"Servers of {model}, side by side"
+        self.TITLE = title or f"Servers of {model}, side by side"
+        self._said = said
         self._model, self._rows, self._servers = model, rows, servers
         self._same, self._seconds, self._quick = same, seconds, quick
 
@@ -139,8 +148,7 @@ class Peers:
         ours = next(iter(servers))
         most = max(one["others"] for one in servers.values())
         lines = [
-            "The same saved model of the demo checkpoint, the same requests of one row, answers "
-            "checked equal. A thread of computing in each worker; the clients (locust) share the "
+            f"{self._said} A thread of computing in each worker; the clients (locust) share the "
             f"machine, wait for nothing but their answer, and stay for {result['seconds']} s. "
             f"Each server ran {result['turns']} times, in turn with the others; its figures are of "
             "the run that other processes disturbed least. These took up to "
