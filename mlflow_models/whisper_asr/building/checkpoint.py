@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whisper_asr.building import ctranslate2_format, vocabulary
+from zoo.building import checkpoints, published
+from zoo.data.outputs import whole_directory
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
@@ -177,6 +179,28 @@ def _save(
     generation.save_pretrained(directory)
     vocabulary.write_tokenizer(directory, languages)
     WhisperFeatureExtractor(feature_size=dims["n_mels"]).save_pretrained(directory)
+
+
+def hugging_face(checkpoint: Path, name: str) -> Path:
+    """Gives a checkpoint in Hugging Face's layout: itself, or a converted copy in the cache.
+
+    Args:
+        checkpoint: Any that `layout` knows.
+        name: What it was asked for as.
+
+    Raises:
+        CheckpointError: It can't be converted.
+    """
+    import whisper
+
+    if layout(checkpoint) == HUGGING_FACE:
+        return checkpoint
+    weights = checkpoint if checkpoint.is_file() else checkpoint / "model.bin"
+    directory = published.cache() / "hugging-face" / checkpoints.sha256(weights)
+    if not directory.is_dir():
+        with whole_directory(directory) as new:
+            write_hugging_face(checkpoint, new, name if name in whisper._MODELS else None)
+    return directory
 
 
 def alignment_heads(name: str, dims: dict[str, int]) -> list[list[int]] | None:

@@ -82,19 +82,31 @@ def about(checkpoint: Path) -> dict[str, str]:
     """Read the front matter of a checkpoint's README.md, as on the Hugging Face hub.
 
     Args:
-        checkpoint: A directory, or a file.
+        checkpoint: A directory; or a file, whose README.md lies beside it.
 
     Returns:
-        `license`; and if the front matter has `limits`, one sentence on what the model can't do.
+        `license`; and those that the front matter has of `limits`, one sentence on what the model
+        can't do, and `origin`, where the weights come from.
     """
     import yaml
 
-    card = checkpoint / "README.md"
+    card = (checkpoint.parent if checkpoint.is_file() else checkpoint) / "README.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     front = text.split("\n---", 1)[0].removeprefix("---") if text.startswith("---\n") else ""
     given = yaml.safe_load(front) or {}
     found = {"license": str(given.get("license_name") or given.get("license") or "not stated")}
-    return {**found, **({"limits": str(given["limits"])} if "limits" in given else {})}
+    return {**found, **{name: str(given[name]) for name in ("limits", "origin") if name in given}}
+
+
+def sample(folder: Path, checkpoint: Path) -> Path:
+    """Find the request that a model is tried with.
+
+    Args:
+        folder: The capability's folder; its `sample.json` suits what the model is made for.
+        checkpoint: It has a `sample.json` of its own if it doesn't understand that.
+    """
+    own = checkpoint / "sample.json"
+    return own if own.is_file() else folder / "sample.json"
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
