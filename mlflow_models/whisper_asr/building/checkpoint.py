@@ -181,12 +181,12 @@ def _save(
     WhisperFeatureExtractor(feature_size=dims["n_mels"]).save_pretrained(directory)
 
 
-def hugging_face(checkpoint: Path, name: str) -> Path:
+def hugging_face(checkpoint: Path, name: str = "") -> Path:
     """Gives a checkpoint in Hugging Face's layout: itself, or a converted copy in the cache.
 
     Args:
         checkpoint: Any that `layout` knows.
-        name: What it was asked for as.
+        name: What it was asked for as: by a name of OpenAI's its attention heads are known.
 
     Raises:
         CheckpointError: It can't be converted.

@@ -86,38 +86,39 @@ def read_variables(path: Path) -> dict[str, np.ndarray]:
     Raises:
         CheckpointError: It is damaged, of another model or version, or quantized.
     """
-    reader = _Reader(path)
+    variables, types = {}, set()
     try:
+        reader = _Reader(path)
         found = (reader.number("I"), reader.text(), reader.number("I"))
         if found != (VERSION, SPECIFICATION, REVISION):
             raise CheckpointError(
                 f"'{path}' is {found[1]} {found[2]} in CTranslate2's format {found[0]}; this reads "
                 f"{SPECIFICATION} {REVISION} in format {VERSION}: convert it anew from its source."
             )
-        variables = dict(_variable(reader) for _ in range(reader.number("I")))
+        for _ in range(reader.number("I")):
+            name, kind, value = _variable(reader)
+            variables[name] = value
+            types |= {kind} if value.ndim else set()  # what has no shape is a setting
         for _ in range(reader.number("I")):
             alias, name = reader.text(), reader.text()
             variables[alias] = variables[name]
     except (ValueError, KeyError, IndexError) as error:
         raise CheckpointError(f"'{path}' is damaged: {error}.") from error
-    kinds = {TYPES[1] if name.endswith("_scale") else value.dtype.name
-             for name, value in variables.items() if value.ndim}  # fmt: skip
-    if not kinds.issubset(EXACT):
-        stored = " and ".join(sorted(kinds - {*EXACT}))
+    if rounded := types - {*EXACT}:
         raise CheckpointError(
-            f"'{path}' has weights in {stored}, from which those that they were made of can't be "
-            "had; give the checkpoint in float16 or float32."
+            f"'{path}' has weights in {' and '.join(sorted(rounded))}, from which the checkpoint's "
+            "own can't be had; give it in float16 or float32."
         )
     return variables
 
 
-def _variable(reader: _Reader) -> tuple[str, np.ndarray]:
+def _variable(reader: _Reader) -> tuple[str, str, np.ndarray]:
+    """Take a variable: its name, its type and its values; those of bfloat16 as uint16."""
     name = reader.text()
     shape = [reader.number("I") for _ in range(reader.number("B"))]
     kind = TYPES[reader.number("B")]
     data = reader.bytes(reader.number("I"))
-    stored = np.uint16 if kind == "bfloat16" else np.dtype(kind)
-    return name, np.frombuffer(data, stored).reshape(shape)
+    return name, kind, np.frombuffer(data, kind if kind != "bfloat16" else "uint16").reshape(shape)
 
 
 def read_ctranslate2(directory: Path) -> tuple[dict[str, int], dict[str, np.ndarray]]:

@@ -11,7 +11,6 @@ from zoo.errors import CheckpointError
 
 LICENSE = "mit"  # of OpenAI's weights
 ORIGIN = "Whisper {name} of OpenAI, github.com/openai/whisper"
-MAX_SILENCE_SECONDS = 10.0  # of OpenAI's host, before another place is tried
 HUB_FILES = ["*.json", "*.txt", "*.md", "*.safetensors", "*.bin"]  # not those for other frameworks
 # OpenAI's repositories on the hub have the names of its files, but these.
 HUB_NAMES = {"large-v1": "large", "large": "large-v3", "turbo": "large-v3-turbo"}
@@ -95,7 +94,7 @@ def _from_openai(name: str) -> Path:
 
     theirs = Path.home() / ".cache" / "whisper"  # openai-whisper's own, which checks the hash
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(MAX_SILENCE_SECONDS)
+    socket.setdefaulttimeout(checkpoints.MAX_SILENCE_SECONDS)
     try:
         file = Path(whisper._download(whisper._MODELS[name], str(theirs), False))
     finally:

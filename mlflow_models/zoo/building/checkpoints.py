@@ -8,6 +8,7 @@ from zoo.errors import CheckpointError
 
 SUMS = "SHA256SUMS"
 BLOCK_BYTES = 1 << 20
+MAX_SILENCE_SECONDS = 10.0  # of a host, before it counts as one that can't be reached
 
 
 def resolve(
@@ -46,12 +47,19 @@ def from_hub(name: str, patterns: list[str] | None = None) -> Path:
     Raises:
         CheckpointError: The checkpoint isn't found, or the hub can't be reached.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    import httpx2
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        try:  # snapshot_download alone would wait for ever where the hub is silent
+            HfApi().repo_info(name, timeout=MAX_SILENCE_SECONDS)
+            answers = True
+        except (httpx2.HTTPError, OSError):
+            answers = False
+        found = snapshot_download(name, allow_patterns=patterns, local_files_only=not answers)
+        return Path(found)
+    except (HFValidationError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
         raise CheckpointError(
             f"Checkpoint '{name}' not found, neither as a directory nor on the Hugging Face hub. "
             "Without a network, download it elsewhere and give its directory."

