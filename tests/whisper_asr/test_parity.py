@@ -9,7 +9,6 @@ import pytest
 
 from tests.whisper_asr.checkpoints import write_openai
 from tests.whisper_asr.reference import Reference, for_openai
-from tests.zoo.speech import PERSON
 from whisper_asr.building.convert import convert
 from whisper_asr.engine import Engine
 from whisper_asr.options import Options
@@ -19,7 +18,7 @@ from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Window
 
 FOLDER = ROOT / "mlflow_models/whisper_asr"
-SAMPLES = [path for path in sorted((FOLDER / "samples").glob("*.flac")) if path.stem != PERSON]
+SAMPLES = sorted((FOLDER / "samples").glob("*.flac"))
 PAUSE = np.zeros(2 * SAMPLE_RATE, np.float32)
 
 
@@ -56,11 +55,11 @@ def base_pair(real_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair
     return pair_of(real_base, tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(params=[PERSON, "zh_aishell_BAC009S0724W0121.wav", "en_jfk.mp3"])
+@pytest.fixture(params=["person", "zh_aishell_BAC009S0724W0121.wav", "en_jfk.mp3"])
 def human(request: pytest.FixtureRequest) -> Path:
     """Recordings of people; the first is a sample."""
-    if request.param == PERSON:
-        return FOLDER / "samples" / f"{PERSON}.flac"
+    if request.param == "person":
+        return FOLDER / "samples" / "people" / "person.flac"
     clips: Path = request.getfixturevalue("shared") / "data" / "speech" / "clips"
     return clips / request.param
 
@@ -109,7 +108,7 @@ def test_the_text_is_openai_whispers(
 def test_people_are_heard_as_by_openai_whisper(
     base_pair: Pair, human: Path, beam_size: int
 ) -> None:
-    language = human.name[:2] if human.stem != PERSON else "zh"
+    language = "en" if human.name.startswith("en_") else "zh"
     options = asked(beam_size=beam_size, vad=False, language=language)
     engines = (base_pair.ours, base_pair.reference)
     (ours, theirs) = (texts(engine([decode(human)], options)) for engine in engines)

@@ -24,7 +24,6 @@ from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 
 Record = dict[str, Any]
-PERSON = "person"  # the sample that a published checkpoint understands, and the demo doesn't
 
 
 def post(url: str, files: list[Any], **params: Any) -> httpx2.Response:
@@ -84,8 +83,7 @@ class Speech:
     @cached_property
     def files(self) -> dict[str, bytes]:
         """The samples that the demo checkpoint understands, by their names."""
-        paths = sorted(self.folder.glob("samples/*.flac"))
-        return {path.stem: path.read_bytes() for path in paths if path.stem != PERSON}
+        return {path.stem: path.read_bytes() for path in sorted(self.folder.glob("samples/*.flac"))}
 
     @property
     def sample(self) -> bytes:

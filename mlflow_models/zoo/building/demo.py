@@ -54,8 +54,11 @@ def main() -> None:
     files = samples(folder)
     for number, (value, answer) in enumerate(zip(inputs, answers, strict=True)):
         sent = str(value) if len(str(value)) <= 200 else f"a file, {len(value):,} bytes of base64"
-        shown = files.get(str(value).replace("\n", ""), sent)
+        file = files.get(str(value).replace("\n", ""))
+        shown = file.relative_to(folder) if file else sent
         console.print(f"\nRow {number}: {shown}", highlight=False)
+        if file and (said := file.with_suffix(".txt")).is_file():
+            console.print(f"[bold]what is said[/bold]: {said.read_text('utf-8').strip()}")
         for name, one in answer.items():
             if not isinstance(one, list):
                 console.print(f"[bold]{name}[/bold]: {one}", highlight=False)
@@ -88,11 +91,12 @@ def choose(folder: Path, console: Console) -> str:
     return name
 
 
-def samples(folder: Path) -> dict[str, str]:
-    """List the names of the files that a sample may have, by their base64."""
+def samples(folder: Path) -> dict[str, Path]:
+    """List the files that a sample may have, by their base64."""
     return {
-        base64.b64encode(path.read_bytes()).decode(): str(path.relative_to(folder))
-        for path in folder.glob("samples/*")
+        base64.b64encode(path.read_bytes()).decode(): path
+        for path in folder.glob("samples/**/*")
+        if path.is_file()
     }
 
 
