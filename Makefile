@@ -29,7 +29,7 @@ setup: .venv/ready
 	touch $@
 
 demo: setup
-	$(BIN)/python -m zoo.building.demo $(MODEL) $(if $(JSON),--json)
+	$(BIN)/python -m zoo.building.demo $(MODEL) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(JSON),--json)
 
 build: setup
 	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))

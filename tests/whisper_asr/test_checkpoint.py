@@ -16,8 +16,13 @@ from transformers import (
 
 from tests.whisper_asr.checkpoints import write_openai
 from tests.whisper_asr.reference import Reference, for_openai
-from whisper_asr.building.checkpoint import alignment_heads, layout, write_hugging_face
-from whisper_asr.building.convert import convert, fetch
+from whisper_asr.building.checkpoint import (
+    alignment_heads,
+    layout,
+    write_hugging_face,
+)
+from whisper_asr.building.convert import convert
+from whisper_asr.building.published import fetch
 from whisper_asr.engine import Engine, WhisperEngine
 from whisper_asr.options import Options
 from zoo.building import checkpoints
@@ -228,7 +233,7 @@ def test_a_ctranslate2_directory_that_lacks_a_file_says_which(
 
 @pytest.mark.parametrize("name", ["openai/whisper-small", "Systran/faster-whisper-tiny"])
 def test_a_hub_that_cant_be_reached_says_how_to_go_on(name: str) -> None:
-    with pytest.raises(CheckpointError, match="fetch it where there is a network"):
+    with pytest.raises(CheckpointError, match="download it elsewhere and give its directory"):
         checkpoints.resolve(name, FOLDER / "demo", fetch, (".pt",))
 
 

@@ -149,7 +149,7 @@ def test_a_short_window_is_the_beginning_of_a_long_one(whole: Path) -> None:
 def test_what_cannot_be_trained_is_refused(tiny: list[str], whole: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for model, said in (
-        (tmp_path / "empty", "lacks a tokenizer"),
+        (tmp_path / "empty", "is no Whisper checkpoint"),
         ("someone/some-whisper", "'someone/some-whisper' not found"),
     ):
         with pytest.raises(CheckpointError, match=said):

@@ -1,6 +1,8 @@
 """The same text and times as openai-whisper's on the same weights."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +28,17 @@ class Pair:
     reference: Reference
 
 
+def asked(**options: Any) -> Options:
+    """Options with which each engine says the same each time."""
+    return Options(temperature=(0.0,), script="as_is", **options)
+
+
+def pair_of(checkpoint: Path, work: Path) -> Pair:
+    (work / "ours").mkdir()
+    convert(checkpoint, str(checkpoint), work / "ours", "float32")
+    return Pair(Engine(work / "ours"), Reference(for_openai(checkpoint, work / "openai")))
+
+
 @pytest.fixture(scope="module", params=["demo", "random weights"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Both engines on one checkpoint, in single precision."""
@@ -33,9 +46,22 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     checkpoint = FOLDER / "demo"
     if request.param == "random weights":  # nothing to hear: one wrong digit changes the text
         checkpoint = write_openai(work / "random.pt")
-    (work / "ours").mkdir()
-    convert(checkpoint, str(checkpoint), work / "ours", "float32")
-    return Pair(Engine(work / "ours"), Reference(for_openai(checkpoint, work / "openai")))
+    return pair_of(checkpoint, work)
+
+
+@pytest.fixture(scope="module")
+def base_pair(real_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Both engines on OpenAI's base."""
+    return pair_of(real_base, tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(params=["person", "zh_aishell_BAC009S0724W0121.wav", "en_jfk.mp3"])
+def human(request: pytest.FixtureRequest) -> Path:
+    """Recordings of people; the first is a sample."""
+    if request.param == "person":
+        return FOLDER / "samples" / "people" / "person.flac"
+    clips: Path = request.getfixturevalue("shared") / "data" / "speech" / "clips"
+    return clips / request.param
 
 
 def recording(kind: str) -> np.ndarray:
@@ -64,9 +90,7 @@ def texts(outcomes: list[Transcript | Exception]) -> list[str]:
 def test_the_text_is_openai_whispers(
     pair: Pair, kind: str, beam_size: int, timestamps: bool, vad: bool
 ) -> None:
-    options = Options(
-        beam_size=beam_size, timestamps=timestamps, vad=vad, temperature=(0.0,), script="as_is"
-    )
+    options = asked(beam_size=beam_size, timestamps=timestamps, vad=vad)
     (ours,), (theirs,) = (
         engine([recording(kind)], options) for engine in (pair.ours, pair.reference)
     )
@@ -78,6 +102,17 @@ def test_the_text_is_openai_whispers(
         assert mine.start == pytest.approx(its.start, abs=0.011)
         assert mine.end == pytest.approx(its.end, abs=0.011)
         assert mine.scores["avg_logprob"] == pytest.approx(its.scores["avg_logprob"], abs=1e-3)
+
+
+@pytest.mark.parametrize("beam_size", [1, 5])
+def test_people_are_heard_as_by_openai_whisper(
+    base_pair: Pair, human: Path, beam_size: int
+) -> None:
+    language = "en" if human.name.startswith("en_") else "zh"
+    options = asked(beam_size=beam_size, vad=False, language=language)
+    engines = (base_pair.ours, base_pair.reference)
+    (ours, theirs) = (texts(engine([decode(human)], options)) for engine in engines)
+    assert ours == theirs != [""]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +150,7 @@ def test_a_window_that_memory_is_too_small_for_fails_alone(
 
 
 def test_words_have_openai_whispers_times(pair: Pair) -> None:
-    options = Options(word_timestamps=True, temperature=(0.0,), vad=False, beam_size=1)
+    options = asked(word_timestamps=True, vad=False, beam_size=1)
     (ours,), (theirs,) = (
         engine([recording("one sentence")], options) for engine in (pair.ours, pair.reference)
     )

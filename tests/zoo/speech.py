@@ -19,6 +19,7 @@ import pytest
 from tests.zoo.helpers import HTTP, assert_same
 from tests.zoo.no_speech import NO_SOUND, NOTHING
 from tests.zoo.sounds import encoded, muxed, with_header
+from zoo.building import checkpoints
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 
@@ -59,7 +60,7 @@ class Speech:
 
     Args:
         name: of the model.
-        sentence: the sample, of those in `samples`, that it understands and that sample.json sends.
+        sentence: the sample, of those in `samples`, that it understands and that its request sends.
         check: what holds for every transcript; is told whether it has words.
         steady: parameters with which it says the same each time.
         exact: whether what else is in a batch leaves the times as they are, or only the text.
@@ -81,7 +82,7 @@ class Speech:
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """The samples by their names."""
+        """The samples that the demo checkpoint understands, by their names."""
         return {path.stem: path.read_bytes() for path in sorted(self.folder.glob("samples/*.flac"))}
 
     @property
@@ -90,8 +91,9 @@ class Speech:
 
     @cached_property
     def request(self) -> dict[str, Any]:
-        """What sample.json has."""
-        content: dict[str, Any] = json.loads((self.folder / "sample.json").read_text("utf-8"))
+        """What the demo checkpoint is tried with."""
+        path = checkpoints.sample(self.folder, self.folder / "demo")
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return content
 
     def transcribe(self, url: str, files: list[bytes], **params: Any) -> list[Record]:

@@ -9,8 +9,11 @@ import base64
 import gzip
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from whisper_asr.building import ctranslate2_format, vocabulary
+from zoo.building import checkpoints, published
+from zoo.data.outputs import whole_directory
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
@@ -76,17 +79,21 @@ def read_openai(path: Path) -> tuple[dict[str, int], "dict[str, torch.Tensor]"]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         dims, weights = dict(content["dims"]), content["model_state_dict"]
-        words = int(dims["n_vocab"])
+        int(dims["n_vocab"])
     except Exception as error:
         raise CheckpointError(
             f"'{path}' is no Whisper checkpoint of OpenAI's: a file with 'dims' and "
             "'model_state_dict', and nothing that runs code."
         ) from error
-    if words < 51865:
-        raise CheckpointError(
-            f"'{path}' knows English only; take the checkpoint without '.en' in its name."
-        )
+    _refuse_english(path, dims)
     return dims, {name: tensor for name, tensor in weights.items() if name not in ONLY_OPENAI}
+
+
+def _refuse_english(checkpoint: Path, dims: dict[str, int]) -> None:
+    if dims["n_vocab"] not in vocabulary.LANGUAGES:
+        raise CheckpointError(
+            f"'{checkpoint}' knows English only; take the checkpoint without '.en' in its name."
+        )
 
 
 def to_hugging_face(name: str) -> str:
@@ -100,21 +107,49 @@ def to_hugging_face(name: str) -> str:
     return f"model.{name}"
 
 
-def write_hugging_face(path: Path, directory: Path, heads: str | None) -> None:
-    """Writes an OpenAI file as a Hugging Face directory.
+def write_hugging_face(checkpoint: Path, directory: Path, heads: str | None = None) -> None:
+    """Writes an OpenAI file, or what CTranslate2's converter wrote, as a Hugging Face directory.
+
+    Every number stays what it is, to the bit.
 
     Args:
-        path: The file.
+        checkpoint: The file or the directory.
         directory: Where to.
         heads: The checkpoint's published name, by which openai-whisper knows the attention heads
-            that say when a word was spoken; None: those of the last half of the layers.
+            that say when a word was spoken; None: those of CTranslate2's `config.json`, or of the
+            last half of the layers.
+
+    Raises:
+        CheckpointError: It can't be read, it knows English only, or it is quantized.
+    """
+    import torch
+
+    if layout(checkpoint) == OPENAI:
+        dims, tensors = read_openai(checkpoint)
+        weights = {to_hugging_face(name): tensor for name, tensor in tensors.items()}
+        said = {"alignment_heads": alignment_heads(heads, dims)} if heads else {}
+    else:
+        dims, arrays = ctranslate2_format.read_ctranslate2(checkpoint)
+        _refuse_english(checkpoint, dims)
+        weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        said = ctranslate2_format.generation(checkpoint)
+    _save(dims, weights, said, directory)
+
+
+def _save(
+    dims: dict[str, int], weights: "dict[str, torch.Tensor]", said: dict[str, Any], directory: Path
+) -> None:
+    """Writes weights by Hugging Face's names, and the files that belong to them.
+
+    Args:
+        dims: The sizes, by OpenAI's names.
+        weights: All of the same type.
+        said: What the checkpoint says of decoding, in the generation config's names.
+        directory: Where to.
     """
     from safetensors.torch import save_file
     from transformers import WhisperConfig, WhisperFeatureExtractor
 
-    from whisper_asr.building import vocabulary
-
-    dims, weights = read_openai(path)
     config = WhisperConfig(
         vocab_size=dims["n_vocab"],
         num_mel_bins=dims["n_mels"],
@@ -135,15 +170,37 @@ def write_hugging_face(path: Path, directory: Path, heads: str | None) -> None:
         architectures=["WhisperForConditionalGeneration"],
     )
     config.save_pretrained(directory)
-    renamed = {to_hugging_face(name): tensor.contiguous() for name, tensor in weights.items()}
-    save_file(renamed, directory / "model.safetensors", metadata={"format": "pt"})
+    whole = {name: tensor.contiguous() for name, tensor in weights.items()}
+    save_file(whole, directory / "model.safetensors", metadata={"format": "pt"})
     languages = vocabulary.LANGUAGES[dims["n_vocab"]]
     generation = vocabulary.generation_config(languages)
-    if heads is not None:
-        generation.alignment_heads = alignment_heads(heads, dims)
+    for name, value in said.items():
+        setattr(generation, name, value)
     generation.save_pretrained(directory)
     vocabulary.write_tokenizer(directory, languages)
     WhisperFeatureExtractor(feature_size=dims["n_mels"]).save_pretrained(directory)
+
+
+def hugging_face(checkpoint: Path, name: str = "") -> Path:
+    """Gives a checkpoint in Hugging Face's layout: itself, or a converted copy in the cache.
+
+    Args:
+        checkpoint: Any that `layout` knows.
+        name: What it was asked for as: by a name of OpenAI's its attention heads are known.
+
+    Raises:
+        CheckpointError: It can't be converted.
+    """
+    import whisper
+
+    if layout(checkpoint) == HUGGING_FACE:
+        return checkpoint
+    weights = checkpoint if checkpoint.is_file() else checkpoint / "model.bin"
+    directory = published.cache() / "hugging-face" / checkpoints.sha256(weights)
+    if not directory.is_dir():
+        with whole_directory(directory) as new:
+            write_hugging_face(checkpoint, new, name if name in whisper._MODELS else None)
+    return directory
 
 
 def alignment_heads(name: str, dims: dict[str, int]) -> list[list[int]] | None:

@@ -22,37 +22,6 @@ TOKENIZER = "tokenizer.json"
 STORED = {"auto": "float16", "int8": "int8", "float32": "float32"}
 
 
-def fetch(name: str) -> Path:
-    """Downloads a published checkpoint: one of OpenAI's by its name, or a repository of the hub's.
-
-    Raises:
-        CheckpointError: It can't be had; the message says how to go on.
-    """
-    import whisper
-
-    if name.startswith(("/", "./", "../", "~")) or name.endswith(".pt"):
-        raise CheckpointError(f"'{name}' not found.")
-    try:
-        if name in whisper._MODELS:
-            cache = Path.home() / ".cache" / "whisper"
-            return Path(whisper._download(whisper._MODELS[name], str(cache), False))
-        if "/" in name:
-            from huggingface_hub import snapshot_download
-
-            ignored = ["*.msgpack", "*.h5", "*.onnx", "*.ot"]
-            return Path(snapshot_download(name, ignore_patterns=ignored))
-    except Exception as error:
-        raise CheckpointError(
-            f"'{name}' can't be downloaded ({type(error).__name__}); fetch it where there is a "
-            "network, and give its directory or .pt file as --checkpoint."
-        ) from error
-    known = ", ".join(one for one in whisper._MODELS if not one.endswith(".en"))
-    raise CheckpointError(
-        f"Checkpoint '{name}' not found; give 'demo', a directory, a .pt file, an identifier "
-        f"such as openai/whisper-small, or one of {known}."
-    )
-
-
 def convert(checkpoint: Path, name: str, output: Path, precision: str) -> None:
     """Writes what the engine loads.
 

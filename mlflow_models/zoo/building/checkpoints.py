@@ -8,6 +8,7 @@ from zoo.errors import CheckpointError
 
 SUMS = "SHA256SUMS"
 BLOCK_BYTES = 1 << 20
+MAX_SILENCE_SECONDS = 10.0  # of a host, before it counts as one that can't be reached
 
 
 def resolve(
@@ -46,12 +47,19 @@ def from_hub(name: str, patterns: list[str] | None = None) -> Path:
     Raises:
         CheckpointError: The checkpoint isn't found, or the hub can't be reached.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    import httpx2
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        try:  # snapshot_download alone would wait for ever where the hub is silent
+            HfApi().repo_info(name, timeout=MAX_SILENCE_SECONDS)
+            answers = True
+        except (httpx2.HTTPError, OSError):
+            answers = False
+        found = snapshot_download(name, allow_patterns=patterns, local_files_only=not answers)
+        return Path(found)
+    except (HFValidationError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
         raise CheckpointError(
             f"Checkpoint '{name}' not found, neither as a directory nor on the Hugging Face hub. "
             "Without a network, download it elsewhere and give its directory."
@@ -82,19 +90,31 @@ def about(checkpoint: Path) -> dict[str, str]:
     """Read the front matter of a checkpoint's README.md, as on the Hugging Face hub.
 
     Args:
-        checkpoint: A directory, or a file.
+        checkpoint: A directory; or a file, whose README.md lies beside it.
 
     Returns:
-        `license`; and if the front matter has `limits`, one sentence on what the model can't do.
+        `license`; and those that the front matter has of `limits`, one sentence on what the model
+        can't do, and `origin`, where the weights come from.
     """
     import yaml
 
-    card = checkpoint / "README.md"
+    card = (checkpoint.parent if checkpoint.is_file() else checkpoint) / "README.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     front = text.split("\n---", 1)[0].removeprefix("---") if text.startswith("---\n") else ""
     given = yaml.safe_load(front) or {}
     found = {"license": str(given.get("license_name") or given.get("license") or "not stated")}
-    return {**found, **({"limits": str(given["limits"])} if "limits" in given else {})}
+    return {**found, **{name: str(given[name]) for name in ("limits", "origin") if name in given}}
+
+
+def sample(folder: Path, checkpoint: Path) -> Path:
+    """Find the request that a model is tried with.
+
+    Args:
+        folder: The capability's folder; its `sample.json` suits what the model is made for.
+        checkpoint: It has a `sample.json` of its own if it doesn't understand that.
+    """
+    own = checkpoint / "sample.json"
+    return own if own.is_file() else folder / "sample.json"
 
 
 def fingerprint(directory: Path) -> dict[str, str]:

@@ -1,7 +1,12 @@
-"""Builds a model from its demo checkpoint, serves it, sends its sample and shows the answer."""
+"""Builds a model, serves it, sends its sample and shows the answer.
+
+The checkpoint is the published one that the capability prefers, if it can be had here, and else the
+capability's own small demo checkpoint.
+"""
 
 import argparse
 import base64
+import importlib
 import json
 import subprocess
 import sys
@@ -11,17 +16,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from zoo.building import capabilities
+from zoo.building import capabilities, checkpoints
 from zoo.building.local_server import direct, serve
 from zoo.building.packaging import MODELS, ROOT, run
 from zoo.data.texts import read_object
-from zoo.errors import ZooError
+from zoo.errors import CheckpointError, ZooError
 
 
 def main() -> None:
     """Read the command line, and run the demo."""
     parser = argparse.ArgumentParser(prog="python -m zoo.building.demo", description=__doc__)
     parser.add_argument("model", help="the model's name, such as hanlp_ner")
+    parser.add_argument(
+        "--checkpoint", help="any that build.py takes; demo is the small one, without a download"
+    )
     parser.add_argument("--json", action="store_true", help="also print the raw answer")
     args = parser.parse_args()
     folder = ROOT / "mlflow_models" / args.model
@@ -29,12 +37,14 @@ def main() -> None:
         known = ", ".join(one.name for one in folders)
         raise ZooError(f"Model '{args.model}' not found; available: {known}.")
     console = Console()
-    console.print(f"[bold]1. Building {args.model} from its demo checkpoint[/bold]")
-    build = subprocess.run([sys.executable, str(folder / "build.py")], check=False)
+    checkpoint = args.checkpoint or choose(folder, console)
+    console.print(f"[bold]1. Building {args.model} from the checkpoint '{checkpoint}'[/bold]")
+    command = [sys.executable, str(folder / "build.py"), "--checkpoint", checkpoint]
+    build = subprocess.run(command, check=False)
     if build.returncode:
         raise ZooError(f"building {args.model} failed; see above.")
     console.print(f"\n[bold]2. Serving {args.model} and posting its sample[/bold]")
-    sample = read_object(folder / "sample.json")
+    sample = read_object(MODELS / args.model / "serving_input_example.json")
     with serve(MODELS / args.model) as url, direct() as client:
         response = client.post(f"{url}/invocations", json=sample)
     if not response.is_success:
@@ -44,7 +54,11 @@ def main() -> None:
     files = samples(folder)
     for number, (value, answer) in enumerate(zip(inputs, answers, strict=True)):
         sent = str(value) if len(str(value)) <= 200 else f"a file, {len(value):,} bytes of base64"
-        console.print(f"\nRow {number}: {files.get(value, sent)}", highlight=False)
+        file = files.get(str(value).replace("\n", ""))
+        shown = file.relative_to(folder) if file else sent
+        console.print(f"\nRow {number}: {shown}", highlight=False)
+        if file and (said := file.with_suffix(".txt")).is_file():
+            console.print(f"[bold]what is said[/bold]: {said.read_text('utf-8').strip()}")
         for name, one in answer.items():
             if not isinstance(one, list):
                 console.print(f"[bold]{name}[/bold]: {one}", highlight=False)
@@ -57,11 +71,32 @@ def main() -> None:
     )
 
 
-def samples(folder: Path) -> dict[str, str]:
-    """List the names of the files that a sample may have, by their base64."""
+def choose(folder: Path, console: Console) -> str:
+    """Choose the checkpoint: the published one that the capability prefers, else the demo's.
+
+    A capability's `building/published.py` has `PUBLISHED`, checkpoints by name, of which it prefers
+    the first, and `fetch`, which takes a name. A checkpoint that can't be fetched is told of.
+    """
+    if not (folder / "building" / "published.py").is_file():
+        return "demo"
+    published = importlib.import_module(f"{folder.name}.building.published")
+    name: str = next(iter(published.PUBLISHED))
+    console.print(f"Looking for the checkpoint '{name}' ...")
+    try:
+        published.fetch(name)
+    except CheckpointError as error:
+        limits = checkpoints.about(folder / "demo").get("limits", "")
+        console.print(f"{error}\nSo the small demo checkpoint is taken. {limits}", highlight=False)
+        return "demo"
+    return name
+
+
+def samples(folder: Path) -> dict[str, Path]:
+    """List the files that a sample may have, by their base64."""
     return {
-        base64.b64encode(path.read_bytes()).decode(): str(path.relative_to(folder))
-        for path in folder.glob("samples/*")
+        base64.b64encode(path.read_bytes()).decode(): path
+        for path in folder.glob("samples/**/*")
+        if path.is_file()
     }
 
 

@@ -147,9 +147,10 @@ def publish(
     signature = declaration.signature(engine.options)
     about = {key: str(getattr(args, key)) for key in described}
     about |= checkpoints.about(checkpoint)
-    sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
-    params = sample.pop("params", None)
-    example = infer_and_parse_data(sample, schema=signature.inputs)
+    sample = checkpoints.sample(folder, checkpoint)
+    request = json.loads(sample.read_text(encoding="utf-8"))
+    params = request.pop("params", None)
+    example = infer_and_parse_data(request, schema=signature.inputs)
     set_experiment(name, args.tracking_uri)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -178,12 +179,12 @@ def publish(
             copy = mlflow.artifacts.download_artifacts(info.model_uri, dst_path=f"{saving}/new")
             _forget_this_machine(Path(copy) / "MLmodel", name)
             mlflow.MlflowClient().log_model_artifact(info.model_id, f"{copy}/MLmodel")
-            answer = _run_sample(Path(copy), folder / "sample.json", run.info.run_id)
+            answer = _run_sample(Path(copy), sample, run.info.run_id)
             version = mlflow.register_model(info.model_uri, name).version
             mlflow.MlflowClient().set_registered_model_alias(name, args.alias, version)
         _replace(args.output, Path(copy), Path(saving) / "old")
     print(f"\nThe saved copy answers its sample:\n{answer}\n")
-    print(_next_steps(name, version, args, run.info.run_id))
+    print(_next_steps(name, version, args, run.info.run_id, sample))
 
 
 def _forget_this_machine(file: Path, name: str) -> None:
@@ -261,14 +262,17 @@ def _run_sample(model: Path, sample: Path, run_id: str) -> str:
     return done.stdout.strip()
 
 
-def _next_steps(name: str, version: Any, args: argparse.Namespace, run_id: str) -> str:
-    home = args.output
-    if home.is_relative_to(Path.cwd()):
-        home = home.relative_to(Path.cwd())
+def _next_steps(
+    name: str, version: Any, args: argparse.Namespace, run_id: str, sample: Path
+) -> str:
+    home, sample = (
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        for path in (args.output, sample)
+    )
     return f"""Registered {name} version {version} as '{args.alias}' (run {run_id}).
 Saved to {home}. Next:
   serve it     make serve MODEL={name}
                mlflow models serve -m {home} -p 8080 --env-manager local   (MLflow's own server)
   its image    mlflow models build-docker -m {home} -n theresa/{name}:{version} --env-manager local
   query it     curl -s localhost:8080/invocations -H 'Content-Type: application/json' \\
-                 -d @mlflow_models/{name}/sample.json"""
+                 -d @{sample}"""
