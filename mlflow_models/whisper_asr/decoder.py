@@ -17,7 +17,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from whisper_asr.options import Options
-from whisper_asr.recovery import lost, with_more
+from whisper_asr.recovery import recovered
 from whisper_asr.text import REPETITIVE, compression_ratio, plausible_length
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Segment, Word
@@ -114,16 +114,7 @@ class WindowDecoder:
         If the model's last timestamp comes before a window's end, the rest is decoded again. What
         the window's segments don't cover, or with far too little text, is decoded alone.
         """
-        found = self._decode_windows(windows)
-        missing = [
-            (place, span)
-            for place, window in enumerate(windows)
-            for span in lost(window, found[place])
-        ]
-        again = self._decode_windows([windows[place].part(span) for place, span in missing])
-        for (place, span), more in zip(missing, again, strict=True):
-            found[place] = with_more(found[place], more, span)
-        return found
+        return recovered(windows, self._decode_windows)
 
     def _decode_windows(self, windows: Sequence[Window]) -> list[list[Segment]]:
         work = [self._progress(window) for window in windows]
@@ -190,7 +181,9 @@ class WindowDecoder:
         """
         temperature = self._options.temperature[number]
         hot = temperature > 0
-        room = MAX_TOKENS + int(MAX_TOKENS_PER_SECOND * seconds)
+        room = self._model.max_length
+        if self._options.window == "auto":
+            room = MAX_TOKENS + int(MAX_TOKENS_PER_SECOND * seconds)
         results: list[Any] = self._model.model.generate(
             encoded,
             [self._prompt] * count,

@@ -120,7 +120,7 @@ class WhisperEngine(SpeechEngine[Options]):
                     "without 'vad'; set 'vad' to true"
                 )
         sound = np.concatenate(pieces)
-        recording.spans = find_speech(sound, FULL_SAMPLES, options.vad_threshold)
+        recording.spans = find_speech(sound, threshold=options.vad_threshold)
         if recording.language is None:
             start, end = recording.spans[0] if recording.spans else (0, FULL_SAMPLES)
             heard = sound[start:end]

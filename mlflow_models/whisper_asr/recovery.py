@@ -4,7 +4,7 @@ At a pause, at a change of speakers or after a prompt, Whisper may write the fir
 window and say that the rest is silence.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Segment
@@ -13,6 +13,25 @@ from zoo.speech.windows import Window, without_text
 
 SPARSE = 1.0  # characters per second: nobody speaks so slowly for `MIN_SPARSE_SECONDS`
 MIN_SPARSE_SECONDS = 5.0
+
+
+def recovered(
+    windows: Sequence[Window], decode: Callable[[Sequence[Window]], list[list[Segment]]]
+) -> list[list[Segment]]:
+    """Decode windows; what their segments leave out, decode again, alone.
+
+    Args:
+        windows: Of speech.
+        decode: Gives the segments of each window, in the recording's times.
+    """
+    found = decode(windows)
+    missing = [
+        (place, span) for place, window in enumerate(windows) for span in lost(window, found[place])
+    ]
+    again = decode([windows[place].part(span) for place, span in missing]) if missing else []
+    for (place, span), more in zip(missing, again, strict=True):
+        found[place] = with_more(found[place], more, span)
+    return found
 
 
 def lost(window: Window, segments: list[Segment]) -> list[Span]:

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from whisper_asr.building.checkpoint import OPENAI, hugging_face, layout, write_openai
 from whisper_asr.decoder import segment
-from whisper_asr.engine import WhisperEngine
+from whisper_asr.engine import FULL_SAMPLES, WhisperEngine
 from whisper_asr.options import Options
+from whisper_asr.recovery import recovered
 from zoo.speech.transcript import Segment
-from zoo.speech.windows import WINDOW_SAMPLES, Window
+from zoo.speech.windows import Window
 
 
 def for_openai(checkpoint: Path, output: Path) -> Path:
@@ -49,19 +50,25 @@ class Reference(WhisperEngine):
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(f" {text.strip()}"))
 
-    def detect_language(self, sound: np.ndarray) -> str:
+    def detect_language(self, sound: np.ndarray) -> tuple[str, float]:
         from whisper import detect_language, log_mel_spectrogram, pad_or_trim
 
-        mel = log_mel_spectrogram(pad_or_trim(sound[:WINDOW_SAMPLES]), self.model.dims.n_mels)
+        mel = log_mel_spectrogram(pad_or_trim(sound[:FULL_SAMPLES]), self.model.dims.n_mels)
         with self._lock:
             _, chances = detect_language(self.model, mel.to(self.model.device))
-        return max(chances, key=chances.get)
+        return max(chances.items(), key=lambda one: one[1])
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
-        return [
-            [window.place(one) for one in self._transcribe(window.sound, language, options, False)]
-            for window in windows
-        ]
+        def plain(some: Sequence[Window]) -> list[list[Segment]]:
+            return [
+                [
+                    window.place(one)
+                    for one in self._transcribe(window.sound, language, options, False)
+                ]
+                for window in some
+            ]
+
+        return recovered(windows, plain)
 
     def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         return self._transcribe(sound, language, options, prompted=True)

@@ -13,7 +13,7 @@ from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode, decode_blocks
 from zoo.data.channels import OPPOSITE_PHASE
 from zoo.speech.level import audible
-from zoo.speech.windows import find_speech
+from zoo.speech.vad import find_speech
 from zoo.training import augment
 
 SAMPLE = ROOT / "mlflow_models/whisper_asr/samples/doctor.flac"

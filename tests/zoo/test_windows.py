@@ -6,9 +6,11 @@ import pytest
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.speech.transcript import Segment, Word
-from zoo.speech.windows import WINDOW_SAMPLES, Window, find_speech, packed_windows, quiet_place
+from zoo.speech.vad import find_speech, quietest_place
+from zoo.speech.windows import Window, packed_windows, without_text
 
 SAMPLES = sorted((ROOT / "mlflow_models/whisper_asr/samples").glob("*.flac"))
+LONGEST = 30 * SAMPLE_RATE
 SENTENCES = [decode(path) for path in SAMPLES]
 
 
@@ -23,14 +25,14 @@ def noise(seconds: float, level: float) -> np.ndarray:
 
 def test_nothing_is_found_where_nobody_speaks() -> None:
     for sound in (pause(40), noise(20, 0.01), noise(20, 0.3)):
-        assert list(packed_windows([sound])) == []
+        assert list(packed_windows([sound], LONGEST)) == []
     hum = (0.3 * np.sin(2 * np.pi * 50 * np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE)).astype("f4")
-    assert list(packed_windows([hum])) == []
+    assert list(packed_windows([hum], LONGEST)) == []
 
 
 def test_pauses_are_cut_out_and_times_come_back() -> None:
     sound = np.concatenate([pause(20), SENTENCES[0], pause(30), SENTENCES[1], pause(5)])
-    (window,) = packed_windows([sound])
+    (window,) = packed_windows([sound], LONGEST)
     assert window.seconds < (len(SENTENCES[0]) + len(SENTENCES[1])) / SAMPLE_RATE + 2
     (first, second) = window.spans[0], window.spans[-1]
     assert abs(first[0] / SAMPLE_RATE - 20) < 1
@@ -75,8 +77,8 @@ def test_blocks_find_the_speech_that_the_whole_has(block: float) -> None:
     blocks = [sound[start : start + size] for start in range(0, len(sound), size)]
     spoken = np.zeros(len(sound), bool)
     last = 0
-    for window in packed_windows(blocks):
-        assert len(window.sound) <= WINDOW_SAMPLES
+    for window in packed_windows(blocks, LONGEST):
+        assert len(window.sound) <= LONGEST
         assert len(window.sound) == sum(end - start for start, end in window.spans)
         for start, end in window.spans:
             assert last <= start < end <= len(sound)
@@ -91,21 +93,52 @@ def test_blocks_find_the_speech_that_the_whole_has(block: float) -> None:
 
 def test_speech_without_a_pause_is_still_cut_to_windows() -> None:
     sound = np.concatenate(SENTENCES * 12)  # about a minute and a half
-    windows = list(packed_windows([sound]))
+    windows = list(packed_windows([sound], LONGEST))
     assert len(windows) >= 3
-    assert all(len(window.sound) <= WINDOW_SAMPLES for window in windows)
+    assert all(len(window.sound) <= LONGEST for window in windows)
     assert sum(len(window.sound) for window in windows) > 0.9 * len(sound)
 
 
-def test_windows_fill_up_to_the_last_pause_for_breath() -> None:
-    """Silero finds spans of any length up to 30 s; packed whole, they leave windows half empty."""
-    pauses = [part for place in range(45) for part in (SENTENCES[place % 3], pause(0.12))]
-    sound = np.concatenate(pauses)
-    windows = list(packed_windows([sound]))
-    longest = max(map(len, SENTENCES)) + SAMPLE_RATE
-    assert all(
-        WINDOW_SAMPLES - longest < len(window.sound) <= WINDOW_SAMPLES for window in windows[:-1]
-    )
-    ends = [window.spans[-1][1] for window in windows[:-1]]
-    assert all(np.abs(sound[end - 100 : end + 100]).max() < 0.1 * sound.max() for end in ends)
-    assert quiet_place(SENTENCES[0][SAMPLE_RATE // 2 : SAMPLE_RATE]) == 0
+def test_speech_is_cut_where_it_is_quietest() -> None:
+    sound = np.concatenate([*SENTENCES * 3, pause(0.2), *SENTENCES * 3])
+    soft = sound + noise(len(sound) / SAMPLE_RATE, 0.01)
+    middle = len(sound) // 2
+    for longest in (middle + 3 * SAMPLE_RATE, middle + SAMPLE_RATE):
+        assert abs(quietest_place(soft[:longest]) - middle) < 0.1 * SAMPLE_RATE
+        (first, *_) = find_speech(np.tile(soft, 2), longest)
+        assert first[1] <= longest
+
+
+def test_a_window_with_enough_speech_ends_at_the_next_pause() -> None:
+    parts = [part for place in range(12) for part in (SENTENCES[place % 3], pause(1.5))]
+    sound = np.concatenate(parts)
+    enough = 5 * SAMPLE_RATE
+    windows = list(packed_windows([sound], LONGEST, enough))
+    assert len(windows) > len(list(packed_windows([sound], LONGEST, LONGEST)))
+    for window in windows:
+        (_, before), (after, _) = window.spans[-2:] if len(window.spans) > 1 else [(0, 0)] * 2
+        assert after >= before
+        assert sum(end - start for start, end in window.spans[:-1]) < enough
+    assert [span for window in windows for span in window.spans] == find_speech(sound)
+
+
+@pytest.mark.parametrize("off", [-1.0, -0.7, 0.7, 1.0])
+def test_times_that_miss_a_cut_by_a_second_do_not_stretch_over_it(off: float) -> None:
+    window = Window(np.zeros(10 * SAMPLE_RATE, np.float32), [span(10, 15), span(300, 305)])
+    before = window.place(Segment(1.0, 5.0 + off, "前"))
+    after = window.place(Segment(5.0 + off, 9.0, "后"))
+    assert before.start == 11
+    assert 13.9 < before.end <= 15
+    assert 300 <= after.start < 301.1
+    assert after.end == 304
+
+
+def test_speech_without_text_is_found() -> None:
+    spans = [span(0, 10), span(10, 20), span(50, 55), span(70, 71)]
+    said = [Segment(0.3, 4.0, "一"), Segment(9.0, 19.7, "二")]
+    assert without_text(spans, said) == [
+        (pytest.approx(4.1 * SAMPLE_RATE), pytest.approx(8.9 * SAMPLE_RATE)),
+        span(50, 55),
+        span(70, 71),
+    ]
+    assert without_text(spans[:2], [Segment(0.0, 20.0, "一")]) == []

@@ -4,6 +4,7 @@ Silero's model, which comes with faster-whisper, detects the voice activity. Spe
 than a model takes is cut where it is quietest.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -19,12 +20,14 @@ FRAME_SAMPLES = SAMPLE_RATE // 50  # 20 ms, which loudness is measured over
 BREATH_FRAMES = 8  # 0.16 s: a pause for breath
 
 
-def find_speech(sound: np.ndarray, longest: int, threshold: float = SURE) -> list[Span]:
+def find_speech(
+    sound: np.ndarray, longest: float = math.inf, threshold: float = SURE
+) -> list[Span]:
     """Find where somebody speaks, with a little silence around it.
 
     Args:
         sound: float32 (samples,) at 16 kHz.
-        longest: How many samples a span may have.
+        longest: How many samples a span may have, at most.
         threshold: How probable speech must be, 0 to 1.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
@@ -41,7 +44,7 @@ def find_speech(sound: np.ndarray, longest: int, threshold: float = SURE) -> lis
     spans = []
     for start, end in ((one["start"], one["end"]) for one in found):
         while end - start > longest:
-            cut = start + quietest_place(sound[start : start + longest])
+            cut = start + quietest_place(sound[start : start + int(longest)])
             spans.append((start, cut))
             start = cut
         spans.append((start, end))
