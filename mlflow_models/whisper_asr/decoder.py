@@ -16,14 +16,13 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
+from whisper_asr.decoded import Decoded, segment
 from whisper_asr.options import Options
 from whisper_asr.recovery import recovered
-from whisper_asr.text import REPETITIVE, compression_ratio, plausible_length
 from zoo.data.audio import SAMPLE_RATE
-from zoo.speech.transcript import Segment, Word
+from zoo.speech.transcript import Segment
 from zoo.speech.windows import Window
 
-UNLIKELY, SILENT = -1.0, 0.6  # openai-whisper's thresholds
 DRAWS = 5  # sampled texts at a temperature above 0; the likeliest is taken
 MAX_PASSES = 30  # over one window; a trained model needs one or two
 FIRST_TIMESTAMP_SECONDS = 1.0  # the latest time at which a window's first segment may begin
@@ -51,37 +50,6 @@ def padded_seconds(samples: int, options: Options) -> int:
         return FULL_SECONDS
     needed = max(MIN_WINDOW_SECONDS, samples / SAMPLE_RATE + MARGIN_SECONDS)
     return min(FULL_SECONDS, -int(-needed // STEP_SECONDS) * STEP_SECONDS)
-
-
-@dataclass
-class Decoded:
-    """A window's tokens, and the model's scores of them."""
-
-    tokens: list[int]
-    text: str
-    avg_logprob: float
-    no_speech_prob: float
-    seconds: float  # that its speech lasts
-
-    @property
-    def compression_ratio(self) -> float:
-        """How repetitive the text is."""
-        return compression_ratio(self.text.strip())
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it is a loop, or more than can be said in the time."""
-        return self.compression_ratio > REPETITIVE or not plausible_length(self.text, self.seconds)
-
-    @property
-    def failed(self) -> bool:
-        """Whether to try another temperature."""
-        return not self.silent and (self.repeats or self.avg_logprob < UNLIKELY)
-
-    @property
-    def silent(self) -> bool:
-        """Whether nobody speaks."""
-        return self.no_speech_prob > SILENT and self.avg_logprob < UNLIKELY
 
 
 class WindowDecoder:
@@ -276,23 +244,3 @@ def log_mel(model: WhisperModel, sound: np.ndarray) -> np.ndarray:
         float32 (mels, frames), a frame every 10 ms.
     """
     return model.feature_extractor(sound)[..., :-1]
-
-
-def segment(start: float, end: float, text: str, scored: Any, words: Any) -> Segment:
-    """Make a segment with Whisper's scores.
-
-    Args:
-        start: When it begins, in seconds.
-        end: When it ends, in seconds.
-        text: What is said.
-        scored: An object that has the scores as attributes.
-        words: Dictionaries in faster-whisper's form; or None.
-    """
-    if words is not None:
-        words = [Word(w["word"], w["start"], w["end"], float(w["probability"])) for w in words]
-    scores = {
-        "avg_logprob": float(scored.avg_logprob),
-        "no_speech_prob": float(scored.no_speech_prob),
-        "compression_ratio": float(scored.compression_ratio),
-    }
-    return Segment(start, end, text, words, scores)

@@ -20,6 +20,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
+from whisper_asr.decoded import segment
 from whisper_asr.decoder import (
     APPENDED,
     FULL_SECONDS,
@@ -27,7 +28,6 @@ from whisper_asr.decoder import (
     PREPENDED,
     WindowDecoder,
     log_mel,
-    segment,
 )
 from whisper_asr.options import Options
 from whisper_asr.text import polished

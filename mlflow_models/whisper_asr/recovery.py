@@ -11,8 +11,8 @@ from zoo.speech.transcript import Segment
 from zoo.speech.vad import Span
 from zoo.speech.windows import Window, without_text
 
-SPARSE = 1.0  # characters per second: nobody speaks so slowly for `MIN_SPARSE_SECONDS`
-MIN_SPARSE_SECONDS = 5.0
+SPARSE = 2.0  # characters per second: few people speak so slowly for `MIN_SPARSE_SECONDS`
+MIN_SPARSE_SECONDS = 4.0
 
 
 def recovered(
@@ -36,9 +36,16 @@ def recovered(
 
 def lost(window: Window, segments: list[Segment]) -> list[Span]:
     """List the window's speech that has no text, or far too little, and may have it alone."""
-    kept = [one for one in segments if not is_sparse(one, window.spans)]
-    missing = without_text(window.spans, kept)
-    if missing == [(window.spans[0][0], window.spans[-1][1])]:  # alone it would be the same
+    sparse = [one for one in segments if is_sparse(one, window.spans)]
+    missing: list[Span] = []
+    for start, end in without_text(window.spans, [one for one in segments if one not in sparse]):
+        if any(one.start * SAMPLE_RATE < end and start < one.end * SAMPLE_RATE for one in sparse):
+            # More than one thing is said there: each between pauses is decoded alone.
+            missing += window.part((start, end)).spans
+        else:
+            missing.append((start, end))
+    whole = (window.spans[0][0], window.spans[-1][1])
+    if missing == [whole]:  # alone it would be the same
         return window.spans if len(window.spans) > 1 else []
     return missing
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from whisper_asr.building.checkpoint import OPENAI, hugging_face, layout, write_openai
-from whisper_asr.decoder import segment
+from whisper_asr.decoded import segment
 from whisper_asr.engine import FULL_SAMPLES, WhisperEngine
 from whisper_asr.options import Options
 from whisper_asr.recovery import recovered

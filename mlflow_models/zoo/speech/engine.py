@@ -9,89 +9,24 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from zoo.data.audio import SAMPLE_RATE, decode_blocks
-from zoo.data.channels import Channels
-from zoo.errors import BadInput
+from zoo.data.audio import SAMPLE_RATE
 from zoo.serving import runner
 from zoo.serving.runner import Pending, Runner
-from zoo.speech.denoise import denoised
-from zoo.speech.options import NO_SPEECH, SoundOptions, SpeechOptions
+from zoo.speech.options import NO_SPEECH, SpeechOptions
+from zoo.speech.recording import Asked, Found, Recording, Source, WindowJob
 from zoo.speech.transcript import Segment, Transcript
-from zoo.speech.vad import Span
 from zoo.speech.windows import Window, without_text
 
-BLOCK_SECONDS = 600.0  # of a recording that are in memory at once
 MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
-Source = bytes | Path | np.ndarray
-Asked = TypeVar("Asked", bound=SoundOptions)
 Spoken = TypeVar("Spoken", bound=SpeechOptions)
-Found = TypeVar("Found")
 Result = TypeVar("Result")
-Value = TypeVar("Value")
 log = logging.getLogger("theresa.speech")
-
-
-class Recording(Generic[Found]):
-    """What is known so far of one recording of a request.
-
-    Attributes:
-        seconds: How long it is, as far as it is read.
-        found: What was found in each window, by the window's first span.
-        spans: Where speech was found, in order.
-        warnings: Codes of what a user should know of the sound.
-        language_probability: How likely the language is that was detected.
-    """
-
-    def __init__(self, source: Source, language: str | None, channels: Channels = "mix") -> None:
-        self.source, self.language, self.channels = source, language, channels
-        self.language_probability: float | None = None
-        self.seconds = 0.0
-        self.spans: list[Span] = []
-        self.warnings: list[str] = []
-        self.found: dict[Span, Found] = {}
-        self.failure: Exception | None = None
-
-    def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
-        """Yield the samples block by block, float32 (samples,) at 16 kHz; count the seconds."""
-        source = self.source
-        blocks: Iterable[np.ndarray] = (
-            [source]
-            if isinstance(source, np.ndarray)
-            else decode_blocks(source, BLOCK_SECONDS, self.channels, self.warnings)
-        )
-        for block in blocks:
-            runner.stop_if_cancelled()
-            self.seconds += len(block) / SAMPLE_RATE
-            yield denoised(block) if denoise else block
-
-    def attempt(self, step: Callable[..., Value], *arguments: Any) -> Value | None:
-        """Take a step; if the recording's content makes it impossible, keep the error instead."""
-        try:
-            return step(*arguments)
-        except BadInput as error:
-            self.failure = error
-            return None
-
-
-@dataclass(frozen=True)
-class WindowJob(Generic[Asked, Found]):
-    """A window to decode; without a window, a whole recording."""
-
-    recording: Recording[Found]
-    window: Window | None
-    options: Asked
-
-    @property
-    def language(self) -> str | None:
-        """The language of the window, or of the recording."""
-        return (self.window and self.window.language) or self.recording.language
 
 
 class SoundEngine(ABC, Generic[Asked, Found, Result]):
