@@ -212,6 +212,19 @@ class ServedSpeech:
             assert record["text"]
             assert record["duration"] == pytest.approx(len(sound) / SAMPLE_RATE, abs=0.15)
 
+    def test_bad_recordings_are_heard_and_opposite_channels_told(self, url: str) -> None:
+        sound = decode(self.speech.sample).astype(float)
+        files = [
+            encoded(np.stack([sound, -sound], axis=1)),
+            encoded(0.5 + 0.4 * sound),
+            encoded(0.003 * sound),
+        ]
+        opposite, *others = self.speech.transcribe(url, files, **self.speech.steady)
+        assert opposite["warnings"] == ["opposite_phase"]
+        for record in (opposite, *others):
+            assert record["text"]
+        assert all(record["warnings"] == [] for record in others)
+
     def test_rows_of_a_request_dont_touch_each_other(self, url: str) -> None:
         files = list(self.speech.files.values())
         for way in self.speech.ways:
