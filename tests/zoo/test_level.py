@@ -12,7 +12,7 @@ from tests.zoo.sounds import encoded
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode, decode_blocks
 from zoo.data.channels import OPPOSITE_PHASE
-from zoo.speech.level import audible
+from zoo.speech.level import audible, raised
 from zoo.speech.vad import find_speech
 from zoo.training import augment
 
@@ -88,6 +88,14 @@ def test_a_soft_speaker_is_raised_beside_a_loud_one_and_noise_is_not() -> None:
         noise = augment.noise(kind, 10 * SAMPLE_RATE, rng)
         for level in (1e-4, 1e-3, 0.1):
             assert find_speech(level * noise) == []
+
+
+def test_models_hear_faint_speech_raised_and_other_speech_as_it_is() -> None:
+    sound = decode(SAMPLE)
+    assert raised(sound) is sound
+    faint = raised(1e-3 * sound + np.float32(0.1))
+    assert np.corrcoef(faint, sound)[0, 1] > 0.99
+    assert 0.1 < faint.std() / sound.std() < 10
 
 
 def test_a_telephones_band_is_widened_and_a_full_one_is_not() -> None:

@@ -277,4 +277,6 @@ def _schema_type(kind: Any) -> Any:
                 for name, field in kind.model_fields.items()
             ]
         )
+    if get_origin(kind) is Literal:
+        kind = type(get_args(kind)[0])
     return DataType[TYPES[kind]]

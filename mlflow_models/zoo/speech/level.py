@@ -1,4 +1,4 @@
-"""Makes faint, offset and narrow sound audible to the search for speech; models hear it as it is.
+"""Makes faint, offset and narrow sound audible to the search for speech; faint speech to models.
 
 Silero's model knows speech of a usual level, without an offset, and with a sound above 4 kHz. It
 finds nothing in most speech at -60 dB, and in one in six short clips of a telephone line, whose
@@ -13,7 +13,8 @@ OFFSET_FRAMES = 16  # half a second to each side, over which an offset is measur
 LOUD = 0.05  # the share of a stretch's frames that are taken for its speech
 TARGET = 0.06  # the amplitude (root mean square) of a stretch's loud frames: -24 dB
 MAX_GAIN = 1000.0  # 60 dB; what is fainter is lost in the steps of 16 bits
-MAX_RANGE = 30.0  # a stretch is raised by 30 dB more than the loudest one, or less
+MAX_RANGE = 20.0  # a stretch is raised by 20 dB more than the loudest one, or less
+FAINT = 0.003  # the amplitude of loud frames, -50 dB, under which models hear raised speech
 SPEECH_HZ, ABOVE_HZ = (300, 3400), 4500  # a telephone's band; what is surely above it
 NARROW = 1e-4  # power above it over power in it: people have 5e-4 and more in loud frames
 IMAGE = 0.1  # the amplitude of the mirror image, by that of the sound
@@ -46,6 +47,31 @@ def audible(sound: np.ndarray) -> np.ndarray:
     frames[:, ::2] *= (gains * (1 + image))[:, None]
     frames[:, 1::2] *= (gains * (1 - image))[:, None]
     return frames.reshape(-1)[: len(sound)]
+
+
+def raised(sound: np.ndarray) -> np.ndarray:
+    """Raise faint speech for a model; other speech is heard as it is.
+
+    Whisper's spectrogram isn't independent of the level: of AISHELL's sentences, whose loud frames
+    have -30 dB, base has 18 % of the characters wrong, at 40 dB less 25 % and raised 19 %, at 50 dB
+    less 99 % and raised 24 %.
+
+    Args:
+        sound: float32 (samples,) at 16 kHz: a span of speech.
+
+    Returns:
+        float32 (samples,) at 16 kHz.
+    """
+    whole = sound[: len(sound) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    if not len(whole):
+        return sound
+    offset = sound.mean()
+    power = np.square(whole - offset).mean(axis=1)
+    loudness = float(np.sqrt(power[_loudest(power)[0]]))
+    if loudness >= FAINT:
+        return sound
+    gain = TARGET / max(loudness, TARGET / MAX_GAIN)
+    return ((sound - offset) * np.float32(gain)).astype(np.float32)
 
 
 def _slow(means: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
-from zoo.speech.level import audible
+from zoo.speech.level import audible, raised
 
 Span = tuple[int, int]  # from and to, samples of the recording
 SURE = 0.5  # probability from which on a moment counts as speech, as Silero recommends
@@ -74,7 +74,8 @@ def speech(
 ) -> Iterator[tuple[Span, np.ndarray]]:
     """Yield the spans of speech, each with its sound, float32 (samples,) at 16 kHz.
 
-    One block is held at a time; a span that may go on in the next block waits for that block.
+    Faint speech is raised. One block is held at a time; a span that may go on in the next block
+    waits for that block.
 
     Args:
         blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
@@ -94,5 +95,5 @@ def speech(
             while spans and spans[-1][1] > keep:
                 keep = min(keep, spans.pop()[0])
         for start, end in spans:
-            yield (start + offset, end + offset), sound[start:end].copy()
+            yield (start + offset, end + offset), raised(sound[start:end].copy())
         left, offset = sound[keep:], offset + keep
