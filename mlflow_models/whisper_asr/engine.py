@@ -36,6 +36,7 @@ from zoo.errors import BadInput, BadParameter
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.level import raised
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.vad import find_speech
 from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
@@ -125,7 +126,7 @@ class WhisperEngine(SpeechEngine[Options]):
             start, end = recording.spans[0] if recording.spans else (0, FULL_SAMPLES)
             heard = sound[start:end]
             recording.language, recording.language_probability = self.detect_language(heard)
-        yield from self.decode_sound(sound, recording.language, options)
+        yield from self.decode_sound(raised(sound), recording.language, options)
 
     def polished(
         self, segments: list[Segment], recording: Recording[list[Segment]], options: Options
