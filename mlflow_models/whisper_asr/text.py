@@ -7,6 +7,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from whisper_asr.options import Options
 from whisper_asr.spelling import (
@@ -26,11 +27,13 @@ CREDITS = re.compile(
     r"((作词|作曲|编曲|词曲)\s*(李宗盛)?\s*)+",
     re.IGNORECASE,
 )
-# Real base: none of 200 words of a second has more than 0.47 of `no_speech_prob`, nor less than
-# -1.64 of `avg_logprob`; none of 81 sentences in noise at 0 and 5 dB has more than 0.49. Of 67
-# texts that it made up in noises, 60 have more than 0.6 and less than -0.6.
+# Real base: of 882 texts that people said (words of a second, sentences, calls; 180 clips with
+# noise as loud, or 5 dB below) none has more than 0.62 of `no_speech_prob`, nor less than -1.64 of
+# `avg_logprob`. Of 85 texts that it made up in ten kinds of noise all have more than 0.41, and 53
+# more than 0.7 and less than -0.6.
 SILENT, QUIET = 0.7, 0.4  # `no_speech_prob` above: nobody speaks; perhaps nobody
 DOUBTFUL, UNCERTAIN, UNREADABLE = -0.4, -0.6, -2.0  # `avg_logprob` below
+LATIN_SEAM = re.compile("[A-Za-z0-9.,!?;:][A-Za-z]")
 LITTLE_SPEECH = 0.1  # of a segment's time, to the voice activity detector
 ECHO = 0.5  # of a text's pairs of characters that are in the hotwords or the prompt
 REPETITIVE = 2.4  # compression ratio: above it, openai-whisper takes a text for a loop
@@ -73,7 +76,16 @@ def polished(
         if not short.text.strip() or (again and kept[-1].text.strip() == short.text.strip()):
             continue
         kept.append(short)
-    return [written(one, one.language or language, options) for one in kept]
+    return _apart([written(one, one.language or language, options) for one in kept])
+
+
+def _apart(segments: list[Segment]) -> list[Segment]:
+    """Put a space between segments that end and begin with a Latin word."""
+    texts = [one.text for one in segments]
+    return [
+        replace(one, text=f" {one.text}") if LATIN_SEAM.fullmatch(last[-1:] + one.text[:1]) else one
+        for last, one in zip(["", *texts], segments, strict=False)
+    ]
 
 
 def shortened(one: Segment) -> Segment:

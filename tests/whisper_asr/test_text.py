@@ -137,3 +137,9 @@ def test_a_segment_is_written_as_asked() -> None:
     assert left.text == "臺灣在二零一五年，漲了百分之五。"
     (left,) = polished([one], "en", Options(numerals="digits"))
     assert left.text == one.text
+
+
+def test_latin_words_of_two_segments_stay_apart() -> None:
+    pieces = [heard(text) for text in ("Thank you", "Bye.", "OK", "再见", "Bye")]
+    texts = [one.text for one in polished(pieces, "zh", Options())]
+    assert texts == ["Thank you", " Bye.", " OK", "再见", "Bye"]

@@ -15,6 +15,9 @@ PARAMETERS = [
     {"on_error": "\ud800"},
     {"numbers": [float("nan")]},
     {"numbers": [1.0, float("inf")]},
+    {"numbers": float("nan")},
+    {"numbers": True},
+    {"words": "a word"},
     {"seconds": float("nan")},
 ]
 
@@ -83,3 +86,9 @@ def test_a_query_is_taken_beside_a_body_or_refused_by_name(echo_url: str) -> Non
     assert null["error"].startswith("Column 'text': ")
     (lists,) = answers[-1].json()["predictions"]
     assert (lists["words"], lists["numbers"]) == (["a", "b", "c"], [1, 2, 3])
+
+
+def test_one_number_is_a_list_of_one(echo_url: str) -> None:
+    with wire(echo_url) as one:
+        one.send(post(json.dumps({"instances": ["a"], "params": {"numbers": 0}}).encode()))
+        assert one.read().json() == {"predictions": [{"text": "a", "numbers": [0.0]}]}
