@@ -1,7 +1,7 @@
 """Builds the MLflow model whisper_asr: a Whisper checkpoint in, a logged and saved model out.
 
 python mlflow_models/whisper_asr/build.py                                 the demo checkpoint
-python mlflow_models/whisper_asr/build.py --checkpoint base               OpenAI's, or any of its
+python mlflow_models/whisper_asr/build.py --checkpoint base               one of OpenAI's
 python mlflow_models/whisper_asr/build.py --checkpoint openai/whisper-small   from the hub
 python mlflow_models/whisper_asr/build.py --checkpoint DIRECTORY|FILE.pt  Hugging Face, CTranslate2
 """

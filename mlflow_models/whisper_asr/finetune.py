@@ -82,7 +82,8 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     )
     model.config.apply_spec_augment = args.spec_augment
     model.config.mask_feature_prob = 0.05 if args.spec_augment else 0.0
-    model.generation_config.update(language=args.language, task="transcribe")
+    generation = model.generation_config  # its `update` sets only what a checkpoint has already
+    generation.language, generation.task = args.language, "transcribe"
     if args.freeze_encoder:
         model.freeze_encoder()
     trained = add_lora(model, args.lora) if args.lora else model

@@ -81,6 +81,7 @@ def test_the_checkpoint_is_in_the_published_format(whole: Path) -> None:
     assert config["vocab_size"] == 51865
     generation = json.loads((best / "generation_config.json").read_text(encoding="utf-8"))
     assert generation["is_multilingual"]
+    assert (generation["language"], generation["task"]) == ("zh", "transcribe")
     assert generation["no_timestamps_token_id"] == 50363
     assert len(generation["suppress_tokens"]) == 88
     loaded, info = WhisperForConditionalGeneration.from_pretrained(best, output_loading_info=True)

@@ -29,7 +29,7 @@ class Pair:
 
 
 def asked(**options: Any) -> Options:
-    """Options with which each engine says the same each time."""
+    """The reference's own arithmetic, and nothing that is drawn by chance."""
     return Options(temperature=(0.0,), script="as_is", window="full", **options)
 
 

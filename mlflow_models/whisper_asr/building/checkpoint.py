@@ -85,14 +85,15 @@ def read_openai(path: Path) -> tuple[dict[str, int], "dict[str, torch.Tensor]"]:
             f"'{path}' is no Whisper checkpoint of OpenAI's: a file with 'dims' and "
             "'model_state_dict', and nothing that runs code."
         ) from error
-    _refuse_english(path, dims)
+    _check_vocabulary(path, dims)
     return dims, {name: tensor for name, tensor in weights.items() if name not in ONLY_OPENAI}
 
 
-def _refuse_english(checkpoint: Path, dims: dict[str, int]) -> None:
+def _check_vocabulary(checkpoint: Path, dims: dict[str, int]) -> None:
     if dims["n_vocab"] not in vocabulary.LANGUAGES:
         raise CheckpointError(
-            f"'{checkpoint}' knows English only; take the checkpoint without '.en' in its name."
+            f"'{checkpoint}' has a vocabulary of {dims['n_vocab']}; the multilingual ones have "
+            "51865 or 51866. Those with '.en' in their name know English only."
         )
 
 
@@ -108,7 +109,7 @@ def to_hugging_face(name: str) -> str:
 
 
 def write_hugging_face(checkpoint: Path, directory: Path, heads: str | None = None) -> None:
-    """Writes an OpenAI file, or what CTranslate2's converter wrote, as a Hugging Face directory.
+    """Write an OpenAI file, or what CTranslate2's converter wrote, as a Hugging Face directory.
 
     Every number stays what it is, to the bit.
 
@@ -130,7 +131,7 @@ def write_hugging_face(checkpoint: Path, directory: Path, heads: str | None = No
         said = {"alignment_heads": alignment_heads(heads, dims)} if heads else {}
     else:
         dims, arrays = ctranslate2_format.read_ctranslate2(checkpoint)
-        _refuse_english(checkpoint, dims)
+        _check_vocabulary(checkpoint, dims)
         weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
         said = ctranslate2_format.generation(checkpoint)
     _save(dims, weights, said, directory)
@@ -139,7 +140,7 @@ def write_hugging_face(checkpoint: Path, directory: Path, heads: str | None = No
 def _save(
     dims: dict[str, int], weights: "dict[str, torch.Tensor]", said: dict[str, Any], directory: Path
 ) -> None:
-    """Writes weights by Hugging Face's names, and the files that belong to them.
+    """Write weights by Hugging Face's names, and the files that belong to them.
 
     Args:
         dims: The sizes, by OpenAI's names.
@@ -182,7 +183,7 @@ def _save(
 
 
 def hugging_face(checkpoint: Path, name: str = "") -> Path:
-    """Gives a checkpoint in Hugging Face's layout: itself, or a converted copy in the cache.
+    """Give a checkpoint in Hugging Face's layout: itself, or a converted copy in the cache.
 
     Args:
         checkpoint: Any that `layout` knows.

@@ -155,10 +155,8 @@ def to_hugging_face(name: str, value: np.ndarray) -> dict[str, np.ndarray]:
     Raises:
         ValueError: It is a bias of keys that isn't 0; Whisper's keys have none.
 
-    >>> weight = np.zeros((4, 2))
-    >>> [*to_hugging_face("decoder/layer_0/attention/linear_1/weight", weight)]
-    ['model.decoder.layers.0.encoder_attn.k_proj.weight',
-     'model.decoder.layers.0.encoder_attn.v_proj.weight']
+    >>> list(to_hugging_face("decoder/layer_0/attention/linear_0/bias", np.zeros(2)))
+    ['model.decoder.layers.0.encoder_attn.q_proj.bias']
     """
     for pattern, replacement in RENAMED:
         name = re.sub(pattern, replacement, name)
