@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from benchmarks import harness
 from benchmarks.contender import Contender
-from benchmarks.whisper_asr import convert_for_all
+from benchmarks.whisper_asr import FOLDER, convert_for_all
 from benchmarks.whisper_quality_contender import (
     BATCHED,
     OPENAI,
@@ -40,9 +40,9 @@ from benchmarks.whisper_quality_contender import (
 )
 from benchmarks.whisper_quality_recordings import QualityRecording
 from benchmarks.whisper_quality_sets import Material, QualitySet, quality_sets
-from whisper_asr.finetune import FOLDER, fetch
+from whisper_asr.building.published import fetch
 from whisper_asr.options import Options
-from zoo.building import checkpoints
+from zoo.building import checkpoints, published
 from zoo.building.packaging import ROOT
 from zoo.data.outputs import whole_directory, write_json
 from zoo.errors import CheckpointError
@@ -58,8 +58,7 @@ COMMANDS = {"build", "evaluate", "export", "finetune", "model", "prepare"}
 
 def home() -> Path:
     """Where answers are kept: `theresa/whisper_quality` in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "theresa" / "whisper_quality"
+    return published.cache() / "whisper_quality"
 
 
 def folder() -> Path:
@@ -84,7 +83,9 @@ def weights(checkpoint: str, directory: Path) -> Path:
     Raises:
         NotHere: It can't be had.
     """
-    kept = directory / "weights" / Path(checkpoint).name
+    path = Path(checkpoint).resolve()
+    own = f"-{hashlib.sha1(str(path).encode()).hexdigest()[:8]}" if path.exists() else ""
+    kept = directory / "weights" / f"{path.name}{own}"
     if not kept.is_dir():
         try:
             found = checkpoints.resolve(checkpoint, FOLDER / "demo", fetch, (".pt",))
