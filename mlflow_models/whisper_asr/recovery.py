@@ -4,6 +4,7 @@ At a pause, at a change of speakers or after a prompt, Whisper may write the fir
 window and say that the rest is silence.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from zoo.data.audio import SAMPLE_RATE
@@ -25,13 +26,19 @@ def recovered(
         decode: Gives the segments of each window, in the recording's times.
     """
     found = decode(windows)
-    missing = [
-        (place, span) for place, window in enumerate(windows) for span in lost(window, found[place])
+    parts = [
+        (place, window.part(span))
+        for place, window in enumerate(windows)
+        for span in lost(window, found[place])
     ]
-    again = decode([windows[place].part(span) for place, span in missing]) if missing else []
-    for (place, span), more in zip(missing, again, strict=True):
-        found[place] = with_more(found[place], more, span)
-    return found
+    more: dict[int, list[Segment]] = defaultdict(list)
+    if parts:
+        for (place, _), segments in zip(parts, decode([part for _, part in parts]), strict=True):
+            more[place] += segments
+    return [
+        with_more(window, segments, more[place])
+        for place, (window, segments) in enumerate(zip(windows, found, strict=True))
+    ]
 
 
 def lost(window: Window, segments: list[Segment]) -> list[Span]:
@@ -50,13 +57,11 @@ def lost(window: Window, segments: list[Segment]) -> list[Span]:
     return missing
 
 
-def with_more(segments: list[Segment], more: list[Segment], span: Span) -> list[Segment]:
-    """Add what was heard within a span, instead of what was there if that is shorter."""
-    first, last = (samples / SAMPLE_RATE for samples in span)
-    inside = [one for one in segments if first <= (one.start + one.end) / 2 <= last]
-    if _length(more) <= _length(inside):
+def with_more(window: Window, segments: list[Segment], more: list[Segment]) -> list[Segment]:
+    """Add what was heard in parts of a window, and drop what they replace, if it is more text."""
+    kept = [one for one in segments if not is_sparse(one, window.spans)]
+    if _length(kept) + _length(more) <= _length(segments):
         return segments
-    kept = [one for one in segments if one not in inside]
     return sorted([*kept, *more], key=lambda one: one.start)
 
 

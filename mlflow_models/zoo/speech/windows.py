@@ -16,7 +16,7 @@ from zoo.speech.vad import AROUND_SAMPLES, SURE, Span, speech
 
 # A window of so much speech ends at the next pause: more would put two speakers or two subjects
 # into one window, of which Whisper likes to leave one out.
-ENOUGH_SAMPLES = 8 * SAMPLE_RATE
+ENOUGH_SAMPLES = 20 * SAMPLE_RATE
 BESIDE_CUT_SAMPLES = round(1.2 * SAMPLE_RATE)  # so wrong are Whisper's times, at times
 UNSURE_SECONDS = 0.5  # a segment's times may be wrong by so much in either direction
 MIN_LOST_SECONDS = 0.8  # shorter speech without a segment is a matter of imprecise times
