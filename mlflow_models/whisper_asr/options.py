@@ -62,8 +62,8 @@ class Options(SpeechOptions):
     )
     window: Literal["auto", "full"] = Field(
         "auto",
-        description="`auto` gives the model windows as long as the speech needs; `full` gives it "
-        "30 s each, which is the reference's arithmetic and takes more time.",
+        description="`auto`: windows as long as the speech needs; `full`: 30 s each, the "
+        "reference's arithmetic, which takes more time.",
     )
     batch_size: int = Field(8, ge=1, le=16, description="How many windows are decoded together.")
 
