@@ -40,7 +40,8 @@ JFK = (
     "And so my fellow Americans ask not what your country can do for you "
     "ask what you can do for your country"
 )
-# Of `speech/calls/en-us_zh-cn.flac`, by what every system hears in each stretch alone.
+# Of `speech/calls/en-us_zh-cn.flac`, as faster-whisper hears it: it comes without a transcript, but
+# each question is put in both languages.
 TURNS = (
     ("What's the weather like today?", 0.0, 1.6),
     ("今天天气怎么样", 2.6, 4.6),

@@ -34,7 +34,8 @@ def render(result: Row) -> str:
         "one's defaults; one thread. CER in percent with its 95 % interval (2000 resamples of the "
         "recordings; where these are fewer than ten, of their clips). All answers and references "
         "come to one spelling first: simplified characters, numbers in words, no punctuation. "
-        "n: the recordings that a system heard, where it didn't hear all.",
+        "n: the recordings that a system heard, where it didn't hear all. The conversation in two "
+        "languages has no transcript but what faster-whisper hears: it shows who loses a language.",
         _table(spoken, "recordings", _rate),
         "Clips without text (at most a fifth of a clip's characters were heard), and segments that "
         "begin or end over a second off the truth:",
