@@ -6,10 +6,12 @@ PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
 BIN = .venv/bin
-# Tests that share a model, a server or an engine run one after the other. The others run two at a time,
-# with one thread each: what they compute is so small that threads would only wait for each other.
-ALONE = build or browser or container or gpu or spark
-TOGETHER = OMP_NUM_THREADS=1 $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
+# Tests that share a model, a server or an engine run one after the other; those of containers and Spark beside
+# those of the models in this process. The others run two at a time. All have one thread: with more, they would wait.
+APART = container or spark
+ALONE = build or browser or gpu or $(APART)
+check test test-apart test-alone: export OMP_NUM_THREADS = 1
+TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
@@ -17,7 +19,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image check test lint cards bench bench-quick kong-validate pins
+.PHONY: setup demo build serve pages image check test test-apart test-alone lint cards bench bench-quick kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -54,7 +56,13 @@ check: setup
 
 test: setup
 	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
-	$(BIN)/pytest $(TESTS) -m "$(ALONE)" --junit-xml $(REPORTS)/tests.xml $(NONE)
+	$(MAKE) --jobs 2 --keep-going --output-sync=target test-apart test-alone
+
+test-apart:
+	$(BIN)/pytest $(TESTS) -m "$(APART)" --junit-xml $(REPORTS)/apart.xml $(NONE)
+
+test-alone:
+	$(BIN)/pytest $(TESTS) -m "($(ALONE)) and not ($(APART))" --junit-xml $(REPORTS)/tests.xml $(NONE)
 
 lint: setup
 	$(BIN)/ruff check .
