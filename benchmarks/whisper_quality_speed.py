@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.contender import Contender
 from benchmarks.harness import compare
-from benchmarks.whisper_quality_contender import BATCHED, OURS
+from benchmarks.whisper_quality_contender import BATCHED, OURS, TOGETHER
 from benchmarks.whisper_quality_recordings import QualityRecording
 from benchmarks.whisper_quality_runs import MODULE, fingerprint
 from benchmarks.whisper_quality_sets import FEW, Material
@@ -33,7 +33,7 @@ def sounds(material: Material) -> dict[str, list[QualityRecording]]:
 def measure(
     material: Material, systems: Sequence[str], weights: Path, directory: Path
 ) -> list[dict[str, Any]]:
-    """Measure all, one recording to a call; what was measured with the same code is kept.
+    """Measure all, one recording to a call, ours several, too; what the same code did is kept.
 
     Args:
         material: Where the recordings come from.
@@ -49,7 +49,7 @@ def measure(
         if known["fingerprints"] == prints:
             kept: list[dict[str, Any]] = known["rows"]
             return kept
-    running = {name: Contender(MODULE, name, weights) for name in rivals}
+    running = {name: Contender(MODULE, name, weights) for name in [*rivals, TOGETHER]}
     try:
         rows = [_row(what, some, running, material.few) for what, some in sounds(material).items()]
     finally:

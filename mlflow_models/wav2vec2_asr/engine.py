@@ -59,7 +59,7 @@ class Engine(SpeechEngine[Options]):
         longest = round(options.chunk_length_s * SAMPLE_RATE)
         return speech_windows(blocks, longest, options.vad_threshold)
 
-    def detect_language(self, _: np.ndarray) -> tuple[str, float]:
+    def detect_language(self, sound: np.ndarray, options: Options) -> tuple[str, float]:  # noqa: ARG002
         return self.acoustic.language, 1.0
 
     def decode(self, windows: list[Window], _: str, options: Options) -> list[list[Segment]]:

@@ -28,6 +28,7 @@ from whisper_asr.decoder import (
     PREPENDED,
     WindowDecoder,
     log_mel,
+    padded_seconds,
 )
 from whisper_asr.options import Options
 from whisper_asr.text import polished
@@ -109,7 +110,8 @@ class WhisperEngine(SpeechEngine[Options]):
     def listen(self, recording: Recording[list[Segment]], window: Window, options: Options) -> None:
         super().listen(recording, window, options)
         if options.multilingual:
-            window.language, window.language_probability = self.detect_language(window.sound)
+            found = self.detect_language(window.sound, options)
+            window.language, window.language_probability = found
 
     def segments(self, recording: Recording[list[Segment]], options: Options) -> Iterator[Segment]:
         pieces = []
@@ -125,7 +127,8 @@ class WhisperEngine(SpeechEngine[Options]):
         if recording.language is None:
             start, end = recording.spans[0] if recording.spans else (0, FULL_SAMPLES)
             heard = sound[start:end]
-            recording.language, recording.language_probability = self.detect_language(heard)
+            found = self.detect_language(heard, options)
+            recording.language, recording.language_probability = found
         yield from self.decode_sound(raised(sound), recording.language, options)
 
     def polished(
@@ -178,9 +181,10 @@ class Engine(WhisperEngine):
     def count_tokens(self, text: str) -> int:
         return len(self.model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
-    def detect_language(self, sound: np.ndarray) -> tuple[str, float]:
+    def detect_language(self, sound: np.ndarray, options: Options) -> tuple[str, float]:
         # The sound is padded, not the spectrogram: silence isn't zeros there. (mels, frames)
-        mel = log_mel(self.model, pad_or_trim(sound, FULL_SAMPLES))
+        samples = padded_seconds(len(sound), options) * SAMPLE_RATE
+        mel = log_mel(self.model, pad_or_trim(sound, samples))
         ((found, *_),) = self.model.model.detect_language(self.model.encode(mel))
         token, probability = found
         return str(token).strip("<|>"), float(probability)

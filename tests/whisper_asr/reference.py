@@ -50,7 +50,7 @@ class Reference(WhisperEngine):
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(f" {text.strip()}"))
 
-    def detect_language(self, sound: np.ndarray) -> tuple[str, float]:
+    def detect_language(self, sound: np.ndarray, options: Options) -> tuple[str, float]:  # noqa: ARG002
         from whisper import detect_language, log_mel_spectrogram, pad_or_trim
 
         mel = log_mel_spectrogram(pad_or_trim(sound[:FULL_SAMPLES]), self.model.dims.n_mels)

@@ -159,7 +159,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         """Yield the segments of a whole recording, and set its language."""
 
     @abstractmethod
-    def detect_language(self, sound: np.ndarray) -> tuple[str, float]:
+    def detect_language(self, sound: np.ndarray, options: Spoken) -> tuple[str, float]:
         """Detect the language of a window's speech, float32 (samples,) at 16 kHz.
 
         Returns:
@@ -169,7 +169,8 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     def listen(self, recording: Recording[list[Segment]], window: Window, options: Spoken) -> None:  # noqa: ARG002
         """Detect the language of a recording by its first window of speech."""
         if recording.language is None:
-            recording.language, recording.language_probability = self.detect_language(window.sound)
+            found = self.detect_language(window.sound, options)
+            recording.language, recording.language_probability = found
 
     def polished(
         self,
