@@ -166,7 +166,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             Its code and its probability.
         """
 
-    def listen(self, recording: Recording[list[Segment]], window: Window, options: Spoken) -> None:  # noqa: ARG002
+    def listen(self, recording: Recording[list[Segment]], window: Window, options: Spoken) -> None:
         """Detect the language of a recording by its first window of speech."""
         if recording.language is None:
             found = self.detect_language(window.sound, options)
