@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 FILES = ["*.json", "*.safetensors", "merges.txt"]  # of a published checkpoint, what is needed
+ADAPTED = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")  # by LoRA, in every layer
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
         "workers")  # fmt: skip
 
@@ -46,10 +47,14 @@ def checkpoint_directory(name: str) -> Path:
 
 
 def add_lora(model: Any, rank: int) -> Any:
-    """Wraps the model so that low-rank updates of its attention are trained (Hu et al. 2021)."""
+    """Wraps the model so that low-rank updates of its weights are trained (Hu et al. 2021).
+
+    They are those of every layer's attention and feed-forward network: with less than all, an
+    adapter learns less than the whole model would (Dettmers et al. 2023, "QLoRA", section 4).
+    """
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"])
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(ADAPTED))
     return get_peft_model(model, config)
 
 
@@ -93,13 +98,15 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         lambda path: export.export(trained, tokenizer, extractor, path, args.export_dtype),
     )
     compact = {token: i for i, token in enumerate(tokens)} if args.ctc_weight else None
-    seconds = None if args.pad_to_longest else args.window_seconds
+    collator = Seq2SeqCollator(
+        extractor, args.window, args.window_seconds, compact, tokenizer.eos_token_id
+    )
     trainer = WhisperTrainer(
         model=trained,
         args=training_arguments(args, max(map(len, dev.ids)) + 4),
         train_dataset=train,
         eval_dataset=dev,
-        data_collator=Seq2SeqCollator(extractor, seconds, compact, tokenizer.eos_token_id),
+        data_collator=collator,
         processing_class=tokenizer,
         callbacks=[records],
         flat_steps=args.flat_start,
