@@ -3,16 +3,19 @@
 The sets are made from the folder that THERESA_SHARED names; the model card has the commands that
 train. Both checkpoints are heard as they are served.
 
-python -m benchmarks.whisper_adaptation base run/best
+python -m benchmarks.whisper_adaptation base run/best            the table
+python -m benchmarks.whisper_adaptation base run/best --curve run    and the curve of that training
 """
 
 import argparse
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.plots import OURS
 from benchmarks.whisper_quality_recordings import QualityRecording
 from benchmarks.whisper_quality_runs import folder
 from benchmarks.whisper_quality_scores import difference, rate
@@ -23,12 +26,17 @@ from whisper_asr.training.error_rates import character_errors
 from whisper_asr.training.normalizer import Normalizer
 from whisper_asr.training.transcribe import Decoding, transcribe_served
 from zoo.building import packaging
+from zoo.data.tables import open_table
+from zoo.data.texts import read_json
 from zoo.training import augment
 from zoo.training.error_rates import ErrorCounts
+from zoo.training.plots import drawing
+from zoo.training.records import STATE
 
 LAST = 80  # sentences of the person that aren't trained on
 WORDS = 100
 RATIO_DB = 10
+CURVE = "docs/plots/whisper_adaptation.svg"
 
 Sets = dict[str, tuple[str, list[QualityRecording]]]
 
@@ -85,6 +93,21 @@ def row(name: str, before: list[ErrorCounts], after: list[ErrorCounts]) -> str:
     return f"| {' | '.join([name, *cells, f'{change:+.2f} [{low:+.2f}, {high:+.2f}]'])} |"
 
 
+def draw_curve(run: Path, path: Path) -> None:
+    """Draws each step's loss, and the CER of the dev set at each evaluation."""
+    rows = list(open_table(run / "steps.csv").filled_rows())
+    last = max(run.glob("checkpoint-*"), key=lambda one: int(one.name.rpartition("-")[2]))
+    history = read_json(last / STATE)["log_history"]
+    scores = [(logs["step"], logs["eval_cer"]) for logs in history if "eval_cer" in logs]
+    with drawing(path, (6, 2.6)) as figure:
+        left, right = figure.subplots(1, 2)
+        losses = [float(one["loss"]) for one in rows]
+        left.plot([int(one["step"]) for one in rows], losses, linewidth=0.8, color=OURS["ours"])
+        left.set(xlabel="step", ylabel="loss of the examples in training", ylim=(0, None))
+        right.plot(*zip(*scores, strict=True), marker="o", color=OURS["ours"])
+        right.set(xlabel="step", ylabel="CER % of the dev set, greedy", ylim=(0, None))
+
+
 def main() -> None:
     """Reads the command line and prints the table."""
     cli = argparse.ArgumentParser(
@@ -92,7 +115,10 @@ def main() -> None:
     )
     cli.add_argument("before", help="a checkpoint")
     cli.add_argument("after", help="the same, trained")
+    cli.add_argument("--curve", type=Path, metavar="RUN", help=f"draw it to {CURVE}")
     args = cli.parse_args()
+    if args.curve:
+        draw_curve(args.curve, packaging.ROOT / CURVE)
     tested = sets(Material(folder()))
     before, after = (errors(one, tested) for one in (args.before, args.after))
     print("| CER % | before | after | difference |\n| --- | ---: | ---: | ---: |")
