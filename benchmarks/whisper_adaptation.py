@@ -86,7 +86,7 @@ def errors(checkpoint: str, tested: Sets) -> dict[str, list[ErrorCounts]]:
 def row(name: str, before: list[ErrorCounts], after: list[ErrorCounts]) -> str:
     """A set as a line of the table: CER in percent, with 95 % intervals (paired bootstrap)."""
     cells = [
-        f"{found['rate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+        f"{found['cer']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
         for found in map(rate, (before, after))
     ]
     change, low, high = difference(after, before)

@@ -103,19 +103,19 @@ def test_ctranslate2_converts_the_checkpoint(whole: Path, tmp_path: Path) -> Non
     assert all(0 <= segment.start <= segment.end <= 30 for segment in segments)
 
 
-def test_an_adapter_is_merged_into_the_checkpoint(
+def test_an_adapter_of_what_is_not_frozen_is_merged_into_the_checkpoint(
     tiny: list[str], whole: Path, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
     arguments = from_model(tiny, whole / "best", lr="1e-2", epochs="1")
-    options = ["--lora", "4", "--export-dtype", "float32", "--output", str(tmp_path / "run")]
-    finetune.main([*arguments, *options])
+    options = ["--lora", "4", "--freeze-decoder", "--export-dtype", "float32"]
+    finetune.main([*arguments, *options, "--output", str(tmp_path / "run")])
     before = load_file(whole / "best" / "model.safetensors")
     after = load_file(tmp_path / "run" / "last" / "model.safetensors")
     assert before.keys() == after.keys()
     changed = {name for name in after if not after[name].equal(before[name].float())}
-    layers = {name for name in after if ".layers." in name and after[name].ndim == 2}
+    layers = {name for name in after if ".encoder.layers." in name and after[name].ndim == 2}
     assert changed == layers  # attention and feed-forward network of each
 
 

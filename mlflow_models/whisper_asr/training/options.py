@@ -39,7 +39,14 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
         metavar="RANK",
         help="train low-rank updates only; merged on export",
     )
-    method.add_argument("--freeze-encoder", action="store_true", help="train the decoder only")
+    frozen = method.add_mutually_exclusive_group()
+    frozen.add_argument("--freeze-encoder", action="store_true", help="train the decoder only")
+    frozen.add_argument(
+        "--freeze-decoder",
+        action="store_true",
+        help="train the encoder only: the sound of a person or a line is learnt from few texts, "
+        "and their topics aren't",
+    )
     method.add_argument(
         "--window-seconds",
         type=float,
