@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from whisper_asr.finetune import checkpoint_directory
 from whisper_asr.training.error_rates import scored
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
-from whisper_asr.training.transcribe import Decoding, transcribe
+from whisper_asr.training.transcribe import Decoding, transcribe, transcribe_served
 from zoo.building import packaging, tracking
 from zoo.training import evaluation
 from zoo.training.results import (
@@ -39,7 +39,10 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
     cli.add_argument("--language", default="zh", help="Whisper's code")
-    cli.add_argument("--beam-size", type=int, default=1, help="1 is greedy")
+    cli.add_argument("--served", action="store_true", help="as build.py packs it and the server "
+                     "runs it: it finds the speech first, and beam and window are its defaults; "
+                     "else by Transformers, in windows of 30 s")  # fmt: skip
+    cli.add_argument("--beam-size", type=int, help="1, which is greedy, or with --served 5")
     cli.add_argument("--batch-size", type=int, default=8)
     cli.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
     spelling = cli.add_argument_group("the normaliser, of reference and hypothesis alike")
@@ -66,12 +69,11 @@ def score(
     directory = checkpoint_directory(name)
     waves = Waves(data)
     durations = [float(seconds) for seconds in data["duration"]]
-    texts = transcribe(
-        directory,
-        waves.__getitem__,
-        durations,
-        Decoding(args.language, args.beam_size, args.batch_size, args.device),
-    )
+    how = Decoding(args.language, args.beam_size, args.batch_size, args.device)
+    if args.served:
+        texts = transcribe_served(directory, waves.__getitem__, len(waves), how)
+    else:
+        texts = transcribe(directory, waves.__getitem__, durations, how)
     noise = ratios(data, args.snr_column)
     columns = zip(names(data), data["text"], texts, durations, noise, strict=True)
     return scored([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)

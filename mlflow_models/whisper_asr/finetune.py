@@ -8,6 +8,7 @@ killed, give the same command again: it goes on. Several GPUs:
 """
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 FILES = ["*.json", "*.safetensors", "merges.txt"]  # of a published checkpoint, what is needed
+ADAPTED = "q_proj|k_proj|v_proj|out_proj|fc1|fc2"  # by LoRA, in every layer
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
         "workers")  # fmt: skip
 
@@ -45,11 +47,28 @@ def checkpoint_directory(name: str) -> Path:
     return hugging_face(checkpoints.resolve(name, FOLDER / "demo", fetch, (".pt",)), name)
 
 
+def freeze(model: Any, encoder: bool, decoder: bool) -> None:
+    """Keeps the encoder or the decoder as it is, its embeddings included."""
+    for part, frozen in ((model.model.encoder, encoder), (model.model.decoder, decoder)):
+        if frozen:
+            part.requires_grad_(False)
+
+
 def add_lora(model: Any, rank: int) -> Any:
-    """Wraps the model so that low-rank updates of its attention are trained (Hu et al. 2021)."""
+    """Wraps the model so that low-rank updates of its weights are trained (Hu et al. 2021).
+
+    They are those of every layer's attention and feed-forward network: with less than all, an
+    adapter learns less than the whole model would (Dettmers et al. 2023, "QLoRA", section 4). What
+    is frozen gets none.
+    """
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"])
+    names = [
+        name
+        for name, module in model.named_modules()
+        if re.search(rf"\.layers\..*\.({ADAPTED})$", name) and module.weight.requires_grad
+    ]
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names)
     return get_peft_model(model, config)
 
 
@@ -84,8 +103,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     model.config.mask_feature_prob = 0.05 if args.spec_augment else 0.0
     generation = model.generation_config  # its `update` sets only what a checkpoint has already
     generation.language, generation.task = args.language, "transcribe"
-    if args.freeze_encoder:
-        model.freeze_encoder()
+    freeze(model, args.freeze_encoder, args.freeze_decoder)
     trained = add_lora(model, args.lora) if args.lora else model
     records = Records(
         args.output,
@@ -93,13 +111,15 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         lambda path: export.export(trained, tokenizer, extractor, path, args.export_dtype),
     )
     compact = {token: i for i, token in enumerate(tokens)} if args.ctc_weight else None
-    seconds = None if args.pad_to_longest else args.window_seconds
+    collator = Seq2SeqCollator(
+        extractor, args.window, args.window_seconds, compact, tokenizer.eos_token_id
+    )
     trainer = WhisperTrainer(
         model=trained,
         args=training_arguments(args, max(map(len, dev.ids)) + 4),
         train_dataset=train,
         eval_dataset=dev,
-        data_collator=Seq2SeqCollator(extractor, seconds, compact, tokenizer.eos_token_id),
+        data_collator=collator,
         processing_class=tokenizer,
         callbacks=[records],
         flat_steps=args.flat_start,

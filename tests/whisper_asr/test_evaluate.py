@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -103,10 +104,13 @@ def test_the_interval_of_a_difference_is_paired() -> None:
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The samples of the model card as a data set."""
-    output = tmp_path_factory.mktemp("samples") / "data"
-    prepare.main([str(FOLDER / "samples"), "-o", str(output)])
-    return output
+    """The card's samples of the voices that the demo checkpoint knows, as a data set."""
+    folder = tmp_path_factory.mktemp("samples")
+    (folder / "corpus").mkdir()
+    for path in (FOLDER / "samples").glob("*.*"):
+        shutil.copy(path, folder / "corpus")
+    prepare.main([str(folder / "corpus"), "-o", str(folder / "data")])
+    return folder / "data"
 
 
 def test_the_demo_checkpoint_hears_its_samples(
@@ -126,3 +130,10 @@ def test_the_demo_checkpoint_hears_its_samples(
     assert run.data.metrics["cer"] == pytest.approx(scores["cer"])
     assert run.data.params["numerals"] == "True"
     assert files == {"cer.png", "scores.md", "utterances1.tsv", "utterances2.tsv"}
+
+
+def test_the_demo_checkpoint_hears_its_samples_as_it_is_served(
+    samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main(["demo", str(samples), "--served", "--json", "--tracking-uri", ""])
+    assert json.loads(capsys.readouterr().out)["cer"] < 15

@@ -116,8 +116,10 @@ def test_a_batch_is_padded_as_engines_do(data: Dataset, tokenizer: WhisperTokeni
     examples = Seq2SeqExamples(data, tokenizer, WhisperMixture())
     chosen = sorted([examples[i] for i in range(8)], key=lambda e: len(e["wave"]))
     extractor = WhisperFeatureExtractor()
-    longest = Seq2SeqCollator(extractor, None, None, 50257)(chosen)["input_features"]
-    window = Seq2SeqCollator(extractor, 30.0, None, 50257)(chosen)["input_features"]
+    longest, window = (
+        Seq2SeqCollator(extractor, name, 30.0, None, 50257)(chosen)["input_features"]
+        for name in ("longest", "full")
+    )
     assert window.shape == (8, 80, 3000)
     assert longest.shape == (8, 80, 300)  # 2.5 s, in whole seconds
     assert str(longest.dtype) == "torch.float32"
@@ -127,6 +129,25 @@ def test_a_batch_is_padded_as_engines_do(data: Dataset, tokenizer: WhisperTokeni
         frames = len(example["wave"]) // 160
         assert longest[row, :, : frames - 2].allclose(window[row, :, : frames - 2], atol=1e-4)
         assert bool((window[row, :, frames + 2 :] == 0).all()) == example["blank"]
+
+
+def test_a_batch_is_padded_as_it_is_served(data: Dataset, tokenizer: WhisperTokenizer) -> None:
+    from faster_whisper.audio import pad_or_trim
+    from faster_whisper.feature_extractor import FeatureExtractor
+    from transformers import WhisperFeatureExtractor
+
+    served, collator = FeatureExtractor(), Seq2SeqCollator(
+        WhisperFeatureExtractor(), "auto", 30.0, None, 50257
+    )  # fmt: skip
+    for seconds, padded in ((2.5, 10), (8.1, 12), (29.5, 30)):
+        examples = Seq2SeqExamples(data, tokenizer, WhisperMixture(window=seconds, join=1.0))
+        chosen = [dict(examples[0]), dict(examples[1], blank=True)]
+        chosen[0]["wave"] = np.resize(chosen[0]["wave"], round(seconds * RATE))
+        features = collator(chosen)["input_features"]
+        assert features.shape == (2, 80, 100 * padded)
+        for row, example in zip(features, chosen, strict=True):
+            sound = pad_or_trim(example["wave"], padded * RATE)  # as the engine's decoder does it
+            assert np.allclose(row, served(sound)[:, :-1], atol=1e-3)
 
 
 def test_the_ctc_head_gets_texts_and_a_linear_alignment(
@@ -139,7 +160,7 @@ def test_the_ctc_head_gets_texts_and_a_linear_alignment(
     compact = {token: place for place, token in enumerate(tokens)}
     blank = len(tokens)
     chosen = [examples[i] for i in range(len(examples))]
-    batch = Seq2SeqCollator(WhisperFeatureExtractor(), 8.0, compact, 50257)(chosen)
+    batch = Seq2SeqCollator(WhisperFeatureExtractor(), "full", 8.0, compact, 50257)(chosen)
     assert batch["frame_ids"].shape == (len(chosen), 400)
     for row, frames, example in zip(
         batch["text_ids"].tolist(), batch["frame_ids"].tolist(), chosen, strict=True

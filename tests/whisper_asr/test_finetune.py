@@ -19,7 +19,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         table = write_manifest(folder / name, count)
         prepare.main([str(table), "-o", str(folder / "data" / name)])
     shape = "--width 16 --encoder-layers 1 --decoder-layers 1 --heads 2 --dropout 0.1"
-    method = "--pad-to-longest --window-seconds 3 --ctc-weight 0.3 --narrow-softmax --lr 1e-3"
+    method = "--window longest --window-seconds 3 --ctc-weight 0.3 --narrow-softmax --lr 1e-3"
     method += " --flat-start 4 --margin 0.2"
     shares = "--noise 0.5 --timestamps 0.5 --silence 0.1 --join 0.3 --prompt 0.2 --spec-augment"
     steps = "--epochs 2 --batch-size 2 --accumulate 2 --save-every 2 --eval-every 6"
@@ -41,7 +41,7 @@ def from_model(tiny: list[str], model: Path | str, **changed: str) -> list[str]:
     """The arguments of `tiny`, starting from a checkpoint, without its method's options."""
     rest = tiny[: tiny.index("--from-scratch")] + tiny[tiny.index("--epochs") :]
     options = [part for name, value in changed.items() for part in (f"--{name}", value)]
-    window = ["--window-seconds", "3", "--pad-to-longest"]
+    window = ["--window-seconds", "3", "--window", "longest"]
     return [*rest, *window, *options, "--model", str(model), "--tracking-uri", ""]
 
 
@@ -103,19 +103,20 @@ def test_ctranslate2_converts_the_checkpoint(whole: Path, tmp_path: Path) -> Non
     assert all(0 <= segment.start <= segment.end <= 30 for segment in segments)
 
 
-def test_an_adapter_is_merged_into_the_checkpoint(
+def test_an_adapter_of_what_is_not_frozen_is_merged_into_the_checkpoint(
     tiny: list[str], whole: Path, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
     arguments = from_model(tiny, whole / "best", lr="1e-2", epochs="1")
-    options = ["--lora", "4", "--export-dtype", "float32", "--output", str(tmp_path / "run")]
-    finetune.main([*arguments, *options])
+    options = ["--lora", "4", "--freeze-decoder", "--export-dtype", "float32"]
+    finetune.main([*arguments, *options, "--output", str(tmp_path / "run")])
     before = load_file(whole / "best" / "model.safetensors")
     after = load_file(tmp_path / "run" / "last" / "model.safetensors")
     assert before.keys() == after.keys()
     changed = {name for name in after if not after[name].equal(before[name].float())}
-    assert changed == {name for name in after if name.endswith(("q_proj.weight", "v_proj.weight"))}
+    layers = {name for name in after if ".encoder.layers." in name and after[name].ndim == 2}
+    assert changed == layers  # attention and feed-forward network of each
 
 
 def test_the_encoder_may_be_frozen(tiny: list[str], whole: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whisper_asr.building.vocabulary import CONTEXT
+from whisper_asr.decoder import padded_seconds
+from whisper_asr.options import Options
 from zoo.training import mixture
 from zoo.training.mixture import RATE
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TICK = 0.02  # seconds of a timestamp token
 IGNORED = -100  # a label that the loss skips
+WINDOWS = ("auto", "full", "longest")  # what a batch may be padded to
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,10 @@ class Seq2SeqExamples(mixture.Mixed):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels`, `segments`, `blank`.
 
-        A segment is start and end in seconds, and text tokens. `blank` says how the rest of a
+        A segment is start and end in seconds, and text tokens. `blank` says how the rest of a full
         window is filled: with the features of silence, as Transformers does it, or with zeros in
-        their place, as openai-whisper's `transcribe` and faster-whisper do it. A model must have
-        seen both.
+        their place, as openai-whisper's `transcribe` and faster-whisper do it. A model that is to
+        run there must have seen both.
         """
         wave, parts, rng = self.sound(index)
         segments = [(start, end, self.ids[utterance]) for utterance, start, end in parts]
@@ -114,7 +117,9 @@ class Seq2SeqCollator:
 
     Args:
         extractor: Whisper's, for log-mel spectrograms in float32.
-        seconds: what each batch is padded to; None is the longest example, in whole seconds.
+        window: what a batch is padded to, of `WINDOWS`: the longest example as the engine pads it,
+            `seconds`, or the longest example in whole seconds.
+        seconds: the full window.
         compact: from token ids to those of the CTC head, where there is one.
         end: the token that the decoder's input is padded with.
     """
@@ -122,23 +127,23 @@ class Seq2SeqCollator:
     def __init__(
         self,
         extractor: "WhisperFeatureExtractor",
-        seconds: float | None,
+        window: str,
+        seconds: float,
         compact: dict[int, int] | None,
         end: int,
     ) -> None:
-        self.extractor, self.seconds, self.compact, self.end = extractor, seconds, compact, end
+        self.extractor, self.compact, self.end = extractor, compact, end
+        self.window, self.seconds = window, seconds
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Returns `input_features` (batch, mels, frames), `decoder_input_ids` and `labels`
         (batch, tokens), and for the CTC loss `text_ids` (batch, tokens) and `frame_ids`
         (batch, frames / 2), a linear alignment."""
         waves = [example["wave"] for example in examples]
-        seconds = self.seconds or math.ceil(max(len(wave) for wave in waves) / RATE)
-        made = self.extractor(
-            waves, sampling_rate=RATE, max_length=round(seconds * RATE), return_tensors="pt"
-        )
+        length = round(self._seconds(max(map(len, waves))) * RATE)
+        made = self.extractor(waves, sampling_rate=RATE, max_length=length, return_tensors="pt")
         for features, example in zip(made.input_features, examples, strict=True):
-            if example["blank"]:
+            if example["blank"] and self.window != "auto":  # there the engine pads the sound
                 features[:, math.ceil(len(example["wave"]) / self.extractor.hop_length) :] = 0.0
         batch = {
             "input_features": made.input_features,
@@ -155,6 +160,12 @@ class Seq2SeqCollator:
                 [self._align(e["segments"], frames) for e in examples], len(self.compact)
             )
         return batch
+
+    def _seconds(self, samples: int) -> float:
+        """How long the window of a batch is whose longest example has so many samples."""
+        if self.window == "auto":
+            return padded_seconds(samples, Options(window="auto"))
+        return self.seconds if self.window == "full" else math.ceil(samples / RATE)
 
     def _align(self, segments: list[tuple[float, float, list[int]]], frames: int) -> list[int]:
         """What is said in each of the encoder's frames (20 ms), as if all tokens lasted as long."""

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from whisper_asr.training.examples import WINDOWS
 from zoo.training import options
 
 
@@ -36,20 +37,30 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="RANK",
-        help="train low-rank updates of the attention only; merged on export",
+        help="train low-rank updates only; merged on export",
     )
-    method.add_argument("--freeze-encoder", action="store_true", help="train the decoder only")
+    frozen = method.add_mutually_exclusive_group()
+    frozen.add_argument("--freeze-encoder", action="store_true", help="train the decoder only")
+    frozen.add_argument(
+        "--freeze-decoder",
+        action="store_true",
+        help="train the encoder only: the sound of a person or a line is learnt from few texts, "
+        "and their topics aren't",
+    )
     method.add_argument(
         "--window-seconds",
         type=float,
         default=30.0,
-        help="examples are padded to it; longer utterances are left out",
+        help="longer utterances are left out, and joined ones are as long at most",
     )
     method.add_argument(
-        "--pad-to-longest",
-        action="store_true",
-        help="pad to the longest of the batch instead: much faster. Not how "
-        "Whisper is run, so end with a phase without it",
+        "--window",
+        choices=WINDOWS,
+        default="auto",
+        help="what a batch is padded to. auto: as it is served, its longest example and 2 s, at "
+        "least 10 s; four times as fast as 30 s where utterances are short. full: "
+        "--window-seconds, as openai-whisper runs it. longest: its longest example, for the first "
+        "phases of a model from scratch",
     )
     method.add_argument("--timestamps", type=float, default=0.0, help="share with timestamps")
     method.add_argument("--prompt", type=float, default=0.0, help="share with a prompt")

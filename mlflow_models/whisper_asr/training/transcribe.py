@@ -1,5 +1,6 @@
 """Transcribes recordings with a checkpoint: the one place where evaluation meets an engine."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from zoo.training.augment import SAMPLE_RATE
 
 Wave = np.ndarray  # (samples,) float32 at 16 kHz
+SEED = 1  # of what the engine draws at a temperature above 0
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,13 @@ class Decoding:
 
     Args:
         language: Whisper's code.
-        beam_size: 1 is greedy.
+        beam_size: 1 is greedy; None: greedy in Transformers, and the engine's default if served.
         batch_size: recordings at a time.
-        device: as torch names it.
+        device: as torch names it; the engine takes a GPU where there is one.
     """
 
     language: str = "zh"
-    beam_size: int = 1
+    beam_size: int | None = None
     batch_size: int = 8
     device: str = "cpu"
 
@@ -64,10 +66,49 @@ def transcribe(
                 made.input_features.to(decoding.device),
                 language=decoding.language,
                 task="transcribe",
-                num_beams=decoding.beam_size,
+                num_beams=decoding.beam_size or 1,
             )
         for index, text in zip(
             batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
         ):
             texts[index] = text
+    return texts
+
+
+def transcribe_served(
+    directory: Path, load: Callable[[int], Wave], count: int, decoding: Decoding
+) -> list[str]:
+    """Transcribes recordings as they are served: packed by build.py, and heard by the engine.
+
+    Args:
+        directory: a checkpoint in Hugging Face's format.
+        load: returns the recording of an index, float32 (samples,) at 16 kHz, of any length.
+        count: how many recordings there are.
+        decoding: how to; the other parameters have their defaults.
+
+    Returns:
+        The text of each.
+    """
+    from ctranslate2 import set_random_seed
+    from tqdm import tqdm
+
+    from whisper_asr.building.convert import convert
+    from whisper_asr.engine import Engine
+    from whisper_asr.options import Options
+
+    asked = {"language": decoding.language, "batch_size": decoding.batch_size}
+    if decoding.beam_size:
+        asked["beam_size"] = decoding.beam_size
+    texts: list[str] = []
+    with tempfile.TemporaryDirectory() as work:
+        convert(directory, "", Path(work), "auto")
+        engine = Engine(Path(work))
+        set_random_seed(SEED)
+        size = decoding.batch_size * engine.threads
+        for first in tqdm(range(0, count, size), desc=f"{directory.name}, served"):
+            waves = [load(index) for index in range(first, min(first + size, count))]
+            for found in engine(waves, Options(**asked)):
+                if isinstance(found, Exception):
+                    raise found
+                texts.append(found.text)
     return texts
