@@ -5,6 +5,7 @@ are skipped; segments end at timestamps. Speech that then has no text is decoded
 """
 
 import itertools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ MAX_PASSES = 30  # over one window; a trained model needs one or two
 FIRST_TIMESTAMP_SECONDS = 1.0  # the latest time at which a window's first segment may begin
 # No language needs more: Thai's letters are three tokens each. It ends loops in short windows.
 MAX_TOKENS, MAX_TOKENS_PER_SECOND = 30, 40
+MAX_MEMORY_BYTES = 1 << 30  # of one batch's keys and values
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 FRAMES_PER_SECOND = 100
@@ -59,10 +61,11 @@ class WindowDecoder:
         model: The loaded model; any number of decoders and threads may share it.
         language: A code such as `zh`.
         options: The request's.
+        width: Of the model: 512 for base, 1280 for large.
     """
 
-    def __init__(self, model: WhisperModel, language: str, options: Options) -> None:
-        self._model = model
+    def __init__(self, model: WhisperModel, language: str, options: Options, width: int) -> None:
+        self._model, self._width = model, width
         self._options = options
         self.tokenizer = Tokenizer(
             model.hf_tokenizer, model.model.is_multilingual, options.task, language
@@ -86,19 +89,22 @@ class WindowDecoder:
 
     def _decode_windows(self, windows: Sequence[Window]) -> list[list[Segment]]:
         work = [self._progress(window) for window in windows]
-        for _, group in itertools.groupby(
-            sorted(work, key=lambda one: one.padded), key=lambda one: one.padded
-        ):
-            left = list(group)
-            while left:
-                mels = np.stack([one.ahead for one in left])  # (batch, mels, frames)
-                encoded = self._model.encode(mels)
-                longest = max(one.seconds_left for one in left)
-                for place, result in enumerate(self._generate(encoded, len(left), 0, longest)):
-                    decoded = self._weigh(result, left[place].seconds_left)
-                    self._advance(left[place], decoded, encoded, place)
-                left = [one for one in left if one.frames_left > 0]
+        length = operator.attrgetter("padded")
+        for padded, group in itertools.groupby(sorted(work, key=length), key=length):
+            alike, size = list(group), windows_in_memory(self._width, padded)
+            for start in range(0, len(alike), size):
+                self._decode_batch(alike[start : start + size])
         return [one.segments for one in work]
+
+    def _decode_batch(self, left: list["_Progress"]) -> None:
+        """Decode windows of one length until nothing of them is left."""
+        while left:
+            encoded = self._model.encode(np.stack([one.ahead for one in left]))
+            longest = max(one.seconds_left for one in left)
+            for place, result in enumerate(self._generate(encoded, len(left), 0, longest)):
+                decoded = self._weigh(result, left[place].seconds_left)
+                self._advance(left[place], decoded, encoded, place)
+            left = [one for one in left if one.frames_left > 0]
 
     def _progress(self, window: Window) -> "_Progress":
         padded = padded_seconds(len(window.sound), self._options)
@@ -195,6 +201,21 @@ class WindowDecoder:
         )
         for piece in pieces:
             piece["words"] = piece.get("words", [])
+
+
+def windows_in_memory(width: int, padded: int) -> int:
+    """Give how many windows are decoded together, so that memory stays bounded.
+
+    The decoder keeps keys and values of each of the encoder's positions in each of its layers.
+    Whisper's checkpoints have a layer for each 40 of their width, or fewer.
+
+    Args:
+        width: Of the model: 512 for base, 1280 for large.
+        padded: Seconds of a window.
+    """
+    positions = padded * FRAMES_PER_SECOND // 2
+    window = positions * 2 * width * -(-width // 40) * np.dtype(np.float32).itemsize
+    return max(1, MAX_MEMORY_BYTES // window)
 
 
 @dataclass

@@ -4,6 +4,7 @@ CTranslate2 runs one batch per core at once, each on one thread, with one copy o
 """
 
 import ctypes
+import functools
 import importlib.util
 import itertools
 import json
@@ -190,7 +191,7 @@ class Engine(WhisperEngine):
         return str(token).strip("<|>"), float(probability)
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
-        return WindowDecoder(self.model, language, options)(windows)
+        return WindowDecoder(self.model, language, options, self.model.width)(windows)
 
     def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         found, _ = self.model.transcribe(
@@ -242,6 +243,12 @@ def has_cublas() -> bool:
 
 class _Model(WhisperModel):
     """faster-whisper's model, which stops for cancelled requests and shortens prompts."""
+
+    @functools.cached_property
+    def width(self) -> int:
+        """The width of the encoder's output, 512 for base."""
+        shortest = np.zeros((self.feature_extractor.mel_filters.shape[0], 2), np.float32)
+        return int(self.encode(shortest).shape[-1])
 
     def encode(self, features: np.ndarray) -> Any:
         """Encode spectrograms, on a CPU one after the other.

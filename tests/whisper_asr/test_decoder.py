@@ -1,0 +1,24 @@
+"""How long the windows are that Whisper is given, and how many are decoded together."""
+
+import pytest
+
+from whisper_asr.decoder import padded_seconds, windows_in_memory
+from whisper_asr.options import Options
+from zoo.data.audio import SAMPLE_RATE
+
+
+@pytest.mark.parametrize(
+    ("seconds", "padded"), [(0.1, 10), (7.9, 10), (8.1, 12), (19.9, 22), (28.0, 30), (30.0, 30)]
+)
+def test_a_window_is_as_long_as_its_speech_needs(seconds: float, padded: int) -> None:
+    samples = round(seconds * SAMPLE_RATE)
+    assert padded_seconds(samples, Options()) == padded
+    assert padded_seconds(samples, Options(window="full")) == 30
+
+
+def test_large_models_decode_fewer_windows_at_once() -> None:
+    base, large = windows_in_memory(512, 30), windows_in_memory(1280, 30)
+    assert base >= Options().batch_size
+    # 1,500 positions, keys and values, of large-v3's 32 layers, in single precision
+    assert large * 1500 * 2 * 1280 * 32 * 4 <= 1 << 30
+    assert windows_in_memory(1280, 10) >= 2 * large
