@@ -65,7 +65,7 @@ class WindowDecoder:
     """
 
     def __init__(self, model: WhisperModel, language: str, options: Options, width: int) -> None:
-        self._model, self._width = model, width
+        self._model, self._language, self._width = model, language, width
         self._options = options
         self.tokenizer = Tokenizer(
             model.hf_tokenizer, model.model.is_multilingual, options.task, language
@@ -85,13 +85,16 @@ class WindowDecoder:
         If the model's last timestamp comes before a window's end, the rest is decoded again. What
         the window's segments don't cover, or with far too little text, is decoded alone.
         """
-        return recovered(windows, self._decode_windows)
+        asked = self._options.model_copy(update={"initial_prompt": ""})
+        plain = WindowDecoder(self._model, self._language, asked, self._width)
+        return recovered(windows, self._decode_windows, plain._decode_windows)
 
     def _decode_windows(self, windows: Sequence[Window]) -> list[list[Segment]]:
         work = [self._progress(window) for window in windows]
         length = operator.attrgetter("padded")
         for padded, group in itertools.groupby(sorted(work, key=length), key=length):
-            alike, size = list(group), windows_in_memory(self._width, padded)
+            alike = list(group)
+            size = min(self._options.batch_size, windows_in_memory(self._width, padded))
             for start in range(0, len(alike), size):
                 self._decode_batch(alike[start : start + size])
         return [one.segments for one in work]
@@ -140,7 +143,7 @@ class WindowDecoder:
             one.seek = one.frames
         for piece in pieces:
             text = self.tokenizer.decode(piece["tokens"])
-            if piece["start"] != piece["end"] and text.strip():
+            if piece["start"] < min(piece["end"], one.seconds) and text.strip():
                 made = segment(piece["start"], piece["end"], text, decoded, piece.get("words"))
                 one.segments.append(one.window.place(made))
 
@@ -231,6 +234,11 @@ class _Progress:
     segments: list[Segment] = field(default_factory=list)
 
     @property
+    def seconds(self) -> float:
+        """How long the sound lasts; text after it is made up."""
+        return self.frames / FRAMES_PER_SECOND
+
+    @property
     def frames_left(self) -> int:
         """How many frames aren't transcribed."""
         return self.frames - self.seek
@@ -242,7 +250,7 @@ class _Progress:
 
     @property
     def ahead(self) -> np.ndarray:
-        """The frames that are left, and silence: float32 (mels, frames)."""
+        """The frames that are left, padded: float32 (mels, frames)."""
         return pad_or_trim(self.mel[:, self.seek :], FRAMES_PER_SECOND * self.padded)
 
 

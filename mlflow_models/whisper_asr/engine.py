@@ -92,7 +92,7 @@ class WhisperEngine(SpeechEngine[Options]):
             text = getattr(options, name)
             taken += self.count_tokens(text) if text else 0
             if taken > MAX_PROMPT_TOKENS:
-                reason = f"is too long: prompt and hotwords have {MAX_PROMPT_TOKENS} tokens"
+                reason = f"is too long; prompt and hotwords may have {MAX_PROMPT_TOKENS} tokens"
                 raise BadParameter(name, reason)
 
     def language_of(self, options: Options) -> str | None:
@@ -109,10 +109,12 @@ class WhisperEngine(SpeechEngine[Options]):
         return packed_windows(blocks, MAX_SPEECH_SAMPLES, enough, options.vad_threshold)
 
     def listen(self, recording: Recording[list[Segment]], window: Window, options: Options) -> None:
-        super().listen(recording, window, options)
         if options.multilingual:
             found = self.detect_language(window.sound, options)
             window.language, window.language_probability = found
+            recording.language = recording.language or window.language
+        else:
+            super().listen(recording, window, options)
 
     def segments(self, recording: Recording[list[Segment]], options: Options) -> Iterator[Segment]:
         pieces = []
@@ -126,8 +128,8 @@ class WhisperEngine(SpeechEngine[Options]):
         sound = np.concatenate(pieces)
         recording.spans = find_speech(sound, threshold=options.vad_threshold)
         if recording.language is None:
-            start, end = recording.spans[0] if recording.spans else (0, FULL_SAMPLES)
-            heard = sound[start:end]
+            first = next(self.windows(iter([sound]), options), None)
+            heard = raised(sound[:FULL_SAMPLES]) if first is None else first.sound
             found = self.detect_language(heard, options)
             recording.language, recording.language_probability = found
         yield from self.decode_sound(raised(sound), recording.language, options)

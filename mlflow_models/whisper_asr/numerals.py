@@ -216,6 +216,11 @@ def _ratio(match: re.Match[str]) -> str:
     return f"{words_of(match[3])}分之{words_of(match[2])}"
 
 
+def _years(match: re.Match[str]) -> str:
+    """Write a range of years."""
+    return f"{one_by_one(match[2])}到{one_by_one(match[3])}"
+
+
 def _spoken_year(match: re.Match[str]) -> str | None:
     """Speak 2015年 and 98年 as years, but 80年 and 1000年前 as numbers."""
     year, after = match[1], match.string[match.end() :]
@@ -261,7 +266,9 @@ ALONE = r"(?<![A-Za-z0-9])(?<![A-Za-z] )(?<![A-Za-z0-9][.,/:~-])"
 END = r"(?![A-Za-z0-9]|[.,/:~-][0-9])"
 ANY = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?"
 MINUS = r"(?:(?<![\w%])(-))?"
+YEAR = "((?:19|20)[0-9]{2})"
 TO_WORDS = _compile(
+    (rf"{ALONE}({YEAR}[-~]{YEAR}){END}", _years),
     (rf"{ALONE}((?:[0-9]{{3,4}}-){{1,2}}[0-9]{{4,}}){END}", lambda match: one_by_one(match[1])),
     (rf"{ALONE}(([0-9]{{1,2}}):([0-5][0-9])){END}", _time),
     (rf"{ALONE}(({ANY})[-~]({ANY})(%)?)(?(4)|(?={MEASURE}|[万亿]))", _range),

@@ -90,7 +90,7 @@ def primary_language(tag: str) -> str:
     """Take Whisper's code out of a language tag: `zh` of zh-CN, zh_TW, zh-Hans-CN and cmn-Hant.
 
     Args:
-        tag: BCP 47's form, with hyphens or underscores, in any case; or an English name.
+        tag: BCP 47's form, with hyphens or underscores, in any case.
     """
     parts = tag.strip().lower().replace("_", "-").split("-")
     code = next((part for part in parts if part == "yue"), parts[0])  # zh-yue is Cantonese

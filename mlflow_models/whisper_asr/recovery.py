@@ -14,16 +14,18 @@ from zoo.speech.windows import Window, without_text
 
 SPARSE = 2.0  # characters per second: few people speak so slowly for `MIN_SPARSE_SECONDS`
 MIN_SPARSE_SECONDS = 4.0
+Decode = Callable[[Sequence[Window]], list[list[Segment]]]
 
 
 def recovered(
-    windows: Sequence[Window], decode: Callable[[Sequence[Window]], list[list[Segment]]]
+    windows: Sequence[Window], decode: Decode, decode_again: Decode
 ) -> list[list[Segment]]:
     """Decode windows; what their segments leave out, decode again, alone.
 
     Args:
         windows: Of speech.
         decode: Gives the segments of each window, in the recording's times.
+        decode_again: The same, without a prompt: one may be why something was left out.
     """
     found = decode(windows)
     parts = [
@@ -33,7 +35,9 @@ def recovered(
     ]
     more: dict[int, list[Segment]] = defaultdict(list)
     if parts:
-        for (place, _), segments in zip(parts, decode([part for _, part in parts]), strict=True):
+        for (place, _), segments in zip(
+            parts, decode_again([part for _, part in parts]), strict=True
+        ):
             more[place] += segments
     return [
         with_more(window, segments, more[place])
@@ -58,10 +62,15 @@ def lost(window: Window, segments: list[Segment]) -> list[Span]:
 
 
 def with_more(window: Window, segments: list[Segment], more: list[Segment]) -> list[Segment]:
-    """Add what was heard in parts of a window, and drop what they replace, if it is more text."""
-    kept = [one for one in segments if not is_sparse(one, window.spans)]
-    if _length(kept) + _length(more) <= _length(segments):
-        return segments
+    """Add what was heard in parts of a window; where it is more text, drop what it replaces."""
+    kept = list(segments)
+    for one in segments:
+        if is_sparse(one, window.spans):
+            instead = [part for part in more if one.start <= (part.start + part.end) / 2 <= one.end]
+            if _length(instead) > _length([one]):
+                kept.remove(one)
+            else:
+                more = [part for part in more if part not in instead]
     return sorted([*kept, *more], key=lambda one: one.start)
 
 

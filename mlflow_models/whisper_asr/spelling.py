@@ -17,6 +17,7 @@ CHINESE = ("zh", "yue")
 WIDE = {",": "，", ".": "。", "?": "？", "!": "！", ":": "：", ";": "；"}
 FIRST_WIDE = "\u2e80"  # from here on come the characters of East Asia
 MIN_WORD_SECONDS = 0.02
+INSIDE = re.compile(r"\d.\d|[A-Za-z]['’-][A-Za-z]")  # a mark within a number, or a Latin word
 LATIN_WORD = re.compile(
     r"[A-Za-z0-9\u00c0-\u024f]+(?:['’-][A-Za-z\u00c0-\u024f]+|[.,:/][0-9]+)*[%％]?"
 )
@@ -177,11 +178,11 @@ def _not_doubled(text: str) -> list[bool]:
 
 
 def not_punctuation(text: str) -> list[bool]:
-    """Tell for each character whether to keep it; a number keeps its punctuation."""
+    """Tell for each character whether to keep it; a number and a Latin word keep their marks."""
     return [
         not unicodedata.category(character).startswith("P")
         or character in "%％‰"  # 3.14, 10:30, 50%
-        or (text[max(place - 1, 0)].isdigit() and text[place + 1 : place + 2].isdigit())
+        or INSIDE.fullmatch(text[max(place - 1, 0) : place + 2]) is not None
         for place, character in enumerate(text)
     ]
 

@@ -46,7 +46,7 @@ MIN_REPEATS, MIN_WORD_REPEATS = 3, 6
 LOOP = re.compile(rf"(.{{1,200}}?)\1{{{MIN_REPEATS - 1},}}", re.DOTALL)
 # What people repeat more often: laughter, no no no, the zeros of a telephone number.
 REPEATED = re.compile(
-    r"([哈呵嘿嘻啊哦嗯呜啦好对是不零〇一二三四五六七八九0-9]|no|yes|ha|la|[\s,，、])+",
+    r"([哈呵嘿嘻啊哦嗯呜啦好对是不谢零〇一二三四五六七八九0-9]|加油|no|yes|ha|la|[\s,，、])+",
     re.IGNORECASE,
 )
 

@@ -69,7 +69,7 @@ def test_a_page_lets_a_person_listen(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_transcripts_cannot_break_the_page(tmp_path: Path) -> None:
     text = '<script>alert(1)</script> & "ก" {x}'
     table = manifest(tmp_path / "corpus", 1, [text])
-    run(table, tmp_path / "data", "--test-share", "0", "--without", "symbols", "numbers")
+    run(table, tmp_path / "data", "--test-share", "0", "--without", "symbols", "numbers", "tags")
     listen.main([str(tmp_path / "data"), "-o", str(tmp_path / "page.html")])
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script>" not in page

@@ -68,7 +68,7 @@ class Reference(WhisperEngine):
                 for window in some
             ]
 
-        return recovered(windows, plain)
+        return recovered(windows, plain, plain)
 
     def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         return self._transcribe(sound, language, options, prompted=True)

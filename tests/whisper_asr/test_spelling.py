@@ -30,6 +30,7 @@ def test_chinese_comes_in_the_script_that_was_asked_for() -> None:
 def test_punctuation_goes_but_numbers_stay_whole() -> None:
     assert strip_punctuation("你好,世界!“真的”?") == "你好世界真的"
     assert strip_punctuation("上午10:30,涨了3.5%。") == "上午10:30涨了3.5%"
+    assert strip_punctuation("I don't know, it's well-known.") == "I don't know it's well-known"
     assert strip_punctuation("。,!") == ""
 
 

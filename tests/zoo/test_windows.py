@@ -33,7 +33,9 @@ def test_nothing_is_found_where_nobody_speaks() -> None:
 def test_pauses_are_cut_out_and_times_come_back() -> None:
     sound = np.concatenate([pause(20), SENTENCES[0], pause(30), SENTENCES[1], pause(5)])
     (window,) = packed_windows([sound], LONGEST)
-    assert window.seconds < (len(SENTENCES[0]) + len(SENTENCES[1])) / SAMPLE_RATE + 2
+    assert (
+        len(window.sound) / SAMPLE_RATE < (len(SENTENCES[0]) + len(SENTENCES[1])) / SAMPLE_RATE + 2
+    )
     (first, second) = window.spans[0], window.spans[-1]
     assert abs(first[0] / SAMPLE_RATE - 20) < 1
     assert abs(second[0] / SAMPLE_RATE - 50 - len(SENTENCES[0]) / SAMPLE_RATE) < 1
@@ -42,7 +44,7 @@ def test_pauses_are_cut_out_and_times_come_back() -> None:
         assert np.array_equal(sound[start:end], window.sound[place : place + end - start])
         place += end - start
     assert window.start_of(0.0) == first[0] / SAMPLE_RATE
-    assert window.end_of(window.seconds) == second[1] / SAMPLE_RATE
+    assert window.end_of(len(window.sound) / SAMPLE_RATE) == second[1] / SAMPLE_RATE
     assert window.end_of(99.0) == second[1] / SAMPLE_RATE
 
 
@@ -142,3 +144,8 @@ def test_speech_without_text_is_found() -> None:
         span(70, 71),
     ]
     assert without_text(spans[:2], [Segment(0.0, 20.0, "一")]) == []
+
+
+def test_a_short_word_at_the_edge_is_not_overlooked() -> None:
+    word, sentence = (0, 12_000), (80_000, 160_000)
+    assert without_text([word, sentence], [Segment(5.4, 9.6, "话")]) == [word]

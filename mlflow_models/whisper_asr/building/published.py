@@ -92,7 +92,7 @@ def _from_openai(name: str) -> Path:
     """Download OpenAI's own file; the link that is returned has a card beside it."""
     import whisper
 
-    theirs = Path.home() / ".cache" / "whisper"  # openai-whisper's own, which checks the hash
+    theirs = published.cache().parent / "whisper"  # openai-whisper's own, which checks the hash
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(checkpoints.MAX_SILENCE_SECONDS)
     try:

@@ -143,12 +143,12 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
         return self.decode(windows, str(batch[0].language), batch[0].options)
 
     def _share(self, job: WindowJob[Asked, Found]) -> int:
-        """Give a window's share of a batch."""
-        return MAX_BATCH_WINDOWS // self.batch_size(job.options)
+        """Give a window's share of a batch; a whole recording fills one."""
+        return MAX_BATCH_WINDOWS // (self.batch_size(job.options) if job.window else 1)
 
     def _kind(self, job: WindowJob[Asked, Found]) -> Hashable:
         """Tell which windows may be computed together."""
-        return job.language, job.options, job.window is None
+        return job.language, job.options
 
 
 class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
@@ -221,7 +221,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             for one in recording.found[place]
         ]
         segments = self.polished(in_order, recording, options)
-        silent = options.vad and not recording.found
+        silent = options.vad and not recording.spans
         return Transcript(
             language,
             recording.seconds,

@@ -85,5 +85,5 @@ class Record(BaseModel):
     duration: float = Field(description="Seconds.")
     warnings: list[WarningCode] = Field(description=WARNINGS)
     unrecognized: list[Unrecognized] = Field(
-        description="With `vad`: where speech was found, and the model heard no text in it."
+        description="Where speech was found, and the model heard no text in it."
     )

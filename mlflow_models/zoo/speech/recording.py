@@ -46,6 +46,7 @@ class Recording(Generic[Found]):
     def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
         """Yield the samples block by block, float32 (samples,) at 16 kHz; count the seconds."""
         source = self.source
+        self.seconds = 0.0
         blocks: Iterable[np.ndarray] = (
             [source]
             if isinstance(source, np.ndarray)

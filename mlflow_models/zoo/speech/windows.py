@@ -34,11 +34,6 @@ class Window:
     language: str | None = None
     language_probability: float | None = None
 
-    @property
-    def seconds(self) -> float:
-        """How long its sound is."""
-        return len(self.sound) / SAMPLE_RATE
-
     def part(self, span: Span) -> "Window":
         """Cut out what lies within a span of the recording."""
         spans, sounds, place = [], [], 0
@@ -172,10 +167,8 @@ def without_text(spans: Sequence[Span], segments: Sequence[Segment]) -> list[Spa
     """
     lost: list[Span] = []
     for start, end in _joined(spans):
-        inner = (
-            min(start + AROUND_SAMPLES, (start + end) // 2),
-            max(end - AROUND_SAMPLES, (start + end) // 2),
-        )
+        middle = (start + end) // 2
+        inner = min(start + AROUND_SAMPLES, middle), max(end - AROUND_SAMPLES, middle + 1)
         holes = [inner]
         for one in segments:
             first = round((one.start - UNSURE_SECONDS) * SAMPLE_RATE)
