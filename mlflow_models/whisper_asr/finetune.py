@@ -108,7 +108,9 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     records = Records(
         args.output,
         tracked,
-        lambda path: export.export(trained, tokenizer, extractor, path, args.export_dtype),
+        lambda path: export.export(
+            trained, tokenizer, extractor, path, args.export_dtype, args.lora_share
+        ),
     )
     compact = {token: i for i, token in enumerate(tokens)} if args.ctc_weight else None
     collator = Seq2SeqCollator(

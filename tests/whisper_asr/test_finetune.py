@@ -119,6 +119,27 @@ def test_an_adapter_of_what_is_not_frozen_is_merged_into_the_checkpoint(
     assert changed == layers  # attention and feed-forward network of each
 
 
+def test_a_checkpoint_may_take_a_share_of_an_adapter(whole: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    from whisper_asr.training import export
+
+    tokenizer, extractor = export.open_parts(whole / "best", 80)
+    model = finetune.add_lora(export.open_model(whole / "best", None, 0.0), 4)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:  # which begins with zeros
+            torch.nn.init.normal_(weight, std=0.1)
+    taken = []
+    for share in (0.0, 0.5, 1.0):
+        export.export(model, tokenizer, extractor, tmp_path / str(share), "float32", share)
+        taken.append(load_file(tmp_path / str(share) / "model.safetensors"))
+    none, half, full = taken
+    assert any(not full[name].equal(none[name]) for name in full)
+    for name, weight in half.items():
+        assert weight.allclose((none[name] + full[name]) / 2, atol=1e-5)
+
+
 def test_the_encoder_may_be_frozen(tiny: list[str], whole: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

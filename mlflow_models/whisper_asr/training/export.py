@@ -105,7 +105,9 @@ def _load_head(model: TrainedWhisper, path: Path) -> None:
             value[new] = head[name][old]
 
 
-def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: str) -> None:
+def export(
+    model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: str, share: float = 1.0
+) -> None:
     """Writes a checkpoint that Transformers, CTranslate2 and faster-whisper read.
 
     An adapter is merged into the weights. The directory appears when it is complete.
@@ -116,9 +118,15 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
         extractor: Whisper's.
         directory: replaced, where it exists.
         dtype: of the weights: `float16` or `float32`.
+        share: of an adapter's update that the weights take; 0.5 is the mean of the model before and
+            after (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     """
+    from peft.tuners.lora import LoraLayer
     from safetensors.torch import save_file
 
+    adapters = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    for adapter in adapters:
+        adapter.scale_layer(share)
     if hasattr(model, "merge_adapter"):
         model.merge_adapter()
     plain: TrainedWhisper = model.get_base_model() if hasattr(model, "merge_adapter") else model
@@ -137,6 +145,8 @@ def export(model: Any, tokenizer: Any, extractor: Any, directory: Path, dtype: s
         )
         if hasattr(model, "merge_adapter"):
             model.unmerge_adapter()  # `weights` may share its memory
+        for adapter in adapters:
+            adapter.unscale_layer()
         if plain.ctc_head is not None:
             tokens = torch.tensor(plain.text_tokens)
             save_file({**plain.ctc_head.state_dict(), "tokens": tokens}, part / CTC_HEAD)

@@ -39,6 +39,14 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
         metavar="RANK",
         help="train low-rank updates only; merged on export",
     )
+    method.add_argument(
+        "--lora-share",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="of the update, what the checkpoint takes; 0.5, the mean of before and after, keeps "
+        "more of what the model knew",
+    )
     frozen = method.add_mutually_exclusive_group()
     frozen.add_argument("--freeze-encoder", action="store_true", help="train the decoder only")
     frozen.add_argument(
