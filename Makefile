@@ -8,8 +8,8 @@ TESTS ?= tests
 BIN = .venv/bin
 # Tests that share a model, a server or an engine run one after the other; those of containers and Spark beside
 # those of the models in this process. The others run two at a time. All have one thread: with more, they would wait.
+ALONE = build or browser or container or gpu or spark
 APART = container or spark
-ALONE = build or browser or gpu or $(APART)
 check test test-apart test-alone: export OMP_NUM_THREADS = 1
 TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run

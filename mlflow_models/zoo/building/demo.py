@@ -62,7 +62,8 @@ def main() -> None:
         for name, one in answer.items():
             if not isinstance(one, list):
                 console.print(f"[bold]{name}[/bold]: {one}", highlight=False)
-        console.print(table(answer))
+        for view in tables(answer):
+            console.print(view)
     if args.json:
         print(json.dumps(response.json(), ensure_ascii=False, indent=2))
     console.print(
@@ -100,13 +101,17 @@ def samples(folder: Path) -> dict[str, Path]:
     }
 
 
-def table(record: dict[str, Any]) -> Table:
-    """Make a table of a record's list of objects, such as entities or segments."""
-    rows = next((value for value in record.values() if isinstance(value, list)), [])
-    view = Table()
-    for column in rows[0] if rows else ["(nothing found)"]:
+def tables(record: dict[str, Any]) -> list[Table]:
+    """Make tables of a record's lists, such as entities or segments, that have something in them."""
+    return [_table(name, rows) for name, rows in record.items() if isinstance(rows, list) and rows]
+
+
+def _table(name: str, rows: list[Any]) -> Table:
+    view = Table(title=name)
+    named = [row if isinstance(row, dict) else {name: row} for row in rows]
+    for column in named[0]:
         view.add_column(column)
-    for row in rows:
+    for row in named:
         view.add_row(*map(_cell, row.values()))
     return view
 
