@@ -102,7 +102,7 @@ def samples(folder: Path) -> dict[str, Path]:
 
 
 def tables(record: dict[str, Any]) -> list[Table]:
-    """Make tables of a record's lists, such as entities or segments, that have something in them."""
+    """Make a table of each of a record's lists that has something in it, such as segments."""
     return [_table(name, rows) for name, rows in record.items() if isinstance(rows, list) and rows]
 
 
