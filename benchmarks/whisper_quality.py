@@ -53,7 +53,7 @@ def _measured(
         "machine": machine(PACKAGES),
         "checkpoint": Path(checkpoint).name,
         "sets": [row for one in sets if (row := _scored(one, directory))["systems"]],
-        "speed": [] if STORED else speed.measure(material, systems, weights, directory),
+        "speed": speed.measure(material, systems, weights, directory, STORED),
     }
 
 
