@@ -13,6 +13,7 @@ from whisper_asr.decoded import segment
 from whisper_asr.engine import FULL_SAMPLES, WhisperEngine
 from whisper_asr.options import Options
 from whisper_asr.recovery import recovered
+from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Segment
 from zoo.speech.windows import Window
 
@@ -60,13 +61,12 @@ class Reference(WhisperEngine):
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
         def plain(some: Sequence[Window]) -> list[list[Segment]]:
-            return [
-                [
-                    window.place(one)
-                    for one in self._transcribe(window.sound, language, options, False)
-                ]
-                for window in some
-            ]
+            found = []
+            for window in some:
+                seconds = len(window.sound) / SAMPLE_RATE  # what is written after it is left out
+                heard = self._transcribe(window.sound, language, options, False)
+                found.append([window.place(one) for one in heard if one.start < seconds - 0.01])
+            return found
 
         return recovered(windows, plain, plain)
 

@@ -122,10 +122,10 @@ def test_what_a_person_says_stays_whatever_it_is(engine: Engine, speech: Path) -
     [
         ({}, True),
         ({"initial_prompt": "以下是普通话的句子。"}, True),
-        ({"hotwords": HOTWORDS}, False),
+        ({"hotwords": HOTWORDS, "temperature": [0.0]}, False),
     ],
 )
-def test_a_hum_says_nothing(engine: Engine, prompt: dict[str, str], vad: bool) -> None:
+def test_a_hum_says_nothing(engine: Engine, prompt: dict[str, Any], vad: bool) -> None:
     time = np.arange(10 * SAMPLE_RATE) / SAMPLE_RATE
     hum = (0.1 * np.sin(240 * np.pi * time) * (1 + 0.3 * np.sin(6 * np.pi * time))).astype("f4")
     assert hear(engine, hum, vad=vad, **prompt).text == ""
