@@ -6,11 +6,12 @@ PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
 BIN = .venv/bin
-# Tests that share a model, a server or an engine run one after the other; those of containers and Spark beside
-# those of the models in this process. The others run two at a time. All have one thread: with more, they would wait.
+# Tests that share a model, a server or an engine run one after the other: those of containers and Spark beside those
+# of models in this process, and then the browser's, which loses what it loads while Docker changes the network. The
+# others run two at a time. All have one thread: with more, they would wait for each other.
 ALONE = build or browser or container or gpu or spark
 APART = container or spark
-check test test-apart test-alone: export OMP_NUM_THREADS = 1
+check test test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
 TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
@@ -19,7 +20,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image check test test-apart test-alone lint cards bench bench-quick kong-validate pins
+.PHONY: setup demo build serve pages image check test test-apart test-alone test-browser lint cards bench bench-quick kong-validate pins
 .PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -57,12 +58,16 @@ check: setup
 test: setup
 	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
 	$(MAKE) --jobs 2 --keep-going --output-sync=target test-apart test-alone
+	$(MAKE) test-browser
 
 test-apart:
 	$(BIN)/pytest $(TESTS) -m "$(APART)" --junit-xml $(REPORTS)/apart.xml $(NONE)
 
 test-alone:
-	$(BIN)/pytest $(TESTS) -m "($(ALONE)) and not ($(APART))" --junit-xml $(REPORTS)/tests.xml $(NONE)
+	$(BIN)/pytest $(TESTS) -m "($(ALONE)) and not (browser or $(APART))" --junit-xml $(REPORTS)/tests.xml $(NONE)
+
+test-browser:
+	$(BIN)/pytest $(TESTS) -m "browser and not ($(APART))" --junit-xml $(REPORTS)/browser.xml $(NONE)
 
 lint: setup
 	$(BIN)/ruff check .
