@@ -17,7 +17,7 @@ from benchmarks.whisper_quality_sets import FEW, Material
 from zoo.data.outputs import write_json
 
 SECONDS = (3.0, 8.0)  # of a clip
-EACH, TURNS = 40, 3  # recordings, and how often they are heard
+EACH, TURNS = 24, 2  # recordings, and how often they are heard
 RIVALS = ("faster-whisper", "faster-whisper, VAD", BATCHED, OURS)  # the first is the reference
 
 
