@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from whisper_asr.building import ctranslate2_format, vocabulary
 from zoo.building import checkpoints, published
-from zoo.data.outputs import whole_directory
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 
@@ -197,11 +196,11 @@ def hugging_face(checkpoint: Path, name: str = "") -> Path:
     if layout(checkpoint) == HUGGING_FACE:
         return checkpoint
     weights = checkpoint if checkpoint.is_file() else checkpoint / "model.bin"
-    directory = published.cache() / "hugging-face" / checkpoints.sha256(weights)
-    if not directory.is_dir():
-        with whole_directory(directory) as new:
-            write_hugging_face(checkpoint, new, name if name in whisper._MODELS else None)
-    return directory
+    heads = name if name in whisper._MODELS else None
+    return published.once(
+        published.cache() / "hugging-face" / checkpoints.sha256(weights),
+        lambda new: write_hugging_face(checkpoint, new, heads),
+    )
 
 
 def alignment_heads(name: str, dims: dict[str, int]) -> list[list[int]] | None:

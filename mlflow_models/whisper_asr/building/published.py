@@ -6,7 +6,6 @@ from pathlib import Path
 
 from zoo.building import checkpoints, published
 from zoo.building.published import PublishedCheckpoint, PublishedFile
-from zoo.data.outputs import whole_directory
 from zoo.errors import CheckpointError
 
 LICENSE = "mit"  # of OpenAI's weights
@@ -99,8 +98,9 @@ def _from_openai(name: str) -> Path:
         file = Path(whisper._download(whisper._MODELS[name], str(theirs), False))
     finally:
         socket.setdefaulttimeout(before)
-    directory = published.cache() / f"openai-whisper-{name}"
-    with whole_directory(directory) as new:
+
+    def write(new: Path) -> None:
         published.write_card(new, LICENSE, ORIGIN.format(name=name))
         (new / file.name).symlink_to(file)
-    return directory / file.name
+
+    return published.once(published.cache() / f"openai-whisper-{name}", write) / file.name

