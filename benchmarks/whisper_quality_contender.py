@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contender import Answer, serve
+from zoo.speech.transcript import Transcript
 
 SEED = 1  # of the temperatures above 0
 BEAMS = 5
@@ -47,76 +48,70 @@ def openai(directory: Path) -> Answer:
 
 def faster(directory: Path, vad: bool) -> Answer:
     """faster-whisper in int8: one window after the other."""
-    from ctranslate2 import set_random_seed
-
     model = _faster_whisper(directory)
-
-    def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[Heard]:
-        found = []
-        for sound in sounds:
-            set_random_seed(SEED)
-            segments, _ = model.transcribe(sound, vad_filter=vad, **{"beam_size": BEAMS, **options})
-            found.append(_heard(segments))
-        return found
-
-    return run
+    return _each(
+        lambda sound, options: model.transcribe(
+            sound, vad_filter=vad, **{"beam_size": BEAMS, **options}
+        )[0]
+    )
 
 
 def batched(directory: Path) -> Answer:
     """faster-whisper's batched pipeline in int8, which looks for speech first."""
-    from ctranslate2 import set_random_seed
     from faster_whisper import BatchedInferencePipeline
 
     pipeline = BatchedInferencePipeline(_faster_whisper(directory))
-
-    def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[Heard]:
-        found = []
-        for sound in sounds:
-            set_random_seed(SEED)
-            asked = {"beam_size": BEAMS, "batch_size": BATCH, **options}
-            segments, _ = pipeline.transcribe(sound, **asked)
-            found.append(_heard(segments))
-        return found
-
-    return run
+    return _each(
+        lambda sound, options: pipeline.transcribe(
+            sound, **{"beam_size": BEAMS, "batch_size": BATCH, **options}
+        )[0]
+    )
 
 
 def ours(directory: Path) -> Answer:
     """The engine that is served, with its defaults."""
-    from ctranslate2 import set_random_seed
+    ask = _engine(directory)
+    return _each(lambda sound, options: ask([sound], options)[0].segments)
 
+
+def ours_together(directory: Path) -> Answer:
+    """The same, several recordings to a request, as clients may send them."""
+    ask = _engine(directory)
+
+    def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[Heard]:
+        rows = [sounds[start : start + ROWS] for start in range(0, len(sounds), ROWS)]
+        return [_heard(found.segments) for some in rows for found in ask(some, options)]
+
+    return run
+
+
+def _engine(directory: Path) -> Callable[[list[np.ndarray], dict[str, Any]], list[Transcript]]:
+    """Load the engine; what is returned raises what is wrong with a recording."""
     from whisper_asr.engine import Engine
     from whisper_asr.options import Options
 
     engine = Engine(directory / "ctranslate2", threads=1)
+
+    def ask(sounds: list[np.ndarray], options: dict[str, Any]) -> list[Transcript]:
+        found = []
+        for answer in engine(sounds, Options(**options)):
+            if isinstance(answer, Exception):
+                raise answer
+            found.append(answer)
+        return found
+
+    return ask
+
+
+def _each(hear: Callable[[np.ndarray, dict[str, Any]], Iterable[Any]]) -> Answer:
+    """Hear recordings one by one, each with the same draws at temperatures above 0."""
+    from ctranslate2 import set_random_seed
 
     def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[Heard]:
         found = []
         for sound in sounds:
             set_random_seed(SEED)
-            (answer,) = engine([sound], Options(**options))
-            if isinstance(answer, Exception):
-                raise answer
-            found.append(_heard(answer.segments))
-        return found
-
-    return run
-
-
-def ours_together(directory: Path) -> Answer:
-    """The same, several recordings to a request, as clients may send them."""
-    from whisper_asr.engine import Engine
-    from whisper_asr.options import Options
-
-    engine = Engine(directory / "ctranslate2", threads=1)
-
-    def run(sounds: list[np.ndarray], options: dict[str, Any]) -> list[Heard]:
-        found = []
-        for start in range(0, len(sounds), ROWS):
-            for answer in engine(sounds[start : start + ROWS], Options(**options)):
-                if isinstance(answer, Exception):
-                    raise answer
-                found.append(_heard(answer.segments))
+            found.append(_heard(hear(sound, options)))
         return found
 
     return run

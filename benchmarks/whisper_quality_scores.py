@@ -18,7 +18,7 @@ from zoo.training.error_rates import ErrorCounts, bootstrap, total
 SPELLING = Normalizer()
 HEARD_SHARE = 0.2  # of a clip's characters; with no more than these it has no text
 OFF_SECONDS = 1.0  # from the truth: a time further away is wrong
-SURE_CHARACTERS = 2  # that a segment shares with a clip that it is of, or all it has
+SURE_CHARACTERS = 2  # a segment is of a clip with which it shares so many, or all that it has
 EDGE_CHARACTERS = 2  # of a clip: a segment that has one of the first begins with the clip
 FEW_RECORDINGS = 10  # fewer are resampled clip by clip
 
