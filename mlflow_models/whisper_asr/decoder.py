@@ -36,7 +36,7 @@ FRAMES_PER_SECOND = 100
 FRAME_SAMPLES = SAMPLE_RATE // FRAMES_PER_SECOND
 FULL_SECONDS = 30  # what Whisper was trained on
 # Silence after the speech, without which Whisper goes on writing; and the least window, below
-# which it invents. `python -m benchmarks whisper_quality` has the figures.
+# which it invents. benchmarks/tried.md has the figures.
 MARGIN_SECONDS, MIN_WINDOW_SECONDS = 2, 10
 STEP_SECONDS = 2  # windows have few lengths, so that they are decoded together
 
@@ -85,9 +85,13 @@ class WindowDecoder:
         If the model's last timestamp comes before a window's end, the rest is decoded again. What
         the window's segments don't cover, or with far too little text, is decoded alone.
         """
-        asked = self._options.model_copy(update={"initial_prompt": ""})
-        plain = WindowDecoder(self._model, self._language, asked, self._width)
-        return recovered(windows, self._decode_windows, plain._decode_windows)
+        return recovered(windows, self._decode_windows, self._decode_alone)
+
+    def _decode_alone(self, windows: Sequence[Window]) -> list[list[Segment]]:
+        """Decode parts of windows; a prompt may be why they were left out, so they have none."""
+        options = self._options.model_copy(update={"initial_prompt": ""})
+        plain = WindowDecoder(self._model, self._language, options, self._width)
+        return plain._decode_windows(windows)
 
     def _decode_windows(self, windows: Sequence[Window]) -> list[list[Segment]]:
         work = [self._progress(window) for window in windows]

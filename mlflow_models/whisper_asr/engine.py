@@ -40,7 +40,6 @@ from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
 from zoo.speech.level import raised
 from zoo.speech.transcript import Segment, Transcript
-from zoo.speech.vad import find_speech
 from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
 
 log = logging.getLogger("theresa.whisper_asr")
@@ -126,10 +125,10 @@ class WhisperEngine(SpeechEngine[Options]):
                     "without 'vad'; set 'vad' to true"
                 )
         sound = np.concatenate(pieces)
-        recording.spans = find_speech(sound, threshold=options.vad_threshold)
+        windows = list(self.windows(iter([sound]), options))
+        recording.spans = [span for window in windows for span in window.spans]
         if recording.language is None:
-            first = next(self.windows(iter([sound]), options), None)
-            heard = raised(sound[:FULL_SAMPLES]) if first is None else first.sound
+            heard = windows[0].sound if windows else raised(sound[:FULL_SAMPLES])
             found = self.detect_language(heard, options)
             recording.language, recording.language_probability = found
         yield from self.decode_sound(raised(sound), recording.language, options)

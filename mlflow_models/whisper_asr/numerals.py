@@ -159,7 +159,7 @@ def _small(match: re.Match[str]) -> str | None:
 
 
 def _date(match: re.Match[str]) -> str | None:
-    """Write a month or a day: 两月 is two months, and no date."""
+    """Write a month or a day; 两月 is left, because it means two months, not February."""
     return None if match[1] == "两" else _small(match)
 
 

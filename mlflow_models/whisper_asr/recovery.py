@@ -25,7 +25,7 @@ def recovered(
     Args:
         windows: Of speech.
         decode: Gives the segments of each window, in the recording's times.
-        decode_again: The same, without a prompt: one may be why something was left out.
+        decode_again: The same for parts of windows; it is called only if something is missing.
     """
     found = decode(windows)
     parts = [

@@ -34,7 +34,7 @@ class Mixer:
         if self._channels != "mix":
             return piece[:, 0 if self._channels == "left" else 1]
         self._listen(piece)
-        left, right = piece.astype(np.int32).T  # -(-32768) is none of 16 bits
+        left, right = piece.astype(np.int32).T  # int16 has no 32768
         return ((left + self._sign * right) >> 1).astype(np.int16)
 
     def _listen(self, piece: np.ndarray) -> None:

@@ -14,8 +14,9 @@ from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Segment
 from zoo.speech.vad import AROUND_SAMPLES, SURE, Span, speech
 
-# A window of so much speech ends at the next pause: more would put two speakers or two subjects
-# into one window, of which Whisper likes to leave one out.
+# A window of so much speech ends at the next pause. Whisper hears a sentence better beside others;
+# but the more there are in a window, the more often it leaves one out. benchmarks/tried.md has the
+# figures.
 ENOUGH_SAMPLES = 20 * SAMPLE_RATE
 BESIDE_CUT_SAMPLES = round(1.2 * SAMPLE_RATE)  # so wrong are Whisper's times, at times
 UNSURE_SECONDS = 0.5  # a segment's times may be wrong by so much in either direction
