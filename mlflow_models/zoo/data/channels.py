@@ -1,7 +1,8 @@
 """Makes one channel of two or more, so that no speech cancels itself on the way.
 
 Two microphones, or a cable with crossed wires, may record the same voice with opposite signs.
-The mean of such channels is silence. Where two channels are opposite, the second is turned over.
+The mean of such channels is silence. Where two channels have opposite phase, the
+second is inverted.
 """
 
 from typing import Literal
@@ -19,7 +20,7 @@ class Mixer:
 
     Args:
         channels: `left` and `right` take one of two channels; more than two are always mixed.
-        warnings: `OPPOSITE_PHASE` is added where the second of two channels is turned over.
+        warnings: `OPPOSITE_PHASE` is added where the second of two channels is inverted.
     """
 
     def __init__(self, channels: Channels, warnings: list[str]) -> None:

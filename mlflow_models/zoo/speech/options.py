@@ -10,8 +10,8 @@ from zoo.speech.vad import SURE
 
 WarningCode = Literal["no_speech", "opposite_phase"]
 WARNINGS = (
-    "`no_speech`: no speech was found. `opposite_phase`: two channels were opposite, and one was "
-    "turned over."
+    "`no_speech`: no speech was found. `opposite_phase`: the two channels had opposite phase, and "
+    "one was inverted."
 )
 NO_SPEECH = "no_speech"
 AUDIO = Column("audio", "file", "A recording: any file that FFmpeg reads.")
@@ -22,15 +22,15 @@ class SoundOptions(Options):
 
     channels: Channels = Field(
         "mix",
-        description="`left` and `right` take one of two channels; `mix`, their mean, turns the "
-        "second over where they are opposite. More than two are mixed.",
+        description="`left` and `right` take one of two channels. `mix` is their mean; where they "
+        "have opposite phase, it inverts the second first. More than two are mixed.",
     )
     vad_threshold: float = Field(
         SURE,
         ge=0.05,
         le=0.95,
-        description="How likely a sound must be speech (Silero's voice activity detector); less "
-        "finds more speech, and more that is none.",
+        description="How probable speech must be (Silero's voice activity detector). A lower value "
+        "finds more speech, and takes more of other sounds for speech.",
     )
 
 
