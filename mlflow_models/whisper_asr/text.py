@@ -37,7 +37,8 @@ LATIN_SEAM = re.compile("[A-Za-z0-9.,!?;:][A-Za-z]")
 LITTLE_SPEECH = 0.1  # of a segment's time, to the voice activity detector
 ECHO = 0.5  # of a text's pairs of characters that are in the hotwords or the prompt
 REPETITIVE = 2.4  # compression ratio: above it, openai-whisper takes a text for a loop
-MAX_CHINESE_PER_SECOND = 9.0  # characters; the fastest of AISHELL's 380 sentences has 4.1
+# Characters and digits, which take a syllable; the fastest of AISHELL's 380 sentences has 4.1.
+MAX_SYLLABLES_PER_SECOND = 9.0
 MAX_LETTERS_PER_SECOND = 25.0  # of other languages; a fast speaker of English has 20
 SURPLUS_SECONDS = 0.5  # a segment's times may miss as much of its speech
 HURRY = 1.5  # a text that needs this much more time than it has at the fastest was not said so
@@ -140,9 +141,12 @@ def plausible_length(text: str, seconds: float) -> bool:
         text: In any language.
         seconds: How long somebody speaks, at most.
     """
-    letters = [character for character in text if unicodedata.category(character)[0] in "LN"]
-    chinese = sum(unicodedata.east_asian_width(character) == "W" for character in letters)
-    needed = chinese / MAX_CHINESE_PER_SECOND + (len(letters) - chinese) / MAX_LETTERS_PER_SECOND
+    said = [character for character in text if unicodedata.category(character)[0] in "LN"]
+    syllables = sum(
+        character.isdigit() or unicodedata.east_asian_width(character) == "W" for character in said
+    )
+    letters = len(said) - syllables
+    needed = syllables / MAX_SYLLABLES_PER_SECOND + letters / MAX_LETTERS_PER_SECOND
     return needed <= seconds + SURPLUS_SECONDS
 
 

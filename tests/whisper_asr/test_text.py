@@ -125,6 +125,8 @@ def test_nobody_speaks_faster_than_people_can() -> None:
     assert plausible_length("甚至出现交易几乎停滞的情况", 4.2)
     assert plausible_length("继续", 0.3)
     assert plausible_length(JFK, 6.0)
+    assert plausible_length("1,000,000", 1.0)
+    assert not plausible_length("1,2,3,4,5,6,6,6,7,8,8,8,6,7,8,8,8,8,8,", 1.15)  # 业务, by base
     assert not plausible_length("试" * 40, 1.0)
     assert not plausible_length(JFK * 5, 11.0)
 
