@@ -11,6 +11,7 @@ import torch
 from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
 from zoo.building import tracking
+from zoo.data.fingerprints import changed, fingerprints
 from zoo.data.outputs import write_json
 from zoo.data.tables import write_table
 from zoo.data.texts import read_json, read_object
@@ -84,6 +85,7 @@ def run(
     args: argparse.Namespace,
     free: Sequence[str],
     build: Build,
+    data: Sequence[str] = ("train", "dev", "model"),
 ) -> None:
     """Trains to the end, from where an earlier start was stopped; in an MLflow run, if asked for.
 
@@ -91,18 +93,20 @@ def run(
         args: the command's options; `output`, `tracking_uri` and `experiment` are among them.
         free: names of options that may differ from one start to the next.
         build: from the options, and whether there is an MLflow run, to the trainer and its records.
+        data: names of the options that name what the run is made of: paths, or lists of paths.
 
     Raises:
-        ZooError: the earlier start had other options, or memory doesn't suffice.
+        ZooError: the earlier start had other options or other data, or memory doesn't suffice.
     """
     args.output.mkdir(parents=True, exist_ok=True)
     settings = {name: str(value) for name, value in vars(args).items() if name not in free}
-    earlier = open_run(args.output, settings)
+    contents = fingerprints(_paths(args, data))
+    earlier = open_run(args.output, settings, contents)
     if earlier and (args.output / "last").is_dir():
         print(f"'{args.output}' is finished; choose a new --output for another run.")
         return
     if not args.tracking_uri or os.environ.get("RANK", "0") != "0":
-        _train(args, settings, earlier.get("run_id", ""), build, False)
+        _train(args, settings, contents, earlier.get("run_id", ""), build, False)
         return
     import mlflow
 
@@ -110,11 +114,23 @@ def run(
     with mlflow.start_run(run_id=earlier.get("run_id") or None) as tracked:
         if not earlier:
             mlflow.log_params(settings)
-        _train(args, settings, tracked.info.run_id, build, True)
+        _train(args, settings, contents, tracked.info.run_id, build, True)
+
+
+def _paths(args: argparse.Namespace, names: Sequence[str]) -> list[Path]:
+    """The files and directories that options name; what is no path here is left out (an id)."""
+    given = [getattr(args, name, None) for name in names]
+    values = [one for value in given for one in (value if isinstance(value, list) else [value])]
+    return [Path(value) for value in values if value and Path(value).exists()]
 
 
 def _train(
-    args: argparse.Namespace, settings: dict[str, str], run_id: str, build: Build, tracked: bool
+    args: argparse.Namespace,
+    settings: dict[str, str],
+    contents: dict[str, str],
+    run_id: str,
+    build: Build,
+    tracked: bool,
 ) -> None:
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
@@ -123,7 +139,7 @@ def _train(
     if args.patience:
         trainer.add_callback(EarlyStoppingCallback(args.patience))
     if trainer.is_world_process_zero():
-        save_run(args.output, settings, run_id)
+        save_run(args.output, settings, contents, run_id)
     checkpoint = last_checkpoint(args.output)
     if checkpoint:
         print(f"resumes from {checkpoint}", flush=True)
@@ -161,24 +177,33 @@ def last_checkpoint(output: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def open_run(output: Path, settings: dict[str, str]) -> dict[str, str]:
+def open_run(output: Path, settings: dict[str, str], contents: dict[str, str]) -> dict[str, str]:
     """Returns what `run.json` of an earlier start has (MLflow's run id), or an empty dict.
 
+    Args:
+        output: The run's directory.
+        settings: The options of this start.
+        contents: The fingerprints of what this start reads.
+
     Raises:
-        CheckpointError: that start had other settings.
+        CheckpointError: that start had other settings, or its data had another content.
     """
     path = output / "run.json"
     if not path.exists():
         return {}
     earlier = read_object(path, CheckpointError)
     then = earlier["settings"]
-    if changed := [name for name in settings if settings[name] != then.get(name)]:
+    if names := [name for name in settings if settings[name] != then.get(name)]:
         raise CheckpointError(
-            f"'{output}' is of a run with another {changed[0]}; choose a new --output."
+            f"'{output}' is of a run with another {names[0]}; choose a new --output."
         )
-    return {name: str(value) for name, value in earlier.items() if name != "settings"}
+    if said := changed(earlier.get("contents", contents), contents):
+        raise CheckpointError(
+            f"'{output}' was trained on other data: {said}; choose a new --output to begin anew."
+        )
+    return {"run_id": str(earlier["run_id"])}
 
 
-def save_run(output: Path, settings: dict[str, str], run_id: str) -> None:
+def save_run(output: Path, settings: dict[str, str], contents: dict[str, str], run_id: str) -> None:
     """Writes `run.json`."""
-    write_json(output / "run.json", {"settings": settings, "run_id": run_id})
+    write_json(output / "run.json", {"settings": settings, "contents": contents, "run_id": run_id})
