@@ -95,7 +95,7 @@ def row(name: str, before: list[ErrorCounts], after: list[ErrorCounts]) -> str:
 
 def draw_curve(run: Path, path: Path) -> None:
     """Draws each step's loss, and the CER of the dev set at each evaluation."""
-    rows = list(open_table(run / "steps.csv").filled_rows())
+    rows = [row for _, row in open_table(run / "steps.csv").strict_rows()]
     last = max(run.glob("checkpoint-*"), key=lambda one: int(one.name.rpartition("-")[2]))
     history = read_json(last / STATE)["log_history"]
     scores = [(logs["step"], logs["eval_cer"]) for logs in history if "eval_cer" in logs]

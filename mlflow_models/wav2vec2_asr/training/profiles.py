@@ -124,7 +124,7 @@ def read_decisions(path: Path) -> dict[str, str]:
     """
     table = open_table(path)
     short, spoken = table.column("abbreviation"), table.column("spoken")
-    pairs = [(cells[short], cells[spoken].strip()) for cells in table.filled_rows()]
+    pairs = [(cells[short], cells[spoken].strip()) for _, cells in table.strict_rows()]
     return {name: said for name, said in pairs if said}
 
 

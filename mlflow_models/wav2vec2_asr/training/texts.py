@@ -70,7 +70,7 @@ def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
         elif column and path.name.removesuffix(".gz").endswith((".csv", TABBED)):
             table = open_table(path, quoted=TABBED not in path.suffixes)
             table.column(column)
-            yield from (cells[column] for cells in table.filled_rows())
+            yield from (cells[column] for _, cells in table.strict_rows())
         else:
             with open_text(path, newline="\n") as file:
                 yield from file

@@ -1,13 +1,22 @@
 """Reads and writes tables of text, such as spreadsheets export.
 
-There may be a comma, semicolon, tab or bar between cells, a byte order mark, and line breaks within
-quotes. Rows are read one at a time, so that a million rows need little memory.
+| suffix | is |
+| --- | --- |
+| `.csv`, `.txt` | cells between commas, semicolons, tabs or bars, which the header tells |
+| `.tsv` | cells between tabs |
+| `.jsonl` | an object a line |
+| `.geojson` | features: their properties, and `coords`, "longitude,latitude" of a point |
+| `.parquet` | columns that aren't binary |
+
+All but Parquet may be `.gz`, in any encoding that `texts.open_text` reads. All cells are text, as
+it was written: a number stays "00000", nothing is "", a list or an object is JSON. Rows are read
+one at a time, so that a million rows need little memory.
 """
 
 import csv
-import itertools
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +27,8 @@ from zoo.errors import ZooError
 
 DELIMITERS = ",\t;|"
 TABBED = ".tsv"
-SUFFIXES = (".csv", TABBED, ".txt")
+RECORDS = (".jsonl", ".geojson", ".parquet")  # each row names its columns
+SUFFIXES = (".csv", TABBED, ".txt", *RECORDS)
 
 csv.field_size_limit(2**31 - 1)  # characters of a cell; some texts are longer than csv's limit
 
@@ -59,26 +69,16 @@ class TextTable:
     """A table whose header is read.
 
     Args:
-        path: The file, UTF-8; may be `.gz`.
-        delimiter: What is between its cells.
+        path: The file.
         header: The names of its columns.
-        quoted: Whether cells may be in quotation marks.
     """
 
     path: Path
-    delimiter: str
     header: list[str]
-    quoted: bool = True
 
     def _read(self) -> Iterator[tuple[int, list[str]]]:
-        with _opened(self.path) as file:
-            table = _reader(file, self.delimiter, self.quoted)
-            next(table, None)
-            line = table.line_num + 1
-            for row in table:
-                if row:
-                    yield line, row
-                line = table.line_num + 1
+        """Yield each row's line number, or for Parquet its number, and its cells."""
+        raise NotImplementedError
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | None]]:
         """Yield each row's line number and its cells by column; None if it has too few or too many.
@@ -89,15 +89,6 @@ class TextTable:
         for line, row in self._read():
             right = len(row) == len(self.header)
             yield line, dict(zip(self.header, row, strict=True)) if right else None
-
-    def filled_rows(self) -> Iterator[dict[str, str]]:
-        """Yield each row's cells by column; missing cells are empty, surplus cells are left out.
-
-        Raises:
-            TableError: The file can't be read to its end.
-        """
-        for _, row in self._read():
-            yield dict(itertools.zip_longest(self.header, row[: len(self.header)], fillvalue=""))
 
     def strict_rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield each row's line number and its cells by column.
@@ -127,43 +118,115 @@ class TextTable:
         return next((name for name in ([asked] if asked else usual) if name in self.header), None)
 
 
+@dataclass(frozen=True)
+class DelimitedTable(TextTable):
+    """A table with a delimiter between its cells.
+
+    Args:
+        delimiter: What is between its cells.
+        quoted: Whether cells may be in quotation marks.
+    """
+
+    delimiter: str = ","
+    quoted: bool = True
+
+    def _read(self) -> Iterator[tuple[int, list[str]]]:
+        with open_text(self.path, TableError, newline="") as file:
+            table = _reader(file, self.delimiter, self.quoted)
+            next(table, None)
+            line = table.line_num + 1
+            try:
+                for row in table:
+                    if row:
+                        self._check(line, row)
+                        yield line, row
+                    line = table.line_num + 1
+            except csv.Error as error:
+                raise TableError(
+                    f"'{self.path}', line {line}: a quotation mark is wrong ({error}); within a "
+                    'quoted cell write "" for one.'
+                ) from error
+
+    def _check(self, line: int, row: list[str]) -> None:
+        """See that no cell has swallowed rows, as one does whose quotation mark isn't closed.
+
+        Such a cell has lines that are rows themselves: they have as many cells, and the first one
+        has the shape of the row's first ("b.wav" after "a.wav").
+        """
+        width, shape = len(self.header), _shape(row[0])
+        if width < 2 or len(row) != width or (width == 2 and shape == "9"):  # 9: any number
+            return
+        for place, cell in enumerate(row[1:], 2):
+            for number, text in enumerate(cell.splitlines()[1:], 1):
+                found = next(csv.reader([text], delimiter=self.delimiter), [])
+                if len(found) in (width, place) and _shape(found[0]) == shape:
+                    raise TableError(
+                        f"'{self.path}', line {line}: a quotation mark isn't closed before line "
+                        f'{line + number}, which is a row itself; within a quoted cell write "" '
+                        "for one."
+                    )
+
+
+def _shape(cell: str) -> str:
+    """A cell with its letters as one a, its digits as one 9: "x/01.wav" is "a/9.a"."""
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", cell.strip()))
+
+
+def listed(cell: str) -> list[str]:
+    """Split a cell into its labels, in their order and without repeats.
+
+    Args:
+        cell: `{flood,"two, words"}` as PostgreSQL and Traffy Fondue's export have it, a list in
+            JSON, or one label.
+    """
+    cell = cell.strip()
+    found: list[Any] = [cell]
+    if cell.startswith("{") and cell.endswith("}"):
+        found = next(csv.reader([cell[1:-1]], escapechar="\\", skipinitialspace=True), [])
+    elif cell.startswith("[") and cell.endswith("]"):
+        try:
+            found = json.loads(cell)
+        except ValueError:
+            found = [cell]
+    return [name for name in dict.fromkeys(str(one).strip() for one in found) if name]
+
+
 def open_table(path: Path, quoted: bool = True) -> TextTable:
     """Read a table's header.
 
     Args:
-        path: The file. A `.tsv` has tabs between its cells; another file has the delimiter that
-            gives most columns in the header.
+        path: The file, of a suffix of `SUFFIXES`; what has another one is read as `.csv` is.
         quoted: Whether cells may be in quotation marks; in Common Voice they aren't.
 
     Raises:
         TableError: The file can't be read, or two columns have one name.
     """
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    with _opened(path) as file:
+    suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+    if suffix in RECORDS:
+        from zoo.data.record_tables import open_records
+
+        return open_records(path, suffix)
+    with open_text(path, TableError, newline="") as file:
         headers = {}
-        for delimiter in "\t" if name.suffix.lower() == TABBED else DELIMITERS:
+        for delimiter in "\t" if suffix == TABBED else DELIMITERS:
             file.seek(0)  # a line break within quotes is part of a column's name
-            row: list[str] = next(_reader(file, delimiter, quoted), [])
+            try:
+                row: list[str] = next(_reader(file, delimiter, quoted), [])
+            except csv.Error as error:
+                raise TableError(
+                    f"'{path}', line 1: a quotation mark isn't closed ({error})."
+                ) from error
             headers[delimiter] = [cell.strip() for cell in row]
     delimiter, header = max(headers.items(), key=lambda item: len(item[1]))
     for column in header:
         if header.count(column) > 1:
             raise TableError(f"'{path}' has more than one column '{column}'.")
-    return TextTable(path, delimiter, header, quoted)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    with open_text(path, TableError, newline="") as file:
-        try:
-            yield file
-        except csv.Error as error:
-            raise TableError(f"'{path}' can't be read as a table: {error}.") from error
+    return DelimitedTable(path, header, delimiter, quoted)
 
 
 def _reader(file: Iterable[str], delimiter: str, quoted: bool) -> Any:
     quoting: Any = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return csv.reader(file, delimiter=delimiter, quoting=quoting)
+    return csv.reader(file, delimiter=delimiter, quoting=quoting, strict=quoted)
 
 
 def write_table(

@@ -3,11 +3,14 @@
 import gzip
 import io
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
+from zoo.data.encodings import LEGACY, UTF_8, encoding_of
 from zoo.errors import ZooError
 
 LARGE_BYTES = 10_000_000  # from this size on, a bar shows how far a file is read
@@ -18,7 +21,9 @@ BUFFER_BYTES = 1 << 20
 def open_text(
     path: Path, error: type[ZooError] = ZooError, newline: str | None = None
 ) -> Iterator[TextIO]:
-    """Open a text file in UTF-8, with or without a byte order mark; a `.gz` is decompressed.
+    """Open a text file; a `.gz` is decompressed.
+
+    It may be UTF-8 or UTF-16, with or without a byte order mark, CP874, GB18030 or Big5.
 
     Args:
         path: The file.
@@ -26,10 +31,15 @@ def open_text(
         newline: As `open` takes it.
 
     Raises:
-        ZooError: The file doesn't exist, can't be read or isn't UTF-8; also while it is read.
+        ZooError: The file doesn't exist, can't be read or isn't such a text; also while it is read.
     """
     try:
-        with _opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline=newline) as text:
+        state = path.stat()
+        encoding = _encoding(path, state.st_size, state.st_mtime_ns)
+        with (
+            open_bytes(path, bar=True) as file,
+            io.TextIOWrapper(file, encoding, newline=newline) as text,
+        ):
             yield text
     except FileNotFoundError:
         raise error(f"'{path}' not found.") from None
@@ -39,9 +49,20 @@ def open_text(
         ) from cause
     except UnicodeDecodeError as cause:
         raise error(
-            f"'{path}' is not UTF-8 (line {_undecodable(path)}); iconv converts it (Thai is "
-            "often cp874, Chinese gb18030)."
+            f"'{path}' is not {encoding.removesuffix('-sig').upper()} (line "
+            f"{_undecodable(path, encoding)}); iconv converts other encodings."
         ) from cause
+
+
+@lru_cache(maxsize=1024)
+def _encoding(path: Path, _size: int, _changed: int) -> str:
+    """Tell a file's encoding; say so on stderr, once, where it isn't UTF-8."""
+    with open_bytes(path) as file:
+        found = encoding_of(file)
+    if found != UTF_8:
+        name = LEGACY.get(found, found.upper())
+        print(f"'{path}' is not UTF-8; it is read as {name}.", file=sys.stderr, flush=True)
+    return found
 
 
 class _Counted(io.FileIO):
@@ -64,34 +85,39 @@ class _Counted(io.FileIO):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open the bytes of a file; those of a `.gz` are decompressed."""
+def open_bytes(path: Path, bar: bool = False) -> Iterator[Any]:
+    """Open the bytes of a file; those of a `.gz` are decompressed.
+
+    Args:
+        path: The file.
+        bar: Whether a bar shows how far a large file is read.
+    """
     size = path.stat().st_size
-    raw = _Counted(path, size) if size >= LARGE_BYTES else path.open("rb", buffering=0)
+    raw = _Counted(path, size) if bar and size >= LARGE_BYTES else path.open("rb", buffering=0)
     with io.BufferedReader(raw, BUFFER_BYTES) as file:
         yield gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
 
 
-def _undecodable(path: Path) -> int:
-    """Find the number of the first line that isn't UTF-8."""
-    with _opened(path) as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return 1
+def _undecodable(path: Path, encoding: str) -> int:
+    """Find the number of the first line that can't be decoded."""
+    with open_bytes(path) as file, io.TextIOWrapper(file, encoding, "surrogateescape") as text:
+        broken = (
+            number
+            for number, line in enumerate(text, 1)
+            if any("\udc80" <= character <= "\udcff" for character in line)
+        )
+        return next(broken, 1)
 
 
 def read_text(path: Path, error: type[ZooError] = ZooError) -> str:
     """Read a text file.
 
     Args:
-        path: The file, UTF-8.
+        path: The file, as `open_text` reads it.
         error: The class to raise.
 
     Raises:
-        ZooError: The file doesn't exist, can't be read or isn't UTF-8.
+        ZooError: The file doesn't exist, can't be read or isn't a text.
     """
     with open_text(path, error) as file:
         return file.read()
@@ -101,7 +127,7 @@ def read_json(path: Path, error: type[ZooError] = ZooError) -> Any:
     """Read a JSON file.
 
     Args:
-        path: The file, UTF-8.
+        path: The file, as `open_text` reads it.
         error: The class to raise.
 
     Raises:
@@ -121,7 +147,7 @@ def read_object(
     """Read a JSON file that holds an object.
 
     Args:
-        path: The file, UTF-8.
+        path: The file, as `open_text` reads it.
         error: The class to raise.
         missing: What to return if there is no file. None: a missing file is an error.
 

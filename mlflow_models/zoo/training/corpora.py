@@ -111,7 +111,7 @@ def read_manifest(
     table = open_table(path, quoted=path.suffix != TABBED)  # Common Voice's marks quote nothing
     for name in (where, what, *columns.keep):
         table.column(name)
-    for row in table.filled_rows():
+    for _, row in table.strict_rows():
         extra = {name: row[name] for name in columns.keep}
         yield CorpusRecording(row[where], (folder or path.parent) / row[where], row[what], extra)
 

@@ -19,8 +19,8 @@ class Steps:
 
     def resume(self, step: int) -> None:
         """Begin the table, or drop the steps after `step`, which a resumed run takes again."""
-        rows = open_table(self.path).filled_rows() if self.path.exists() else ()
-        kept = [(row["step"], row["loss"]) for row in rows]
+        rows = open_table(self.path).rows() if self.path.exists() else ()
+        kept = [(row["step"], row["loss"]) for _, row in rows if row]  # a kill may cut the last one
         write_table(self.path, HEADER, (one for one in kept if one[1] and int(one[0]) <= step))
 
     def add(self, step: int, loss: float) -> None:
