@@ -337,7 +337,7 @@ def test_what_is_wrong_with_a_test_set_is_said(
         (["--predictions", str(blank)], "no image with a reference"),
         (["--predictions", str(tmp_path / "no.csv")], "no.csv' not found"),
         (["demo", str(tmp_path / "folder")], "is not a data set that prepare.py wrote"),
-        (["demo", str(tmp_path / "x.parquet")], "is neither a data set of prepare.py"),
+        (["demo", str(tmp_path / "x.xlsx")], "is neither a data set of prepare.py"),
     ):
         with pytest.raises(ZooError, match=said):
             evaluate.main([*arguments, *QUICK])

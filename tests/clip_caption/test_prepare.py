@@ -323,7 +323,7 @@ def test_odd_cells_are_understood() -> None:
 def test_what_is_wrong_with_a_source_is_said(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", 1)
     table = traffy(tmp_path / "export.csv", ["missing.jpg"])
-    (tmp_path / "thai.csv").write_bytes("photo,comment\na.jpg,ถนน\n".encode("cp874"))
+    (tmp_path / "thai.csv").write_bytes("photo,comment\na.jpg,ถนน\n".encode() + b"b,\xe0\xb8\n")
     (tmp_path / "broken.json").write_text('{"images": 1}', encoding="utf-8")
     (tmp_path / "empty").mkdir()
     for arguments, said in (
@@ -332,7 +332,7 @@ def test_what_is_wrong_with_a_source_is_said(tmp_path: Path) -> None:
             "'words' not found .*available: ticket_id,",
         ),
         ([str(table)], "Nothing can be kept: .*no such file"),
-        ([str(tmp_path / "thai.csv")], r"is not UTF-8 \(line 2\)"),
+        ([str(tmp_path / "thai.csv")], r"is not UTF-8 \(line 3\)"),
         ([str(tmp_path / "broken.json")], "is no JSON of COCO's captions"),
         ([str(tmp_path / "empty")], "neither a metadata.csv nor a photo with a text"),
         ([str(tmp_path / "nowhere")], "is neither a folder, a .csv"),

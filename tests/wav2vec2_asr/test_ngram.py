@@ -157,8 +157,7 @@ def test_transcripts_of_a_data_set_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.txt", "ไทย".encode("tis-620"), "is not UTF-8 (line 1)"),
-        ("a.txt", "ไทย".encode("utf-16"), "is not UTF-8"),
+        ("a.txt", "ไทย\n".encode() + b"\xe0\xb8\n", "is not UTF-8 (line 2)"),
         ("a.tsv", b"path\ttext\n", "Column 'sentence' not found"),
         ("a.csv", b"", "Column 'sentence' not found"),
         ("a.txt.gz", gzip.compress(b"abc" * 1000, mtime=0)[:-9], "can't be read"),

@@ -202,7 +202,7 @@ def test_tables_as_other_programs_write_them(
         (b"reference,prediction\n", "has no predictions"),
         (b"reference,prediction\na,b\nc\n", "line 3: 1 cells, not 2"),
         (b"reference,prediction\na,b,c\n", "line 2: 3 cells, not 2"),
-        (b"reference,prediction\n\xe0\xb8,b\n", "is not UTF-8"),
+        ("reference,prediction\nก,ข\n".encode() + b"\xe0\xb8,b\n", "is not UTF-8 (line 3)"),
         (b"reference,prediction,duration\na,b,long\n", "line 2: the duration is not a number"),
     ],
 )

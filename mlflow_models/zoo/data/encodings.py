@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 18  # of a file that isn't UTF-8, from the first such byte on
+MIN_ZEROS = 4  # of a text in UTF-16 without a mark: a few commas and line breaks
 UTF_8 = "utf-8-sig"  # with a byte order mark or without
 LEGACY = {"cp874": "CP874 (Thai)", "gb18030": "GB18030 (Chinese)", "big5hkscs": "Big5 (Chinese)"}
 MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -42,8 +43,9 @@ def _utf16(sample: bytes) -> str:
     """UTF-16 by its mark, or by where the zeros of its Latin letters, commas and breaks are."""
     if sample.startswith(MARKS):
         return "utf-16"
-    sample = sample[: len(sample) // 2 * 2]
     low, high = (sample[start::2].count(0) for start in (1, 0))
+    if low + high < MIN_ZEROS:
+        return UTF_8
     return "utf-16-le" if low > 8 * high else "utf-16-be" if high > 8 * low else UTF_8
 
 

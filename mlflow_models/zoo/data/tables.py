@@ -132,15 +132,16 @@ class DelimitedTable(TextTable):
 
     def _read(self) -> Iterator[tuple[int, list[str]]]:
         with open_text(self.path, TableError, newline="") as file:
+            header = _reader(file, self.delimiter, self.quoted, strict=False)
+            next(header, None)
             table = _reader(file, self.delimiter, self.quoted)
-            next(table, None)
-            line = table.line_num + 1
+            line = first = header.line_num + 1
             try:
                 for row in table:
                     if row:
                         self._check(line, row)
                         yield line, row
-                    line = table.line_num + 1
+                    line = first + table.line_num
             except csv.Error as error:
                 raise TableError(
                     f"'{self.path}', line {line}: a quotation mark is wrong ({error}); within a "
@@ -210,12 +211,13 @@ def open_table(path: Path, quoted: bool = True) -> TextTable:
         headers = {}
         for delimiter in "\t" if suffix == TABBED else DELIMITERS:
             file.seek(0)  # a line break within quotes is part of a column's name
-            try:
-                row: list[str] = next(_reader(file, delimiter, quoted), [])
-            except csv.Error as error:
-                raise TableError(
-                    f"'{path}', line 1: a quotation mark isn't closed ({error})."
-                ) from error
+            row: list[str] = next(_reader(file, delimiter, quoted, strict=False), [])
+            if "\n" in "".join(row):  # then it must be what the header's author meant
+                file.seek(0)
+                try:
+                    row = next(_reader(file, delimiter, quoted))
+                except csv.Error as error:
+                    raise TableError(f"'{path}', line 1: a quotation mark isn't closed.") from error
             headers[delimiter] = [cell.strip() for cell in row]
     delimiter, header = max(headers.items(), key=lambda item: len(item[1]))
     for column in header:
@@ -224,9 +226,9 @@ def open_table(path: Path, quoted: bool = True) -> TextTable:
     return DelimitedTable(path, header, delimiter, quoted)
 
 
-def _reader(file: Iterable[str], delimiter: str, quoted: bool) -> Any:
+def _reader(file: Iterable[str], delimiter: str, quoted: bool, strict: bool = True) -> Any:
     quoting: Any = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return csv.reader(file, delimiter=delimiter, quoting=quoting, strict=quoted)
+    return csv.reader(file, delimiter=delimiter, quoting=quoting, strict=strict and quoted)
 
 
 def write_table(
