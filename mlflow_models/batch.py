@@ -14,6 +14,10 @@ hdfs:// or s3a://, or anything else that the executors' Hadoop connectors read (
 PySpark 4.3: --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0). On a cluster a local
 path must be the same place on all machines.
 
+A CSV may have commas, semicolons, tabs or bars between its cells. A CSV or JSON lines may be in
+UTF-8, UTF-16 (CSV only), CP874, GB18030 or Big5; the run says which. All its files are read once
+before anything is scored: a quotation mark that isn't closed is an error with its line.
+
 The output has the input's columns (for files, the path instead of the content), the fields of the
 model's answer as typed columns, and `error`, which is null if all is well. If a row or file can't
 be answered, `error` says why, and the others are still answered.

@@ -16,8 +16,7 @@ from batching.executor import BatchJob, probe, score
 from batching.files import Folder
 from batching.model import SavedModel
 from batching.output import Output
-from batching.source import BatchSource
-from batching.tables import quoted
+from batching.source import BatchSource, quoted
 from zoo.errors import ZooError
 
 LOOK_SECONDS = 0.5  # between two updates of the progress bar
@@ -96,7 +95,9 @@ class BatchRun:
         ]
         schema = StructType([*(rows.schema[name] for name in self._source.kept), *answers])
         scored = self._spark.sparkContext.accumulator(0)
-        task = functools.partial(score, job=self._job, scored=scored)
+        task = functools.partial(score, job=self._job, scored=scored, names=tuple(rows.columns))
+        # PySpark's mapInArrow takes a name with a dot for a field of a column.
+        plain = rows.toDF(*(f"column{number}" for number in range(len(rows.columns))))
         sizes = self._source.sizes()
         start, total = sum(sizes[part] for part in done), self._source.total
         with (
@@ -104,7 +105,7 @@ class BatchRun:
             ThreadPoolExecutor(1) as pool,
         ):
             if len(done) < self._source.parts:
-                running = pool.submit(output.write, self._final(rows.mapInArrow(task, schema)))
+                running = pool.submit(output.write, self._final(plain.mapInArrow(task, schema)))
                 try:
                     while wait([running], timeout=LOOK_SECONDS).not_done:
                         bar.update(max(0, min(start + scored.value, total) - bar.n))

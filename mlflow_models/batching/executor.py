@@ -49,7 +49,7 @@ class BatchJob:
 
 
 def score(
-    batches: Iterator[pa.RecordBatch], job: BatchJob, scored: Any
+    batches: Iterator[pa.RecordBatch], job: BatchJob, scored: Any, names: tuple[str, ...]
 ) -> Iterator[pa.RecordBatch]:
     """Answer the rows of a partition.
 
@@ -57,10 +57,12 @@ def score(
         batches: The rows, in batches that Spark sizes by bytes.
         job: What to do with them.
         scored: An accumulator that counts rows.
+        names: The columns' names in the input, in their order.
     """
     model = load(job)
     for batch in batches:
         if batch.num_rows:
+            batch = batch.rename_columns(list(names))
             yield _joined(batch, _records(model, batch, job), job)
             scored.add(batch.num_rows)
 

@@ -12,7 +12,16 @@ from urllib.parse import unquote
 
 from batching.output import filesystem
 from batching.session import OPEN_COST_BYTES
-from batching.source import BatchSource, Reading, escaped, files, fingerprint, listing, plan
+from batching.source import (
+    BatchSource,
+    Reading,
+    escaped,
+    files,
+    fingerprint,
+    listing,
+    plan,
+    quoted,
+)
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -125,14 +134,14 @@ class Manifest(Folder):
         from pyspark.sql import functions as F
 
         found = self._contents(done).withColumnRenamed(PATH, URI)
-        return found.join(F.broadcast(self._rows), URI).select(*self.kept, CONTENT)
+        return found.join(F.broadcast(self._rows), URI).select(*map(quoted, self.kept), CONTENT)
 
     def rest(self, answered: "DataFrame") -> "DataFrame":
         from pyspark.sql import functions as F
 
         left = self._rows.join(answered.select(PATH).distinct(), PATH, "left_anti")
         why = F.coalesce(F.col(WRONG), F.lit(UNREAD))
-        return left.select(*self.kept, why.alias("error"))
+        return left.select(*map(quoted, self.kept), why.alias("error"))
 
 
 def _empty(found: "DataFrame", count: int) -> list[str]:

@@ -36,6 +36,7 @@ FIXED = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.files.minPartitionNum": "1",
     "spark.sql.files.openCostInBytes": str(OPEN_COST_BYTES),
+    "spark.sql.legacy.javaCharsets": "true",  # GB18030, Big5 and CP874, besides Unicode
     "spark.sql.csv.parser.columnPruning.enabled": "false",  # pruned, a malformed row isn't noticed
     "spark.sql.execution.arrow.maxBytesPerBatch": str(BATCH_BYTES),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1000000000",  # no limit: bytes decide

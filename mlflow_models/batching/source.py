@@ -5,7 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -107,3 +107,10 @@ def plan(spark: "SparkSession", rows: "DataFrame") -> tuple[str, list[int]]:
         digest.update(text(partition.files()).encode())
         counts.append(len(partition.files()))
     return digest.hexdigest(), counts
+
+
+def quoted(name: str) -> Any:
+    """Refer to a column whose name may have dots."""
+    from pyspark.sql import functions as F
+
+    return F.col("`" + name.replace("`", "``") + "`")

@@ -1,8 +1,9 @@
 """A table to score: Parquet, CSV or JSON lines, in parts of so many rows, in the input's order."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from batching.source import BatchSource, Reading, fingerprint, plan
+from batching.source import BatchSource, Reading, fingerprint, plan, quoted
+from batching.texts import look_through
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -21,14 +22,21 @@ def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
     """Read a table; a CSV or JSON may have malformed rows, and then has the column `MALFORMED`.
 
     Values of a CSV are texts, quoted as pandas and spreadsheets do; they may have line breaks.
+
+    Raises:
+        ZooError: A file of texts has a broken quotation mark, or isn't written as the others.
     """
     spark.conf.set("spark.sql.files.maxPartitionBytes", SPLIT_BYTES)
     reader = spark.read.option("columnNameOfCorruptRecord", MALFORMED)
     if kind == "parquet":
         return reader.parquet(path)
+    written = look_through(spark, path, kind)
+    if written.encoding != "UTF-8":
+        reader = reader.options(encoding=written.encoding)
     if kind == "json":
-        return reader.json(path)
+        return reader.options(lineSep="\n").json(path)
     reader = reader.options(header=True, multiLine=True, quote='"', escape='"', enforceSchema=False)
+    reader = reader.options(sep=written.delimiter)
     names = reader.csv(path).columns
     quoted = ["`" + name.replace("`", "``") + "`" for name in names]
     return reader.schema(", ".join(f"{name} STRING" for name in [*quoted, MALFORMED])).csv(path)
@@ -108,10 +116,3 @@ class TableSource(BatchSource):
             wanted.append(self.malformed)
         ordered = left.repartitionById(self.parts, F.col(PART)).sortWithinPartitions(ROW)
         return ordered.select(*[quoted(name) for name in wanted])
-
-
-def quoted(name: str) -> Any:
-    """Refer to a column whose name may have dots."""
-    from pyspark.sql import functions as F
-
-    return F.col("`" + name.replace("`", "``") + "`")

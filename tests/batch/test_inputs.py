@@ -46,6 +46,17 @@ def test_a_csv_is_answered_row_by_row_and_a_bad_row_stops_nothing(
     assert pa.types.is_int64(kinds.field("entities").type.value_type.field("start").type)
 
 
+def test_a_table_as_a_spreadsheet_exports_it(score: Score, ner_model: Path, tmp_path: Path) -> None:
+    table = tmp_path / "news.csv"
+    table.write_bytes("user.id;text\r\n007;我爱中国\r\n008;他去了北京\r\n".encode("gb18030"))
+    rows = score(ner_model, table)
+    assert [(row["user.id"], row["text"], row["error"]) for row in rows] == [
+        ("007", "我爱中国", None),
+        ("008", "他去了北京", None),
+    ]
+    assert rows[0]["entities"][0]["text"] == "中国"
+
+
 def test_lines_of_json_keep_their_columns_and_params_reach_the_model(
     score: Score, ner_model: Path, tmp_path: Path
 ) -> None:
@@ -98,7 +109,7 @@ def test_a_manifest_of_photos_one_of_which_is_missing(
     shutil.copy(PHOTOS / "flood.jpg", tmp_path / "photos" / "flood {1}.jpg")
     manifest = pd.DataFrame(
         {"path": ["photos/flood {1}.jpg", "photos/gone.jpg", str(PHOTOS / "map.png"), None],
-         "number": [1, 2, 3, 4]}
+         "number": [1, 2, 3, 4], "user.id": ["007", "008", "009", "010"]}
     )  # fmt: skip
     manifest.to_parquet(tmp_path / "manifest.parquet")
     rows = score(clip_model, tmp_path / "manifest.parquet", "--params", '{"embedding": "clip"}')

@@ -43,6 +43,9 @@ def test_a_model_that_is_not_there(
         ("news.csv", "id,body\n1,x\n", ["--column", "news"], r"'news' .*id, body"),
         ("news.csv", "text\n", [], "has no rows"),
         ("news.csv", "text,entities\nx,y\n", [], r"a column 'entities'.* --prefix PREFIX"),
+        ("news.csv", 'id,text\n1,好\n2,"他说\n3,你好\n', [], r"news\.csv', line 3: a quotation"),
+        ("news.csv", "id,text\n1,我爱中国\udce5\n", [], r"news\.csv' is not UTF-8 \(line 2\)"),
+        ("utf-16.jsonl", '{"text": "好"}\n', [], r"utf-16\.jsonl' .*UTF-8"),
         ("news.jsonl", '{"text": 5}\n', [], r"'text' of .* is of type bigint; the model reads"),
         ("news.parquet", "no table at all", [], r"parquet"),
         ("list.csv", "path\nnothing.txt\n", [], "None of the files"),
@@ -63,7 +66,8 @@ def test_an_input_that_the_model_cannot_read(
 ) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(content, encoding="utf-8")
+    encoding = "utf-16" if name.startswith("utf-16") else "utf-8"
+    path.write_bytes(content.encode(encoding, "surrogateescape"))
     with pytest.raises(ZooError, match=said):
         score(ner_model, path, *options)
     assert not (tmp_path / "out.partial").exists()

@@ -34,11 +34,10 @@ def open_text(
         ZooError: The file doesn't exist, can't be read or isn't such a text; also while it is read.
     """
     try:
-        state = path.stat()
-        encoding = _encoding(path, state.st_size, state.st_mtime_ns)
+        told = encoding(path)
         with (
             open_bytes(path, bar=True) as file,
-            io.TextIOWrapper(file, encoding, newline=newline) as text,
+            io.TextIOWrapper(file, told, newline=newline) as text,
         ):
             yield text
     except FileNotFoundError:
@@ -49,14 +48,19 @@ def open_text(
         ) from cause
     except UnicodeDecodeError as cause:
         raise error(
-            f"'{path}' is not {encoding.removesuffix('-sig').upper()} (line "
-            f"{_undecodable(path, encoding)}); iconv converts other encodings."
+            f"'{path}' is not {told.removesuffix('-sig').upper()} (line "
+            f"{_undecodable(path, told)}); iconv converts other encodings."
         ) from cause
 
 
+def encoding(path: Path) -> str:
+    """Tell a file's encoding, as `encodings.encoding_of` does; say so on stderr, once."""
+    state = path.stat()
+    return _told(path, state.st_size, state.st_mtime_ns)
+
+
 @lru_cache(maxsize=1024)
-def _encoding(path: Path, _size: int, _changed: int) -> str:
-    """Tell a file's encoding; say so on stderr, once, where it isn't UTF-8."""
+def _told(path: Path, _size: int, _changed: int) -> str:
     with open_bytes(path) as file:
         found = encoding_of(file)
     if found != UTF_8:
@@ -98,9 +102,9 @@ def open_bytes(path: Path, bar: bool = False) -> Iterator[Any]:
         yield gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
 
 
-def _undecodable(path: Path, encoding: str) -> int:
+def _undecodable(path: Path, told: str) -> int:
     """Find the number of the first line that can't be decoded."""
-    with open_bytes(path) as file, io.TextIOWrapper(file, encoding, "surrogateescape") as text:
+    with open_bytes(path) as file, io.TextIOWrapper(file, told, "surrogateescape") as text:
         broken = (
             number
             for number, line in enumerate(text, 1)

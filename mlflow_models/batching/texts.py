@@ -1,0 +1,109 @@
+"""Looks through the text tables of an input before Spark reads them.
+
+Spark reads bytes of another encoding as U+FFFD, and a quotation mark that isn't closed swallows the
+rows after it; neither is an error to Spark.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batching.output import filesystem
+from zoo.data import tables
+from zoo.data.encodings import UTF_8
+from zoo.data.texts import encoding
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Java's names of encodings, by Python's.
+JAVA = {UTF_8: "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE",
+        "cp874": "x-windows-874", "gb18030": "GB18030", "big5hkscs": "Big5-HKSCS"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Written:
+    """How the files of a table are written.
+
+    Args:
+        encoding: Java's name of it.
+        delimiter: What is between the cells of a CSV.
+    """
+
+    encoding: str = "UTF-8"
+    delimiter: str = ","
+
+
+def look_through(spark: "SparkSession", path: str, kind: str) -> Written:
+    """Read a table's files to their end, each once; those that aren't local are copied for it.
+
+    Args:
+        spark: The session.
+        path: The files, a folder or a pattern.
+        kind: csv or json.
+
+    Returns:
+        How all of them are written.
+
+    Raises:
+        ZooError: A file can't be read, has a broken quotation mark, or isn't written as the others.
+    """
+    found: dict[Written, str] = {}
+    for name in _files(spark, path):
+        with _local(spark, name) as file, _named(file, name):
+            delimiter = ","
+            if kind == "csv":
+                table = tables.open_table(file)
+                delimiter = getattr(table, "delimiter", ",")
+                for _ in table.rows():
+                    pass
+            if kind == "json" and encoding(file).startswith("utf-16"):
+                raise ZooError(f"'{file}' is UTF-16, which Spark can't read as JSON lines; "
+                               "convert it to UTF-8.")  # fmt: skip
+            found.setdefault(Written(JAVA[encoding(file)], delimiter), name)
+    if len(found) > 1:
+        first, other = list(found.values())[:2]
+        raise ZooError(
+            f"'{other}' has another encoding or another delimiter than '{first}'; convert one."
+        )
+    return next(iter(found), Written())
+
+
+def _files(spark: "SparkSession", path: str) -> Iterator[str]:
+    """The files that Spark would read, as URIs."""
+    system = filesystem(spark, path)
+    for status in system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path)) or ():
+        below = system.listFiles(status.getPath(), True) if status.isDirectory() else None
+        while below is None or below.hasNext():
+            one = below.next() if below else status
+            if not one.getPath().getName().startswith(("_", ".")):
+                yield one.getPath().toString()
+            if below is None:
+                break
+
+
+@contextmanager
+def _local(spark: "SparkSession", name: str) -> Iterator[Path]:
+    """A file's local path; what is elsewhere is copied, and the copy is removed afterwards."""
+    place = spark._jvm.org.apache.hadoop.fs.Path(name)
+    if place.toUri().getScheme() in (None, "file"):
+        yield Path(place.toUri().getPath())
+        return
+    with tempfile.TemporaryDirectory() as work:
+        copy = Path(work) / place.getName()
+        target = spark._jvm.org.apache.hadoop.fs.Path(copy.as_uri())
+        filesystem(spark, name).copyToLocalFile(False, place, target, True)
+        yield copy
+
+
+@contextmanager
+def _named(file: Path, name: str) -> Iterator[None]:
+    """Names a file's own address in what is said of its copy."""
+    try:
+        yield
+    except ZooError as error:
+        raise ZooError(str(error).replace(str(file), name.removeprefix("file:"))) from error
