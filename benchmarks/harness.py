@@ -19,7 +19,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 from tqdm import trange
 
-from zoo.building.packaging import MODELS
+from zoo.building.saved import MODELS
 
 Row = dict[str, Any]
 

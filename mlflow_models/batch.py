@@ -49,7 +49,7 @@ from batching import model, session
 from batching.opening import FORMATS, open_source
 from batching.output import Output
 from batching.source import reason
-from zoo.building import packaging, tracking
+from zoo.building import packaging, saved, tracking
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     session.check_java()
     params = {name: value for one in args.params for name, value in one.items()}
     with tempfile.TemporaryDirectory() as work:
-        scorer = model.read(model.find(args.model, args.tracking_uri, Path(work)))
+        scorer = model.read(saved.find(args.model, args.tracking_uri, Path(work)))
         if unknown := params.keys() - set(scorer.params) | params.keys() & {"on_error"}:
             known = ", ".join(name for name in scorer.params if name != "on_error")
             raise ZooError(f"--params: '{sorted(unknown)[0]}' not found; available: {known}.")

@@ -1,12 +1,9 @@
-"""The model that scores: where it is, what it reads, and the Spark types of its answers."""
+"""The model that scores: what it reads, and the Spark types of its answers."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.building import capabilities, tracking
-from zoo.building.packaging import MODELS
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -34,45 +31,6 @@ class SavedModel:
     answers: "dict[str, DataType]"
     free: frozenset[str]
     alone: bool
-
-
-def find(model: str, tracking_uri: str, work: Path) -> Path:
-    """Find the directory of a model.
-
-    Args:
-        model: A saved model's name, its directory, or an MLflow URI.
-        tracking_uri: The registry of `models:/NAME@ALIAS`.
-        work: The directory for downloads.
-
-    Raises:
-        ZooError: The model isn't found, or the registry doesn't answer.
-    """
-    if re.fullmatch(r"\w+", model) and not (Path(model) / "MLmodel").is_file():
-        if (MODELS / model / "MLmodel").is_file():
-            return MODELS / model
-        builders = [folder.name for folder in capabilities.folders()]
-        if model in builders:
-            raise ZooError(
-                f"{model} isn't built yet; `python mlflow_models/{model}/build.py` does it."
-            )
-        raise ZooError(
-            f"Model '{model}' not found; available: {', '.join(builders)}, a directory, or an "
-            "MLflow URI."
-        )
-    if (Path(model) / "MLmodel").is_file():
-        return Path(model).resolve()
-    if ":" not in model:
-        raise ZooError(f"'{model}' is not a saved model: it has no file MLmodel.")
-    import mlflow
-
-    if model.startswith("models:"):
-        tracking.reach(tracking_uri)
-    try:
-        mlflow.set_tracking_uri(tracking_uri)
-        return Path(mlflow.artifacts.download_artifacts(model, dst_path=str(work)))
-    except Exception as error:  # each store raises its own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ZooError(f"The model '{model}' can't be loaded: {reason}") from error
 
 
 def read(directory: Path) -> SavedModel:

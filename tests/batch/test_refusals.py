@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from batch import main
-from batching import model
 from tests.batch.conftest import Score
+from zoo.building import saved
 from zoo.errors import ZooError
 
 
@@ -27,7 +27,7 @@ def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_model_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: str
 ) -> None:
-    monkeypatch.setattr(model, "MODELS", tmp_path)
+    monkeypatch.setattr(saved, "MODELS", tmp_path)
     said = refused(tmp_path, "--model", "whisper_asr")
     assert said.endswith("`python mlflow_models/whisper_asr/build.py` does it.")
     assert "clip_caption, hanlp_ner" in refused(tmp_path, "--model", "wisper")

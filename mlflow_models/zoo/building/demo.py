@@ -18,7 +18,8 @@ from rich.table import Table
 
 from zoo.building import capabilities, checkpoints
 from zoo.building.local_server import direct, serve
-from zoo.building.packaging import MODELS, ROOT, run
+from zoo.building.packaging import ROOT, run
+from zoo.building.saved import MODELS
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError, ZooError
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo.building import checkpoints
+from zoo.building.saved import MODELS
 from zoo.building.tracking import ROOT, TRACKING_URI, reach, set_experiment
 from zoo.data.outputs import check_output
 from zoo.errors import ZooError
 from zoo.serving.declaration import Declaration
 from zoo.serving.model import ARTIFACT, EngineClass
 
-MODELS = ROOT / "mlflow_models" / "models"
 COMMAND = '\nif __name__ == "__main__":'
 TRACE = "proof.txt"  # the output of a model that couldn't answer its sample
 ROOMS = ("serving", "speech", "data")  # the rooms of zoo/ that every model carries

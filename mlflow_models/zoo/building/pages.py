@@ -21,7 +21,8 @@ from rich.console import Console
 
 from zoo.building import capabilities
 from zoo.building.local_server import serve
-from zoo.building.packaging import MODELS, ROOT, run
+from zoo.building.packaging import ROOT, run
+from zoo.building.saved import MODELS
 from zoo.errors import ZooError
 
 DEMO_MAP = MODELS / "demo-map"  # the Makefile makes it
