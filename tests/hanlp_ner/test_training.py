@@ -16,10 +16,8 @@ import hanlp_ner
 from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import finetune
 from hanlp_ner.component import load
-from hanlp_ner.training.corpora import (
-    DataError,
-    write_examples,
-)
+from hanlp_ner.training.corpora import write_examples
+from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.span_scores import (
     predict_spans,
 )
