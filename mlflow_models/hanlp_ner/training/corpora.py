@@ -6,7 +6,7 @@ offsets in characters, the end exclusive.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,17 +76,25 @@ class Corpus:
 
     def said(self) -> list[str]:
         """Return a line on each thing that isn't used, with where it is."""
-        things = {f"rows left out, {reason}": places for reason, places in self.left_out.items()}
-        lines = [f"{len(at)} {what}: {some(at)}" for what, at in (things | self.notes).items()]
+        lines = [
+            f"{why}: {counted(at, 'row')} left out ({some(at)})"
+            for why, at in self.left_out.items()
+        ]
+        lines += [f"{what}: {len(at)} not used ({some(at)})" for what, at in self.notes.items()]
         if self.dropped:
             counts = ", ".join(f"{label} {count}" for label, count in self.dropped.most_common())
-            lines.append(f"{self.dropped.total()} entities of dropped labels: {counts}")
+            lines.append(f"entities of dropped labels: {self.dropped.total()} ({counts})")
         return lines
 
 
 def some(places: Sequence[str], count: int = 3) -> str:
     """List the first places, and say if there are more."""
     return ", ".join(places[:count]) + (", ..." if len(places) > count else "")
+
+
+def counted(things: Sized, name: str) -> str:
+    """Return "1 row", "2 rows"."""
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def joined(corpora: Iterable[Corpus]) -> Corpus:
@@ -215,7 +223,7 @@ def check_annotated(corpus: Corpus, kind: str) -> None:
     """
     if not corpus.entities:
         raise DataError(
-            f"The {kind} has no entities ({len(corpus.examples)} sentences in "
+            f"The {kind} has no entities ({counted(corpus.examples, 'sentence')} in "
             f"{some([repr(name) for name in corpus.names])}); see that the annotations were "
             "exported, and that no --map or profile drops their labels."
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hanlp_ner.training.corpora import Corpus, Example, some
+from hanlp_ner.training.corpora import Corpus, Example, counted, some
 from hanlp_ner.training.formats import Entity
 from hanlp_ner.training.held_out import Repeats, repeats
 from hanlp_ner.training.tags import flat
@@ -57,7 +57,7 @@ def write_report(prepared: Prepared, output: Path) -> None:
     """Write `OUTPUT.report.html`, and print what isn't used and the verdict."""
     again = repeats(prepared.whole.examples)
     problems = _problems(prepared, again)
-    ready = f"{len(prepared.train)} sentences to train on, {len(prepared.held)} held out"
+    ready = f"{counted(prepared.train, 'sentence')} to train on, {len(prepared.held)} held out"
     line = verdict(problems, ready)
     path = output.with_suffix(".report.html")
     sections = [
@@ -103,21 +103,23 @@ def _problems(prepared: Prepared, again: Repeats) -> list[str]:
     problems = [
         f"'{some(one.names)}' has no entities" for one in prepared.sources if not one.entities
     ]
-    problems += [f"{len(at)} rows left out, {why}" for why, at in whole.left_out.items()]
+    problems += [f"{why}: {counted(at, 'row')} left out" for why, at in whole.left_out.items()]
     if again.contradictory:
         one, other = again.contradictory[0]
         problems.append(
-            f"{len(again.contradictory)} equal sentences have different entities "
+            f"equal sentences with different entities: {len(again.contradictory)} "
             f"({whole.places[one]} and {whole.places[other]})"
         )
     if at := prepared.overlapping:
-        problems.append(f"{len(at)} entities overlap another and can't be learnt ({some(at)})")
+        problems.append(
+            f"entities that overlap another and can't be learnt: {len(at)} ({some(at)})"
+        )
     counts = _by_label(prepared.train)
     rare = [f"{label} ({count})" for label, count in counts.items() if count < RARE_ENTITIES]
     if rare:
         problems.append(f"few entities to learn from: {', '.join(sorted(rare))}")
     if prepared.held and len(prepared.held) < prepared.held_size:
-        problems.append(f"only {len(prepared.held)} sentences are held out; groups stay together")
+        problems.append(f"only {counted(prepared.held, 'sentence')} held out: groups stay together")
     alone = _by_label(_held(prepared)).keys() - counts.keys()
     if alone:
         problems.append(f"labels that are only held out: {', '.join(sorted(alone))}")
@@ -169,7 +171,7 @@ def _characters(texts: Iterable[str]) -> list[tuple[str, int, int, str]]:
     kinds: dict[str, Counter[str]] = {}
     for character, count in Counter(c for text in texts for c in text).items():
         category = unicodedata.category(character)[0]
-        script = unicodedata.name(character, "").partition(" ")[0].title()
+        script = unicodedata.name(character, "").partition(" ")[0].title().replace("Cjk", "Chinese")
         kind = f"{script} letters" if category == "L" and script else KINDS[category]
         kinds.setdefault(kind, Counter())[character] += count
     ranked = sorted(kinds.items(), key=lambda item: -item[1].total())
@@ -194,8 +196,8 @@ def _repeated(prepared: Prepared, again: Repeats) -> Section:
         for one, other in pairs[:SHOWN]
     ]  # fmt: skip
     text = (
-        f"{len(pairs)} sentences equal an earlier one but for case, punctuation and spaces; "
-        f"{leaks} of them are in another part than it; {len(odd)} have other entities."
+        f"Sentences that equal an earlier one but for case, punctuation and spaces: {len(pairs)}. "
+        f"In another part than the earlier one: {leaks}. With other entities: {len(odd)}."
     )
     header = ("first", "again", "part", "entities", "text")
     return Section("The same sentence again", text, header if rows else (), rows)

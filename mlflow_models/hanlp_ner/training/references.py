@@ -137,8 +137,8 @@ def check_leaks(train: Corpus, dev: Corpus) -> int:
     leaks = across(pairs, parts, train.places + dev.places, "same text")
     if leaks:
         print(
-            f"{len(leaks)} of {len(dev.examples)} dev sentences are in the training set, too, so "
-            "the dev score is too high: "
+            f"{len(leaks)} of {len(dev.examples)} dev sentences: in the training set, too, so that "
+            "the dev score is too high; "
             + some([f"{leak.second} is {leak.first}" for leak in leaks]),
             file=sys.stderr,
         )
