@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlp_ner.component import fetch, load
+from hanlp_ner.engine import PACKED
 from hanlp_ner.training.augment import mark_dates
 from hanlp_ner.training.corpora import (
     Corpus,
@@ -44,6 +45,8 @@ from hanlp_ner.training.span_scores import (
 )
 from hanlp_ner.training.start import check_device
 from zoo.building import checkpoints, packaging, tracking
+from zoo.data.texts import read_object
+from zoo.errors import CheckpointError
 
 FOLDER = Path(__file__).parent
 
@@ -80,6 +83,21 @@ def predict_built(directory: Path, texts: Sequence[str], batch_size: int = 256) 
     return found
 
 
+def built_labels(directory: Path) -> set[str]:
+    """Returns the labels that a built model can find, those of its packed dictionary too.
+
+    Raises:
+        CheckpointError: the model isn't one of these.
+    """
+    path = next(directory.glob("artifacts/*/config.json"), None)
+    config = read_object(path) if path else {}
+    if path is None or config.get("kind") not in ("single", "multi"):
+        raise CheckpointError(f"'{directory}' is not a model that this build.py made.")
+    own = config if config["kind"] == "single" else config["heads"][config["recognizer"]]
+    packed = read_object(path.with_name(PACKED), missing={})
+    return {tag.partition("-")[2] for tag in own["tags"] if "-" in tag} | set(packed.values())
+
+
 def open_recognizer(name: str, device: int = -1) -> Recognizer:
     """Finds a checkpoint or a built model.
 
@@ -92,7 +110,7 @@ def open_recognizer(name: str, device: int = -1) -> Recognizer:
     """
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     if (directory / "MLmodel").is_file():
-        return Recognizer(partial(predict_built, directory), None)
+        return Recognizer(partial(predict_built, directory), built_labels(directory))
     check_device(device)
     component = load(directory, device)
     tokenizer = None if hasattr(component, "tasks") else component.transformer_tokenizer
@@ -127,6 +145,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
+    if args.worst < 0 or not 0 <= args.max_unfindable <= 1:
+        raise DataError("--worst is 0 or more; --max-unfindable is a share: from 0 to 1.")
     mapping = parse_mapping(args.map)
     corpus = joined(read_corpora(args.sources, mapping))
     check_mapping(mapping, [corpus])

@@ -112,8 +112,8 @@ def _row(place: str, value: Any) -> AnnotatedRow:
     answered = any(name in value for name in ANSWERED) and not isinstance(value.get("label"), str)
     if not given and not answered:
         raise _WrongRow(
-            f"no annotations found (its fields: {', '.join(value)}; "
-            f"known: {', '.join(FIELDS)}, each with offsets)"
+            f"no annotations found (its fields: {', '.join(value)}; known: "
+            f'{", ".join(FIELDS)}, each with offsets); write "entities": [] where there are none'
         )
     return AnnotatedRow(place, text, _checked(text, next(iter(filled.values()), [])))
 
@@ -160,7 +160,7 @@ def _checked(text: str, mentions: list[Mention]) -> list[Entity]:
     for start, end, label, mention in mentions:
         if type(start) is not int or type(end) is not int:
             wrong = end if type(start) is int else start
-            raise _WrongRow(f"the offset {wrong!r} is not a whole number")
+            raise _WrongRow(f"the offset {wrong!r} is not an integer; write whole numbers")
         if not 0 <= start < end <= len(text):
             raise _WrongRow(f"entity [{start}, {end}) is outside of the text")
         if not isinstance(label, str):
@@ -169,8 +169,8 @@ def _checked(text: str, mentions: list[Mention]) -> list[Entity]:
             raise _WrongRow("a label is empty, or has half a character")
         if isinstance(mention, str) and _bare(mention) != _bare(text[start:end]):
             raise _WrongRow(
-                f"the text at [{start}, {end}) is not the entity's own; are its offsets those of "
-                "characters?"
+                f"the text at [{start}, {end}) is not the entity's own text; offsets must "
+                "count characters"
             )
         found.add((start, end, label.strip()))
     return sorted(found, key=lambda entity: (entity[0], -entity[1], entity[2]))

@@ -15,6 +15,7 @@ from zoo.data.outputs import write_text
 from zoo.training.page import PageSample, ReportPage, Section, draw, verdict
 
 ENDS_CHARACTERS = (10, 20, 50, 100, 200, 510)  # of bands of length; the model reads 510 at once
+MANY_REPEATS_SHARE = 0.05  # of the sentences
 RARE_ENTITIES = 10  # a label with fewer is hardly learnt
 SHOWN = 20  # rows of a table of pairs, characters of a kind
 KINDS = {"L": "other letters", "M": "marks", "N": "digits", "P": "punctuation", "S": "symbols",
@@ -110,6 +111,8 @@ def _problems(prepared: Prepared, again: Repeats) -> list[str]:
             f"equal sentences with different entities: {len(again.contradictory)} "
             f"({whole.places[one]} and {whole.places[other]})"
         )
+    if len(again.equal) > MANY_REPEATS_SHARE * len(whole.examples):
+        problems.append(f"sentences that equal an earlier one: {len(again.equal)}")
     if at := prepared.overlapping:
         problems.append(
             f"entities that overlap another and can't be learnt: {len(at)} ({some(at)})"

@@ -25,23 +25,24 @@ class Unfindable:
 
     Attributes:
         entities: How many entities there are.
-        labels: How many have a label that the recognizer doesn't know, by label.
+        labels: The places of those whose label the recognizer doesn't know, by label.
         overlapping: The places of those that overlap another one.
     """
 
     entities: int
-    labels: Counter[str]
+    labels: dict[str, list[str]]
     overlapping: list[str]
 
     @property
     def count(self) -> int:
         """How many entities can't be found."""
-        return self.labels.total() + len(self.overlapping)
+        return sum(map(len, self.labels.values())) + len(self.overlapping)
 
     def said(self, outcome: str) -> str:
         """Say how many, what becomes of them, and why; empty if there is none."""
         reasons = [
-            f"{label} {count} (unknown label)" for label, count in sorted(self.labels.items())
+            f"{len(at)} {label}, a label that it doesn't know ({some(at)})"
+            for label, at in sorted(self.labels.items())
         ]
         if self.overlapping:
             reasons.append(f"{len(self.overlapping)} overlap another ({some(self.overlapping)})")
@@ -59,14 +60,16 @@ def unfindable(
         known: The recognizer's labels. None: they aren't known.
         counted: The labels that count. None: all.
     """
-    labels: Counter[str] = Counter()
+    labels: dict[str, list[str]] = {}
     overlapping: list[str] = []
     entities = 0
     for (_, own), place in zip(corpus.examples, corpus.places, strict=True):
         own = [one for one in own if counted is None or one[2] in counted]
         entities += len(own)
         findable = [one for one in own if known is None or one[2] in known]
-        labels.update(one[2] for one in own if one not in findable)
+        for one in own:
+            if one not in findable:
+                labels.setdefault(one[2], []).append(place)
         overlapping += [place] * (len(findable) - len(flat(findable)))
     return Unfindable(entities, labels, overlapping)
 
