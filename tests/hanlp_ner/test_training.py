@@ -146,6 +146,28 @@ def test_training_starts_from_a_transformer(tiny: list[str], tmp_path: Path, kin
     assert predict_spans(again, texts()) == predict_spans(moved, texts())
 
 
+def test_a_transformer_that_is_too_short_or_broken_is_refused(
+    tiny: list[str], tmp_path: Path
+) -> None:
+    from transformers import AutoConfig, AutoModel
+
+    transformer = tmp_path / "transformer"
+    write_transformer(transformer, "bert", width=32, layers=1, heads=2, size=0)
+    short = AutoConfig.from_pretrained(transformer, max_position_embeddings=64)
+    AutoModel.from_config(short).save_pretrained(transformer)
+    train = tmp_path / "train.jsonl"
+    rows = read_source(tiny[tiny.index("--train") + 1])
+    write_examples(train, [*rows, ("在北京" * 30, [(1, 3, "LOCATION")])])
+    arguments = changed(tiny, ["--transformer", str(transformer)], train=train)
+    arguments += ["--output", str(tmp_path / "run")]
+    with pytest.raises(DataError, match=rf"longer than the 62 .*'{train}', line 81"):
+        finetune.main(arguments)
+    (transformer / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(CheckpointError, match=f"'{transformer}' can't be read as a transformer"):
+        finetune.main(arguments)
+    assert not (tmp_path / "run").exists()
+
+
 def test_labels_of_the_last_epochs_are_learnt(tiny: list[str], tmp_path: Path) -> None:
     finish = write(tmp_path / "a.conll", *["我 O", "票 B-TICKET", ""] * 4)
     arguments = changed(tiny, ["--from-scratch"], finish=finish)

@@ -18,6 +18,7 @@ Mention = tuple[Any, Any, Any, Any]  # start, end, label, and the text between, 
 FIELDS = ("entities", "labels", "label", "spans", "annotations")  # what holds a row's entities
 STARTS, ENDS = ("start_offset", "start"), ("end_offset", "end")
 NAMES = ("label", "labels", "type")
+REGION = (STARTS, ENDS, NAMES)  # an entity's object has one key of each
 ANSWERED = ("answer", "annotator", "annotation_id")  # of a row that a person saw: may have no field
 NEITHER = {"reject": "rejected in Prodigy", "ignore": "ignored in Prodigy"}
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -119,9 +120,10 @@ def _row(place: str, value: Any) -> AnnotatedRow:
 
 
 def _has_regions(content: Any) -> bool:
-    """Tell Label Studio's JSON-MIN, in which a person names the field of the regions."""
+    """Tell entities in a field of any name: in Label Studio's JSON-MIN a person chooses it."""
     return isinstance(content, list) and any(
-        isinstance(one, dict) and {"start", "end", "labels"} <= one.keys() for one in content
+        isinstance(one, dict) and all(any(key in one for key in keys) for keys in REGION)
+        for one in content
     )
 
 
