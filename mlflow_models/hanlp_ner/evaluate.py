@@ -6,24 +6,64 @@ what HanLP's save wrote (single-task or multi-task) or what build.py did.
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hanlp_ner.component import fetch, load
+from hanlp_ner.engine import PACKED
 from hanlp_ner.training.augment import mark_dates
-from hanlp_ner.training.corpora import describe, parse_mapping, read_source
+from hanlp_ner.training.corpora import (
+    Corpus,
+    check_annotated,
+    check_mapping,
+    describe,
+    joined,
+    parse_mapping,
+    read_corpora,
+)
+from hanlp_ner.training.formats import DataError
+from hanlp_ner.training.references import (
+    MAX_UNFINDABLE_SHARE,
+    check_characters,
+    check_findable,
+    unfindable,
+)
 from hanlp_ner.training.span_scores import (
+    Scores,
     Spans,
     confusion,
+    known_labels,
     log_scores,
     markdown,
     predict_spans,
     span_scores,
     worst,
 )
+from hanlp_ner.training.start import check_device
 from zoo.building import checkpoints, packaging, tracking
+from zoo.data.texts import read_object
+from zoo.errors import CheckpointError
 
 FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """A checkpoint, or a built model, that finds entities.
+
+    Attributes:
+        predict: From sentences to the spans of each.
+        labels: The labels that it can find. None: they can't be told.
+        tokenizer: The transformer's, of a single-task checkpoint.
+    """
+
+    predict: Callable[[Sequence[str]], list[Spans]]
+    labels: set[str] | None
+    tokenizer: Any = None
 
 
 def predict_built(directory: Path, texts: Sequence[str], batch_size: int = 256) -> list[Spans]:
@@ -43,12 +83,26 @@ def predict_built(directory: Path, texts: Sequence[str], batch_size: int = 256) 
     return found
 
 
-def predict_any(name: str, texts: Sequence[str], device: int = -1) -> list[Spans]:
-    """Runs a checkpoint or a built model on texts.
+def built_labels(directory: Path) -> set[str]:
+    """Returns the labels that a built model can find, those of its packed dictionary too.
+
+    Raises:
+        CheckpointError: the model isn't one of these.
+    """
+    path = next(directory.glob("artifacts/*/config.json"), None)
+    config = read_object(path) if path else {}
+    if path is None or config.get("kind") not in ("single", "multi"):
+        raise CheckpointError(f"'{directory}' is not a model that this build.py made.")
+    own = config if config["kind"] == "single" else config["heads"][config["recognizer"]]
+    packed = read_object(path.with_name(PACKED), missing={})
+    return {tag.partition("-")[2] for tag in own["tags"] if "-" in tag} | set(packed.values())
+
+
+def open_recognizer(name: str, device: int = -1) -> Recognizer:
+    """Finds a checkpoint or a built model.
 
     Args:
         name: demo, a published identifier, or a directory.
-        texts: sentences.
         device: the GPU's number for a checkpoint, -1 for the CPU.
 
     Raises:
@@ -56,8 +110,11 @@ def predict_any(name: str, texts: Sequence[str], device: int = -1) -> list[Spans
     """
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     if (directory / "MLmodel").is_file():
-        return predict_built(directory, texts)
-    return predict_spans(load(directory, device), texts)
+        return Recognizer(partial(predict_built, directory), built_labels(directory))
+    check_device(device)
+    component = load(directory, device)
+    tokenizer = None if hasattr(component, "tasks") else component.transformer_tokenizer
+    return Recognizer(partial(predict_spans, component), known_labels(component), tokenizer)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,9 +127,14 @@ def parser() -> argparse.ArgumentParser:
         help="demo, a checkpoint that HanLP publishes, or a directory (HanLP's or build.py's)",
     )
     cli.add_argument("sources", nargs="+", metavar="[PROFILE=]PATH", help="annotated sentences")
-    cli.add_argument("--labels", nargs="+", help="labels that count (default: all in the set)")
+    cli.add_argument(
+        "--labels", nargs="+", help="labels that count (default: all of set and model)"
+    )
     cli.add_argument("--map", action="append", default=[], metavar="OLD=NEW", help="rename a label")
     cli.add_argument("--mark-dates", action="store_true", help="mark dates in the set by rule")
+    cli.add_argument("--max-unfindable", type=float, default=MAX_UNFINDABLE_SHARE,
+                     help="largest share of entities that the model can't find (default: "
+                     f"{MAX_UNFINDABLE_SHARE})")  # fmt: skip
     cli.add_argument("--worst", type=int, default=10, help="sentences to list (default: 10)")
     cli.add_argument("--device", type=int, default=-1, help="GPU number (default: -1, the CPU)")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
@@ -83,22 +145,64 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
-    tracking.reach(args.tracking_uri)
+    if args.worst < 0 or not 0 <= args.max_unfindable <= 1:
+        raise DataError("--worst is 0 or more; --max-unfindable is a share: from 0 to 1.")
     mapping = parse_mapping(args.map)
-    examples = [row for source in args.sources for row in read_source(source, mapping)]
+    corpus = joined(read_corpora(args.sources, mapping))
+    check_mapping(mapping, [corpus])
     if args.mark_dates:
-        examples = [(text, mark_dates(text, entities)) for text, entities in examples]
-    texts = [text for text, _ in examples]
-    gold: list[Spans] = [set(entities) for _, entities in examples]
-    predicted = predict_any(args.model, texts, args.device)
-    labels = args.labels or sorted({label for spans in gold for _, _, label in spans})
-    scores = span_scores(gold, predicted, labels)
+        corpus.examples = [(text, mark_dates(text, own)) for text, own in corpus.examples]
+    check_annotated(corpus, "test set")
+    print("".join(f"{line}\n" for line in corpus.said()), end="", file=sys.stderr)
+    tracking.reach(args.tracking_uri)
+    recognizer = open_recognizer(args.model, args.device)
+    texts = [text for text, _ in corpus.examples]
+    gold: list[Spans] = [set(entities) for _, entities in corpus.examples]
+    check_labels(args.labels or [], gold, recognizer)
+    lost = unfindable(corpus, recognizer.labels, args.labels)
+    check_findable(lost, args.max_unfindable, "test set")
+    if recognizer.tokenizer:
+        check_characters(recognizer.tokenizer, corpus, "test set")
+    predicted = recognizer.predict(texts)
+    scores = span_scores(gold, predicted, args.labels)
+    report(args, corpus, gold, predicted, scores)
+
+
+def check_labels(asked: Sequence[str], gold: Sequence[Spans], recognizer: Recognizer) -> None:
+    """Checks that the labels that count are in the set, or are the recognizer's.
+
+    Raises:
+        DataError: one isn't.
+    """
+    available = {label for spans in gold for _, _, label in spans} | (recognizer.labels or set())
+    if missing := sorted(set(asked) - available):
+        raise DataError(
+            f"--labels: label '{missing[0]}' not found; available: {', '.join(sorted(available))}."
+        )
+
+
+def report(
+    args: argparse.Namespace,
+    corpus: Corpus,
+    gold: Sequence[Spans],
+    predicted: Sequence[Spans],
+    scores: Scores,
+) -> None:
+    """Prints the scores and the worst sentences, and logs them to MLflow if asked for."""
+    for label, row in scores.items():
+        if not row["gold"] and row["predicted"] and not args.labels:
+            print(
+                f"The set has no {label}, so that {row['predicted']:.0f} of it count as wrong; if "
+                "it isn't annotated there, name with --labels the labels that are.",
+                file=sys.stderr,
+            )
+    texts = [text for text, _ in corpus.examples]
     table = json.dumps({k: dict(v) for k, v in confusion(gold, predicted).items()}, indent=1)
     mistakes = "\n".join(worst(texts, gold, predicted, args.worst))
     if args.json:
         print(json.dumps(scores))
     else:
-        print(f"{describe(examples)}\n\n{markdown(scores)}\nwhat gold spans became: {table}")
+        print(f"{describe(corpus.examples)}\n\n{markdown(scores)}\nwhat gold spans became: {table}")
         print(f"\nsentences with the most mistakes:\n{mistakes}")
     if args.tracking_uri:
         import mlflow

@@ -6,28 +6,44 @@ rudely, goes on when the same command is given again. The loop itself is in `tra
 """
 
 import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hanlp_ner.component import SINGLE_TASK, fetch, load, read_config
 from hanlp_ner.training.corpora import (
-    DataError,
-    Example,
+    Corpus,
+    check_annotated,
+    check_mapping,
     describe,
-    entities_to_tags,
+    joined,
     parse_mapping,
-    read_source,
+    read_corpora,
+    source_path,
+)
+from hanlp_ner.training.formats import DataError
+from hanlp_ner.training.references import (
+    MAX_UNFINDABLE_SHARE,
+    check_characters,
+    check_findable,
+    check_leaks,
+    unfindable,
 )
 from hanlp_ner.training.span_scores import Scores, log_scores, markdown
-from zoo.building import checkpoints, packaging, tracking
+from hanlp_ner.training.start import check_device, check_lengths, label_set, open_component
+from zoo.building import packaging, tracking
+from zoo.data.fingerprints import fingerprints
+from zoo.data.outputs import check_output
 from zoo.data.texts import read_object
-from zoo.errors import CheckpointError
 from zoo.training.steps import Steps
 
 if TYPE_CHECKING:
     from hanlp_ner.training.trainer import TaggerTrainer
 
-FOLDER = Path(__file__).parent
+RECORD = "run.json"  # every training run has it
+# What may differ from one start of a run to the next.
+FREE = ("output", "tracking_uri", "experiment", "save_every", "patience", "device")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--map", action="append", default=[], metavar="OLD=NEW", help="rename a label"
     )
+    data.add_argument("--max-unfindable", type=float, default=MAX_UNFINDABLE_SHARE,
+                      help="largest share of entities that overlap others")  # fmt: skip
     data.add_argument(
         "--output", type=Path, required=True, help="best/, last/ and state.pt go here"
     )
@@ -89,64 +107,71 @@ def parser() -> argparse.ArgumentParser:
     return cli
 
 
-def label_set(trained: list[Example], dev: list[Example]) -> list[str]:
-    """Returns the labels of what is trained on, sorted.
+def check(args: argparse.Namespace) -> None:
+    """Check what the options say, before anything is read.
 
     Raises:
-        DataError: the dev set has others, which nothing would be learnt of.
+        DataError: A number is out of its range, or two options contradict each other.
     """
-    labels = {label for _, entities in trained for _, _, label in entities}
-    unseen = {label for _, entities in dev for _, _, label in entities} - labels
-    if unseen:
+    counts = "layers hidden heads feed_forward min_count epochs batch_characters save_every threads"
+    if small := [name for name in counts.split() if getattr(args, name) < 1]:
+        raise DataError(f"--{small[0].replace('_', '-')} is 1 or more.")
+    shares = ("dropout", "word_dropout", "warmup", "average", "max_unfindable")
+    if wrong := [name for name in shares if not 0 <= getattr(args, name) <= 1]:
+        raise DataError(f"--{wrong[0].replace('_', '-')} is a share: from 0 to 1.")
+    if args.patience is not None and args.patience < 1:
+        raise DataError("--patience is 1 or more.")
+    if args.from_scratch and args.hidden % (2 * args.heads):
+        raise DataError("--hidden must be a multiple of twice --heads.")
+    if not 0 <= args.finish_epochs <= args.epochs or bool(args.finish) != bool(args.finish_epochs):
         raise DataError(
-            f"The dev set has labels that no training set has: {', '.join(sorted(unseen))}; "
-            "rename or drop them with --map."
+            "--finish and --finish-epochs need each other; --finish-epochs is at most --epochs."
         )
-    return sorted(labels)
 
 
-def open_checkpoint(name: str, trained: list[Example], device: int) -> Any:
-    """Loads the recognizer that training starts from.
+def read_sets(args: argparse.Namespace) -> tuple[Corpus, Corpus, Corpus]:
+    """Reads the training set, the dev set and that of the last epochs, and checks them.
+
+    Says what of them isn't used, and how many dev sentences are trained on.
 
     Raises:
-        CheckpointError: there is none, or it is a multi-task one.
-        DataError: it lacks a tag of the training sets.
+        DataError: a set is broken, or has nothing to learn or to score.
     """
-    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
-    if read_config(directory)["classpath"] != SINGLE_TASK:
-        raise CheckpointError(f"'{name}' is a multi-task checkpoint; only single-task ones train.")
-    component = load(directory, device)
-    tags = {tag for text, entities in trained for tag in entities_to_tags(len(text), entities)}
-    if missing := sorted(tags - set(component.vocabs.tag.token_to_idx)):
-        raise DataError(
-            f"The checkpoint '{name}' doesn't know {', '.join(missing)} of the training set; "
-            "rename or drop labels with --map."
-        )
-    return component
+    mapping = parse_mapping(args.map)
+    train, dev, finish = (
+        joined(read_corpora(sources, mapping)) for sources in (args.train, args.dev, args.finish)
+    )
+    check_mapping(mapping, (train, dev, finish))
+    for corpus, kind, outcome in (
+        (train, "training set", "aren't learnt"),
+        (dev, "dev set", "count as missed"),
+        (finish, "set of the last epochs", "aren't learnt"),
+    ):
+        if corpus is not finish or args.finish:
+            check_annotated(corpus, kind)
+        check_findable(unfindable(corpus, None), args.max_unfindable, kind, outcome)
+        print("".join(f"{kind}: {line}\n" for line in corpus.said()), end="", file=sys.stderr)
+    print(f"train: {describe(train.examples)}\ndev: {describe(dev.examples)}", flush=True)
+    check_leaks(joined([train, finish]), dev)
+    return train, dev, finish
 
 
 def build_trainer(
-    args: argparse.Namespace, train: list[Example], dev: list[Example], finish: list[Example]
+    args: argparse.Namespace, train: Corpus, dev: Corpus, finish: Corpus
 ) -> "TaggerTrainer":
     """Seeds everything and builds component, batches and trainer."""
     import torch
 
-    from hanlp_ner.training import recognizer, trainer
+    from hanlp_ner.training import trainer
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    labels = label_set(train + finish, dev)
-    if args.checkpoint:
-        component = open_checkpoint(args.checkpoint, train + finish, args.device)
-    else:
-        transformer = args.transformer
-        if args.from_scratch:
-            transformer = args.output / "transformer"
-            recognizer.write_transformer(transformer, train, args)
-        component = recognizer.new_component(transformer, labels, args)
-        component.to(args.device)
-    batches = trainer.Batches(component, train, finish, args)
-    return trainer.TaggerTrainer(component, batches, dev, args.output, args)
+    trained = joined([train, finish])
+    component = open_component(args, label_set(trained, dev), train, trained)
+    check_lengths(component, joined([trained, dev]))
+    check_characters(component.transformer_tokenizer, dev, "dev set")
+    batches = trainer.Batches(component, train.examples, finish.examples, args)
+    return trainer.TaggerTrainer(component, batches, dev.examples, args.output, args)
 
 
 def run_epoch(trainer: "TaggerTrainer", steps: Steps, tracked: bool) -> tuple[float, Scores]:
@@ -185,10 +210,7 @@ def train(trainer: "TaggerTrainer", tracked: bool) -> Scores:
     args = trainer.args
     steps = Steps(args.output / "steps.csv")
     steps.resume(trainer.step)
-    while trainer.epoch < args.epochs:
-        waited = trainer.epoch - trainer.best["epoch"]
-        if args.patience and trainer.best["epoch"] > 0 and waited >= args.patience:
-            break
+    while not trainer.finished:
         loss, scores = run_epoch(trainer, steps, tracked)
         micro = scores["micro"]
         print(
@@ -200,18 +222,24 @@ def train(trainer: "TaggerTrainer", tracked: bool) -> Scores:
     return best
 
 
-def track(trainer: "TaggerTrainer") -> Scores:
-    """Trains within an MLflow run, a new one or that of the resumed training."""
+def track(trainer: "TaggerTrainer", record: Callable[[str], None], run_id: str) -> Scores:
+    """Trains within an MLflow run, a new one or that of the resumed training.
+
+    Args:
+        trainer: the training.
+        record: writes down the MLflow run's id.
+        run_id: the id, if there is one.
+    """
     import mlflow
 
     args = trainer.args
     tracking.set_experiment(args.experiment, args.tracking_uri)
-    with mlflow.start_run(run_id=trainer.run_id or None) as run:
-        if not trainer.run_id:
+    with mlflow.start_run(run_id=run_id or None) as run:
+        if not run_id:
             settings = {k: v for k, v in vars(args).items() if k != "tracking_uri"}
             size = sum(p.numel() for p in trainer.model.parameters())
             mlflow.log_params({**settings, "parameters": size})
-            trainer.run_id = run.info.run_id
+            record(run.info.run_id)
         scores = train(trainer, tracked=True)
         log_scores(scores, prefix="dev")
         mlflow.log_artifact(str(args.output / "steps.csv"))
@@ -221,18 +249,31 @@ def track(trainer: "TaggerTrainer") -> Scores:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
+    check(args)
+    check_output(args.output, RECORD, "a training run")
+    sets = read_sets(args)
     tracking.reach(args.tracking_uri)
-    mapping = parse_mapping(args.map)
-    sets = [
-        [row for source in sources for row in read_source(source, mapping) if row[0]]
-        for sources in (args.train, args.dev, args.finish)
-    ]
-    print(f"train: {describe(sets[0])}\ndev: {describe(sets[1])}", flush=True)
-    args.output.mkdir(parents=True, exist_ok=True)
+    check_device(args.device)
+    from zoo.training.records import open_run, save_run
+
+    settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}
+    sources = [source_path(source)[1] for source in args.train + args.dev + args.finish]
+    start = [Path(name) for name in (args.transformer, args.checkpoint) if name]
+    contents = fingerprints([*sources, *(path for path in start if path.exists())])
+    earlier = open_run(args.output, settings, contents)
     trainer = build_trainer(args, *sets)
+    args.output.mkdir(parents=True, exist_ok=True)
+    record = partial(save_run, args.output, settings, contents)
+    record(earlier.get("run_id", ""))
     if trainer.resume():
         print(f"resumed after step {trainer.step} of {trainer.total}", flush=True)
-    scores = track(trainer) if args.tracking_uri else train(trainer, tracked=False)
+    if trainer.finished:
+        print(f"'{args.output}' is finished; choose a new --output for another run.")
+        scores: Scores = read_object(args.output / "scores.json")
+    elif args.tracking_uri:
+        scores = track(trainer, record, earlier.get("run_id", ""))
+    else:
+        scores = train(trainer, tracked=False)
     print(f"\n{markdown(scores)}\n{args.output / 'best'} is from epoch {trainer.best['epoch']}")
 
 

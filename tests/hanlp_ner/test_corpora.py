@@ -12,13 +12,10 @@ import hanlp_ner
 from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import evaluate, finetune, prepare
 from hanlp_ner.training.augment import mark_dates, replace_mentions, vary_width
-from hanlp_ner.training.corpora import (
-    DataError,
-    entities_to_tags,
-    read_source,
-    tags_to_entities,
-)
+from hanlp_ner.training.corpora import read_source
+from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.names import Names
+from hanlp_ner.training.tags import entities_to_tags, flat, tags_to_entities
 from tests.hanlp_ner.helpers import write
 from zoo.building import packaging
 
@@ -63,14 +60,17 @@ def test_a_byte_order_mark_before_json(tmp_path: Path) -> None:
     assert read_source(str(path)) == [("我", [])]
 
 
-def test_cluener_offsets_are_inclusive_and_nested_mentions_go(tmp_path: Path) -> None:
+def test_cluener_offsets_are_inclusive_and_tags_leave_nested_mentions_out(tmp_path: Path) -> None:
     labels = {
         "company": {"浙商银行": [[0, 3]]},
         "address": {"浙": [[0, 0]]},
         "game": {"行": [[3, 3]]},
     }
     path = write(tmp_path / "a.json", json.dumps({"text": "浙商银行说", "label": labels}))
-    assert read_source(f"cluener={path}") == [("浙商银行说", [(0, 4, "ORGANIZATION")])]
+    (row,) = read_source(f"cluener={path}")
+    assert row == ("浙商银行说", [(0, 4, "ORGANIZATION"), (0, 1, "LOCATION")])
+    assert flat(row[1]) == [(0, 4, "ORGANIZATION")]
+    assert entities_to_tags(5, row[1])[0] == "B-ORGANIZATION"
 
 
 @pytest.mark.parametrize("scheme", ["BIO", "IOBES", "BMES", "BILOU"])
@@ -100,7 +100,8 @@ def test_tokens_of_several_characters(tmp_path: Path) -> None:
         ("a.conll", ["我 O", "爱 X-LOC"], "line 2: unknown tag 'X-LOC'"),
         ("a.conll", ["我 O", "", "爱 B"], "line 3: unknown tag 'B'"),
         ("a.conll", ["我 O", " 爱 O"], "line 2: expected a character and a tag"),
-        ("a.jsonl", ['{"text": "我"}', "{"], "line 2: "),
+        ("a.jsonl", ['{"text": "我"}', "{"], "line 1: no annotations"),
+        ("a.jsonl", ['{"text": "我", "entities": []}', "{"], "line 2: not valid JSON"),
         ("a.jsonl", ['{"texts": "我"}'], 'line 1: expected an object with a string "text"'),
         ("a.jsonl", ['{"text": "我", "entities": [[0, 2, "A"]]}'], "line 1: entity [0, 2)"),
         ("a.jsonl", ['{"text": "我", "entities": [[0]]}'], "line 1: "),
@@ -111,7 +112,7 @@ def test_a_broken_line_is_named(tmp_path: Path, name: str, lines: list[str], sai
     path = write(tmp_path / name, *lines)
     with pytest.raises(DataError) as error:
         read_source(str(path))
-    assert f"{name}, {said}" in str(error.value)
+    assert f"{name}', {said}" in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -199,7 +200,9 @@ def test_templates_are_filled_with_exact_offsets() -> None:
 
 
 def test_prepare_is_reproducible(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.conll", *["王 B-PER", "芳 I-PER", "在 O", "京 B-LOC", ""] * 8)
+    digits = "一二三四五六"
+    sentences = [["王 B-PER", "芳 I-PER", "在 O", "京 B-LOC", f"{digit} O", ""] for digit in digits]
+    source = write(tmp_path / "a.conll", *[line for rows in sentences for line in rows])
     outputs = []
     for name in ("one", "two"):
         out, held = tmp_path / f"{name}.jsonl", tmp_path / f"{name}_dev.jsonl"
@@ -209,5 +212,6 @@ def test_prepare_is_reproducible(tmp_path: Path) -> None:
         )  # fmt: skip
         outputs.append(out.read_bytes())
         assert len(read_source(str(held))) == 3
-        assert len(read_source(str(out))) == 15
+        assert len(read_source(str(out))) == 9
+        assert (tmp_path / f"{name}.report.html").is_file()
     assert outputs[0] == outputs[1]

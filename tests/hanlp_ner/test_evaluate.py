@@ -12,6 +12,7 @@ from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
 from hanlp_ner.engine import Engine, Found
 from hanlp_ner.options import DECLARATION, Options
+from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.span_scores import (
     confusion,
     markdown,
@@ -121,6 +122,12 @@ def test_evaluate_takes_any_checkpoint(
     assert scores["LOCATION"]["f1"] == 100
     assert scores["LOCATION"]["gold"] == 2
     assert scores["micro"]["gold"] == 3
+
+
+def test_a_built_models_labels_are_known(saved: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.conll", "中 B-LOC", "国 I-LOC")
+    with pytest.raises(DataError, match="1 LOC, a label that it doesn't know"):
+        evaluate.main([str(saved), str(path), "--tracking-uri", ""])
 
 
 def test_evaluate_logs_to_mlflow(

@@ -14,12 +14,10 @@ import pytest
 
 import hanlp_ner
 from demos.hanlp_ner.sentences import MadeUpNames, fill
-from hanlp_ner import finetune
+from hanlp_ner import evaluate, finetune
 from hanlp_ner.component import load
-from hanlp_ner.training.corpora import (
-    DataError,
-    write_examples,
-)
+from hanlp_ner.training.corpora import read_source, write_examples
+from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.span_scores import (
     predict_spans,
 )
@@ -148,6 +146,28 @@ def test_training_starts_from_a_transformer(tiny: list[str], tmp_path: Path, kin
     assert predict_spans(again, texts()) == predict_spans(moved, texts())
 
 
+def test_a_transformer_that_is_too_short_or_broken_is_refused(
+    tiny: list[str], tmp_path: Path
+) -> None:
+    from transformers import AutoConfig, AutoModel
+
+    transformer = tmp_path / "transformer"
+    write_transformer(transformer, "bert", width=32, layers=1, heads=2, size=0)
+    short = AutoConfig.from_pretrained(transformer, max_position_embeddings=64)
+    AutoModel.from_config(short).save_pretrained(transformer)
+    train = tmp_path / "train.jsonl"
+    rows = read_source(tiny[tiny.index("--train") + 1])
+    write_examples(train, [*rows, ("在北京" * 30, [(1, 3, "LOCATION")])])
+    arguments = changed(tiny, ["--transformer", str(transformer)], train=train)
+    arguments += ["--output", str(tmp_path / "run")]
+    with pytest.raises(DataError, match=rf"longer than the 62 .*'{train}', line 81"):
+        finetune.main(arguments)
+    (transformer / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(CheckpointError, match=f"'{transformer}' can't be read as a transformer"):
+        finetune.main(arguments)
+    assert not (tmp_path / "run").exists()
+
+
 def test_labels_of_the_last_epochs_are_learnt(tiny: list[str], tmp_path: Path) -> None:
     finish = write(tmp_path / "a.conll", *["我 O", "票 B-TICKET", ""] * 4)
     arguments = changed(tiny, ["--from-scratch"], finish=finish)
@@ -188,3 +208,67 @@ def test_a_run_with_other_settings_needs_a_new_output(tiny: list[str], tmp_path:
     finetune.main(arguments)
     with pytest.raises(CheckpointError, match="a run with another seed; choose a new --output"):
         finetune.main([*arguments, "--seed", "9"])
+
+
+@pytest.fixture(scope="module")
+def imperfect(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    """A finished run, and the arguments that it was given.
+
+    Its dev set has what the recognizer can't find (an entity within another), what HanLP reads in
+    windows, no DATE, and sentences that are trained on.
+    """
+    folder = tmp_path_factory.mktemp("imperfect")
+    train = read_source(tiny[tiny.index("--train") + 1])
+    dev = [(text, [one for one in own if one[2] != "DATE"]) for text, own in train[:40]]
+    text, own = dev[0]
+    dev[0] = (text, [*own, (own[0][0], own[0][0] + 1, "PERSON")])
+    dev.append(("王芳在北京工作。" * 70, [(0, 2, "PERSON")]))
+    write_examples(folder / "train.jsonl", train)
+    write_examples(folder / "dev.jsonl", dev)
+    sources = {name: folder / f"{name}.jsonl" for name in ("train", "dev")}
+    arguments = changed(tiny, ["--from-scratch"], **sources, finish=sources["train"])
+    arguments += ["--lr", "0.01", "--average", "0.5", "--output", str(folder / "run")]
+    finetune.main(arguments)
+    return arguments, folder
+
+
+def test_training_and_evaluation_give_the_same_scores(
+    imperfect: tuple[list[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = imperfect
+    scores = json.loads((folder / "run" / "scores.json").read_text(encoding="utf-8"))
+    best, dev = str(folder / "run" / "best"), str(folder / "dev.jsonl")
+    evaluate.main([best, dev, "--json", "--tracking-uri", ""])
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == scores
+    assert scores["micro"]["gold"] == sum(len(own) for _, own in read_source(dev))
+    assert scores["micro"]["correct"] > 0
+    assert "can't be found, and count as missed: 1 overlap another" in printed.err
+    assert f"'{dev}', line 1" in printed.err
+
+
+def test_a_finished_run_is_left_alone_and_corrected_data_need_a_new_one(
+    imperfect: tuple[list[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, folder = imperfect
+    before = steps(folder / "run")
+    finetune.main(arguments)
+    printed = capsys.readouterr()
+    assert f"'{folder / 'run'}' is finished" in printed.out
+    assert "41 dev sentences: in the training set" in printed.err
+    assert f"'{folder / 'dev.jsonl'}', line 1 is '{folder / 'train.jsonl'}', line 1" in printed.err
+
+    train = folder / "train.jsonl"
+    old = train.read_bytes()
+    write_examples(train, [*read_source(str(train)), ("鼹鼠在北京", [(3, 5, "LOCATION")])] * 2)
+    with pytest.raises(CheckpointError, match=r"train\.jsonl' has changed; choose a new --output"):
+        finetune.main(arguments)
+    assert steps(folder / "run") == before
+
+    anew = folder / "anew"
+    finetune.main([*arguments[:-1], str(anew)])
+    assert "is finished" not in capsys.readouterr().out
+    assert len(steps(anew)) > len(before)
+    train.write_bytes(old)
+    finetune.main(arguments)
+    assert "is finished" in capsys.readouterr().out

@@ -8,7 +8,8 @@ import random
 import re
 from collections.abc import Iterable
 
-from hanlp_ner.training.corpora import Entity, Example
+from hanlp_ner.training.corpora import Example
+from hanlp_ner.training.formats import Entity
 from hanlp_ner.training.names import Names
 
 _CN = "一二三四五六七八九"

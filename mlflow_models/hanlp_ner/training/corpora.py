@@ -1,4 +1,4 @@
-"""Readers of annotated corpora, and the one tidy format that they are turned into.
+"""Annotated corpora: read, renamed, counted, and written in one tidy format.
 
 The tidy format is JSON lines, `{"text": "我爱中国", "entities": [[2, 4, "LOCATION"]]}`, with
 offsets in characters, the end exclusive.
@@ -6,14 +6,18 @@ offsets in characters, the end exclusive.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.data.texts import open_text
-from zoo.errors import ZooError
+from hanlp_ner.training.conll import read_conll
+from hanlp_ner.training.formats import AnnotatedRow, DataError, Entity, read_json
+from zoo.data.outputs import whole_file
+from zoo.data.texts import open_text, read_text
 
-Entity = tuple[int, int, str]  # start, end (exclusive), label; offsets in characters
 Example = tuple[str, list[Entity]]
+
+JSON_SUFFIXES = (".json", ".jsonl")
 
 # What each known corpus calls the labels of the demo. What is not listed is not an entity there:
 # Weibo's NOM are common nouns (女人), CLUENER's position, game, book and movie have no counterpart.
@@ -36,182 +40,222 @@ PROFILES: dict[str, dict[str, str]] = {
 }
 
 
-class DataError(ZooError):
-    """Data that can't be used; says the file, the line and what is wrong with it."""
+@dataclass
+class Corpus:
+    """The sentences of one source or of several, and what of them isn't used.
 
-    status = 400
-    code = "BAD_DATA"
-
-
-def tags_to_entities(tags: list[str]) -> list[Entity]:
-    """Decodes BIO, BIOES (also IOBES, BMES, BILOU) tags of characters; raises ValueError."""
-    entities: list[Entity] = []
-    start, label = 0, ""
-    for i, tag in enumerate([*tags, "O"]):
-        prefix, _, kind = tag.partition("-")
-        if prefix not in "BIOESMLU" or bool(kind) != (prefix != "O"):
-            raise ValueError(f"unknown tag {tag!r}")
-        if label and (prefix in "BOSU" or kind != label):
-            entities.append((start, i, label))
-            label = ""
-        if prefix != "O" and not label:
-            start, label = i, kind
-        if label and prefix in "ESLU":
-            entities.append((start, i + 1, label))
-            label = ""
-    return entities
-
-
-def entities_to_tags(length: int, entities: Iterable[Entity]) -> list[str]:
-    """Encodes entities as IOBES tags, one per character."""
-    tags = ["O"] * length
-    for start, end, label in entities:
-        tags[start:end] = [f"I-{label}"] * (end - start)
-        tags[start] = f"B-{label}"
-        tags[end - 1] = f"E-{label}" if end - start > 1 else f"S-{label}"
-    return tags
-
-
-def _spread(tag: str, length: int) -> list[str]:
-    """Returns the tags of a token's characters: only the first begins, only the last ends."""
-    if length == 1 or tag == "O":
-        return [tag] * length
-    first = ("B" if tag[0] in "BSU" else "I") + tag[1:]
-    last = ("E" if tag[0] in "ESLU" else "I") + tag[1:]
-    return [first, *["I" + tag[1:]] * (length - 2), last]
-
-
-def _token_and_tag(line: str) -> tuple[str, str]:
-    """Returns the first and the last column, between tabs, or where there is none, spaces.
-
-    The token of a line that starts with a space is a space; it may be one of several columns when
-    a second space parts it from the next. After one space only, they could as well be indented.
+    Attributes:
+        names: The files.
+        examples: Sentences with entities; an entity may overlap another.
+        places: Where each sentence is, as in "'dev.jsonl', line 3".
+        documents: The document of each sentence; None where the format has none.
+        left_out: The places of rows that aren't used, by reason.
+        notes: What isn't used of rows that are, by kind, with its places.
+        dropped: How many entities a profile or `--map` drops, by label.
+        labels: What `--map` can rename: the labels, once a profile has renamed them.
     """
-    if "\t" in line:
-        fields = line.split("\t")
-    else:
-        fields = [field for field in line.split(" ") if field]
-        if line.startswith(" "):
-            if len(fields) > 1 and line[1] != " ":
-                raise ValueError("expected a character and a tag, found a space before them")
-            fields.insert(0, " ")
-    token, tag = fields[0], fields[-1].strip()
-    if len(fields) < 2 or not token or not tag:
-        raise ValueError("expected a character and a tag")
-    return token, tag
+
+    names: list[str] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    documents: list[str | None] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+    labels: set[str] = field(default_factory=set)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read."""
+        return len(self.examples) + sum(map(len, self.left_out.values()))
+
+    @property
+    def entities(self) -> int:
+        """How many entities the sentences have."""
+        return sum(len(entities) for _, entities in self.examples)
+
+    def said(self) -> list[str]:
+        """Return a line on each thing that isn't used, with where it is."""
+        lines = [
+            f"{why}: {counted(at, 'row')} left out ({some(at)})"
+            for why, at in self.left_out.items()
+        ]
+        lines += [f"{what}: {len(at)} not used ({some(at)})" for what, at in self.notes.items()]
+        if self.dropped:
+            counts = ", ".join(f"{label} {count}" for label, count in self.dropped.most_common())
+            lines.append(f"entities of dropped labels: {self.dropped.total()} ({counts})")
+        return lines
 
 
-def _read_conll(lines: Iterator[tuple[int, str]], weibo: bool) -> Iterator[Example]:
-    """Reads a character and its tag per line; in Weibo's files a digit follows the character."""
-    text, tags = "", list[str]()
-    for _, line in lines:
-        if not line.strip():
-            if text:
-                yield text, tags_to_entities(tags)
-            text, tags = "", []
-            continue
-        token, tag = _token_and_tag(line)
-        if weibo and len(token) > 1 and token[-1].isdigit():
-            token = token[:-1]
-        tags_to_entities([tag])
-        text, tags = text + token, tags + _spread(tag, len(token))
-    if text:
-        yield text, tags_to_entities(tags)
+def some(places: Sequence[str], count: int = 3) -> str:
+    """List the first places, and say if there are more."""
+    return ", ".join(places[:count]) + (", ..." if len(places) > count else "")
 
 
-def _read_json(lines: Iterator[tuple[int, str]]) -> Iterator[Example]:
-    """Reads tidy or CLUENER-style JSON lines; nested mentions give way to the one around them."""
-    for _, line in lines:
-        if not line.strip():
-            continue
-        row = json.loads(line)
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-            raise ValueError('expected an object with a string "text"')
-        text = row["text"]
-        if "entities" in row:
-            found = [(start, end, label) for start, end, label in row["entities"]]
-        else:
-            found = [
-                (start, last + 1, label)
-                for label, mentions in row.get("label", {}).items()
-                for offsets in mentions.values()
-                for start, last in offsets
-            ]
-        entities: list[Entity] = []
-        for start, end, label in sorted(found, key=lambda entity: (entity[0], -entity[1])):
-            if not 0 <= start < end <= len(text):
-                raise ValueError(f"entity [{start}, {end}) is outside of the text")
-            if not entities or start >= entities[-1][1]:
-                entities.append((start, end, label))
-        yield text, entities
+def counted(things: Sized, name: str) -> str:
+    """Return "1 row", "2 rows"."""
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
-def read_source(
-    source: str, mapping: dict[str, str] | None = None, dropped: str = ""
-) -> list[Example]:
-    """Reads `[PROFILE=]PATH` into sentences with entities.
+def joined(corpora: Iterable[Corpus]) -> Corpus:
+    """Join corpora in their order."""
+    whole = Corpus()
+    for one in corpora:
+        whole.names += one.names
+        whole.examples += one.examples
+        whole.places += one.places
+        whole.documents += one.documents
+        whole.dropped += one.dropped
+        whole.labels |= one.labels
+        for mine, more in ((whole.left_out, one.left_out), (whole.notes, one.notes)):
+            for what, places in more.items():
+                mine.setdefault(what, []).extend(places)
+    return whole
 
-    Args:
-        source: a .json or .jsonl file (tidy or CLUENER-style), or CoNLL columns in anything else.
-            PROFILE (weibo, cluener, peoples_daily) translates the labels of a known corpus and
-            drops the others.
-        mapping: further labels to rename; an empty new name drops the label.
-        dropped: what to call the entities of dropped labels, where they are to stay.
+
+def source_path(source: str) -> tuple[str, Path]:
+    """Split `[PROFILE=]PATH` into a profile, which may be empty, and a path.
 
     Raises:
-        DataError: a line is broken; the message has the file and the line number.
+        DataError: There is no such profile.
     """
     profile, separator, name = source.partition("=")
     if not separator or Path(source).exists():
-        profile, name = "", source
-    elif profile not in PROFILES:
+        return "", Path(source)
+    if profile not in PROFILES:
         raise DataError(f"Corpus {profile!r} not found; available: {', '.join(PROFILES)}.")
-    path = Path(name)
-    number = 0
+    return profile, Path(name)
 
-    def lines() -> Iterator[tuple[int, str]]:
-        nonlocal number
-        with open_text(path, DataError) as file:
-            for number, line in enumerate(file, 1):
-                yield number, line.rstrip("\r\n")
 
-    is_json = path.suffix in (".json", ".jsonl")
-    rows = _read_json(lines()) if is_json else _read_conll(lines(), profile == "weibo")
+def _rows(path: Path, weibo: bool) -> Iterator[AnnotatedRow]:
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    if name.suffix.lower() in JSON_SUFFIXES:
+        yield from read_json(read_text(path, DataError))
+        return
+    with open_text(path, DataError) as file:
+        lines = ((number, line.rstrip("\r\n")) for number, line in enumerate(file, 1))
+        yield from read_conll(lines, weibo)
+
+
+def read_corpus(source: str, mapping: Mapping[str, str] | None = None, dropped: str = "") -> Corpus:
+    """Read `[PROFILE=]PATH` into sentences with entities.
+
+    Args:
+        source: A .json or .jsonl file (see `formats.py`), or CoNLL columns in anything else.
+            PROFILE (weibo, cluener, peoples_daily) translates the labels of a known corpus and
+            drops the others.
+        mapping: Further labels to rename; an empty new name drops the label.
+        dropped: What to call the entities of dropped labels, where they are to stay.
+
+    Raises:
+        DataError: A line is broken, or the file has none of the profile's labels; the message has
+            the file and the line.
+    """
+    profile, path = source_path(source)
+    known, renamed = PROFILES.get(profile), mapping or {}
+    corpus, own = Corpus([str(path)]), set[str]()
     try:
-        examples = list(rows)
-    except (ValueError, TypeError, AttributeError) as e:
-        raise DataError(f"{path}, line {number}: {e}") from e
-    known = PROFILES.get(profile)
+        for row in _rows(path, profile == "weibo"):
+            place = f"'{path}', {row.place}"
+            reason = row.left_out or ("" if row.text.strip() else "without text")
+            if reason:
+                corpus.left_out.setdefault(reason, []).append(place)
+                continue
+            entities = []
+            for start, end, label in row.entities:
+                own.add(label)
+                name = known.get(label, "") if known is not None else label
+                if name:
+                    corpus.labels.add(name)
+                    name = renamed.get(name, name)
+                if not name:
+                    corpus.dropped[label] += 1
+                if name or dropped:
+                    entities.append((start, end, name or dropped))
+            corpus.examples.append((row.text, list(dict.fromkeys(entities))))
+            corpus.places.append(place)
+            corpus.documents.append(f"{path}/{row.document}" if row.document else None)
+            for note in row.notes:
+                corpus.notes.setdefault(note, []).append(place)
+    except DataError as error:
+        said = str(error)
+        raise DataError(said if said.startswith("'") else f"'{path}', {said}.") from error
+    if known is not None and own and not corpus.labels:
+        raise DataError(
+            f"'{path}' has none of the labels of '{profile}' ({', '.join(known)}); it has: "
+            f"{', '.join(sorted(own))}."
+        )
+    return corpus
 
-    def rename(label: str) -> str:
-        label = known.get(label, "") if known else label
-        return (mapping or {}).get(label, label) or dropped
 
-    return [
-        (text, [(start, end, rename(label)) for start, end, label in entities if rename(label)])
-        for text, entities in examples
-    ]
+def read_source(
+    source: str, mapping: Mapping[str, str] | None = None, dropped: str = ""
+) -> list[Example]:
+    """Read the sentences of `[PROFILE=]PATH`, with their entities, as `read_corpus` does."""
+    return read_corpus(source, mapping, dropped).examples
+
+
+def read_corpora(
+    sources: Sequence[str], mapping: Mapping[str, str] | None = None, dropped: str = ""
+) -> list[Corpus]:
+    """Read several sources, each as `read_corpus` does."""
+    return [read_corpus(source, mapping, dropped) for source in sources]
+
+
+def check_mapping(mapping: Mapping[str, str], corpora: Iterable[Corpus]) -> None:
+    """Check that each label of `--map` is in the data.
+
+    Raises:
+        DataError: One isn't.
+    """
+    labels = joined(corpora).labels
+    if missing := sorted(set(mapping) - labels):
+        raise DataError(
+            f"--map: label '{missing[0]}' not found; available: {', '.join(sorted(labels))}."
+        )
+
+
+def check_annotated(corpus: Corpus, kind: str) -> None:
+    """Check that there is something to learn, or to score.
+
+    Raises:
+        DataError: There is no sentence, or no sentence has an entity.
+    """
+    if not corpus.entities:
+        raise DataError(
+            f"The {kind} has no entities ({counted(corpus.examples, 'sentence')} in "
+            f"{some([repr(name) for name in corpus.names])}); see that the annotations were "
+            "exported, and that no --map or profile drops their labels."
+        )
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Writes the tidy format."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
+    """Write the tidy format, whole or not at all."""
+    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         for text, entities in examples:
             row = {"text": text, "entities": entities}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def parse_mapping(options: Iterable[str]) -> dict[str, str]:
-    """Parses OLD=NEW options."""
-    pairs = [option.partition("=") for option in options]
-    if any(not separator for _, separator, _ in pairs):
-        raise DataError("--map wants OLD=NEW")
-    return {old: new for old, _, new in pairs}
+    """Parse OLD=NEW options.
+
+    Raises:
+        DataError: One has no OLD or no `=`, or renames a label a second time.
+    """
+    mapping: dict[str, str] = {}
+    for option in options:
+        old, separator, new = option.partition("=")
+        if not separator or not old:
+            raise DataError("--map wants OLD=NEW")
+        if old in mapping:
+            raise DataError(f"--map renames '{old}' twice.")
+        mapping[old] = new
+    return mapping
 
 
 def describe(examples: list[Example]) -> str:
-    """Returns one line on the size of a set."""
+    """Return one line on the size of a set."""
     labels = Counter(label for _, entities in examples for _, _, label in entities)
     characters = sum(len(text) for text, _ in examples)
     counts = ", ".join(f"{label} {count}" for label, count in labels.most_common())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from hanlp_ner.training.corpora import Example
+from zoo.data.texts import read_text
 
 
 class Names:
@@ -45,7 +46,7 @@ class Names:
     def read(cls, path: Path | None, examples: Iterable[Example] = ()) -> Self:
         """Reads lists of names: a kind, a tab, entries between spaces; # starts a comment."""
         lists: dict[str, list[str]] = defaultdict(list)
-        for line in path.read_text(encoding="utf-8").splitlines() if path else []:
+        for line in read_text(path).splitlines() if path else []:
             if line and not line.startswith("#"):
                 kind, _, entries = line.partition("\t")
                 lists[kind].extend(entries.split())
@@ -59,6 +60,9 @@ class Names:
             return self._person(name, rng)
         if label == "ORGANIZATION":
             return self._organization(name, rng)
+        if label != "LOCATION":
+            same = self.by_suffix[label, name[-1]]
+            return rng.choice(same if len(same) > 3 else self.mined[label] or [name])
         if len(name) == 1:
             abbreviations = self.lists.get("abbr", [])
             return rng.choice(abbreviations) if name in abbreviations else name
@@ -74,7 +78,7 @@ class Names:
             return "·".join(self.foreign(rng) for _ in name.split("·"))
         if len(name) > 2 and self.translit.issuperset(name):
             return self.foreign(rng)
-        if name[0] in self.surnames and len(name) <= 3:
+        if name[0] in self.surnames and len(name) <= 3 and self.lists.get("given"):
             return self.chinese(rng)
         return rng.choice(self.mined["PERSON"] or [name])
 

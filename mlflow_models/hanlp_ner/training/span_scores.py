@@ -114,11 +114,29 @@ def _predict_characters(component: Any, texts: list[str]) -> list[Spans]:
     return [{(begin, end, label) for _, label, begin, end in row} for row in rows]
 
 
-def _predict_words(component: Any, texts: list[str]) -> list[Spans]:
-    """Runs the task, with its tokenizer's own offsets: words may be normalized, spaces are gone."""
+def _recognizer_task(component: Any) -> str:
+    """Return the name of a multi-task component's first task of entities."""
     task = next((name for name in component.config.task_names if name.startswith("ner")), None)
     if task is None:
         raise CheckpointError("this multi-task checkpoint has no task of named entities")
+    return str(task)
+
+
+def known_labels(component: Any) -> set[str] | None:
+    """Return the labels that a HanLP component can find; None where its tags don't tell.
+
+    Raises:
+        CheckpointError: The multi-task component has no task of entities.
+    """
+    one = component[_recognizer_task(component)] if hasattr(component, "tasks") else component
+    if "tag" not in one.vocabs:
+        return None
+    return {tag.partition("-")[2] for tag in one.vocabs["tag"].token_to_idx if "-" in tag}
+
+
+def _predict_words(component: Any, texts: list[str]) -> list[Spans]:
+    """Runs the task, with its tokenizer's own offsets: words may be normalized, spaces are gone."""
+    task = _recognizer_task(component)
     (tokenizer,) = component._computation_graph[task]
     config = component[tokenizer].config
     before = config.get("output_spans")

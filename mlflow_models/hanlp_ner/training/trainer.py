@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hanlp_ner.training.corpora import Example, entities_to_tags
+from hanlp_ner.training.corpora import Example
 from hanlp_ner.training.recognizer import save_component
 from hanlp_ner.training.span_scores import predict_spans, span_scores
+from hanlp_ner.training.tags import entities_to_tags
 from zoo.data.outputs import whole_file, write_json
-from zoo.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +117,15 @@ class TaggerTrainer:
         self.total = sum(len(batches.plan(epoch)) for epoch in range(args.epochs))
         self.epoch = self.offset = self.step = 0
         self.best = {"f1": -1.0, "epoch": -1}
-        self.run_id = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or too many have passed without a gain."""
+        waited = self.epoch - self.best["epoch"]
+        waited_enough = (
+            self.args.patience and self.best["epoch"] > 0 and waited >= self.args.patience
+        )
+        return self.epoch >= self.args.epochs or bool(waited_enough)
 
     def learning_rate(self, step: int) -> float:
         """Returns the share of the peak: linear warm-up, then linear decay to zero."""
@@ -188,40 +196,24 @@ class TaggerTrainer:
             "random": self.random_state(),
             "position": [self.epoch, self.offset, self.step],
             "best": self.best,
-            "run_id": self.run_id,
-            "settings": self.settings(),
         }
         with whole_file(self.output / "state.pt") as part:
             torch.save(state, part)
 
-    def settings(self) -> dict[str, str]:
-        """Returns what a run may not change half-way."""
-        free = ("output", "tracking_uri", "experiment", "save_every", "patience", "device")
-        return {name: str(value) for name, value in vars(self.args).items() if name not in free}
-
     def resume(self) -> bool:
-        """Goes back to the last saved state, if there is one, and says whether.
-
-        Raises:
-            CheckpointError: the state is that of a run with other settings.
-        """
+        """Goes back to the last saved state, if there is one, and says whether."""
         import torch
 
         path = self.output / "state.pt"
         if not path.exists():
             return False
         state = torch.load(path, map_location="cpu", weights_only=True)
-        now, then = self.settings(), state["settings"]
-        if changed := [name for name in now if now[name] != then.get(name)]:
-            raise CheckpointError(
-                f"'{path}' is of a run with another {changed[0]}; choose a new --output."
-            )
         self.model.load_state_dict(state["model"])
         device = self.component.device  # may be another than the saved state's
         self.average = {name: value.to(device) for name, value in state["average"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.offset, self.step = state["position"]
-        self.best, self.run_id = state["best"], state["run_id"]
+        self.best = state["best"]
         self.set_random_state(state["random"])
         return True
 

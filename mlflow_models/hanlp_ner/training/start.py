@@ -1,0 +1,152 @@
+"""What a recognizer's training starts from: a checkpoint, a transformer, or nothing."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hanlp_ner.component import SINGLE_TASK, fetch, load, read_config
+from hanlp_ner.training.corpora import Corpus, some
+from hanlp_ner.training.formats import DataError
+from hanlp_ner.training.tags import entities_to_tags
+from zoo.building import checkpoints
+from zoo.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from hanlp.components.ner.transformer_ner import TransformerNamedEntityRecognizer
+
+FOLDER = Path(__file__).parent.parent
+UNTRAINED = "_transformer"  # in the run's directory; it belongs to a run that isn't done
+MAX_WINDOW_TOKENS = 512  # HanLP reads a longer sentence in windows of so many
+SPECIAL_TOKENS = 2  # [CLS] and [SEP]
+
+
+def label_set(trained: Corpus, dev: Corpus) -> list[str]:
+    """Return the labels of what is trained on, sorted.
+
+    Raises:
+        DataError: the dev set has others, which nothing would be learnt of.
+    """
+    labels = {label for _, entities in trained.examples for _, _, label in entities}
+    unseen: dict[str, str] = {}
+    for (_, entities), place in zip(dev.examples, dev.places, strict=True):
+        for _, _, label in entities:
+            if label not in labels:
+                unseen.setdefault(label, place)
+    if unseen:
+        places = "; ".join(f"{label} in {place}" for label, place in sorted(unseen.items()))
+        raise DataError(
+            f"The dev set has labels that no training set has: {', '.join(sorted(unseen))}; "
+            f"rename or drop them with --map ({places})."
+        )
+    return sorted(labels)
+
+
+def open_checkpoint(name: str, trained: Corpus, device: int) -> Any:
+    """Load the recognizer that training starts from.
+
+    Raises:
+        CheckpointError: there is none, or it is a multi-task one.
+        DataError: it lacks a tag of the training sets.
+    """
+    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
+    if (directory / "MLmodel").is_file():
+        raise CheckpointError(f"'{name}' is a built model; give the checkpoint that it's made of.")
+    if read_config(directory)["classpath"] != SINGLE_TASK:
+        raise CheckpointError(f"'{name}' is a multi-task checkpoint; only single-task ones train.")
+    component = load(directory, device)
+    known = set(component.vocabs.tag.token_to_idx)
+    for (text, entities), place in zip(trained.examples, trained.places, strict=True):
+        if missing := sorted(set(entities_to_tags(len(text), entities)) - known):
+            raise DataError(
+                f"The checkpoint '{name}' doesn't know {', '.join(missing)} of the training set "
+                f"({place}); rename or drop labels with --map."
+            )
+    return component
+
+
+def find_transformer(name: str) -> Path:
+    """Find the directory of a pretrained transformer, or download it from the hub.
+
+    Raises:
+        CheckpointError: There is none of that name, or it lacks its configuration.
+    """
+    if not Path(name).exists():
+        return checkpoints.from_hub(name)
+    if not (Path(name) / "config.json").is_file():
+        raise CheckpointError(
+            f"'{name}' is not a transformer: 'config.json' not found; give the directory that "
+            "save_pretrained wrote, or an identifier of the Hugging Face hub."
+        )
+    return Path(name)
+
+
+def open_component(
+    args: argparse.Namespace, labels: list[str], train: Corpus, trained: Corpus
+) -> "TransformerNamedEntityRecognizer":
+    """Build or load the recognizer to train.
+
+    Args:
+        args: The command's options.
+        labels: Of `label_set`.
+        train: The training set, whose characters are the vocabulary of a network from scratch.
+        trained: It and the set of the last epochs.
+
+    Raises:
+        CheckpointError: The checkpoint or the transformer can't be used.
+        DataError: It lacks a tag of the training sets.
+    """
+    from hanlp_ner.training import recognizer
+
+    if args.checkpoint:
+        return open_checkpoint(args.checkpoint, trained, args.device)
+    if args.from_scratch:
+        transformer = args.output / UNTRAINED
+        recognizer.write_transformer(transformer, train.examples, args)
+    else:
+        transformer = find_transformer(args.transformer)
+    try:
+        component = recognizer.new_component(transformer, labels, args)
+    except Exception as error:  # transformers, tokenizers and safetensors raise many kinds
+        said = str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"'{args.transformer or transformer}' can't be read as a transformer with a tokenizer "
+            f"and weights ({type(error).__name__}: {said})."
+        ) from error
+    component.to(args.device)
+    return component
+
+
+def check_lengths(component: Any, corpus: Corpus) -> None:
+    """Check that no sentence is longer than the transformer can read.
+
+    HanLP reads a sentence in windows of 512 tokens; a transformer with fewer positions fails.
+
+    Raises:
+        DataError: One is.
+    """
+    positions = component.model.encoder.transformer.config.max_position_embeddings
+    if positions >= MAX_WINDOW_TOKENS:
+        return
+    limit = positions - SPECIAL_TOKENS
+    rows = zip(corpus.examples, corpus.places, strict=True)
+    if long := [place for (text, _), place in rows if len(text) > limit]:
+        raise DataError(
+            f"{len(long)} sentences are longer than the {limit} characters that this transformer "
+            f"reads: {some(long)}; cut them."
+        )
+
+
+def check_device(device: int) -> None:
+    """Check that there is a GPU of that number.
+
+    Raises:
+        CheckpointError: There isn't.
+    """
+    if device < 0:
+        return
+    import torch
+
+    count = torch.cuda.device_count()
+    if device >= count:
+        raise CheckpointError(f"--device {device} not found: this machine has {count} GPUs; "
+                              "-1 is the CPU.")  # fmt: skip
