@@ -1,5 +1,7 @@
 """Reads the data sets that prepare.py writes."""
 
+import hashlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,12 +70,34 @@ class Waves:
         return wave
 
 
+def sounds(data: "Dataset") -> list[str]:
+    """Each recording's fingerprint: equal samples, int16 at 16 kHz, have equal ones."""
+    found = []
+    for table in data.select_columns(["audio"]).with_format("arrow").iter(batch_size=64):
+        for lists in table["audio"].chunks:
+            ends, values = lists.offsets.to_numpy(), lists.values.to_numpy()
+            for start, end in itertools.pairwise(ends):
+                samples = values[start:end].astype("<i2")
+                found.append(hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest())
+    return found
+
+
 def ratios(data: "Dataset", column: str) -> list[float | None]:
     """Each recording's signal-to-noise ratio in dB: the column's, or an estimate."""
     if column in data.column_names:
-        return [float(value) if value not in (None, "") else None for value in data[column]]
+        return [
+            _decibels(value, name) for value, name in zip(data[column], names(data), strict=True)
+        ]
     waves = Waves(data)
     return [estimate_snr(waves[index]) for index in range(len(waves))]
+
+
+def _decibels(value: object, name: str) -> float | None:
+    """A signal-to-noise ratio in a cell; an empty one is of a clean recording."""
+    try:
+        return None if value in (None, "") else float(str(value))
+    except ValueError:
+        raise ZooError(f"The signal-to-noise ratio of '{name}' is not a number of dB.") from None
 
 
 def names(data: "Dataset") -> list[str]:
