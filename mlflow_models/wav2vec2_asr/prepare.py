@@ -18,6 +18,7 @@ from wav2vec2_asr.training.profiles import PROFILES, RULES
 from zoo.building import packaging
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import Limits
+from zoo.training.options import whole
 from zoo.training.report import CorpusReport, summary
 
 ABBREVIATIONS = "abbreviations.tsv"
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     )
     cli.add_argument("corpus", metavar="CORPUS")
     cli.add_argument("-o", "--output", type=Path, required=True, help="a new directory")
-    cli.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    cli.add_argument("--jobs", type=whole, default=1, help="processes (%(default)s)")
     table = cli.add_argument_group("the corpus")
     table.add_argument("--path-column", help="of paths or audio (default: the layout's usual one)")
     table.add_argument("--text-column", help="of transcripts (default: the layout's usual one)")

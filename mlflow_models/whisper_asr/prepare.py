@@ -11,14 +11,14 @@ from pathlib import Path
 
 from whisper_asr.building.vocabulary import CONTEXT
 from whisper_asr.training.normalizer import SCRIPTS
-from whisper_asr.training.transcripts import TranscriptNormalizer, count_tokens
+from whisper_asr.training.transcripts import PROMPT_TOKENS, TranscriptNormalizer, count_tokens
 from zoo.building import packaging
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import COMMON_RULES, COMMON_WORDS, Limits, Text
+from zoo.training.options import whole
 from zoo.training.report import summary
 
 RULES = "; ".join(f"{name}: {words}" for name, words in COMMON_WORDS.items())
-PROMPT = 5  # tokens beside the text: start, language, task, timestamps, end
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     parts.add_argument("--test-share", type=float, default=0.0)
     dataset.add_group(parts)
     parts.add_argument("--seed", type=int, default=1, help="of the splits")
-    cli.add_argument("--jobs", type=int, default=1, help="processes")
+    cli.add_argument("--jobs", type=whole, default=1, help="processes")
     return cli
 
 
@@ -68,7 +68,8 @@ def main(argv: list[str] | None = None) -> None:
     columns = corpora.CorpusColumns(
         args.path_column, args.text_column, keep, args.split, args.config
     )
-    limits = Limits(args.shortest, args.longest, CONTEXT - PROMPT, args.quietest, args.fastest)
+    tokens = CONTEXT - PROMPT_TOKENS
+    limits = Limits(args.shortest, args.longest, tokens, args.quietest, args.fastest)
     rules = tuple(rule for name, rule in COMMON_RULES.items() if name not in args.without)
     shares = {"dev": args.dev_share, "test": args.test_share}
     report = dataset.build(

@@ -144,10 +144,14 @@ def read_manifest(
             continue
         extra = {name: row[name] for name in columns.keep}
         place = row[where].strip()
-        sound = (folder or path.parent) / place
-        if "\\" in place and not sound.is_file():  # written on Windows
-            sound = (folder or path.parent) / place.replace("\\", "/")
+        sound = located(folder or path.parent, place)
         yield CorpusRecording(place or f"line {line}", sound, row[what], extra)
+
+
+def located(folder: Path, cell: str) -> Path:
+    r"""The file that a table names, also as Windows writes it: clips\a.wav."""
+    path = folder / cell
+    return folder / cell.replace("\\", "/") if "\\" in cell and not path.is_file() else path
 
 
 def read_common_voice(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecording]:

@@ -11,12 +11,14 @@ import numpy as np
 from zoo.data.tables import ColumnNotFound
 from zoo.errors import ZooError
 from zoo.speech.snr import estimate_snr
+from zoo.training.leaks import normalised
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 MARK = "dataset_info.json"  # of a data set; a directory of several has none
 SPEECH = ("audio", "text", "duration")
+NAMED = 3  # recordings
 FULL_SCALE = np.float32(32768)
 
 
@@ -52,7 +54,27 @@ def open_all(paths: Sequence[Path]) -> "Dataset":
     """Opens several data sets of speech as one."""
     from datasets import concatenate_datasets
 
-    return concatenate_datasets([open_data(path).select_columns(list(SPEECH)) for path in paths])
+    opened = [open_data(path) for path in paths]
+    named = all("name" in data.column_names for data in opened)
+    columns = [*SPEECH, *(["name"] if named else [])]
+    return concatenate_datasets([data.select_columns(columns) for data in opened])
+
+
+def known_already(train: "Dataset", dev: "Dataset") -> list[str]:
+    """Say how many recordings of a dev set are in the training set: by sound, and by text."""
+    heard, read = set(sounds(train)), {normalised(text) for text in train["text"]}
+    known = [name for name, sound in zip(names(dev), sounds(dev), strict=True) if sound in heard]
+    texts = sum(normalised(text) in read for text in dev["text"])
+    said = []
+    if known:
+        named = ", ".join(known[:NAMED]) + (", ..." if len(known) > NAMED else "")
+        said.append(
+            f"Look first: {len(known)} of {len(dev)} dev recordings are in the training set, too "
+            f"({named}): scores are too good."
+        )
+    if texts:
+        said.append(f"{texts} of {len(dev)} dev texts are in the training set.")
+    return said
 
 
 class Waves:
