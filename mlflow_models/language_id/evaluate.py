@@ -16,11 +16,20 @@ import numpy as np
 from language_id.training import network
 from language_id.training.conditions import telephone
 from language_id.training.identify import identify, identify_served
-from language_id.training.manifest import SPLITS, TaggedClip, check_languages, read_split
+from language_id.training.manifest import (
+    SPLITS,
+    TaggedClip,
+    check_files,
+    check_languages,
+    described,
+    leaks_of,
+    read_manifest,
+)
 from language_id.training.scoring import LanguageScores, as_text, interval, write
 from zoo.building import packaging
 from zoo.data.tables import write_table
 from zoo.errors import ZooError
+from zoo.training.options import check_device, whole
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     cli.add_argument("model", help="demo, a directory or an identifier on the Hugging Face hub")
-    cli.add_argument("manifest", type=Path, help="TSV or CSV: path, language[, source, split]")
+    cli.add_argument("manifest", type=Path, help="a table: path, language[, speaker, "
+                     "source, split]")  # fmt: skip
     cli.add_argument("--split", choices=SPLITS, default="test", help="which rows, where the "
                      "manifest has splits")  # fmt: skip
     cli.add_argument("--sources", nargs="+", metavar="SOURCE", help="only these (default: all)")
@@ -44,25 +54,30 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--output", type=Path, help="write scores.md, scores.json, answers.tsv and "
                      "confusion.png here")  # fmt: skip
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    cli.add_argument("--threads", type=int, default=1, help="CPU threads")
+    cli.add_argument("--threads", type=whole, default=1, help="CPU threads")
     cli.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
     return cli
 
 
 def chosen(args: argparse.Namespace) -> list[TaggedClip]:
-    """Read the recordings that the options ask for.
+    """Read the recordings that the options ask for; all, where the manifest has no splits.
 
     Raises:
-        ZooError: There are none.
+        ZooError: There are none, or a file is missing.
     """
+    listed = read_manifest(args.manifest, dev_share=None)
+    divided = [one for one in listed if one.split == args.split]
+    if any(one.split for one in listed) and not divided:
+        raise ZooError(f"'{args.manifest}' has no recordings for --split {args.split}.")
     recordings = [
         recording
-        for recording in read_split([args.manifest], args.split)
+        for recording in divided or listed
         if (not args.sources or recording.source in args.sources)
         and recording.source not in args.without
     ]
     if not recordings:
         raise ZooError(f"'{args.manifest}' has no recordings of these sources.")
+    check_files(recordings)
     return recordings
 
 
@@ -92,6 +107,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     args = parser().parse_args(argv)
+    check_device(args.device)
     torch.set_num_threads(args.threads)
     recordings, directory = chosen(args), network.find(args.model)
     model = network.open_checkpoint(directory).to(args.device)
@@ -107,11 +123,15 @@ def main(argv: list[str] | None = None) -> None:
     found = heard()
     truth = np.array([languages.index(recording.language) for recording in recordings])
     groups = [f"{one.language} {getattr(one, args.by)}".strip() for one in recordings]
-    scores = LanguageScores(languages, truth, found.argmax(axis=1), groups)
-    record, text = scores.record(), as_text(scores)
+    sources = [one.source for one in recordings]
+    scores = LanguageScores(languages, truth, found.argmax(axis=1), groups, sources)
+    leaks = [leak for leak in leaks_of(read_manifest(args.manifest, dev_share=None))
+             if recordings[0].split in leak.parts]  # fmt: skip
+    record: dict[str, Any] = {**scores.record(), "leaks": [vars(leak) for leak in leaks]}
+    text = "\n\n".join([*described(leaks), as_text(scores)])
     if args.telephone:
         over = heard(telephone)
-        lined = LanguageScores(languages, truth, over.argmax(axis=1), groups)
+        lined = LanguageScores(languages, truth, over.argmax(axis=1), groups, sources)
         record["telephone"] = {**kept(found, over), **lined.record()}
         text += (f"\n\nAs telephone calls: {record['telephone']['share']:.1f} % of the answers "
                  f"stay.\n\n{as_text(lined)}")  # fmt: skip

@@ -7,24 +7,61 @@ same command is given again.
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from language_id.training import linear, network
 from language_id.training.examples import Collator, Draws, Whole
-from language_id.training.manifest import check_languages, languages_of, read_split
+from language_id.training.manifest import (
+    TaggedClip,
+    check_files,
+    check_languages,
+    described,
+    languages_of,
+    leaks_of,
+    read_split,
+)
 from language_id.training.options import network_settings, parser, training_arguments
 from language_id.training.scoring import as_text, recall_line
 from zoo.building import packaging
 from zoo.errors import ZooError
+from zoo.training.options import check_machine
 
 if TYPE_CHECKING:
     from language_id.training.trainer import LanguageTrainer
     from zoo.training.records import Records
 
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
-        "workers")  # fmt: skip
+        "workers", "recordings")  # fmt: skip
+
+
+Clips = tuple[TaggedClip, ...]
+
+
+def read_sets(args: argparse.Namespace) -> tuple[Clips, Clips, list[str]]:
+    """Read training and dev set, and their languages; set `args.recordings` to their files.
+
+    Raises:
+        ZooError: A manifest or a recording is missing or can't be right.
+    """
+    train = read_split(args.manifest, "train", args.dev_share)
+    dev = read_split(args.manifest, "dev", args.dev_share)
+    languages = languages_of(train)
+    check_languages(dev, languages)
+    check_files([*train, *dev])
+    args.recordings = [one.path for one in (*train, *dev)]
+    return train, dev, languages
+
+
+def remarks(train: Clips, dev: Clips, languages: Sequence[str]) -> Iterator[str]:
+    """Say what the dev set's score leaves out, or makes too good."""
+    yield from described(leaks_of([*train, *dev]))
+    heard = {one.language for one in dev}
+    for language in languages:
+        if language not in heard:
+            yield f"The dev set has no recording in '{language}': its score leaves {language} out."
 
 
 def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["LanguageTrainer", "Records"]:
@@ -37,10 +74,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["LanguageTra
 
     torch.set_num_threads(args.threads)
     set_seed(args.seed)
-    train = read_split(args.manifest, "train", args.dev_share)
-    dev = read_split(args.manifest, "dev", args.dev_share)
-    languages = languages_of(train)
-    check_languages(dev, languages)
+    train, dev, languages = read_sets(args)
     settings = network_settings(args)
     directory = None
     if args.model:
@@ -78,6 +112,8 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["LanguageTra
         trainer.add_callback(EarlyStoppingCallback(args.patience))
     print(f"{', '.join(languages)}: {len(train)} recordings, dev {len(dev)}; "
           f"{model.num_parameters():,} parameters", flush=True)  # fmt: skip
+    for said in remarks(train, dev, languages):
+        print(said, flush=True)
     return trainer, records
 
 
@@ -89,15 +125,17 @@ def train_linear(args: argparse.Namespace) -> None:
     """
     import torch
 
+    from zoo.data.fingerprints import fingerprints
+    from zoo.training.records import open_run, save_run
+
     best = args.output / "best"
-    if best.is_dir():
+    train, dev, languages = read_sets(args)
+    settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}
+    contents = fingerprints([*args.manifest, *args.recordings])
+    if open_run(args.output, settings, contents) and best.is_dir():
         print(f"'{args.output}' is finished; choose a new --output for another run.")
         return
     torch.set_num_threads(args.threads)
-    train = read_split(args.manifest, "train", args.dev_share)
-    dev = read_split(args.manifest, "dev", args.dev_share)
-    languages = languages_of(train)
-    check_languages(dev, languages)
     torch.manual_seed(args.seed)
     directory = network.find(args.encoder)
     model = network.open_checkpoint(directory, languages)
@@ -110,8 +148,11 @@ def train_linear(args: argparse.Namespace) -> None:
     times = 1 + args.copies
     examples = (values, np.tile(labels, times), np.tile(linear.weights_of(train), times))
     heard = linear.features(model, extractor, dev, args.max_seconds)
+    for said in remarks(train, dev, languages):
+        print(said, flush=True)
     classifier, scores, penalty = linear.choose(examples, heard, dev, languages, args.penalty)
     args.output.mkdir(parents=True, exist_ok=True)
+    save_run(args.output, settings, contents, "")
     record = {"penalty": penalty, "dev": scores.record()}
     (args.output / "dev.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     network.export(linear.compose(model, classifier, languages), extractor, best)
@@ -126,8 +167,10 @@ def main(argv: list[str] | None = None) -> None:
     args: Any = parser().parse_args(argv)
     if args.way == "linear":
         train_linear(args)
-    else:
-        run(args, FREE, build_trainer)
+        return
+    check_machine(args)
+    read_sets(args)
+    run(args, FREE, build_trainer, ("manifest", "recordings", "model"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
 from zoo.speech.denoise import GATE_DB
 from zoo.training import evaluation
+from zoo.training.options import check_device, whole
 from zoo.training.results import (
     TranscriptionResult,
     Utterance,
@@ -65,7 +66,7 @@ def _add_convention(group: argparse._ArgumentGroup) -> None:
         group.add_argument(
             f"--{name}", action=argparse.BooleanOptionalAction, default=False, help=text
         )
-    group.add_argument("--jobs", type=int, default=1, help="processes that cut texts into words")
+    group.add_argument("--jobs", type=whole, default=1, help="processes that cut texts into words")
 
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
@@ -74,7 +75,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
                        "of `ngram.py tune`, or a .arpa: scored with it and without")  # fmt: skip
     group.add_argument("--weight", type=float, help="of the language model; default: the file's")
     group.add_argument("--bonus", type=float, help="per frame with a label; default: the file's")
-    group.add_argument("--beam-size", type=int, help="default: the file's")
+    group.add_argument("--beam-size", type=whole, help="default: the file's")
     group.add_argument("--denoise", nargs="+", choices=["never", "always", "gated"],
                        default=["never"], help="noise reduction; compared with never")  # fmt: skip
     group.add_argument(
@@ -84,7 +85,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
                        "it is estimated from the pauses")  # fmt: skip
     group.add_argument("--served", nargs="+", choices=["fp32", "int8"], default=[],
                        help="also as build.py packs it, in these precisions")  # fmt: skip
-    group.add_argument("--batch-size", type=int, default=8)
+    group.add_argument("--batch-size", type=whole, default=8)
     group.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
     group.add_argument("--save-logits", type=Path, metavar="FOLDER", help="keep log-probabilities "
                        "and references, for `ngram.py tune`")  # fmt: skip
@@ -137,20 +138,23 @@ def main(argv: list[str] | None = None) -> None:
         cli.error("give either MODEL and DATA, or --predictions")
     convention = Convention(args.words, args.spaces, args.lower, args.normalize)
     convention.check()
+    check_device(args.device)
     tracking.reach(args.tracking_uri)
+    notes: list[str] = []
     if args.predictions:
         results = from_table(args, convention)
     else:
         from wav2vec2_asr.training.variants import from_checkpoints
 
+        heard, notes = from_checkpoints(args, convention)
         results = {
             name: scored(utterances, convention, args.jobs, ("duration", "SNR"))
-            for name, utterances in from_checkpoints(args).items()
+            for name, utterances in heard.items()
         }
     references = [utterance.reference for utterance in next(iter(results.values())).utterances]
     differences = compare(results)
     figures = summary(results, differences)
-    notes = remarks(references, convention)
+    notes += remarks(references, convention)
     text = "\n\n".join([str(convention), *notes, describe(results, differences, args.worst)])
     evaluation.finish(
         args,

@@ -16,13 +16,14 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training import export
 from wav2vec2_asr.training.examples import CTCCollator, CTCExamples, vocabulary
 from wav2vec2_asr.training.options import parser, training_arguments
+from wav2vec2_asr.training.unsayable import check
 from wav2vec2_asr.training.words import Convention
 from zoo.building import packaging
 from zoo.building.wav2vec2 import read_config
 from zoo.errors import ZooError
 from zoo.training.mixture import Mixture
-from zoo.training.options import mixture_settings
-from zoo.training.stored import open_all, open_data
+from zoo.training.options import check_machine, mixture_settings
+from zoo.training.stored import known_already, names, open_all, open_data
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2ForCTC
@@ -66,41 +67,49 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
     from wav2vec2_asr.training.trainer import CTCTrainer
     from zoo.training.records import Records
 
-    convention = Convention(args.words)
+    convention = Convention(args.words, lower=args.lower)
     convention.check()
     directory = find(args.model) if args.model else None
     data, dev_data = open_all(args.train), open_data(args.dev)
     files = choose_vocabulary(args, directory, data["text"])
     headed = directory == files and export.has_head(files)
     labels = Labels.read(files, read_config(files).get("vocab_size", 32) if headed else None)
+    train_name = Path(", ".join(map(str, args.train)))
+    for where, part in ((train_name, data), (args.dev, dev_data)):
+        if said := check(where, part["text"], names(part), labels, convention, args.max_unknown):
+            print(said)
     model = export.open_model(args, directory, labels, not headed)
     extractor = export.open_extractor(directory, model.config.feat_extract_norm == "layer")
     freeze(model, args)
     mixture = Mixture(window=args.max_seconds, **mixture_settings(args))
     train, dev = CTCExamples(data, labels, mixture), CTCExamples(dev_data, labels, Mixture(1e9))
-    if not len(train):
-        raise ZooError("All training utterances are longer than --max-seconds.")
+    train.check_some("--max-seconds")
     hop = model.config.inputs_to_logits_ratio
 
     def write(path: Path) -> None:
         export.export(model, files, extractor, path)
 
     records = Records(args.output, tracked, write)
+    path = CTCPath(args.output, tracked, labels, dev[0], dev.references[0], extractor)
     trainer = CTCTrainer(
         model=model,
-        args=training_arguments(args),
+        args=training_arguments(args, extractor.return_attention_mask),
         train_dataset=train,
         eval_dataset=dev,
         data_collator=CTCCollator(extractor, labels.blank, hop, bool(args.flat_start)),
-        callbacks=[records, CTCPath(args.output, tracked, labels, dev[0], extractor)],
+        eval_collator=CTCCollator(extractor, labels.blank, hop, False, exact=True),
+        callbacks=[records, path],
         flat_steps=args.flat_start,
         labels=labels,
         convention=convention,
+        references=dev.references,
     )
     left_out = len(train.texts) - sum(len(parts) for parts, _ in train.plan)
     print(f"{len(train)} examples of {len(train.texts)} utterances ({left_out} too long); "
           f"dev: {len(dev)}, {convention}; {len(labels)} labels, "
           f"{model.num_parameters():,} parameters", flush=True)  # fmt: skip
+    for said in known_already(data, dev_data):
+        print(said, flush=True)
     return trainer, records
 
 
@@ -109,6 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     from zoo.training.records import run
 
     args: Any = parser().parse_args(argv)
+    check_machine(args)
     run(args, FREE, build_trainer)
 
 

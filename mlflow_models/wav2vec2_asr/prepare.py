@@ -1,10 +1,11 @@
 """Turns a corpus of Thai or English speech into the Arrow data set that finetune.py reads.
 
 Recordings are resampled to 16 kHz, transcripts written as they are spoken, what can't be learnt
-from is left out. OUTPUT/train and OUTPUT/test are shuffled; report.json, durations.png,
-characters.svg and dropped.tsv say what became of what. Abbreviations are listed in
-abbreviations.tsv: fill in the column `spoken`, and give the file back with --decisions. If it
-was killed, run the same command again: it goes on. OUTPUT appears when it is complete.
+from is left out. OUTPUT/train and OUTPUT/test are shuffled. OUTPUT/report.html is the page to read,
+and to hear, first; report.json, dropped.tsv and copies.tsv list what was kept, left out, and is
+there twice. Abbreviations are listed in abbreviations.tsv: fill in the column `spoken`, and give
+the file back with --decisions. If it was killed, run the same command again: it goes on. OUTPUT
+appears when it is complete.
 """
 
 import argparse
@@ -15,15 +16,15 @@ from pathlib import Path
 from wav2vec2_asr.training import profiles
 from wav2vec2_asr.training.profiles import PROFILES, RULES
 from zoo.building import packaging
-from zoo.errors import ZooError
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import Limits
+from zoo.training.options import whole
 from zoo.training.report import CorpusReport, summary
 
 ABBREVIATIONS = "abbreviations.tsv"
 LAYOUTS = """
 CORPUS is one of
-  FILE.csv, FILE.tsv     a manifest with columns of paths and of transcripts
+  FILE                   a manifest (CSV, TSV, JSONL, Parquet): columns of paths and transcripts
   a directory            of Common Voice, of TIMIT (as the LDC has it), or of a.wav with a.txt or
                          metadata.csv, or a copy of a hub's data set (Parquet, save_to_disk)
   owner/name             a data set on the Hugging Face hub
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     )
     cli.add_argument("corpus", metavar="CORPUS")
     cli.add_argument("-o", "--output", type=Path, required=True, help="a new directory")
-    cli.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    cli.add_argument("--jobs", type=whole, default=1, help="processes (%(default)s)")
     table = cli.add_argument_group("the corpus")
     table.add_argument("--path-column", help="of paths or audio (default: the layout's usual one)")
     table.add_argument("--text-column", help="of transcripts (default: the layout's usual one)")
@@ -88,9 +89,7 @@ def parser() -> argparse.ArgumentParser:
     parts = cli.add_argument_group("splits: OUTPUT/train, OUTPUT/dev, OUTPUT/test")
     parts.add_argument("--test-share", type=float, default=0.1, help="(%(default)s)")
     parts.add_argument("--dev-share", type=float, default=0.0, help="(%(default)s)")
-    parts.add_argument(
-        "--group", metavar="COLUMN", help="stays in one split: the speaker's, say, or text"
-    )
+    dataset.add_group(parts)
     parts.add_argument("--seed", type=int, default=1, help="of shuffling and splits (%(default)s)")
     return cli
 
@@ -102,15 +101,12 @@ def main(argv: list[str] | None = None) -> None:
     if args.case:
         profile = replace(profile, lower=args.case == "lower")
     shares = {"dev": args.dev_share, "test": args.test_share}
-    if min(shares.values()) < 0 or sum(shares.values()) >= 1:
-        raise ZooError("--dev-share and --test-share must leave a share for training.")
     decisions = profiles.read_decisions(args.decisions) if args.decisions else {}
     without = frozenset(args.without)
     text = profiles.text_of(profile, without, decisions, args.undecided == "drop")
     if args.other_scripts == "keep":
         text = replace(text, foreign=None)
-    group = [args.group] if args.group and args.group != "text" else []
-    keep = tuple(dict.fromkeys([*args.keep, *group]))
+    keep = dataset.kept_columns(args.keep, args.group)
     columns = corpora.CorpusColumns(
         args.path_column, args.text_column, keep, args.split, args.config
     )
@@ -126,8 +122,8 @@ def main(argv: list[str] | None = None) -> None:
         args.output,
         text,
         limits,
-        {name: share for name, share in shares.items() if share},
-        group=args.group,
+        shares,
+        groups=args.group,
         settings=settings,
         jobs=args.jobs,
         seed=args.seed,
@@ -145,7 +141,7 @@ def list_abbreviations(report: CorpusReport, directory: Path, decisions: dict[st
 
 def described(report: CorpusReport, output: Path, decisions: dict[str, str]) -> str:
     """What a person wants to know at once."""
-    lines = summary(report, output)
+    *lines, verdict = summary(report, output)
     if report.missing:
         lines.append(f"  {report.missing} of them have no file; all are listed in dropped.tsv")
     if report.foreign:
@@ -156,7 +152,7 @@ def described(report: CorpusReport, output: Path, decisions: dict[str, str]) -> 
             f"  {len(undecided)} abbreviations are undecided: fill in 'spoken' in "
             f"{output / ABBREVIATIONS}, and run again with --decisions"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, verdict])
 
 
 if __name__ == "__main__":

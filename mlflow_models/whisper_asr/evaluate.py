@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from whisper_asr.finetune import checkpoint_directory
 from whisper_asr.training.error_rates import scored
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
-from whisper_asr.training.transcribe import Decoding, transcribe, transcribe_served
+from whisper_asr.training.transcribe import Decoding, transcribe, transcribe_served, unheard
 from zoo.building import packaging, tracking
 from zoo.training import evaluation
+from zoo.training.options import check_device, whole
 from zoo.training.results import (
     TranscriptionResult,
     Utterance,
@@ -42,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--served", action="store_true", help="as build.py packs it and the server "
                      "runs it: it finds the speech first, and beam and window are its defaults; "
                      "else by Transformers, in windows of 30 s")  # fmt: skip
-    cli.add_argument("--beam-size", type=int, help="1, which is greedy, or with --served 5")
-    cli.add_argument("--batch-size", type=int, default=8)
+    cli.add_argument("--beam-size", type=whole, help="1, which is greedy, or with --served 5")
+    cli.add_argument("--batch-size", type=whole, default=8)
     cli.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
     spelling = cli.add_argument_group("the normaliser, of reference and hypothesis alike")
     spelling.add_argument("--script", choices=list(SCRIPTS), default="simplified")
@@ -82,13 +83,16 @@ def score(
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
+    check_device(args.device)
     tracking.reach(args.tracking_uri)
     data = open_data(args.data)
     normalizer = Normalizer(args.script, args.width, args.case, args.numerals, args.punctuation)
     models = [args.model, *([args.compare] if args.compare else [])]
     results = {name: score(name, data, args, normalizer) for name in models}
     differences = compare(results)
-    text = f"{normalizer}\n\n{describe(results, differences, args.worst)}"
+    note = "" if args.served else unheard(data["duration"])  # the server cuts long ones up
+    described = describe(results, differences, args.worst)
+    text = "\n\n".join(filter(None, [str(normalizer), note, described]))
     evaluation.finish(
         args,
         args.model,

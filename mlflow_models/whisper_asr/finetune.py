@@ -9,16 +9,25 @@ killed, give the same command again: it goes on. Several GPUs:
 
 import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whisper_asr.training.examples import Seq2SeqCollator, Seq2SeqExamples, WhisperMixture
+from whisper_asr.training.examples import (
+    HEARD_SECONDS,
+    Seq2SeqCollator,
+    Seq2SeqExamples,
+    WhisperMixture,
+)
 from whisper_asr.training.options import parser, training_arguments
+from whisper_asr.training.transcribe import unheard
 from zoo.building import checkpoints, packaging
-from zoo.training.options import mixture_settings
-from zoo.training.stored import open_all, open_data
+from zoo.training.options import check_machine, mixture_settings
+from zoo.training.stored import known_already, open_all, open_data
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from whisper_asr.training.trainer import WhisperTrainer
     from zoo.training.records import Records
 
@@ -87,9 +96,10 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
         timestamps=args.timestamps,
         prompt=args.prompt,
     )
-    train = Seq2SeqExamples(open_all(args.train), tokenizer, mixture)
-    plain = WhisperMixture(args.window_seconds, language=args.language)
-    dev = Seq2SeqExamples(open_data(args.dev), tokenizer, plain)
+    data, dev_data = open_all(args.train), open_data(args.dev)
+    train = Seq2SeqExamples(data, tokenizer, mixture)
+    train.check_some("--window-seconds")
+    dev = Seq2SeqExamples(dev_data, tokenizer, WhisperMixture(1e9, language=args.language))
     tokens = sorted({token for ids in train.ids for token in ids})
     model = export.open_model(
         directory,
@@ -116,12 +126,18 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     collator = Seq2SeqCollator(
         extractor, args.window, args.window_seconds, compact, tokenizer.eos_token_id
     )
+    scored_window = "longest" if args.window == "longest" else "full"
+    eval_collator = Seq2SeqCollator(
+        extractor, scored_window, HEARD_SECONDS, None, tokenizer.eos_token_id, blanks=False
+    )
     trainer = WhisperTrainer(
         model=trained,
         args=training_arguments(args, max(map(len, dev.ids)) + 4),
         train_dataset=train,
         eval_dataset=dev,
         data_collator=collator,
+        eval_collator=eval_collator,
+        references=dev.references,
         processing_class=tokenizer,
         callbacks=[records],
         flat_steps=args.flat_start,
@@ -129,14 +145,27 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["WhisperTrai
     left_out = len(train.texts) - sum(len(parts) for parts, _ in train.plan)
     print(f"{len(train)} examples of {len(train.texts)} utterances ({left_out} too long); "
           f"dev: {len(dev)}; {model.num_parameters():,} parameters", flush=True)  # fmt: skip
+    for said in remarks(train, data, dev_data):
+        print(said, flush=True)
     return trainer, records
+
+
+def remarks(train: Seq2SeqExamples, data: "Dataset", dev: "Dataset") -> Iterator[str]:
+    """Say what of the data isn't learnt, isn't heard, or is known already."""
+    if train.cut:
+        yield f"{train.cut} texts have more tokens than Whisper takes; the rest isn't learnt."
+    if said := unheard(dev["duration"]):
+        yield f"dev: {said}"
+    yield from known_already(data, dev)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     from zoo.training.records import run
 
-    run(parser().parse_args(argv), FREE, build_trainer)
+    args = parser().parse_args(argv)
+    check_machine(args)
+    run(args, FREE, build_trainer)
 
 
 if __name__ == "__main__":

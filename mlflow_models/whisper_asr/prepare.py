@@ -1,8 +1,9 @@
 """Turns a corpus of Chinese speech into the Arrow data set that finetune.py and evaluate.py read.
 
 Recordings are resampled to 16 kHz, transcripts normalised, what can't be learnt from is left out
-and counted: OUTPUT/report.json and OUTPUT/durations.png say what was kept. Stopped, it goes on
-when the same command is given again; OUTPUT appears when it is complete.
+and counted. OUTPUT/report.html is the page to read, and to hear, first; report.json, dropped.tsv
+and copies.tsv list what was kept, left out, and is there twice. Stopped, it goes on when the same
+command is given again; OUTPUT appears when it is complete.
 """
 
 import argparse
@@ -10,22 +11,23 @@ from pathlib import Path
 
 from whisper_asr.building.vocabulary import CONTEXT
 from whisper_asr.training.normalizer import SCRIPTS
-from whisper_asr.training.transcripts import TranscriptNormalizer, count_tokens
+from whisper_asr.training.transcripts import PROMPT_TOKENS, TranscriptNormalizer, count_tokens
 from zoo.building import packaging
 from zoo.training import corpora, dataset
 from zoo.training.cleaning import COMMON_RULES, COMMON_WORDS, Limits, Text
+from zoo.training.options import whole
 from zoo.training.report import summary
 
 RULES = "; ".join(f"{name}: {words}" for name, words in COMMON_WORDS.items())
-PROMPT = 5  # tokens beside the text: start, language, task, timestamps, end
 
 
 def parser() -> argparse.ArgumentParser:
     """Builds the command line."""
     cli = argparse.ArgumentParser(
         description="Read a corpus of Chinese speech, clean it, and write an Arrow data set.",
-        epilog="CORPUS is a CSV or TSV manifest, a Common Voice or AISHELL directory, a folder of "
-        "a.wav with a.txt (or metadata.csv), or owner/name on the Hugging Face hub.",
+        epilog="CORPUS is a manifest (CSV, TSV, JSONL, Parquet), a Common Voice or AISHELL "
+        "directory, a folder of a.wav with a.txt (or metadata.csv), or owner/name on the Hugging "
+        "Face hub.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     cli.add_argument("corpus", metavar="CORPUS")
@@ -53,20 +55,21 @@ def parser() -> argparse.ArgumentParser:
     parts = cli.add_argument_group("splits: OUTPUT/train, OUTPUT/dev, OUTPUT/test")
     parts.add_argument("--dev-share", type=float, default=0.0, help="with both 0 there is no split")
     parts.add_argument("--test-share", type=float, default=0.0)
-    parts.add_argument("--group", metavar="COLUMN", help="stays in one split: the speaker's, say")
+    dataset.add_group(parts)
     parts.add_argument("--seed", type=int, default=1, help="of the splits")
-    cli.add_argument("--jobs", type=int, default=1, help="processes")
+    cli.add_argument("--jobs", type=whole, default=1, help="processes")
     return cli
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
-    keep = tuple(dict.fromkeys([*args.keep, *([args.group] if args.group else [])]))
+    keep = dataset.kept_columns(args.keep, args.group)
     columns = corpora.CorpusColumns(
         args.path_column, args.text_column, keep, args.split, args.config
     )
-    limits = Limits(args.shortest, args.longest, CONTEXT - PROMPT, args.quietest, args.fastest)
+    tokens = CONTEXT - PROMPT_TOKENS
+    limits = Limits(args.shortest, args.longest, tokens, args.quietest, args.fastest)
     rules = tuple(rule for name, rule in COMMON_RULES.items() if name not in args.without)
     shares = {"dev": args.dev_share, "test": args.test_share}
     report = dataset.build(
@@ -74,8 +77,8 @@ def main(argv: list[str] | None = None) -> None:
         args.output,
         Text(TranscriptNormalizer(args.script), count_tokens, rules),
         limits,
-        {name: share for name, share in shares.items() if share},
-        group=args.group,
+        shares,
+        groups=args.group,
         settings={
             "script": args.script,
             "without": str(sorted(args.without)),

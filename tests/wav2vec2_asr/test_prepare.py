@@ -226,7 +226,7 @@ def test_what_is_wrong_is_said_in_a_sentence(corpus: Path, tmp_path: Path) -> No
     for arguments, said in (
         ([str(windows)], r"windows.csv' is not UTF-8 \(line 3\)"),
         ([str(nothing)], "Nothing can be kept: the corpus is empty"),
-        ([str(empty)], "'path' not found in .*empty.csv'; available: none"),
+        ([str(empty)], "Column 'path' or .* not found in '.*empty.csv'; available: none"),
         ([speech, "--decisions", str(tmp_path / "none.tsv")], "none.tsv' not found"),
         ([speech, "--decisions", speech], "Column 'abbreviation' not found"),
         ([speech, "--group", "client_id"], "Column 'client_id' not found"),

@@ -40,12 +40,25 @@ def _add_data(cli: argparse.ArgumentParser) -> None:
     data = cli.add_argument_group("data")
     data.add_argument("--manifest", type=Path, nargs="+", required=True, help="one or several")
     data.add_argument("--output", type=Path, required=True, help="checkpoints and records go here")
-    data.add_argument("--dev-share", type=float, default=0.1, help="of the speakers, where a "
-                      "manifest has no splits")  # fmt: skip
-    data.add_argument("--max-seconds", type=float, default=8.0, help="of a recording: only so much "
-                      "of its beginning is heard in evaluation")  # fmt: skip
-    data.add_argument("--vary", type=float, default=1.0, metavar="STRENGTH", help="how far speaker "
-                      "size, room, line and noise are varied: 0 to 1")  # fmt: skip
+    data.add_argument(
+        "--dev-share",
+        type=options.share,
+        default=0.1,
+        help="of the speakers, where a manifest has no splits",
+    )
+    data.add_argument(
+        "--max-seconds",
+        type=options.amount,
+        default=8.0,
+        help="of a recording, heard in evaluation: its beginning",
+    )
+    data.add_argument(
+        "--vary",
+        type=options.share,
+        default=1.0,
+        metavar="STRENGTH",
+        help="how far speaker size, room, line and noise are varied: 0 to 1",
+    )
 
 
 def _add_linear(ways: Any) -> None:
@@ -55,12 +68,16 @@ def _add_linear(ways: Any) -> None:
     _add_data(cli)
     cli.add_argument("--encoder", required=True, help="any Wav2Vec2: a directory, or "
                      "an identifier on the Hugging Face hub")  # fmt: skip
-    cli.add_argument("--copies", type=int, default=1, help="varied copies of each recording, "
-                     "besides itself")  # fmt: skip
+    cli.add_argument(
+        "--copies",
+        type=options.count,
+        default=1,
+        help="varied copies of each recording, besides itself",
+    )
     cli.add_argument("--penalty", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0],
                      help="L2 penalties to try; the dev set chooses")  # fmt: skip
     cli.add_argument("--seed", type=int, default=1)
-    cli.add_argument("--threads", type=int, default=1, help="CPU threads")
+    cli.add_argument("--threads", type=options.whole, default=1, help="CPU threads")
 
 
 def _add_network(ways: Any) -> None:
@@ -82,7 +99,7 @@ def _add_network(ways: Any) -> None:
                         help="keep the convolutions as they are")  # fmt: skip
     method.add_argument("--seconds", type=float, nargs=2, default=[1.5, 4.0],
                         help="the shortest and longest example")  # fmt: skip
-    method.add_argument("--examples", type=int, default=8000, help="drawn in an epoch")
+    method.add_argument("--examples", type=options.whole, default=8000, help="drawn in an epoch")
     method.add_argument("--dropout", type=float, default=0.1)
     method.add_argument("--mask-time-prob", type=float, default=0.05, help="of SpecAugment")
     method.add_argument("--label-smoothing", type=float, default=0.05)

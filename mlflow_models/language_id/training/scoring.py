@@ -19,13 +19,16 @@ class LanguageScores:
         languages: The labels' order.
         truth: (n,), what is spoken, as indices.
         answers: (n,), what was answered, as indices.
-        groups: (n,), a name for each recording; `balanced_error` weighs all alike.
+        groups: (n,), a name for each recording, for the table.
+        sources: (n,), where each recording is from; `balanced_error` weighs all alike. Empty: as
+            `groups`.
     """
 
     languages: Sequence[str]
     truth: np.ndarray
     answers: np.ndarray
     groups: Sequence[str] = field(default=())
+    sources: Sequence[str] = field(default=())
 
     @property
     def confusion(self) -> np.ndarray:
@@ -52,8 +55,9 @@ class LanguageScores:
 
     @property
     def balanced_error(self) -> float:
-        """The share of wrong answers in percent: the mean over languages of that over groups."""
-        groups = np.asarray(self.groups) if len(self.groups) else np.zeros(len(self.truth), str)
+        """The share of wrong answers in percent: the mean over languages of that over sources."""
+        sources = self.sources or self.groups
+        groups = np.asarray(sources) if len(sources) else np.zeros(len(self.truth), str)
         wrong = self.truth != self.answers
         means = []
         for place in np.unique(self.truth):
@@ -84,6 +88,7 @@ class LanguageScores:
             "accuracy": round(self.accuracy, 2),
             "accuracy_low": round(low, 2),
             "accuracy_high": round(high, 2),
+            "error": round(self.balanced_error, 2),
             "recall": {name: round(value, 2) for name, value in self.recall.items()},
             "languages": list(self.languages),
             "confusion": table.tolist(),
@@ -113,7 +118,8 @@ def as_text(scores: LanguageScores) -> str:
     answered = " | ".join(f"answered {name}" for name in scores.languages)
     lines = [
         f"Accuracy {scores.accuracy:.1f} % (95 % interval {low:.1f} to {high:.1f}), "
-        f"{len(scores.truth)} recordings",
+        f"{len(scores.truth)} recordings; balanced error {scores.balanced_error:.2f} % (all "
+        "languages count alike, and in each all sources)",
         "",
         f"| spoken | recordings | recall | {answered} |",
         "|---|---:|---:|" + "---:|" * len(scores.languages),

@@ -27,15 +27,21 @@ class CTCPath(TrainerCallback):
         tracked: whether there is an MLflow run.
         labels: of the checkpoint.
         example: the utterance, as `Examples` gives it.
+        reference: its whole text.
         extractor: what the model hears by.
     """
 
     def __init__(
-        self, output: Path, tracked: bool, labels: Labels, example: dict[str, Any], extractor: Any
+        self,
+        output: Path,
+        tracked: bool,
+        labels: Labels,
+        example: dict[str, Any],
+        reference: str,
+        extractor: Any,
     ) -> None:
         self.output, self.tracked, self.labels = output, tracked, labels
-        self.wave, self.extractor = example["wave"], extractor
-        self.reference = "".join(labels.spoken(index) for index in example["labels"])
+        self.wave, self.reference, self.extractor = example["wave"], reference, extractor
 
     def on_evaluate(
         self, _args: Any, state: Any, _control: Any, model: Any = None, **_: Any

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from wav2vec2_asr.labels import Labels
 from zoo.training.mixture import RATE, Mixed, Mixture
 
@@ -16,6 +18,7 @@ STEP_SAMPLES = (
     RATE // 10
 )  # samples: batches of few different lengths spare compiling kernels for each
 MIN_BATCH_SAMPLES = RATE // 2  # as long as what SpecAugment masks, and more
+MIN_SAMPLES = 400  # the convolutions' view of one frame
 SPACE, UNKNOWN, BLANK = "|", "[UNK]", "[PAD]"
 
 
@@ -24,6 +27,11 @@ def vocabulary(texts: Sequence[str]) -> dict[str, int]:
     characters = {character for text in texts for character in text if not character.isspace()}
     labels = [*sorted({*characters, SPACE}), UNKNOWN, BLANK]
     return {label: index for index, label in enumerate(labels)}
+
+
+def at_least_a_frame(wave: np.ndarray) -> np.ndarray:
+    """Pad a wave, (samples,), with zeros to the convolutions' view of one frame."""
+    return np.pad(wave, (0, max(0, MIN_SAMPLES - len(wave))))
 
 
 class CTCExamples(Mixed):
@@ -75,25 +83,33 @@ class CTCCollator:
         blank: CTC's.
         hop: samples from one frame to the next.
         aligned: whether to add `frame_ids`, for a flat start.
+        exact: whether waves are padded to the longest one only, as evaluate.py does it.
     """
 
     def __init__(
-        self, extractor: "Wav2Vec2FeatureExtractor", blank: int, hop: int, aligned: bool
+        self,
+        extractor: "Wav2Vec2FeatureExtractor",
+        blank: int,
+        hop: int,
+        aligned: bool,
+        exact: bool = False,
     ) -> None:
         self.extractor, self.blank, self.hop, self.aligned = extractor, blank, hop, aligned
+        self.exact = exact
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, "torch.Tensor"]:
         """Returns `input_values`, float32 (batch, samples); `attention_mask` where the checkpoint
         takes one; `labels`, int64 (batch, characters); and `frame_ids`, int64 (batch, frames)."""
         import torch
 
-        waves = [example["wave"] for example in examples]
+        waves = [at_least_a_frame(example["wave"]) for example in examples]
         longest = max(map(len, waves))
+        rounded = max(MIN_BATCH_SAMPLES, -(-longest // STEP_SAMPLES) * STEP_SAMPLES)
         made = self.extractor(
             waves,
             sampling_rate=RATE,
             padding="max_length",
-            max_length=max(MIN_BATCH_SAMPLES, -(-longest // STEP_SAMPLES) * STEP_SAMPLES),
+            max_length=longest if self.exact else rounded,
             return_tensors="pt",
         )
         batch = dict(made)

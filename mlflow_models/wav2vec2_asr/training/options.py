@@ -15,6 +15,11 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--max-seconds", type=float, default=20.0,
                      help="longer utterances are left out, to spare memory")  # fmt: skip
     cli.add_argument("--words", choices=list(TOKENIZERS), default="newmm", help="what WER counts")
+    cli.add_argument("--lower", action=SWITCH, default=False,
+                     help="upper as lower case, in WER and CER")  # fmt: skip
+    cli.add_argument("--max-unknown", type=options.share, default=0.1, metavar="SHARE",
+                     help="of the characters of a data set, how many the vocabulary may lack; with "
+                     "more the data set is refused")  # fmt: skip
     start = cli.add_argument_group("where to start").add_mutually_exclusive_group(required=True)
     start.add_argument(
         "--model", help="demo, a directory or an identifier: facebook/wav2vec2-large-xlsr-53"
@@ -75,12 +80,21 @@ def network_settings(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def training_arguments(args: argparse.Namespace) -> Any:
-    """The options as the Trainer has them."""
+def training_arguments(args: argparse.Namespace, masked: bool) -> Any:
+    """The options as the Trainer has them.
+
+    Args:
+        args: Of the command.
+        masked: Whether the network takes an attention mask; if not, padding changes what it hears,
+            and an evaluation takes one recording at a time, as evaluate.py does.
+    """
     from transformers import TrainingArguments
 
+    settings = options.trainer_settings(args)
+    if not masked:
+        settings["per_device_eval_batch_size"] = 1
     return TrainingArguments(
         gradient_checkpointing=args.gradient_checkpointing,
         ddp_find_unused_parameters=True,  # layers are dropped, in each process others
-        **options.trainer_settings(args),
+        **settings,
     )

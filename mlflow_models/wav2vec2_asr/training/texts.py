@@ -61,7 +61,8 @@ def read_texts(paths: Sequence[Path], column: str = "") -> Iterator[str]:
         column: of the tables.
 
     Raises:
-        ZooError: a file is missing, isn't UTF-8, or has no such column.
+        ZooError: a file is missing or can't be read, has no such column, or a row of it has too few
+            or too many cells.
     """
     for path in paths:
         if path.is_dir():

@@ -1,5 +1,6 @@
 """Transformers' Trainer for Wav2Vec2 with CTC: a flat start, and WER and CER in evaluation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,19 @@ class CTCTrainer(SpeechTrainer, Trainer):
     Args:
         labels: of the checkpoint.
         convention: how references and predictions are compared.
+        references: the whole text of each example of the dev set, whatever the labels can say.
     """
 
-    def __init__(self, *args: Any, labels: Labels, convention: Convention, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        labels: Labels,
+        convention: Convention,
+        references: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, compute_metrics=self.score, **kwargs)
-        self.labels, self.convention = labels, convention
+        self.labels, self.convention, self.references = labels, convention, references
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
         """CTC's loss; at a flat start, also that of the linear alignment.
@@ -59,17 +68,15 @@ class CTCTrainer(SpeechTrainer, Trainer):
 
     def score(self, prediction: Any) -> dict[str, float]:
         """Returns word and character error rates, in percent."""
-        self.transcripts = [
-            (self._spell(reference, group=False), self._spell(path, group=True))
-            for reference, path in zip(prediction.label_ids, prediction.predictions, strict=True)
-        ]
+        heard = map(self._spell, prediction.predictions)
+        self.transcripts = list(zip(self.references, heard, strict=True))
         words, characters = score(self.transcripts, self.convention)
         return {"wer": total(words).rate, "cer": total(characters).rate}
 
-    def _spell(self, ids: np.ndarray, group: bool) -> str:
-        """Text of labels; repeated ones are one in a path of frames, but not in a reference."""
-        ids = ids[ids != IGNORED]
-        if group and len(ids):
+    def _spell(self, path: np.ndarray) -> str:
+        """Text of the labels of frames, int64 (frames,); repeated ones are one."""
+        ids = path[path != IGNORED]
+        if len(ids):
             ids = ids[np.r_[True, np.diff(ids) != 0]]
         spoken = (self.labels.spoken(i) for i in ids.tolist() if i not in self.labels.special)
         return "".join(spoken).strip()

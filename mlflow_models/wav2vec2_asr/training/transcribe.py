@@ -9,11 +9,11 @@ import numpy as np
 
 from wav2vec2_asr.building.checkpoint import open_model
 from wav2vec2_asr.labels import Labels
+from wav2vec2_asr.training.examples import at_least_a_frame
 from zoo.errors import CheckpointError
 from zoo.training.augment import SAMPLE_RATE
 
 Wave = np.ndarray  # (samples,) float32 at 16 kHz
-MIN_SAMPLES = 400  # samples, the convolutions' view of one frame
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def log_probabilities(
     order = sorted(range(len(durations)), key=lambda index: -durations[index])
     for first in tqdm(range(0, len(order), size), desc=checkpoint.name):
         batch = order[first : first + size]
-        waves = [_at_least_a_frame(load(index)) for index in batch]
+        waves = [at_least_a_frame(load(index)) for index in batch]
         made = extractor(waves, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
         with torch.inference_mode():
             logits = model(**made.to(model.device)).logits.float()
@@ -90,7 +90,3 @@ def log_probabilities(
         scores = logits.log_softmax(dim=-1).cpu().numpy()
         for index, score, count in zip(batch, scores, frames.tolist(), strict=True):
             yield index, score[:count]
-
-
-def _at_least_a_frame(wave: Wave) -> Wave:
-    return np.pad(wave, (0, max(0, MIN_SAMPLES - len(wave))))

@@ -18,6 +18,8 @@ from wav2vec2_asr.building.checkpoint import find
 from wav2vec2_asr.ctc import Search
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.transcribe import Checkpoint, Wave, log_probabilities, open_checkpoint
+from wav2vec2_asr.training.unsayable import unsayable
+from wav2vec2_asr.training.words import Convention
 from zoo.data.tables import write_table
 from zoo.speech.denoise import denoised
 from zoo.training.results import Utterance
@@ -30,13 +32,26 @@ Cleaner = Callable[[Wave], Wave]
 Scores = Iterator[tuple[int, np.ndarray]]  # indices and log-probabilities (frames, labels)
 
 
-def from_checkpoints(args: argparse.Namespace) -> dict[str, list[Utterance]]:
-    """Transcribes the data in every way that the options ask for, by the way's name."""
+def from_checkpoints(
+    args: argparse.Namespace, convention: Convention
+) -> tuple[dict[str, list[Utterance]], list[str]]:
+    """Transcribes the data in every way that the options ask for.
+
+    Args:
+        args: of evaluate.py.
+        convention: what counts as a mistake.
+
+    Returns:
+        What was said and heard, by the way's name; and what checkpoints can't say of it.
+    """
     data = open_data(args.data)
     noise = ratios(data, args.snr_column)
     found: dict[str, list[Utterance]] = {}
+    notes = []
     for model in [args.model, *([args.compare] if args.compare else [])]:
         checkpoint = open_checkpoint(find(model), args.device)
+        lacking = unsayable(data["text"], names(data), checkpoint.labels, convention)
+        notes += [f"{model}: {lacking}."] if lacking.characters else []
         searches: dict[str, Search] = {"": ctc.greedy}
         if args.language_model:
             searches[" + language model"] = beam_search(args, checkpoint.labels)
@@ -51,7 +66,7 @@ def from_checkpoints(args: argparse.Namespace) -> dict[str, list[Utterance]]:
                 found[name + suffix] = [
                     Utterance(n, r, h, float(s), snr) for n, r, h, s, snr in columns
                 ]
-    return found
+    return found, notes
 
 
 def runs(

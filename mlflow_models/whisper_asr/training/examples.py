@@ -15,6 +15,7 @@ import numpy as np
 from whisper_asr.building.vocabulary import CONTEXT
 from whisper_asr.decoder import padded_seconds
 from whisper_asr.options import Options
+from whisper_asr.training.transcripts import PROMPT_TOKENS
 from zoo.training import mixture
 from zoo.training.mixture import RATE
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import WhisperFeatureExtractor, WhisperTokenizer
 
+HEARD_SECONDS = 30.0  # by Whisper, of a recording
 TICK = 0.02  # seconds of a timestamp token
 IGNORED = -100  # a label that the loss skips
 WINDOWS = ("auto", "full", "longest")  # what a batch may be padded to
@@ -55,13 +57,19 @@ class Seq2SeqExamples(mixture.Mixed):
 
     def __init__(self, data: "Dataset", tokenizer: "WhisperTokenizer", how: WhisperMixture) -> None:
         super().__init__(data, how)
-        ids = tokenizer(self.texts, add_special_tokens=False).input_ids
+        # <|zh|> in a transcript is text, not a command to the decoder
+        ids = tokenizer(self.texts, add_special_tokens=False, split_special_tokens=True).input_ids
         self.ids: list[list[int]] = list(ids)
         to_id = tokenizer.convert_tokens_to_ids
         self.start = [to_id("<|startoftranscript|>"), to_id(f"<|{how.language}|>"),
                       to_id("<|transcribe|>")]  # fmt: skip
         self.untimed, self.end = to_id("<|notimestamps|>"), to_id("<|endoftext|>")
         self.previous, self.nospeech = to_id("<|startofprev|>"), to_id("<|nospeech|>")
+
+    @property
+    def cut(self) -> int:
+        """How many utterances have more tokens than there is room for; the rest isn't learnt."""
+        return sum(len(ids) > CONTEXT - PROMPT_TOKENS for ids in self.ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Returns `wave` (samples,) float32, `decoder_input_ids`, `labels`, `segments`, `blank`.
@@ -122,6 +130,7 @@ class Seq2SeqCollator:
         seconds: the full window.
         compact: from token ids to those of the CTC head, where there is one.
         end: the token that the decoder's input is padded with.
+        blanks: whether examples that say so have zeros after their sound.
     """
 
     def __init__(
@@ -131,8 +140,9 @@ class Seq2SeqCollator:
         seconds: float,
         compact: dict[int, int] | None,
         end: int,
+        blanks: bool = True,
     ) -> None:
-        self.extractor, self.compact, self.end = extractor, compact, end
+        self.extractor, self.compact, self.end, self.blanks = extractor, compact, end, blanks
         self.window, self.seconds = window, seconds
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -143,7 +153,8 @@ class Seq2SeqCollator:
         length = round(self._seconds(max(map(len, waves))) * RATE)
         made = self.extractor(waves, sampling_rate=RATE, max_length=length, return_tensors="pt")
         for features, example in zip(made.input_features, examples, strict=True):
-            if example["blank"] and self.window != "auto":  # there the engine pads the sound
+            zeros = self.blanks and self.window != "auto"  # there the engine pads the sound
+            if zeros and example["blank"]:
                 features[:, math.ceil(len(example["wave"]) / self.extractor.hop_length) :] = 0.0
         batch = {
             "input_features": made.input_features,
@@ -165,7 +176,8 @@ class Seq2SeqCollator:
         """How long the window of a batch is whose longest example has so many samples."""
         if self.window == "auto":
             return padded_seconds(samples, Options(window="auto"))
-        return self.seconds if self.window == "full" else math.ceil(samples / RATE)
+        longest = min(HEARD_SECONDS, math.ceil(samples / RATE))
+        return self.seconds if self.window == "full" else longest
 
     def _align(self, segments: list[tuple[float, float, list[int]]], frames: int) -> list[int]:
         """What is said in each of the encoder's frames (20 ms), as if all tokens lasted as long."""

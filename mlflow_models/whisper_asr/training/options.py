@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from whisper_asr.building.vocabulary import CONTEXT
 from whisper_asr.training.examples import WINDOWS
 from zoo.training import options
 
@@ -65,13 +66,14 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
         "--window",
         choices=WINDOWS,
         default="auto",
-        help="what a batch is padded to. auto: as it is served, its longest example and 2 s, at "
+        help="what a batch is padded to (dev: 30 s, as evaluate.py; with longest its longest "
+        "example). auto: as it is served, its longest example and 2 s, at "
         "least 10 s; four times as fast as 30 s where utterances are short. full: "
         "--window-seconds, as openai-whisper runs it. longest: its longest example, for the first "
         "phases of a model from scratch",
     )
-    method.add_argument("--timestamps", type=float, default=0.0, help="share with timestamps")
-    method.add_argument("--prompt", type=float, default=0.0, help="share with a prompt")
+    for name, what in (("timestamps", "timestamps"), ("prompt", "a prompt")):
+        method.add_argument(f"--{name}", type=options.share, default=0.0, help=f"share with {what}")
     method.add_argument(
         "--spec-augment",
         action="store_true",
@@ -102,11 +104,18 @@ def _add_method(cli: argparse.ArgumentParser) -> None:
 
 
 def training_arguments(args: argparse.Namespace, longest: int) -> Any:
-    """The options as the Trainer has them; `longest` is the dev set's longest label."""
+    """The options as the Trainer has them.
+
+    Args:
+        args: Of the command.
+        longest: Tokens of the dev set's longest label: in the first phases of a model from scratch,
+            which babbles, a little more is generated at most; else as much as evaluate.py lets.
+    """
     from transformers import Seq2SeqTrainingArguments
 
+    short = args.window == "longest"
     return Seq2SeqTrainingArguments(
         predict_with_generate=True,
-        generation_max_length=min(448, longest + 24),
+        generation_max_length=min(CONTEXT, longest + 24) if short else CONTEXT,
         **options.trainer_settings(args),
     )

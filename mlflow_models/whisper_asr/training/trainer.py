@@ -1,5 +1,6 @@
 """Transformers' Seq2SeqTrainer for Whisper, and its evaluation by generated text."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from transformers import Seq2SeqTrainer
@@ -17,10 +18,15 @@ def plain(model: Any) -> Any:
 
 
 class WhisperTrainer(SpeechTrainer, Seq2SeqTrainer):
-    """The trainer, whose evaluation generates text."""
+    """The trainer, whose evaluation generates text.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        references: the whole text of each example of the dev set.
+    """
+
+    def __init__(self, *args: Any, references: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, compute_metrics=self.score, **kwargs)
+        self.references = references
 
     def network(self) -> Any:
         return plain(super().network())
@@ -35,11 +41,8 @@ class WhisperTrainer(SpeechTrainer, Seq2SeqTrainer):
 
     def score(self, prediction: Any) -> dict[str, float]:
         """Returns the character error rate of what was generated, in percent."""
-        decode = self.processing_class.batch_decode
-        texts = []
-        for ids in (prediction.label_ids, prediction.predictions):
-            ids = [[i for i in row if i != IGNORED] for row in ids.tolist()]
-            texts.append(decode(ids, skip_special_tokens=True))
-        self.transcripts = list(zip(*texts, strict=True))
+        ids = [[i for i in row if i != IGNORED] for row in prediction.predictions.tolist()]
+        heard = self.processing_class.batch_decode(ids, skip_special_tokens=True)
+        self.transcripts = list(zip(self.references, heard, strict=True))
         errors = [character_errors(*pair, Normalizer()) for pair in self.transcripts]
         return {"cer": total(errors).rate}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from whisper_asr.building.vocabulary import CONTEXT
+from whisper_asr.training.examples import HEARD_SECONDS
 from zoo.training.augment import SAMPLE_RATE
 
 Wave = np.ndarray  # (samples,) float32 at 16 kHz
@@ -30,13 +32,24 @@ class Decoding:
     device: str = "cpu"
 
 
+def unheard(durations: Sequence[float]) -> str:
+    """Say how many recordings are longer than what is heard of them; empty if none is."""
+    long = sum(seconds > HEARD_SECONDS for seconds in durations)
+    return (
+        f"{long} of {len(durations)} recordings are longer than {HEARD_SECONDS:g} s: what is said "
+        "after that isn't heard, and counts as mistakes."
+        if long
+        else ""
+    )
+
+
 def transcribe(
     directory: Path,
     load: Callable[[int], Wave],
     durations: Sequence[float],
     decoding: Decoding,
 ) -> list[str]:
-    """Transcribes recordings of at most 30 s, the long ones together and first.
+    """Transcribes recordings, of which 30 s are heard, the long ones together and first.
 
     Args:
         directory: a checkpoint in Hugging Face's format.
@@ -67,6 +80,7 @@ def transcribe(
                 language=decoding.language,
                 task="transcribe",
                 num_beams=decoding.beam_size or 1,
+                max_length=CONTEXT,
             )
         for index, text in zip(
             batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True

@@ -8,6 +8,8 @@ from typing import Any
 from whisper_asr.spelling import widened
 from whisper_asr.training.normalizer import convert_script, join_characters
 
+PROMPT_TOKENS = 5  # beside the text: start, language, task, timestamps, end
+
 
 @dataclass(frozen=True)
 class TranscriptNormalizer:

@@ -12,9 +12,12 @@ import numpy as np
 
 from zoo.data import audio
 from zoo.errors import BadInput
-from zoo.training.corpora import CorpusRecording
+from zoo.training.corpora import BROKEN, NO_SOUND, NO_TEXT, CorpusRecording
 
 REASONS = (
+    BROKEN,  # a row with too few or too many cells
+    NO_TEXT,
+    NO_SOUND,
     "unreadable",  # no such file, not audio, nothing to decode
     "too short",
     "too long",
@@ -172,6 +175,8 @@ def spell(raw: str, text: Text) -> Spelt:
 
 def clean(recording: CorpusRecording, text: Text, limits: Limits) -> Cleaned:
     """Decodes a recording, normalises its transcript, and says what is wrong with them."""
+    if recording.reason:
+        return Cleaned({}, recording.reason, Spelt(""))
     spelt = spell(recording.text, text)
     foreign = text.foreign(spelt.text) if text.foreign is not None else ""
     missing = not _exists(recording.audio)

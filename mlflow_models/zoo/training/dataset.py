@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -25,15 +25,17 @@ from zoo.data.outputs import check_new, whole_directory, write_json
 from zoo.data.tables import open_table, write_table
 from zoo.data.texts import read_object
 from zoo.errors import ZooError
+from zoo.training import overview
 from zoo.training.cleaning import Cleaned, Limits, Text, clean
 from zoo.training.corpora import CorpusRecording
-from zoo.training.report import CorpusReport, write_report
-from zoo.training.splits import parts
+from zoo.training.report import CorpusReport, write_copies, write_report
+from zoo.training.splits import check_shares, divide
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 SHARD = 256  # recordings
+OWN_GROUPS = ("text", "name")  # what every data set can be grouped by
 LEFT_OUT = "dropped.tsv"  # in a shard, and in the data set: name and reason
 
 
@@ -52,11 +54,21 @@ class ShardJob:
     key: str
 
 
-def features(extra: Iterable[str]) -> "Features":
-    """The columns of the data set."""
+def features(extra: Collection[str]) -> "Features":
+    """The columns of the data set.
+
+    Args:
+        extra: Those to keep of the corpus.
+
+    Raises:
+        ZooError: The data set has one of them itself.
+    """
     from datasets import Features, Sequence, Value
 
     columns = {"text": Value("string"), "duration": Value("float32"), "name": Value("string")}
+    for name in extra:
+        if name in (*columns, "audio"):
+            raise ZooError(f"--keep {name}: the data set has a column '{name}' of its own.")
     return Features(
         {"audio": Sequence(Value("int16")), **columns, **{name: Value("string") for name in extra}}
     )
@@ -79,6 +91,18 @@ def _table(rows: list[dict[str, Any]], columns: "Features") -> "Dataset":
     return Dataset(table, info=DatasetInfo(features=columns))
 
 
+def add_group(cli: Any) -> None:
+    """Add the option `--group` of a prepare command to its parser, or to a group of it."""
+    cli.add_argument("--group", metavar="COLUMN", action="append", default=[],
+                     help="stays in one part: a speaker, a site, a source; `text` is the "
+                     "transcript; may be given several times")  # fmt: skip
+
+
+def kept_columns(keep: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
+    """Return the corpus's columns that the data set needs: those to keep, and groups'."""
+    return tuple(dict.fromkeys([*keep, *(name for name in groups if name not in OWN_GROUPS)]))
+
+
 def write_shard(job: ShardJob, text: Text, limits: Limits) -> CorpusReport:
     """Cleans and writes one shard, unless it is there already, and reports on it."""
     done = job.directory / "report.json"
@@ -87,6 +111,7 @@ def write_shard(job: ShardJob, text: Text, limits: Limits) -> CorpusReport:
         if stored.pop("key") == job.key:
             return CorpusReport(**stored)
     rows, report, left_out = [], CorpusReport(), []
+    columns = features(job.recordings[0].extra)
     for recording in job.recordings:
         cleaned = clean(recording, text, limits)
         report.add(describe(recording, cleaned))
@@ -96,7 +121,7 @@ def write_shard(job: ShardJob, text: Text, limits: Limits) -> CorpusReport:
         else:
             rows.append(cleaned.row)
     with whole_directory(job.directory) as part:
-        _table(rows, features(job.recordings[0].extra)).save_to_disk(part)
+        _table(rows, columns).save_to_disk(part)
         write_table(part / LEFT_OUT, ["name", "reason"], left_out)
         write_json(part / "report.json", {**vars(report), "key": job.key})
     return report
@@ -129,7 +154,7 @@ def build(
     limits: Limits,
     shares: dict[str, float],
     *,
-    group: str | None = None,
+    groups: Sequence[str] = (),
     settings: dict[str, str] | None = None,
     jobs: int = 1,
     seed: int = 1,
@@ -143,8 +168,9 @@ def build(
         output: the directory; must not exist.
         text: how transcripts are normalised and counted; picklable, where there are several jobs.
         limits: what is kept.
-        shares: of each split beside `train`, say `{"dev": 0.02}`; empty makes one data set.
-        group: a column whose recordings (of a speaker, say) stay in one split.
+        shares: of each split beside `train`, say `{"dev": 0.02}`; one of 0 is left out, and without
+            any there is one data set.
+        groups: columns whose recordings (of a speaker, say) stay in one split; `text` is one, too.
         settings: what else shards depend on; a restart with others makes them anew.
         jobs: processes.
         seed: of the split, and of the shuffling.
@@ -153,32 +179,39 @@ def build(
         finish: writes what else belongs into the directory, before it gets its name.
 
     Raises:
-        ZooError: the output exists, or nothing was kept.
+        ZooError: the output exists, the shares leave nothing for training, or nothing was kept.
     """
     from datasets import concatenate_datasets, disable_progress_bars, load_from_disk
     from tqdm import tqdm
 
     check_new(output)
+    check_shares(shares)
     disable_progress_bars()
     work = output.with_name(output.name + ".part")
     report, directories = CorpusReport(rules={rule.name: 0 for rule in text.rules}), []
     with tqdm(desc="prepare", unit="recording") as bar:
         for job, part in _run(_jobs(recordings, work, settings or {}), text, limits, jobs):
             report.add(part)
+            report.rows += len(job.recordings)
             directories.append(job.directory)
             bar.update(len(job.recordings))
     if not report.kept:
         raise ZooError(_nothing(report))
     whole = concatenate_datasets([load_from_disk(str(path)) for path in directories])
+    asked = {name: share for name, share in shares.items() if share}
+    division = divide(whole, asked, groups, seed, shuffle)
+    report.divide(division)
     with whole_directory(output) as ready:
-        for name, rows in parts(whole, shares, group, seed, shuffle).items():
-            rows.save_to_disk(ready / name)
-        write_report(report, ready)
+        for name, rows in division.parts.items():
+            whole.select(rows).save_to_disk(ready / name)
         tables = [open_table(directory / LEFT_OUT) for directory in directories]
         left_out = (row.values() for table in tables for _, row in table.strict_rows())
         write_table(ready / LEFT_OUT, ["name", "reason"], left_out)
+        write_copies(division, ready)
         if finish is not None:
             finish(report, ready)
+        write_report(report, ready)
+        overview.write(report, whole, output.name, ready)
     shutil.rmtree(work)
     return report
 

@@ -20,13 +20,20 @@ def read_hub(name: str, columns: CorpusColumns) -> Iterator[CorpusRecording]:
     for column in (where, what, *columns.keep):
         if column not in data.column_names:
             raise ColumnNotFound(name, column, data.column_names)
+    try:
+        undecoded = data.cast_column(where, Audio(decode=False))
+    except (TypeError, ValueError) as error:
+        raise CorpusError(
+            f"Column '{where}' of '{name}' holds no audio; name one that does."
+        ) from error
     prefix = Path(name).name if Path(name).is_dir() else name
-    for index, row in enumerate(data.cast_column(where, Audio(decode=False))):
+    for index, row in enumerate(undecoded):
         sound = row[where] or {}
         inside = sound.get("bytes")
         audio = inside if inside is not None else Path(sound.get("path") or "")
-        extra = {column: str(row[column]) for column in columns.keep}
-        yield CorpusRecording(f"{prefix}/{index}", audio, row[what] or "", extra)
+        text, *kept = ("" if row[c] is None else str(row[c]) for c in (what, *columns.keep))
+        extra = dict(zip(columns.keep, kept, strict=True))
+        yield CorpusRecording(f"{prefix}/{index}", audio, text, extra)
 
 
 def _load(name: str, columns: CorpusColumns) -> "Dataset":

@@ -66,6 +66,20 @@ class Mixed:
     def __len__(self) -> int:
         return len(self.plan)
 
+    @property
+    def references(self) -> list[str]:
+        """The whole text of each example."""
+        return [" ".join(self.texts[row] for row, _ in parts) for parts, _ in self.plan]
+
+    def check_some(self, option: str) -> None:
+        """See that there is something to learn from.
+
+        Raises:
+            ZooError: All utterances are too long.
+        """
+        if not self.plan:
+            raise ZooError(f"All training utterances are longer than {option}.")
+
     def set_epoch(self, epoch: int) -> None:
         """Says which epoch the next examples are of."""
         self.epoch = epoch

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.building import tracking
+from zoo.errors import ZooError
 
 
 def parser(description: str, experiment: str) -> argparse.ArgumentParser:
@@ -26,12 +27,95 @@ def parser(description: str, experiment: str) -> argparse.ArgumentParser:
     return cli
 
 
+def share(text: str) -> float:
+    """Read a share, 0 to 1, for argparse."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 0 and at most 1")
+    return value
+
+
+def whole(text: str) -> int:
+    """Read a whole number of at least 1, for argparse."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 0, for argparse."""
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
+def amount(text: str) -> float:
+    """Read a number above 0, for argparse."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def check_device(name: str) -> None:
+    """See that the machine has a device, before data are read.
+
+    Args:
+        name: As torch names it: cpu, cuda, cuda:1.
+
+    Raises:
+        ZooError: It hasn't, or there is no device of this name.
+    """
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ZooError(f"--device {name} not found; available: {_devices()}.") from None
+    if device.type == "cpu":
+        return
+    if device.type != "cuda" or (device.index or 0) >= torch.cuda.device_count():
+        raise ZooError(f"--device {name} not found; available: {_devices()}.")
+
+
+def _devices() -> str:
+    import torch
+
+    return ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
+
+
+def check_machine(args: argparse.Namespace) -> None:
+    """See that the machine computes in the precision that is asked for, before data are read.
+
+    Raises:
+        ZooError: It doesn't.
+    """
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if args.precision == "fp16" and not gpu:
+        raise ZooError(
+            "--precision fp16 needs a GPU, and this machine has none; take fp32 or bf16."
+        )
+    if args.precision == "bf16":
+        able = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if gpu
+            else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+        if not able:
+            raise ZooError(
+                f"--precision bf16 isn't computed by this {'GPU' if gpu else 'CPU'}; take "
+                f"{'fp16 or ' if gpu else ''}fp32."
+            )
+
+
 def add_mixture(cli: argparse.ArgumentParser) -> Any:
     """Adds how utterances become examples; returns the group, for what a model has besides."""
     method = cli.add_argument_group("what is trained, on what examples (shares: 0 to 1)")
-    method.add_argument("--join", type=float, default=0.0, help="share of joined utterances")
-    method.add_argument("--silence", type=float, default=0.0, help="share without speech")
-    method.add_argument("--noise", type=float, default=0.0, help="share with noise, 0 to 30 dB")
+    method.add_argument("--join", type=share, default=0.0, help="share of joined utterances")
+    method.add_argument("--silence", type=share, default=0.0, help="share without speech")
+    method.add_argument("--noise", type=share, default=0.0, help="share with noise, 0 to 30 dB")
     method.add_argument(
         "--margin", type=float, default=0.0, help="seconds of silence around, at most"
     )
@@ -70,15 +154,15 @@ def add_optimization(
         norm_option: the name of the option that limits the gradient.
     """
     hyper = cli.add_argument_group("optimization")
-    hyper.add_argument("--epochs", type=float, default=epochs)
+    hyper.add_argument("--epochs", type=amount, default=epochs)
     hyper.add_argument("--max-steps", type=int, default=-1, help="instead of epochs")
-    hyper.add_argument("--batch-size", type=int, default=16, help="examples, on each device")
-    hyper.add_argument("--accumulate", type=int, default=1, help="batches to a step")
+    hyper.add_argument("--batch-size", type=whole, default=16, help="examples, on each device")
+    hyper.add_argument("--accumulate", type=whole, default=1, help="batches to a step")
     hyper.add_argument("--lr", type=float, default=lr, help=lr_help)
     hyper.add_argument(
         "--schedule", default="linear", choices=["linear", "cosine", "constant_with_warmup"]
     )
-    hyper.add_argument("--warmup-steps", type=int, default=warmup)
+    hyper.add_argument("--warmup-steps", type=count, default=warmup)
     hyper.add_argument("--weight-decay", type=float, default=0.0)
     hyper.add_argument(
         norm_option, dest="clip", type=float, default=1.0, help="largest norm of the gradient"
@@ -86,18 +170,18 @@ def add_optimization(
     hyper.add_argument(
         "--precision", default="fp32", choices=["fp32", "bf16", "fp16"], help="fp16 needs a GPU"
     )
-    hyper.add_argument("--eval-every", type=int, default=every, help="steps between evaluations")
-    hyper.add_argument("--save-every", type=int, default=250, help="steps between saved states")
-    hyper.add_argument("--save-limit", type=int, default=2, help="states that are kept")
+    hyper.add_argument("--eval-every", type=whole, default=every, help="steps between evaluations")
+    hyper.add_argument("--save-every", type=whole, default=250, help="steps between saved states")
+    hyper.add_argument("--save-limit", type=whole, default=2, help="states that are kept")
     hyper.add_argument(
         "--patience",
-        type=int,
+        type=count,
         default=0,
         help=f"stop after so many evaluations without a lower {metric}; 0: never",
     )
     hyper.add_argument("--seed", type=int, default=1)
-    hyper.add_argument("--threads", type=int, default=1, help="CPU threads")
-    hyper.add_argument("--workers", type=int, default=0, help="processes that make examples")
+    hyper.add_argument("--threads", type=whole, default=1, help="CPU threads")
+    hyper.add_argument("--workers", type=count, default=0, help="processes that make examples")
     return hyper
 
 

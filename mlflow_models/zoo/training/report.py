@@ -1,14 +1,22 @@
 """What became of the recordings of a corpus: counted while they are cleaned, then written down."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zoo.data.outputs import write_json
+from zoo.data.tables import write_table
 from zoo.training import plots
+from zoo.training.corpora import BROKEN
+from zoo.training.page import verdict
+from zoo.training.splits import SOUND_KIND, Division
 
 SHOWN = 8  # examples, of each kind
 DRAWN = 100  # characters in the plot
+FEW = 0.1  # of the rows; more that are left out are a problem
+COPIES = "copies.tsv"
 
 
 @dataclass
@@ -27,6 +35,14 @@ class CorpusReport:
             one transcript with each.
         characters: of the transcripts that were kept.
         foreign: characters for which a recording was left out.
+        rows: how many the corpus has: `kept`, and all that are dropped.
+        parts: how many recordings each part has; "" is the whole.
+        copies: how many recordings have the sound of an earlier one, in the same part.
+        retold: names of those that have another text than it.
+        leaks: how many pairs of two parts have something in common, by what it is.
+        known: how many recordings of a further part have a text that `train` has, too.
+        groups: how many values a column of a group has.
+        ungrouped: how many recordings have none.
     """
 
     kept: int = 0
@@ -42,6 +58,14 @@ class CorpusReport:
     contexts: dict[str, str] = field(default_factory=dict)
     characters: dict[str, int] = field(default_factory=dict)
     foreign: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+    copies: int = 0
+    retold: list[str] = field(default_factory=list)
+    leaks: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    ungrouped: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "CorpusReport") -> None:
         """Adds another's figures to these."""
@@ -64,6 +88,43 @@ class CorpusReport:
         self.changed = (self.changed + other.changed)[:SHOWN]
         self.durations += other.durations
 
+    def divide(self, division: Division) -> None:
+        """Take the figures of the division into parts."""
+        self.parts = {name: len(rows) for name, rows in division.parts.items()}
+        self.copies = len(division.copies)
+        self.retold = [name for _, name in division.retold]
+        self.leaks = dict(Counter(leak.kind for leak in division.leaks))
+        self.known = division.known
+        self.groups, self.ungrouped = division.groups, division.ungrouped
+
+    def problems(self) -> list[str]:
+        """Return what a person should look at before training; may be empty."""
+        left_out = sum(self.dropped.values())
+        found = []
+        if left_out > FEW * self.rows:
+            reason = max(self.dropped, key=lambda name: self.dropped[name])
+            found.append(f"{left_out} of {self.rows} rows are left out (most: {reason})")
+        elif broken := self.dropped.get(BROKEN):
+            found.append(f"{broken} rows of the table are broken ({self.names[BROKEN][0]}...)")
+        for name in (part for part, number in self.parts.items() if not number):
+            found.append(f"'{name}' is empty")
+        if self.retold:
+            found.append(f"{len(self.retold)} copies of a recording have another text than it "
+                         f"({self.retold[0]}...)")  # fmt: skip
+        for name, number in self.known.items():
+            if number:
+                found.append(f"{number} of the {self.parts[name]} texts of '{name}' are in "
+                             "'train', too (--group text keeps a text in one part)")  # fmt: skip
+        for column, number in self.ungrouped.items():
+            if number:
+                found.append(f"{number} recordings have no '{column}'")
+        return found
+
+    def verdict(self) -> str:
+        """Say in one line whether to look first."""
+        ready = f"{self.kept} recordings, {self.seconds / 3600:.2f} hours"
+        return verdict(self.problems(), ready)
+
 
 def count(mine: dict[str, int], more: Mapping[str, int]) -> None:
     """Adds counts to counts."""
@@ -80,14 +141,32 @@ def summary(report: CorpusReport, output: Path) -> list[str]:
     for reason, number in sorted(report.dropped.items()):
         names = ", ".join(report.names[reason][:3])
         lines.append(f"  left out, {reason}: {number} ({names}...)")
-    return lines
+    if report.copies:
+        lines.append(f"  {report.copies} copies of a recording are in its part (copies.tsv)")
+    if any(report.parts):
+        lines.append("  " + ", ".join(f"{name}: {number}" for name, number in report.parts.items()))
+    lines.append(
+        f"  {report.rows} rows in, {report.kept} kept, {report.rows - report.kept} left out"
+    )
+    return [*lines, report.verdict()]
+
+
+def write_copies(division: Division, directory: Path) -> None:
+    """Writes `copies.tsv`: recordings with one sound, and texts that two parts have."""
+    sounds = [(one, other, SOUND_KIND, "", "") for one, other in division.copies]
+    texts = [(leak.first, leak.second, leak.kind, *leak.parts) for leak in division.leaks]
+    header = ["first", "second", "kind", "part of the first", "part of the second"]
+    write_table(directory / COPIES, header, [*sounds, *texts])
 
 
 def write_report(report: CorpusReport, directory: Path) -> None:
     """Writes `report.json`, and histograms: `durations.png` and `characters.svg`."""
-    summary = {name: value for name, value in vars(report).items() if name != "durations"}
+    summary: dict[str, Any] = {
+        name: value for name, value in vars(report).items() if name != "durations"
+    }
     summary["characters"] = dict(sorted(report.characters.items(), key=lambda pair: -pair[1]))
-    write_json(directory / "report.json", {**summary, "hours": report.seconds / 3600})
+    summary |= {"hours": report.seconds / 3600, "verdict": report.verdict()}
+    write_json(directory / "report.json", summary)
     draw_durations(report, directory / "durations.png")
     draw_characters(summary["characters"], directory / "characters.svg")
 

@@ -1,5 +1,7 @@
 """Reads the data sets that prepare.py writes."""
 
+import hashlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +11,14 @@ import numpy as np
 from zoo.data.tables import ColumnNotFound
 from zoo.errors import ZooError
 from zoo.speech.snr import estimate_snr
+from zoo.training.leaks import normalised
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 MARK = "dataset_info.json"  # of a data set; a directory of several has none
 SPEECH = ("audio", "text", "duration")
+NAMED = 3  # recordings
 FULL_SCALE = np.float32(32768)
 
 
@@ -50,7 +54,27 @@ def open_all(paths: Sequence[Path]) -> "Dataset":
     """Opens several data sets of speech as one."""
     from datasets import concatenate_datasets
 
-    return concatenate_datasets([open_data(path).select_columns(list(SPEECH)) for path in paths])
+    opened = [open_data(path) for path in paths]
+    named = all("name" in data.column_names for data in opened)
+    columns = [*SPEECH, *(["name"] if named else [])]
+    return concatenate_datasets([data.select_columns(columns) for data in opened])
+
+
+def known_already(train: "Dataset", dev: "Dataset") -> list[str]:
+    """Say how many recordings of a dev set are in the training set: by sound, and by text."""
+    heard, read = set(sounds(train)), {normalised(text) for text in train["text"]}
+    known = [name for name, sound in zip(names(dev), sounds(dev), strict=True) if sound in heard]
+    texts = sum(normalised(text) in read for text in dev["text"])
+    said = []
+    if known:
+        named = ", ".join(known[:NAMED]) + (", ..." if len(known) > NAMED else "")
+        said.append(
+            f"Look first: {len(known)} of {len(dev)} dev recordings are in the training set, too "
+            f"({named}): scores are too good."
+        )
+    if texts:
+        said.append(f"{texts} of {len(dev)} dev texts are in the training set.")
+    return said
 
 
 class Waves:
@@ -68,12 +92,34 @@ class Waves:
         return wave
 
 
+def sounds(data: "Dataset") -> list[str]:
+    """Each recording's fingerprint: equal samples, int16 at 16 kHz, have equal ones."""
+    found = []
+    for table in data.select_columns(["audio"]).with_format("arrow").iter(batch_size=64):
+        for lists in table["audio"].chunks:
+            ends, values = lists.offsets.to_numpy(), lists.values.to_numpy()
+            for start, end in itertools.pairwise(ends):
+                samples = values[start:end].astype("<i2")
+                found.append(hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest())
+    return found
+
+
 def ratios(data: "Dataset", column: str) -> list[float | None]:
     """Each recording's signal-to-noise ratio in dB: the column's, or an estimate."""
     if column in data.column_names:
-        return [float(value) if value not in (None, "") else None for value in data[column]]
+        return [
+            _decibels(value, name) for value, name in zip(data[column], names(data), strict=True)
+        ]
     waves = Waves(data)
     return [estimate_snr(waves[index]) for index in range(len(waves))]
+
+
+def _decibels(value: object, name: str) -> float | None:
+    """A signal-to-noise ratio in a cell; an empty one is of a clean recording."""
+    try:
+        return None if value in (None, "") else float(str(value))
+    except ValueError:
+        raise ZooError(f"The signal-to-noise ratio of '{name}' is not a number of dB.") from None
 
 
 def names(data: "Dataset") -> list[str]:

@@ -42,6 +42,7 @@ class EpochTrainer:
     """
 
     args: Any
+    data_collator: Any
     state: Any
     train_dataset: Any
 
@@ -71,11 +72,24 @@ class SpeechTrainer(EpochTrainer):
     Args:
         flat_steps: as long as this the model also learns from a linear alignment; it has an
             attribute `flat_start`.
+        eval_collator: makes the batches of an evaluation, as evaluate.py hears them; None: as those
+            of training.
     """
 
-    def __init__(self, *args: Any, flat_steps: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, flat_steps: int = 0, eval_collator: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.flat_steps = flat_steps
+        self.flat_steps, self.eval_collator = flat_steps, eval_collator
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Returns the loader of the dev set, with batches of its own."""
+        usual = self.data_collator
+        self.data_collator = self.eval_collator or usual
+        try:
+            return super().get_eval_dataloader(eval_dataset)  # type: ignore[misc]
+        finally:
+            self.data_collator = usual
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Takes one step, with the flat start's loss or without."""
