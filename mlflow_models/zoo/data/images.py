@@ -1,8 +1,8 @@
 """Decodes photos that people send: JPEG, PNG, WebP, GIF, HEIC, AVIF and BMP to upright RGB.
 
-Limits hold: the size is read from the header, before a pixel is decoded, so that a small file can't
-become gigabytes. A model that looks at a small square needs only a reduced image: Pillow's `draft` decodes
-a JPEG at down to an eighth of its width, so that a phone's photo costs little.
+Limits hold: the size is read from the header, before a pixel is decoded, so that a small file
+can't become gigabytes. A model that looks at a small square needs only a reduced image: Pillow's
+`draft` decodes a JPEG at down to an eighth of its width, so that a phone's photo costs little.
 """
 
 import contextlib
@@ -109,6 +109,15 @@ def size_of(content: bytes) -> tuple[int, int]:
     return (height, width) if _orientation(image) > 4 else (width, height)
 
 
+def orientation_of(content: bytes) -> int:
+    """Return how EXIF says that an image is turned, 1 to 8; 1 is upright.
+
+    Raises:
+        BadInput: As `decode` does.
+    """
+    return _orientation(_opened(content, FILE_FORMATS))
+
+
 def _without_end(content: bytes, side: int | None) -> Image.Image:
     """Decode a JPEG that lacks its end, if it has all its pixels.
 
@@ -147,7 +156,7 @@ def _opened(content: bytes, formats: Sequence[str]) -> Image.Image:
     """Read an image's header."""
     _prepare_pillow()
     try:
-        return Image.open(io.BytesIO(content), formats=formats)
+        return Image.open(io.BytesIO(content), formats=tuple(formats))
     except Image.DecompressionBombError:
         raise BadInput(f"is larger than {MAX_PIXELS // 10**6} megapixels") from None
     except Exception:  # as above
