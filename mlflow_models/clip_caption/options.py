@@ -111,7 +111,7 @@ DECLARATION = Declaration(
     summary="Says in English what a photo shows, and tells which photos are alike.",
     languages=("en",),
     columns=(
-        Column("image", "file", "A photo's file: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF."),
+        Column("image", "file", "A photo's file: JPEG, PNG, WebP, HEIC, AVIF, GIF or BMP."),
         Column("image_url", "url", "Where the server fetches the photo.", MAX_URL_CHARACTERS),
     ),
     options=Options,

@@ -1,29 +1,36 @@
 """Turns photos with captions into an Arrow data set for finetune.py, evaluate.py and explore.py.
 
 Photos that are elsewhere are downloaded once, with consideration for their servers. If it was
-killed, run the same command again: it goes on. OUTPUT appears when it is complete,
-with its parts and a report of what was left out and why (report.md, dropped.csv, types.svg,
-sizes.png).
+killed, run the same command again: it goes on. OUTPUT appears when it is complete, with its parts
+and report.html, a page to read first: what was left out and why, samples, near copies, personal
+data. dropped.csv and copies.csv have all rows of it.
 """
 
 import argparse
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from clip_caption.copies import NEAR_BITS
 from clip_caption.preparing import dataset, download, photos
-from clip_caption.preparing.privacy import mask
-from clip_caption.preparing.report import DroppedPhoto, PhotoReport, markdown, write_report
+from clip_caption.preparing.metadata import stored
+from clip_caption.preparing.privacy import mask, regions
+from clip_caption.preparing.report import DroppedPhoto, PhotoReport, write_report
 from clip_caption.preparing.sources import Entry, PhotoColumns, merged, read_source
 from zoo.building import packaging
 from zoo.data.outputs import check_new
 from zoo.errors import ZooError
+from zoo.training.leaks import linked, same
+from zoo.training.page import PAGE
 
 SOURCES = """
 SOURCE is one of
-  FILE.csv, FILE.tsv   a row for each photo, with its address (https://...) or its path: an export
-                       of Traffy Fondue, or a manifest of demos.clip_caption.scenes
-  FILE.json            COCO's captions; photos from --images, or from its coco_url
-  a folder             of a.jpg with a.txt, a caption a line; or with a metadata.csv
+  a table       (.csv, .tsv, .jsonl, .parquet, .geojson) with a row for each photo, which has its
+                address (https://...) or its path: an export of Traffy Fondue, or a manifest of
+                demos.clip_caption.scenes
+  FILE.json     COCO's captions; photos from --images, or from its coco_url
+  a folder      of a.jpg with a.txt, a caption a line; or with a metadata.csv
 """
 MANNERS = download.Manners()
 
@@ -51,16 +58,49 @@ def parser() -> argparse.ArgumentParser:
         "(%(default)s)",
     )
     keep.add_argument(
+        "--near",
+        type=int,
+        default=NEAR_BITS,
+        metavar="BITS",
+        help="photos look the same if so many of their hashes' 64 bits differ (%(default)s)",
+    )
+    keep.add_argument(
         "--mask",
         action="store_true",
-        help="replace telephone numbers, e-mail addresses and identity numbers in captions",
+        help="replace telephone numbers, e-mail addresses, Line ids and identity numbers in every "
+        "text that is kept; take position, device, thumbnail and comments out of the files",
     )
     keep.add_argument("--region", default="TH", help="of telephone numbers (%(default)s)")
     parts = cli.add_argument_group("parts: OUTPUT/train, OUTPUT/dev, OUTPUT/test")
     parts.add_argument("--test-share", type=float, default=0.1, help="(%(default)s)")
     parts.add_argument("--dev-share", type=float, default=0.0, help="(%(default)s)")
     parts.add_argument("--seed", type=int, default=1, help="of shuffling and parts (%(default)s)")
+    parts.add_argument(
+        "--group", metavar="COLUMN", help="photos with one value here stay in one part: of a site"
+    )
     return cli
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuses options that make no sense, before anything is read.
+
+    Raises:
+        ZooError: one of them is out of its bounds.
+    """
+    shares = (args.dev_share, args.test_share)
+    if not (min(shares) >= 0 and sum(shares) < 1):
+        raise ZooError("--dev-share and --test-share must leave a share for training.")
+    at_least = {"jobs": 1, "limit": 1, "smallest": 1, "connections": 1, "per_host": 1, "pause": 0,
+                "attempts": 1, "seconds": 0, "max_bytes": 1, "near": 0}  # fmt: skip
+    for name, least in at_least.items():
+        value = getattr(args, name)
+        if value is not None and not value >= least:
+            raise ZooError(f"--{name.replace('_', '-')} must be at least {least}.")
+    if args.near > 64:
+        raise ZooError("--near must be at most 64: a hash has so many bits.")
+    if args.region not in regions():
+        raise ZooError("--region must be the code of a region with telephone numbers: TH, TW, CN.")
+    check_new(args.output)
 
 
 def _add_columns(group: argparse._ArgumentGroup) -> None:
@@ -68,7 +108,7 @@ def _add_columns(group: argparse._ArgumentGroup) -> None:
         ("image", "addresses or paths (photo, image, file, ...)"),
         ("caption", "captions (captions, caption, comment, ...)"),
         ("name", "names (ticket_id, id, name; or the photo's address)"),
-        ("type", "types, of several in braces the first (type)"),
+        ("type", "types; several as in {a,b} (type)"),
         ("coords", '"longitude,latitude" (coords; or latitude and longitude)'),
     ):
         group.add_argument(f"--{name}-column", metavar="COLUMN", help=text)
@@ -111,6 +151,7 @@ def usable(args: argparse.Namespace, report: PhotoReport) -> list[Entry]:
         args.type_column,
         args.coords_column,
         tuple(dict.fromkeys(args.keep)),
+        args.group,
     )
     entries = merged(read_source(args.source, columns, args.images))[: args.limit]
     report.dropped += [DroppedPhoto(entry, entry.reason) for entry in entries if entry.reason]
@@ -149,22 +190,69 @@ def seen(found: list[tuple[Entry, Path]], args: argparse.Namespace, report: Phot
         DroppedPhoto(e, look.reason, look.detail) for e, look in pairs if look.reason
     ]
     pairs = [(entry, look) for entry, look in pairs if not look.reason]
-    repeated, report.repeated = photos.duplicates([look for _, look in pairs], args.duplicates)
-    for (entry, look), is_repeated in zip(pairs, repeated, strict=True):
-        if is_repeated:
-            report.dropped.append(DroppedPhoto(entry, "duplicate"))
-        else:
-            report.kept.append(entry)
-            report.looks.append(look)
+    files, near = photos.copies([look for _, look in pairs], args.near)
+    repeated: dict[str, set[int]] = {"none": set(), "bytes": {later for _, later in files}}
+    repeated["look"] = repeated["bytes"] | {later for _, later, _ in near}
+    gone = repeated[args.duplicates]
+    report.dropped += [DroppedPhoto(pairs[row][0], "duplicate") for row in sorted(gone)]
+    place = {row: n for n, row in enumerate(row for row in range(len(pairs)) if row not in gone)}
+    report.kept = [pairs[row][0] for row in place]
+    report.looks = [pairs[row][1] for row in place]
+    report.same_files = [(place[a], place[b]) for a, b in files if {a, b} <= place.keys()]
+    report.near = [(place[a], place[b], bits) for a, b, bits in near if {a, b} <= place.keys()]
+    sites = same([entry.group or None for entry in report.kept])
+    links = [*report.same_files, *((a, b) for a, b, _ in report.near), *sites]
+    report.groups = linked(len(report.kept), links)
+
+
+def hide(report: PhotoReport, args: argparse.Namespace) -> None:
+    """Counts personal data in the texts, and takes them out if that is asked for."""
+    names: Counter[str] = Counter()
+    for place, entry in enumerate(report.kept):
+        clean, found = masked(entry, args.region)
+        report.personal += found
+        if args.mask:
+            names[clean.name] += 1
+            again = clean.name != entry.name and names[clean.name] > 1
+            name = f"{clean.name} ({names[clean.name]})" if again else clean.name
+            report.kept[place] = replace(clean, name=name)
+    if args.mask:
+        report.dropped = [_hidden(one, args.region) for one in report.dropped]
+
+
+def _hidden(one: DroppedPhoto, region: str) -> DroppedPhoto:
+    entry, _ = masked(one.entry, region)
+    return replace(one, entry=replace(entry, source=mask(entry.source, region)[0]))
+
+
+def masked(entry: Entry, region: str) -> tuple[Entry, Counter[str]]:
+    """The entry without personal data in any of its texts, and how many there were of each kind."""
+    found: Counter[str] = Counter()
+
+    def clean(text: str) -> str:
+        text, kinds = mask(text, region)
+        found.update(kinds)
+        return text
+
+    extra = {k: clean(v) if isinstance(v, str) else v for k, v in entry.extra.items()}
+    captions = [clean(text) for text in entry.captions]
+    return replace(entry, name=clean(entry.name), captions=captions, extra=extra), found
+
+
+def reader(args: argparse.Namespace, cache: download.Cache | None) -> Callable[[Entry], bytes]:
+    """What gives a photo's file as the data set has it."""
+
+    def read(entry: Entry) -> bytes:
+        path = cache.path(entry.source) if cache and entry.is_remote else Path(entry.source)
+        return stored(path.read_bytes(), args.mask)
+
+    return read
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
-    shares = {"dev": args.dev_share, "test": args.test_share}
-    if min(shares.values()) < 0 or sum(shares.values()) >= 1:
-        raise ZooError("--dev-share and --test-share must leave a share for training.")
-    check_new(args.output)
+    check(args)
     report = PhotoReport(masked=args.mask)
     entries = usable(args, report)
     remote = any(entry.is_remote for entry in entries)
@@ -173,20 +261,20 @@ def main(argv: list[str] | None = None) -> None:
     seen(fetched(entries, args, cache, report), args, report)
     if not report.kept:
         raise ZooError(f"Nothing can be kept: {dict(report.reasons()) or 'there are no photos'}.")
-    for place, entry in enumerate(report.kept):
-        masked = [mask(text, args.region) for text in entry.captions]
-        report.personal += sum(count for _, count in masked)
-        if args.mask:
-            report.kept[place] = replace(entry, captions=[text for text, _ in masked])
-    parts = dataset.split(report.looks, {k: v for k, v in shares.items() if v}, args.seed)
-    report.parts = {name: len(rows) for name, rows in sorted(parts.items())}
-
-    def read(entry: Entry) -> bytes:
-        path = cache.path(entry.source) if cache and entry.is_remote else Path(entry.source)
-        return path.read_bytes()
-
-    dataset.write(parts, report.kept, read, args.output, lambda ready: write_report(report, ready))
-    print(f"{args.output}: {markdown(report)}")
+    hide(report, args)
+    shares = {name: share for name in ("dev", "test") if (share := getattr(args, f"{name}_share"))}
+    report.parts = dataset.split(report.looks, report.groups, shares, args.seed)
+    read, said = reader(args, cache), list[str]()
+    dataset.write(
+        report.parts,
+        report.kept,
+        read,
+        args.output,
+        lambda ready: said.append(write_report(report, ready, args.output.name, read)),
+    )
+    for name, count in report.reasons().most_common():
+        print(f"  left out, {name}: {count:,}")
+    print(f"{args.output / PAGE}: {said[0]}")
 
 
 if __name__ == "__main__":

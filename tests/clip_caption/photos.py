@@ -34,7 +34,8 @@ class Site:
     """A running server.
 
     /N.jpg is photo N; /busy/2/N.jpg answers 503 twice, /later/N.jpg 429 with Retry-After once,
-    before they give it; /404, /page, /cut, /empty and /slow/N.jpg are what their names say.
+    before they give it; /text/N.jpg and /octets/N.jpg call it so; /404, /page, /cut, /empty and
+    /slow/N.jpg are what their names say.
     """
 
     address: str
@@ -65,7 +66,8 @@ class Site:
             return 200, {"Content-Type": "text/html"}, b"<p>Log in first.</p>"
         if kind == "cut":
             photo = jpeg(1, (640, 480))[:5000]
-        return 200, {"Content-Type": "image/jpeg"}, photo
+        types = {"text": "text/plain", "octets": "application/octet-stream"}
+        return 200, {"Content-Type": types.get(kind, "image/jpeg")}, photo
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from pillow_heif import register_heif_opener
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "BMP")
 register_heif_opener()
 
 

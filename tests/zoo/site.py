@@ -73,6 +73,9 @@ class Site(BaseHTTPRequestHandler):
     def page(self, _: str) -> None:
         self.send(b"<html>", Content_Type="text/html; charset=utf-8")
 
+    def as_text(self, _: str) -> None:
+        self.send(PHOTO, Content_Type="text/plain")
+
     def packed(self, _: str) -> None:
         self.send(PHOTO, Content_Encoding="gzip")
 

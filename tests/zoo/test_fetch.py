@@ -50,6 +50,12 @@ def test_a_photo_comes_as_it_is(fetch: Fetcher, port: int) -> None:
     assert fetch(f"http://127.0.0.1:{port}/header/host") == f"127.0.0.1:{port}".encode()
 
 
+def test_a_photo_is_told_by_its_bytes_whatever_the_server_calls_it(
+    fetch: Fetcher, port: int
+) -> None:
+    assert fetch(f"http://127.0.0.1:{port}/as_text") == PHOTO
+
+
 def test_many_photos_come_in_parallel_over_few_connections(fetch: Fetcher, port: int) -> None:
     with ThreadPoolExecutor(4) as pool:
         photos = pool.map(fetch, [f"http://127.0.0.1:{port}/photo/{n}" for n in range(40)])

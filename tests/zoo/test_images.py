@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tests.zoo.pictures import BAD, FORMATS, encoded, many_scans, scene
-from zoo.data.images import decode
+from zoo.data.images import FILE_FORMATS, decode, format_of, is_image, size_of
 from zoo.errors import BadInput
 
 pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -38,7 +38,7 @@ def test_every_format_gives_the_same_picture(kind: str) -> None:
     assert difference(decoded, picture) < (6 if kind == "GIF" else 2)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"])
 def test_a_turned_photo_is_set_upright(kind: str) -> None:
     for orientation in range(1, 9):
         picture, exif = scene(64, 48), Image.Exif()
@@ -139,6 +139,38 @@ def test_what_is_no_image_is_refused(name: str, side: int | None) -> None:
         decode(BAD[name], side)
 
 
+@pytest.mark.parametrize("side", [None, SIDE])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_is_taken_if_all_its_pixels_are_there(
+    progressive: bool, side: int | None
+) -> None:
+    file = encoded(scene(641, 479), quality=85, progressive=progressive)
+    for short in (1, 2):
+        assert difference(decode(file[:-short], side), decode(file, side)) == 0
+    for short in (3, 4, 30, 1000, len(file) // 2):
+        with pytest.raises(BadInput, match="is cut off or damaged"):
+            decode(file[:-short], side)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG2000", "PPM", "TGA"])
+def test_a_person_s_own_files_may_have_further_formats(kind: str) -> None:
+    file = encoded(scene(), kind)
+    assert is_image(file)
+    assert (format_of(file), size_of(file)) == (kind, (320, 240))
+    assert difference(decode(file, formats=FILE_FORMATS), scene()) < 2
+    with pytest.raises(BadInput, match="is not a JPEG"):
+        decode(file)
+
+
+def test_a_file_is_told_by_its_header() -> None:
+    assert not is_image(b"<html>")
+    assert not is_image(b"")
+    assert format_of(encoded(scene(), "MPO")) == "JPEG"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert size_of(encoded(scene(), exif=exif)) == (240, 320)
+
+
 def test_a_progressive_jpeg_of_a_few_scans_more_is_taken() -> None:
     assert decode(many_scans(20), SIDE).size == (1000, 1000)
 
@@ -154,7 +186,7 @@ def test_refusals_cost_neither_memory_nor_time() -> None:
     program = f"""
 import resource
 from tests.zoo.pictures import BAD, encoded, scene
-from zoo.data.images import decode
+from zoo.data.images import FILE_FORMATS, decode, format_of, is_image, size_of
 from zoo.errors import BadInput
 photo = encoded(scene(4000, 3000))
 start = resource.getrusage(resource.RUSAGE_SELF)

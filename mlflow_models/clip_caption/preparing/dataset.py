@@ -1,7 +1,7 @@
 """Writes photos and captions as an Arrow data set, in parts for training and tests.
 
-A row has the file as it was (`image`), the `captions`, a `name` and what else was kept. Photos that
-look the same are in the same part, or a test would ask for what was learnt by heart.
+A row has the file (`image`), the `captions`, a `name` and what else was kept. Photos that look the
+same are in the same part, or a test would ask for what was learnt by heart.
 """
 
 import shutil
@@ -36,21 +36,25 @@ def features(extra: Sequence[str]) -> "Features":
     )
 
 
-def split(looks: Sequence[Look], shares: dict[str, float], seed: int) -> dict[str, list[int]]:
+def split(
+    looks: Sequence[Look], groups: Sequence[int], shares: dict[str, float], seed: int
+) -> dict[str, list[int]]:
     """Draws the parts: their photos' indices, shuffled, by the part's name.
 
     Args:
-        looks: of all photos; those that look the same stay together.
+        looks: of all photos.
+        groups: the number of each photo's group, of `leaks.linked`; a group stays together.
         shares: of each part beside `train`, say `{"test": 0.1}`.
-        seed: of the drawing.
+        seed: of the drawing, which goes by the photos' contents, whatever their order.
     """
     from datasets import Dataset
 
-    group = [look.look for look in looks]
-    table = Dataset.from_dict({"row": list(range(len(looks))), "group": group})
-    return {
-        name: list(part["row"]) for name, part in shuffled(table, shares, "group", seed).items()
-    }
+    keys: dict[int, str] = {}
+    for group, look in zip(groups, looks, strict=True):
+        keys[group] = min(keys.get(group, look.content), look.content)
+    rows = {"row": list(range(len(looks))), "group": [keys[group] for group in groups]}
+    parts = shuffled(Dataset.from_dict(rows), shares, "group", seed)
+    return {name: list(part["row"]) for name, part in parts.items()}
 
 
 def write(

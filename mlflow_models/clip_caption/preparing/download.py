@@ -2,7 +2,8 @@
 
 A file has its name only when it is complete, so that a run that was killed goes on where it was,
 and leaves no half photo. What is gone for good (404, a page instead of a photo) is remembered, too;
-what may be gone by the next run (a server that is busy, a connection that breaks) is not.
+what may be there at the next run is not (a server that is busy, a connection that breaks, a file
+that is no photo though the server calls it one).
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from zoo.data.fetch import Fetcher, NotFetched
+from zoo.data.images import is_image
 from zoo.data.outputs import PART, whole_file, write_text
 from zoo.settings import FetchSettings
 
@@ -136,6 +138,8 @@ def download_all(
                 if error.permanent:
                     cache.give_up(url, str(error))
                 return str(error)
+        if not is_image(content):
+            return "leads to a file that is no photo" if content else "leads to an empty file"
         cache.keep(url, content)
         return ""
 

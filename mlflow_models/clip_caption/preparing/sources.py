@@ -1,24 +1,27 @@
 """Reads collections of photos with captions: a table, a folder, or COCO's JSON.
 
 The usual column names are those of Traffy Fondue's export (ticket_id, type, comment, photo, coords)
-and of the manifests that `demos.clip_caption.scenes` writes.
+and GeoJSON (problem_type_fondue, description, photo_url), and of the manifests that
+`demos.clip_caption.scenes` writes.
 """
 
-import csv
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clip_caption.preparing.captions import split_captions
-from zoo.data.tables import SUFFIXES, open_table
-from zoo.data.texts import read_json
+from zoo.data.images import SUFFIXES as PHOTOS
+from zoo.data.tables import SUFFIXES, listed, open_table
+from zoo.data.texts import read_json, read_text
 from zoo.errors import ZooError
 
-IMAGES = ("photo", "image", "file", "file_name", "path", "image_url", "url")
+IMAGES = ("photo", "photo_url", "image", "file", "file_name", "path", "image_url", "url")
 CAPTIONS = ("captions", "caption", "comment", "text", "description")
 NAMES = ("ticket_id", "id", "name")
-PHOTOS = frozenset(".jpg .jpeg .jfif .png .webp .gif .heic .heif".split())
+TYPES = ("type", "problem_type_fondue", "problem_type_abdul")
+TEXTS = (".txt",)
 METADATA = ("metadata.csv", "metadata.tsv")  # the first as `datasets` has it
 COORDINATES = ("latitude", "longitude")
 
@@ -32,9 +35,10 @@ class PhotoColumns:
         caption: of captions; one of the name `captions` has several to a cell.
         separator: what is between several captions in a cell.
         name: of what a photo is called; where there is none, by its address or path.
-        type: of the problem's type; of several in braces ("{flood,road}") the first counts.
+        type: of the problem's types; there may be several, as in "{flood,road}".
         coords: of "longitude,latitude"; or the table has a column for each.
         keep: further ones to keep, as they are.
+        group: whose photos stay in one part where it has the same value: a site, say.
     """
 
     image: str | None = None
@@ -44,6 +48,7 @@ class PhotoColumns:
     type: str | None = None
     coords: str | None = None
     keep: tuple[str, ...] = ()
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Entry:
         captions: what was said of it.
         extra: further columns.
         reason: why it can't be used; empty where it can.
+        group: what it belongs to; empty for nothing.
     """
 
     name: str
@@ -63,6 +69,7 @@ class Entry:
     captions: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
+    group: str = ""
 
     @property
     def is_remote(self) -> bool:
@@ -74,7 +81,7 @@ def read_source(path: Path, columns: PhotoColumns, images: Path | None = None) -
     """Reads a collection; what can't be used comes with the reason.
 
     Args:
-        path: a CSV or TSV, a JSON of COCO's captions, or a folder of photos.
+        path: a table, a JSON of COCO's captions, or a folder of photos.
         columns: the table's.
         images: the folder of the photos, where it isn't the table's own; COCO's photos are
             downloaded where none is given.
@@ -82,13 +89,26 @@ def read_source(path: Path, columns: PhotoColumns, images: Path | None = None) -
     Raises:
         ZooError: It has another form, or lacks a column.
     """
+    if not path.exists():
+        raise ZooError(f"'{path}' not found.")
+    if columns.group and (path.suffix.lower() == ".json" or _is_plain(path)):
+        raise ZooError(
+            f"--group needs a table with the column '{columns.group}'; '{path}' is none."
+        )
     if path.is_dir():
         return read_folder(path, columns)
     if path.suffix.lower() == ".json":
         return read_coco(path, images)
-    if path.suffix.lower() in SUFFIXES:
+    if path.name.lower().removesuffix(".gz").endswith(tuple(SUFFIXES)):
         return read_table(path, columns, images)
-    raise ZooError(f"'{path}' is neither a folder, a .csv, a .tsv nor COCO's .json.")
+    raise ZooError(
+        f"'{path}' is neither a folder, a table ({', '.join(SUFFIXES)}) nor COCO's .json."
+    )
+
+
+def _is_plain(folder: Path) -> bool:
+    """Whether it is a folder without a table."""
+    return folder.is_dir() and not any((folder / name).is_file() for name in METADATA)
 
 
 def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) -> Iterator[Entry]:
@@ -97,10 +117,10 @@ def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) ->
     where = table.column(columns.image, IMAGES, "--image-column")
     what = table.column(columns.caption, CAPTIONS, "--caption-column")
     who = table.find(columns.name, NAMES)
-    for name in (columns.name, columns.type, columns.coords, *columns.keep):
+    for name in (columns.name, columns.type, columns.coords, columns.group, *columns.keep):
         if name:
             table.column(name)
-    kind, coords = table.find(columns.type, ("type",)), table.find(columns.coords, ("coords",))
+    kind, coords = table.find(columns.type, TYPES), table.find(columns.coords, ("coords",))
     folder = images or path.parent
     for line, cells in table.rows():
         if cells is None:
@@ -111,11 +131,12 @@ def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) ->
             (cells[who].strip() if who else "") or source or f"line {line}",
             source,
             split_captions(cells[what], what, columns.separator),
-            {"type": first_of(cells[kind])} if kind else {},
+            {"type": canonical(listed(cells[kind]))} if kind else {},
+            group=" ".join(cells[columns.group].split()) if columns.group else "",
         )
         entry.extra.update({name: cells[name] for name in columns.keep})
         if coords or set(COORDINATES) <= cells.keys():
-            found = cells[coords].split(",")[::-1] if coords else [cells[c] for c in COORDINATES]
+            found = coordinates(cells[coords]) if coords else [cells[c] for c in COORDINATES]
             entry.extra.update(zip(COORDINATES, position(found), strict=True))
         yield _located(entry, folder)
 
@@ -128,19 +149,20 @@ def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
     """
     for name in METADATA:
         if (folder / name).is_file():
-            yield from read_table(folder / name, columns)
+            yield from _with_table(folder, folder / name, columns)
             return
-    empty = True
-    for path in sorted(folder.rglob("*")):
+    empty, used = True, set()
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    for path in files:
         if path.suffix.lower() not in PHOTOS:
             continue
         name = path.relative_to(folder).as_posix()
         texts = path.with_suffix(".txt")
         if texts.is_file():
             empty = False
-            lines = texts.read_text(encoding="utf-8-sig").splitlines()
-            captions = [" ".join(line.split()) for line in lines if line.strip()]
-            yield _located(Entry(name, name, captions), folder)
+            used.add(texts)
+            captions = [" ".join(line.split()) for line in read_text(texts).splitlines()]
+            yield _located(Entry(name, name, [text for text in captions if text]), folder)
         else:
             yield Entry(name, str(path), reason="no caption")
     if empty:
@@ -148,6 +170,23 @@ def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
             f"'{folder}' has neither a {METADATA[0]} nor a photo with a text of the same name "
             "beside it (a.jpg, a.txt)."
         )
+    for path in files:
+        if path.suffix.lower() not in PHOTOS and path not in used:
+            reason = "no photo" if path.suffix.lower() in TEXTS else "not a photo"
+            yield Entry(path.relative_to(folder).as_posix(), str(path), reason=reason)
+
+
+def _with_table(folder: Path, table: Path, columns: PhotoColumns) -> Iterator[Entry]:
+    """The photos of a folder's table, and those that the table doesn't name."""
+    named = set()
+    for entry in read_table(table, columns):
+        named.add(Path(entry.source))
+        yield entry
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in PHOTOS and path not in named:
+            yield Entry(
+                path.relative_to(folder).as_posix(), str(path), reason=f"not in {table.name}"
+            )
 
 
 def read_coco(path: Path, images: Path | None = None) -> Iterator[Entry]:
@@ -181,15 +220,22 @@ def _located(entry: Entry, folder: Path) -> Entry:
     reason = "" if entry.captions else "no caption"
     if not reason and not entry.is_remote and not Path(source).is_file():
         reason = "no such file"
-    return Entry(entry.name, source, entry.captions, entry.extra, reason)
+    return replace(entry, source=source, reason=reason)
 
 
-def first_of(cell: str) -> str:
-    """The first of several types: Traffy's export has "{flood,road}"."""
-    cell = cell.strip()
-    if cell.startswith("{") and cell.endswith("}"):
-        cell = next(csv.reader([cell[1:-1]]), [""])[0] if cell != "{}" else ""
-    return cell.strip()
+def canonical(labels: list[str]) -> str:
+    """Several types as one text, which `zoo.data.tables.listed` reads: the same in any order.
+
+    A single type is its own text; several are a JSON list.
+    """
+    if len(labels) < 2 and not any(label.startswith(("{", "[")) for label in labels):
+        return "".join(labels)
+    return json.dumps(sorted(labels), ensure_ascii=False)
+
+
+def coordinates(cell: str) -> list[str]:
+    """Latitude and longitude of a cell that has "longitude,latitude", or a JSON list of them."""
+    return [one.strip() for one in cell.strip().strip("[]").split(",")][::-1]
 
 
 def position(found: list[str]) -> tuple[float | None, float | None]:
@@ -204,11 +250,16 @@ def position(found: list[str]) -> tuple[float | None, float | None]:
 
 
 def merged(entries: Iterator[Entry]) -> list[Entry]:
-    """The entries; those of one photo that have no name of their own as one, with all captions."""
+    """The entries; those of one photo that have no name of their own as one, with all captions.
+
+    Equal captions of a photo are kept, as COCO's evaluation does. Rows of one name and photo are
+    one row that was repeated: its captions count once.
+    """
     kept: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         own = entry.name if not entry.source.endswith(entry.name) else ""
         before = kept.setdefault((entry.source, own or entry.reason), entry)
         if before is not entry:
-            before.captions.extend(text for text in entry.captions if text not in before.captions)
+            more = (text for text in entry.captions if not own or text not in before.captions)
+            before.captions.extend(more)
     return list(kept.values())

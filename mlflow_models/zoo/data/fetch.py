@@ -16,6 +16,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 import httpcore2
 
 from zoo.data.connections import CheckedBackend, NotFetched, deadline
+from zoo.data.images import is_image
 from zoo.serving import runner
 from zoo.settings import FetchSettings
 
@@ -125,7 +126,7 @@ class Fetcher:
                 if response.status in REDIRECTS and "location" in headers:
                     return headers["location"]
                 self._check_answer(response.status, headers)
-                return self._read(response.iter_stream())
+                content = self._read(response.iter_stream())
         except httpcore2.TimeoutException:
             seconds = self.settings.seconds
             raise _Again(f"takes longer than {seconds:g} s to fetch") from None
@@ -133,6 +134,10 @@ class Fetcher:
             raise _Again("can't be fetched: the connection failed") from None
         except (OSError, ValueError, httpcore2.UnsupportedProtocol):
             raise NotFetched("can't be fetched") from None
+        # some servers call every file a text
+        if headers.get("content-type", "").lower().startswith(PAGES) and not is_image(content):
+            raise NotFetched("leads to a page or a text, not to a photo", permanent=True)
+        return content
 
     def _check_answer(self, status: int, headers: dict[str, str]) -> None:
         if status != 200:
@@ -140,8 +145,6 @@ class Fetcher:
             if status in AGAIN:
                 raise _Again(reason, _retry_after(headers))
             raise NotFetched(reason, permanent=400 <= status < 500)
-        if headers.get("content-type", "").lower().startswith(PAGES):
-            raise NotFetched("leads to a page or a text, not to a photo", permanent=True)
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise NotFetched("is sent compressed, which wasn't asked for")
         length = headers.get("content-length", "")

@@ -1,8 +1,8 @@
-"""Decodes photos that people send: JPEG, PNG, WebP, GIF and HEIC to upright RGB, within limits.
+"""Decodes photos that people send: JPEG, PNG, WebP, GIF, HEIC, AVIF and BMP to upright RGB.
 
-The size is read from the header, before a pixel is decoded, so that a small file can't become
-gigabytes. A model that looks at a small square needs only a reduced image: Pillow's `draft` decodes
-a JPEG at down to an eighth of its width, so that a phone's photo costs little.
+Limits hold: the size is read from the header, before a pixel is decoded, so that a small file
+can't become gigabytes. A model that looks at a small square needs only a reduced image: Pillow's
+`draft` decodes a JPEG at down to an eighth of its width, so that a phone's photo costs little.
 """
 
 import contextlib
@@ -10,13 +10,22 @@ import functools
 import io
 import threading
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from zoo.errors import BadInput
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "BMP")  # an MPO begins with a JPEG
+FILE_FORMATS = (*FORMATS, "TIFF", "JPEG2000", "PPM", "TGA")  # for commands, on a person's own files
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .heic .heif .avif .bmp .dib "
+    ".tif .tiff .jp2 .j2k .jpf .jpx .ppm .pgm .pbm .pnm .tga".split()
+)  # of the names of files in `FILE_FORMATS`
+END = b"\xff\xd9"  # of a JPEG
+FILLINGS = (b"", b"\xaa", b"\x55")  # that no pixel may depend on
+FILLED_BYTES = 4096
 MAX_PIXELS = 120_000_000  # of a JPEG that is decoded at a reduced scale; phones make up to 108 M
 MAX_DECODED_PIXELS = 51_000_000  # of an image that is decoded whole; phones make up to 50.3 M
 MAX_SCANS = 64  # of a progressive JPEG; most have ten, and each may cost a pass over all pixels
@@ -36,7 +45,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 _one_large = threading.Semaphore()
 
 
-def decode(content: bytes, side: int | None = None) -> Image.Image:
+def decode(
+    content: bytes, side: int | None = None, formats: Sequence[str] = FORMATS
+) -> Image.Image:
     """Decode an image; of an animation, the first frame.
 
     Args:
@@ -45,6 +56,7 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
             the middle. A larger image is then decoded at a reduced scale, whose shorter side is at
             least `REDUCING_GAP` times as long. At the model's size the difference is below one
             level of 255 on average. None: at full scale.
+        formats: Names of Pillow's that are taken: those that are served, or `FILE_FORMATS`.
 
     Returns:
         An image of mode RGB, upright; transparent parts are white.
@@ -55,7 +67,79 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
     """
     if not content:
         raise BadInput("is empty")
-    image, extent = _opened(content), None
+    try:
+        return _decoded(content, side, formats)
+    except _Damaged:
+        if not content.startswith(b"\xff\xd8") or content.endswith(END):
+            raise
+        return _without_end(content, side)
+
+
+class _Damaged(BadInput):
+    """An image whose header can be read, and whose pixels can't."""
+
+
+def is_image(content: bytes) -> bool:
+    """Tell by the header whether a file is an image that `decode` may take from a file."""
+    try:
+        _opened(content, FILE_FORMATS)
+    except BadInput:
+        return False
+    return True
+
+
+def format_of(content: bytes) -> str:
+    """Return Pillow's name of an image's format, as in `FILE_FORMATS`.
+
+    Raises:
+        BadInput: As `decode` does.
+    """
+    found = _opened(content, FILE_FORMATS).format or ""
+    return "JPEG" if found == "MPO" else found
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Return an image's width and height in pixels, upright, from its header.
+
+    Raises:
+        BadInput: As `decode` does.
+    """
+    image = _opened(content, FILE_FORMATS)
+    width, height = image.size
+    return (height, width) if _orientation(image) > 4 else (width, height)
+
+
+def orientation_of(content: bytes) -> int:
+    """Return how EXIF says that an image is turned, 1 to 8; 1 is upright.
+
+    Raises:
+        BadInput: As `decode` does.
+    """
+    return _orientation(_opened(content, FILE_FORMATS))
+
+
+def _without_end(content: bytes, side: int | None) -> Image.Image:
+    """Decode a JPEG that lacks its end, if it has all its pixels.
+
+    What follows the last pixel can't change one: so the image is decoded with other bytes there,
+    and where one of its pixels is missing, these bytes show in it.
+    """
+    content = content.removesuffix(END[:1])
+    first, *others = (
+        _decoded(content + filling * FILLED_BYTES + END, side) for filling in FILLINGS
+    )
+    if any(other.tobytes() != first.tobytes() for other in others):
+        raise _damaged()
+    return first
+
+
+def _damaged() -> BadInput:
+    return _Damaged("is cut off or damaged: it can't be decoded")
+
+
+def _decoded(content: bytes, side: int | None, formats: Sequence[str] = FORMATS) -> Image.Image:
+    """Decode an image as `decode` does; a JPEG has to have its end."""
+    image, extent = _opened(content, formats), None
     if image.format in ("JPEG", "MPO"):
         extent = _reduce_jpeg(image, content, side)
     width, height = image.size
@@ -65,25 +149,29 @@ def decode(content: bytes, side: int | None = None) -> Image.Image:
         with _one_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
             return _finished(image, side, extent)
     except Exception:  # decoders raise anything over a damaged file
-        raise BadInput("is cut off or damaged: it can't be decoded") from None
+        raise _damaged() from None
 
 
-def _opened(content: bytes) -> Image.Image:
+def _opened(content: bytes, formats: Sequence[str]) -> Image.Image:
     """Read an image's header."""
     _prepare_pillow()
     try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
+        return Image.open(io.BytesIO(content), formats=tuple(formats))
     except Image.DecompressionBombError:
         raise BadInput(f"is larger than {MAX_PIXELS // 10**6} megapixels") from None
     except Exception:  # as above
-        raise BadInput("is not a JPEG, PNG, WebP, GIF or HEIC image that can be read") from None
+        raise BadInput(
+            "is not a JPEG, PNG, WebP, GIF, HEIC, AVIF or BMP that can be read"
+        ) from None
 
 
 @functools.cache
 def _prepare_pillow() -> None:
     """Teach Pillow HEIC, and silence its warnings: this module has its own limits."""
+    from PIL import AvifImagePlugin
     from pillow_heif import register_heif_opener
 
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
