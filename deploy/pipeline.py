@@ -2,7 +2,8 @@
 """Checks screwdriver.yaml: by Screwdriver's own parser, then for what that parser lets through.
 
 python deploy/pipeline.py            or `make pipeline-validate`, which installs the parser first
-python deploy/pipeline.py --write    adds the jobs of models that have none
+python deploy/pipeline.py --write    adds the jobs, and the folders of deploy/kubernetes/, of models
+                                     that have none
 
 The parser accepts a job that requires or is blocked by one that doesn't exist, paths and make
 targets that don't exist, and secrets in pull requests.
@@ -42,6 +43,30 @@ MODEL_JOB = """\
     blockedBy: [~{name}]
 
 """
+MEMORY = "4Gi"  # that a pod may use, until somebody measures the model that it serves
+OVERLAY = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - {base}
+namePrefix: {label}-
+labels:
+  - pairs: {{app.kubernetes.io/name: {label}}}
+    includeSelectors: true
+images:
+  - {{name: theresa/model, newName: registry.example.com/theresa/{name}, newTag: "1"}}
+patches:
+  - target: {{kind: {kind}}}
+    patch: |-
+      - op: add
+        path: {path}/containers/0/resources
+        value: {{requests: {{cpu: "1", memory: {memory}}}, limits: {{memory: {memory}}}}}
+"""
+# The folder in deploy/kubernetes/MODEL, and what it is made of.
+OVERLAYS = (
+    (".", {"base": "../base", "kind": "Deployment", "path": "/spec/template/spec"}),
+    ("kserve", {"base": "../../kserve", "kind": "InferenceService", "path": "/spec/predictor"}),
+)
 # What follows the jobs of each kind in the file.
 PLACES = ((TEST_JOB, "  # CHECKPOINT is what goes into the image"), (MODEL_JOB, "  register:\n"))
 
@@ -142,6 +167,20 @@ def with_all_models(text: str, root: Path = ROOT) -> str:
     return text
 
 
+def write_overlays(root: Path = ROOT) -> None:
+    """Writes the kustomizations of models that have none."""
+    for build in sorted(root.glob("mlflow_models/*/build.py")):
+        name = build.parent.name
+        for folder, values in OVERLAYS:
+            path = root / "deploy" / "kubernetes" / name / folder / "kustomization.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                filled = OVERLAY.format(
+                    name=name, label=name.replace("_", "-"), memory=MEMORY, **values
+                )
+                path.write_text(filled, encoding="utf-8")
+
+
 def main() -> int:
     """Checks the file; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -151,7 +190,11 @@ def main() -> int:
     if parser.parse_args().write:
         file = ROOT / "screwdriver.yaml"
         file.write_text(with_all_models(file.read_text(encoding="utf-8")), encoding="utf-8")
-        print("screwdriver.yaml has jobs for every model; `make pipeline-validate` checks it.")
+        write_overlays()
+        print(
+            "Every model has its jobs, and its folder in deploy/kubernetes; `make "
+            "pipeline-validate` checks the jobs."
+        )
         return 0
     text = (ROOT / "screwdriver.yaml").read_text(encoding="utf-8")
     try:
