@@ -140,9 +140,8 @@ def check_leaks(train: Corpus, dev: Corpus) -> int:
     leaks = across(pairs, parts, train.places + dev.places, "same text")
     if leaks:
         print(
-            f"{len(leaks)} of {len(dev.examples)} dev sentences: in the training set, too, so that "
-            "the dev score is too high; "
-            + some([f"{leak.second} is {leak.first}" for leak in leaks]),
+            f"In the training set, too: {len(leaks)} of {len(dev.examples)} dev sentences, so that "
+            f"the dev score is too high ({some([f'{one.second} is {one.first}' for one in leaks])})",
             file=sys.stderr,
         )
     return len(leaks)
