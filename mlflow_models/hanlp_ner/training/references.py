@@ -139,9 +139,10 @@ def check_leaks(train: Corpus, dev: Corpus) -> int:
     pairs = same([normalised(text) or text for text, _ in both])
     leaks = across(pairs, parts, train.places + dev.places, "same text")
     if leaks:
+        named = some([f"{leak.second} is {leak.first}" for leak in leaks])
         print(
             f"In the training set, too: {len(leaks)} of {len(dev.examples)} dev sentences, so that "
-            f"the dev score is too high ({some([f'{one.second} is {one.first}' for one in leaks])})",
+            f"the dev score is too high ({named})",
             file=sys.stderr,
         )
     return len(leaks)
