@@ -41,7 +41,7 @@ class Unfindable:
     def said(self, outcome: str) -> str:
         """Say how many, what becomes of them, and why; empty if there is none."""
         reasons = [
-            f"{len(at)} {label}, a label that it doesn't know ({some(at)})"
+            f"{len(at)} {label}, an unknown label ({some(at, 1)})"
             for label, at in sorted(self.labels.items())
         ]
         if self.overlapping:
@@ -91,7 +91,8 @@ def check_findable(
     said = f"{kind}: {found.said(outcome)}"
     if found.count > share * found.entities:
         raise DataError(
-            f"{said}; rename or drop labels with --map, or take them with --max-unfindable 1."
+            f"{said}; rename or drop labels with --map or a profile, or take them with "
+            "--max-unfindable 1."
         )
     if found.count:
         print(said, file=sys.stderr)
