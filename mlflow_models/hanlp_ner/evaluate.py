@@ -169,15 +169,20 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def check_labels(asked: Sequence[str], gold: Sequence[Spans], recognizer: Recognizer) -> None:
-    """Checks that the labels that count are in the set, or are the recognizer's.
+    """Checks that the labels that count are in the set or the recognizer's, and one is in the set.
 
     Raises:
-        DataError: one isn't.
+        DataError: one isn't, or none is.
     """
-    available = {label for spans in gold for _, _, label in spans} | (recognizer.labels or set())
-    if missing := sorted(set(asked) - available):
+    own = {label for spans in gold for _, _, label in spans}
+    available = sorted(own | (recognizer.labels or set()))
+    if missing := sorted(set(asked) - set(available)):
         raise DataError(
-            f"--labels: label '{missing[0]}' not found; available: {', '.join(sorted(available))}."
+            f"--labels: label '{missing[0]}' not found; available: {', '.join(available)}."
+        )
+    if asked and own.isdisjoint(asked):
+        raise DataError(
+            f"--labels: the test set has none of them; it has: {', '.join(sorted(own))}."
         )
 
 

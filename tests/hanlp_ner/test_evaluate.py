@@ -126,7 +126,7 @@ def test_evaluate_takes_any_checkpoint(
 
 def test_a_built_models_labels_are_known(saved: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "a.conll", "中 B-LOC", "国 I-LOC")
-    with pytest.raises(DataError, match="1 LOC, a label that it doesn't know"):
+    with pytest.raises(DataError, match="1 LOC, an unknown label"):
         evaluate.main([str(saved), str(path), "--tracking-uri", ""])
 
 

@@ -83,10 +83,14 @@ REFUSED = {
         "a.jsonl", [GOOD], ["{data}", "-o", "{data}"], ["a.jsonl", "read"]),
     "no gazetteer": (
         "a.jsonl", [GOOD], [*PREPARE, "--gazetteer", "{folder}/no.txt"], ["no.txt", "not found"]),
+    "a gazetteer that isn't one": (
+        "a.jsonl", [GOOD], [*PREPARE, "--gazetteer", "{data}"], ["a.jsonl', line 1", "tab"]),
     "labels that the model lacks": (
         "a.jsonl", [GOOD, row(labels=[[2, 4, "GPE"]])], EVALUATE, ["GPE", "1 of 2", "line 2"]),
     "a label that nobody has": (
         "a.jsonl", [GOOD], [*EVALUATE, "--labels", "GPE"], ["GPE", "available: DATE, LOCATION"]),
+    "labels that the set doesn't have": (
+        "a.jsonl", [GOOD], [*EVALUATE, "--labels", "DATE"], ["none of them", "LOCATION"]),
     "too many entities in others": (
         "a.jsonl", [GOOD, NESTED], SCRATCH, ["1 of 3", "line 2", "--max-unfindable"]),
     "a transformer that isn't one": (

@@ -255,7 +255,7 @@ def test_a_finished_run_is_left_alone_and_corrected_data_need_a_new_one(
     finetune.main(arguments)
     printed = capsys.readouterr()
     assert f"'{folder / 'run'}' is finished" in printed.out
-    assert "41 dev sentences: in the training set" in printed.err
+    assert "40 of 41 dev sentences" in printed.err
     assert f"'{folder / 'dev.jsonl'}', line 1 is '{folder / 'train.jsonl'}', line 1" in printed.err
 
     train = folder / "train.jsonl"

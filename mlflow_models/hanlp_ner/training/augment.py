@@ -57,7 +57,8 @@ def mark_places(text: str, entities: Iterable[Entity], places: Iterable[str]) ->
     """
     kept = list(entities)
     taken = {i for start, end, _ in kept for i in range(start, end)}
-    for match in re.finditer("|".join(sorted(places, key=len, reverse=True)), text):
+    longest_first = sorted(map(re.escape, places), key=len, reverse=True)
+    for match in re.finditer("|".join(longest_first), text):
         if taken.isdisjoint(range(*match.span())):
             kept.append((match.start(), match.end(), "LOCATION"))
     return sorted(kept)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from hanlp_ner.training.corpora import Example
+from hanlp_ner.training.formats import DataError
 from zoo.data.texts import read_text
 
 
@@ -44,11 +45,18 @@ class Names:
 
     @classmethod
     def read(cls, path: Path | None, examples: Iterable[Example] = ()) -> Self:
-        """Reads lists of names: a kind, a tab, entries between spaces; # starts a comment."""
+        """Reads lists of names: a kind, a tab, entries between spaces; # starts a comment.
+
+        Raises:
+            DataError: a line has no tab; the message has its number.
+        """
         lists: dict[str, list[str]] = defaultdict(list)
-        for line in read_text(path).splitlines() if path else []:
-            if line and not line.startswith("#"):
-                kind, _, entries = line.partition("\t")
+        lines = read_text(path, DataError).splitlines() if path else []
+        for number, line in enumerate(lines, 1):
+            if line.strip() and not line.startswith("#"):
+                kind, tab, entries = line.partition("\t")
+                if not tab:
+                    raise DataError(f"'{path}', line {number}: expected a kind, a tab and names.")
                 lists[kind].extend(entries.split())
         return cls(dict(lists), examples)
 

@@ -41,7 +41,7 @@ class Unfindable:
     def said(self, outcome: str) -> str:
         """Say how many, what becomes of them, and why; empty if there is none."""
         reasons = [
-            f"{len(at)} {label}, a label that it doesn't know ({some(at)})"
+            f"{len(at)} {label}, an unknown label ({some(at, 1)})"
             for label, at in sorted(self.labels.items())
         ]
         if self.overlapping:
@@ -91,7 +91,8 @@ def check_findable(
     said = f"{kind}: {found.said(outcome)}"
     if found.count > share * found.entities:
         raise DataError(
-            f"{said}; rename or drop labels with --map, or take them with --max-unfindable 1."
+            f"{said}; rename or drop labels with --map or a profile, or take them with "
+            "--max-unfindable 1."
         )
     if found.count:
         print(said, file=sys.stderr)
@@ -139,10 +140,10 @@ def check_leaks(train: Corpus, dev: Corpus) -> int:
     pairs = same([normalised(text) or text for text, _ in both])
     leaks = across(pairs, parts, train.places + dev.places, "same text")
     if leaks:
+        named = some([f"{leak.second} is {leak.first}" for leak in leaks])
         print(
-            f"{len(leaks)} of {len(dev.examples)} dev sentences: in the training set, too, so that "
-            "the dev score is too high; "
-            + some([f"{leak.second} is {leak.first}" for leak in leaks]),
+            f"In the training set, too: {len(leaks)} of {len(dev.examples)} dev sentences, so that "
+            f"the dev score is too high ({named})",
             file=sys.stderr,
         )
     return len(leaks)
