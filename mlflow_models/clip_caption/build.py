@@ -2,6 +2,7 @@
 
 python mlflow_models/clip_caption/build.py                                 the demo checkpoint
 python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --clip ViT-B-32.pt
+python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
 """
@@ -10,6 +11,7 @@ import importlib.metadata
 import shutil
 from pathlib import Path
 
+from clip_caption.building.checkpoint import add_normalize_option, find
 from clip_caption.options import DECLARATION
 from zoo.building import packaging
 
@@ -40,6 +42,7 @@ def main() -> None:
         help="the CLIP of a .pt checkpoint: an open_clip hub name, OpenAI's .pt file, or a local "
         "directory (default: by the checkpoint's width, ViT-B-32-quickgelu or RN50x4-quickgelu)",
     )
+    add_normalize_option(parser)
     packaging.add_precision(parser)
     parser.add_argument(
         "--index",
@@ -49,7 +52,6 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from clip_caption.building.checkpoint import find
     from clip_caption.building.convert import convert
     from clip_caption.engine import Engine
     from clip_caption.index import Index
@@ -60,11 +62,11 @@ def main() -> None:
     checkpoint = find(args.checkpoint)
     with packaging.workspace(args) as work:
         requirements = work.with_name("requirements.txt")
-        convert(checkpoint, work, args.clip, args.precision)
+        convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix)
         pins = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, work) if args.index else []
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
-        described = ("checkpoint", "clip", "precision", "index")
+        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index")
         packaging.publish(
             FOLDER, DECLARATION, Engine, work, checkpoint, args, described, requirements
         )

@@ -10,7 +10,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from clip_caption.building.checkpoint import add_normalize_option
 from clip_caption.evaluating import naming, words
 from clip_caption.evaluating.examples import (
     Example,
@@ -31,16 +33,19 @@ from clip_caption.evaluating.results import (
 )
 from clip_caption.evaluating.translate import add_options, translate
 from zoo.building import packaging, tracking
-from zoo.errors import ZooError
+from zoo.errors import BadParameter, ZooError
 from zoo.training import evaluation
+
+if TYPE_CHECKING:
+    from clip_caption.options import Options
 
 USAGE = """evaluate.py MODEL DATA [options]
        evaluate.py --predictions FILE.csv [options]
        evaluate.py --annotations CAPTIONS.json --results RESULTS.json [options]"""
-EPILOG = """DATA is a directory that prepare.py wrote, a CSV of images and references, or COCO's
-captions (.json). In a CSV, several references are in several rows or columns, or in one column
-`captions` with | between them. The scores are those of pycocoevalcap (COCO's own code), times 100;
-its CIDEr is CIDEr-D."""
+EPILOG = """DATA is a directory that prepare.py wrote, a table of images and references, or COCO's
+captions (.json). In a table, several references are in several rows or columns, or in one column
+`captions` with | between them; equal ones of an image are all kept, as by COCO. The scores are
+those of pycocoevalcap (COCO's own code), times 100; its CIDEr is CIDEr-D."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -91,6 +96,7 @@ def _add_counting(group: argparse._ArgumentGroup) -> None:
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--clip", help="CLIP of a .pt checkpoint (default: by its width)")
+    add_normalize_option(group)
     group.add_argument("--mode", choices=["beam", "greedy", "nucleus"], default="beam")
     group.add_argument("--beam-size", type=int, default=5)
     group.add_argument("--max-tokens", type=int, default=67)
@@ -118,6 +124,35 @@ def read(args: argparse.Namespace) -> TestSet:
     return TestSet(found.examples[few], predictions, found.notes)
 
 
+def options_of(args: argparse.Namespace) -> "Options":
+    """How captions are searched for.
+
+    Raises:
+        ZooError: an option is out of its bounds.
+    """
+    from clip_caption.options import Options
+    from zoo.serving.declaration import read as checked
+
+    names = ("mode", "beam_size", "max_tokens", "seed")
+    try:
+        return checked(Options, {name: getattr(args, name) for name in names})
+    except BadParameter as error:
+        raise ZooError(f"--{error.name.replace('_', '-')} {error.reason}.") from None
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuses options that make no sense, before anything is read.
+
+    Raises:
+        ZooError: one of them is out of its bounds.
+    """
+    options_of(args)
+    for name, least in {"limit": 1, "batch_size": 1, "threads": 1, "worst": 0}.items():
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise ZooError(f"--{name.replace('_', '-')} must be at least {least}.")
+
+
 def translated(examples: Sequence[Example], args: argparse.Namespace) -> list[Example]:
     """The examples with their references translated."""
     texts = [text for example in examples for text in example.references]
@@ -128,18 +163,22 @@ def translated(examples: Sequence[Example], args: argparse.Namespace) -> list[Ex
 def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
     """Captions the test set with the checkpoints; less what can't be read."""
     from clip_caption.evaluating.captioning import caption_all
-    from clip_caption.options import Options
 
-    options = Options(
-        mode=args.mode, beam_size=args.beam_size, max_tokens=args.max_tokens, seed=args.seed
-    )
+    options = options_of(args)
     predictions: dict[str, list[str | None]] = {}
     failed: dict[str, str] = {}
     for model in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):
         predictions[model], failed = caption_all(
-            model, args.clip, found.examples, options, args.batch_size, args.threads
-        )
+            model, args.clip, found.examples, options, args.batch_size, args.threads,
+            args.normalize_prefix,
+        )  # fmt: skip
     notes = list(found.notes)
+    for model, texts in predictions.items():
+        if cut := sum(text is not None and not text.endswith(".") for text in texts):
+            notes.append(
+                f"{cut} captions of {model} were cut at {args.max_tokens} tokens, before their end "
+                "(--max-tokens)."
+            )
     if failed:
         # In the test set's order: threads read ahead, and fail in any.
         name, reason = next(
@@ -191,6 +230,7 @@ def main(argv: list[str] | None = None) -> None:
     given = bool(args.model and args.data), bool(args.predictions), bool(args.results)
     if sum(given) != 1 or bool(args.results) != bool(args.annotations):
         cli.error("give MODEL and DATA, or --predictions, or --annotations and --results")
+    check(args)
     tracking.reach(args.tracking_uri)
     found = read(args)
     if args.translate:

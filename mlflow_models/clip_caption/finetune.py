@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.training.records import Records
 
 FREE = ("output", "tracking_uri", "experiment", "save_every", "save_limit", "patience", "threads",
-        "workers", "clip_batch_size")  # fmt: skip
+        "workers", "clip_batch_size", "max_lost")  # fmt: skip
 
 
 def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrainer", "Records"]:
@@ -28,7 +28,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
     import torch
     from transformers import set_seed
 
-    from clip_caption.training.examples import CaptionExamples, captions_of
+    from clip_caption.training.examples import CaptionExamples, Losses, captions_of
     from clip_caption.training.features import cached
     from clip_caption.training.pairs import COLUMNS
     from clip_caption.training.start import begin
@@ -36,6 +36,10 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
     from zoo.training.records import Records
     from zoo.training.stored import open_data
 
+    if args.longest < 2:
+        raise ZooError("--longest must be at least 2: a word, and the period that ends it.")
+    if not 0 <= args.max_lost <= 1:
+        raise ZooError("--max-lost must be a share: at least 0 and at most 1.")
     data = [open_data(path, COLUMNS) for path in (args.train, args.dev)]
     captions = [captions_of(part) for part in data]
     start = begin(args, captions[0])
@@ -46,6 +50,8 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
             f"A prefix of {prefix} and captions of {args.longest} tokens don't fit into GPT-2's "
             f"{room} positions; choose a smaller --longest."
         )
+    for part, path, texts in zip(data, (args.train, args.dev), captions, strict=True):
+        Losses.count(part, texts, start.words, args.longest).check(path, args.max_lost)
     train, dev = (
         CaptionExamples(cached(start.clip, part, path, args.clip_batch_size), texts, start.words,
                  args.longest)
@@ -78,7 +84,8 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     from zoo.training.records import run
 
-    run(parser().parse_args(argv), FREE, build_trainer)
+    read = ("train", "dev", "model", "gpt2", "clip_model")
+    run(parser().parse_args(argv), FREE, build_trainer, read)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,35 @@ def test_layout_and_sizes_are_in_the_weights(tmp_path: Path, layout: str, old: b
     assert same == (layout == "transformer")
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@torch.no_grad()
+def test_how_a_published_file_was_trained_is_asked_for_and_kept(
+    tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CLIP_prefix_caption's --normalize_prefix leaves no trace in the weights."""
+    path = write_published(make_model(layout, SMALL), tmp_path / "weights.pt")
+    plain, longer = FEATURES / FEATURES.norm(dim=-1, keepdim=True), FEATURES
+    raw = checkpoint.open_model(path, False)
+    for asked in (True, False):
+        read = checkpoint.open_model(path, asked)
+        expected = raw.clip_project(plain if asked else longer).view(len(FEATURES), -1, 128)
+        assert torch.allclose(read.prefixes(FEATURES), expected, atol=1e-5)
+        assert capsys.readouterr().err == ""
+        checkpoint.save(read, tmp_path / str(asked))
+        again = checkpoint.open_model(tmp_path / str(asked))
+        assert again.normalize == asked
+        assert checkpoint.open_model(tmp_path / str(asked), asked).normalize == asked
+        with pytest.raises(
+            CheckpointError, match=r"normalized features, as its 'config\.json' says"
+        ):
+            checkpoint.open_model(tmp_path / str(asked), not asked)
+    assumed = checkpoint.open_model(path)
+    assert assumed.normalize == (layout == "transformer")
+    said = capsys.readouterr().err
+    assert "assumed" in said
+    assert ("--no-normalize-prefix" in said) == assumed.normalize
+
+
 def test_logits_foretell_what_follows() -> None:
     model = make_model("mlp", SMALL)
     with torch.no_grad():

@@ -10,14 +10,16 @@ import pytest
 from clip_caption import evaluate, prepare
 from clip_caption.building.checkpoint import DEMO
 from clip_caption.evaluating import words
+from clip_caption.evaluating.examples import ReferenceColumns, read_test_set
 from clip_caption.evaluating.metrics import CaptionScores, score
-from clip_caption.evaluating.naming import names, shares
+from clip_caption.evaluating.naming import names, names_all, shares
 from clip_caption.evaluating.results import CaptionResult, compare
 from clip_caption.evaluating.translate import translate
 from demos.clip_caption import scenes
 from tests.clip_caption.photos import save
 from tests.clip_caption.plain_metrics import bleu, cider_d, rouge_l
 from tests.clip_caption.translator import PAIRS, write_many_languages
+from zoo.data.tables import listed
 from zoo.errors import ZooError
 
 QUICK = ["--no-meteor", "--tracking-uri", ""]
@@ -140,6 +142,9 @@ def test_captions_are_asked_for_the_facts() -> None:
     assert not names("A flooded street", "flood")
     assert not names("", "flood")
     assert not names("A flood", "")
+    assert names_all("A flood on a road", listed("{flood,road}"))
+    assert not names_all("A flood", listed('["flood", "road"]'))
+    assert not names_all("A flood", [])
     values = [{"type": "flood", "place": "temple"}, {"type": "pothole", "place": "shop"}]
     found, right = shares(["A flood by a temple.", "A pothole."], values, ["type", "place"])
     assert found == {"type": 100, "place": 50, "all": 50}
@@ -227,6 +232,47 @@ def test_cocos_files_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[st
         Path(results).write_text(json.dumps(said), encoding="utf-8")
         with pytest.raises(ZooError, match=message):
             evaluate.main(options)
+
+
+def test_equal_references_count_the_same_from_every_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """COCO's evaluation keeps all of them: two people may have written the same."""
+    references = [[*texts, texts[0], texts[0]] for texts in REFERENCES]
+    content = {
+        "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(4)],
+        "annotations": [
+            {"image_id": n, "caption": text} for n, refs in enumerate(references) for text in refs
+        ],
+    }
+    (tmp_path / "captions.json").write_text(json.dumps(content), encoding="utf-8")
+    results = [{"image_id": n, "caption": text} for n, text in enumerate(SAID)]
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    rows = [(f"{n}.jpg", text, SAID[n]) for n, texts in enumerate(references) for text in texts]
+    by_rows = write(tmp_path / "rows.csv", ("image", "caption", "prediction"), *rows)
+    cells = [(f"{n}.jpg", "|".join(texts), SAID[n]) for n, texts in enumerate(references)]
+    by_cells = write(tmp_path / "cells.csv", ("image", "captions", "prediction"), *cells)
+    coco_files = [
+        "--annotations",
+        tmp_path / "captions.json",
+        "--results",
+        tmp_path / "results.json",
+    ]
+    found = [
+        printed(capsys, *map(str, source), "--words", "spaces", *QUICK)
+        for source in (coco_files, ["--predictions", by_rows], ["--predictions", by_cells])
+    ]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["cider"] == pytest.approx(scores_of(references, SAID).corpus["CIDEr"])
+    assert found[0]["cider"] != pytest.approx(scores_of(REFERENCES, SAID).corpus["CIDEr"])
+    for n in range(4):  # and prepare.py keeps them for a data set
+        save(tmp_path / f"{n}.jpg", n)
+    prepare.main([str(tmp_path / "captions.json"), "-o", str(tmp_path / "data"),
+                  "--test-share", "0"])  # fmt: skip
+    stored = read_test_set(tmp_path / "data" / "train", ReferenceColumns())
+    assert {e.name: e.references for e in stored.examples} == {
+        f"{n}.jpg": tuple(texts) for n, texts in enumerate(references)
+    }
 
 
 def test_the_interval_of_a_difference_is_paired() -> None:

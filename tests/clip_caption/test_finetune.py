@@ -1,5 +1,6 @@
 """Training of the mapper, GPT-2 and a small CLIP: it learns, resumes, and writes what is read."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from clip_caption.building.clip import open_clip_model
 from clip_caption.building.convert import convert
 from clip_caption.building.network import CaptionModel, MlpMapper
 from clip_caption.captioner import Captioner
-from clip_caption.training.examples import CaptionExamples, collate, tokens_of
+from clip_caption.training.examples import CaptionExamples, Losses, collate, tokens_of
 from clip_caption.training.features import cached, embed
 from clip_caption.training.pairs import COLUMNS
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
@@ -228,6 +229,46 @@ def test_a_checkpoint_is_trained_further(tiny: list[str], whole: Path, tmp_path:
         ).read_bytes()
 
 
+def test_training_and_evaluation_write_the_same_captions(
+    whole: Path, data: Path, tmp_path: Path
+) -> None:
+    from clip_caption import evaluate
+
+    options = ["--mode", "greedy", "--words", "plain", "--no-meteor", "--tracking-uri", ""]
+    evaluate.main([str(whole / "best"), str(data / "test"), *options, "--output", str(tmp_path)])
+    with (tmp_path / "captions1.csv").open(encoding="utf-8", newline="") as file:
+        said = {tuple(r["references"].split("|")): r["prediction"] for r in csv.DictReader(file)}
+    with (whole / "predictions.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) == 3
+    for row in rows:
+        (served,) = [text for refs, text in said.items() if refs[0] == row["reference"]]
+        assert row["hypothesis"].strip() == served
+
+
+def test_what_is_not_learnt_of_captions_is_counted_and_refused_above_a_share(
+    tmp_path: Path,
+) -> None:
+    words = Words.read(None)
+    data = Dataset.from_dict({"name": ["a.jpg", "b.jpg"]})
+    captions = [["A flood.", "..."], ["A tree " * 40, "A road."]]
+    found = Losses.count(data, captions, words, 20)
+    assert (found.captions, found.empty, found.cut, found.unsaid) == (4, 1, 1, 0)
+    found.check("train", 0.5)
+    with pytest.raises(
+        ZooError, match=r"'train': of 4 captions 1 are longer .*'a.jpg'.*--max-lost"
+    ):
+        found.check("train", 0.4)
+    # a vocabulary that lacks two of the 256 bytes: it leaves what it can't say out
+    vocabulary = json.loads((checkpoint.DEMO / "vocab.json").read_text(encoding="utf-8"))
+    left = {token: n for token, n in vocabulary.items() if token not in ("z", "Z")}
+    (tmp_path / "vocab.json").write_text(json.dumps(left), encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    lacking = Words.read(tmp_path)
+    found = Losses.count(data, [["A zoo, zzz."], ["น้ำท่วม"]], lacking, 67)
+    assert (found.unsaid, dict(found.characters), found.first) == (1, {"z": 4}, "a.jpg")
+
+
 def test_features_are_computed_once(data: Path, clip: Path, tmp_path: Path) -> None:
     pairs, tower = open_data(data / "test", COLUMNS), open_clip_model(str(clip), 16)
     first = cached(tower, pairs, tmp_path / "test")
@@ -236,6 +277,14 @@ def test_features_are_computed_once(data: Path, clip: Path, tmp_path: Path) -> N
     written = shard.stat().st_mtime_ns
     assert np.array_equal(cached(tower, pairs, tmp_path / "test"), first)
     assert shard.stat().st_mtime_ns == written
+    corrected = pairs.map(lambda _: {"captions": ["Other words."]})
+    assert np.array_equal(cached(tower, corrected, tmp_path / "test"), first)
+    assert shard.stat().st_mtime_ns == written
+    other = open_data(data / "train", COLUMNS).select(range(len(pairs)))
+    other._fingerprint = pairs._fingerprint  # as of a data set that was prepared again
+    replaced = cached(tower, other, tmp_path / "test")
+    assert not np.allclose(replaced, first, atol=1e-3)
+    assert replaced == pytest.approx(embed(tower, other, 8), abs=1e-5)
     with torch.no_grad():
         tower.model.visual.conv1.weight += 0.1
     assert not np.allclose(cached(tower, pairs, tmp_path / "test"), first, atol=1e-3)

@@ -5,7 +5,9 @@ ClipCaptionModel or ClipCaptionPrefix), or a directory of ours: `model.safetenso
 names, `config.json`, GPT-2's vocabulary where it isn't GPT-2's own, and in `clip` the CLIP.
 """
 
+import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +55,29 @@ def _fetch(name: str) -> Path:
     return checkpoints.from_hub(name)
 
 
-def open_model(path: Path) -> "CaptionModel":
+def add_normalize_option(group: argparse._ActionsContainer) -> None:
+    """Adds --normalize-prefix and --no-normalize-prefix to a command that opens checkpoints."""
+    group.add_argument(
+        "--normalize-prefix",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether the mapper gets features of length 1: give it for a .pt file as that was "
+        "trained, with or without CLIP_prefix_caption's --normalize_prefix (by default yes for a "
+        "Transformer, no for the others, as published; a directory says it itself)",
+    )
+
+
+def open_model(path: Path, normalize: bool | None = None) -> "CaptionModel":
     """Loads the mapper and GPT-2, in float32, for inference; their sizes are read from the weights.
 
     Args:
         path: the `.pt` file or directory.
+        normalize: whether the mapper was trained on features of length 1. None: what the
+            checkpoint says; a `.pt` file doesn't, and what was published is assumed, and said.
 
     Raises:
         CheckpointError: it is no such checkpoint, isn't safe to load, or a weight is missing,
-            unknown or of a wrong shape.
+            unknown or of a wrong shape; or it says that it was trained otherwise.
     """
     import torch
 
@@ -75,7 +91,7 @@ def open_model(path: Path) -> "CaptionModel":
             raise CheckpointError(f"'{path}' has an output layer that isn't its token embedding.")
         config, mapper = _gpt2_config(weights, about.get("gpt2", {})), _mapper(weights, about)
         with torch.device("meta"):
-            model = CaptionModel(mapper, config, about.get("normalize"))
+            model = CaptionModel(mapper, config, _normalize(path, about, normalize))
     except (KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"'{path}' is not a checkpoint of ClipCap: the weights of its mapper (clip_project) or "
@@ -85,7 +101,26 @@ def open_model(path: Path) -> "CaptionModel":
     model.to_empty(device="cpu")
     model.load_state_dict({**weights, HEAD: weights[EMBEDDING]})
     model.gpt.tie_weights()
+    if normalize is None and about.get("normalize") is None:
+        print(
+            f"'{path}' doesn't say how it was trained; assumed: features "
+            + ("of length 1" if model.normalize else "as CLIP gives them")
+            + ", as published for its mapper. If it was trained otherwise, give "
+            + ("--no-normalize-prefix." if model.normalize else "--normalize-prefix."),
+            file=sys.stderr,
+        )
     return model.eval()
+
+
+def _normalize(path: Path, about: dict[str, Any], asked: bool | None) -> bool | None:
+    """Whether a checkpoint's features are normalized, as it says or as is asked for."""
+    own: bool | None = about.get("normalize")
+    if None not in (own, asked) and own != asked:
+        raise CheckpointError(
+            f"'{path}' was trained {'with' if own else 'without'} normalized features, as its "
+            f"'{CONFIG}' says; leave --{'no-' if own else ''}normalize-prefix out."
+        )
+    return asked if own is None else own
 
 
 def clip_of(path: Path, name: str | None, width: int) -> "Clip":

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def convert(
-    checkpoint: Path, output: Path, clip: str | None = None, precision: str = "fp32"
+    checkpoint: Path,
+    output: Path,
+    clip: str | None = None,
+    precision: str = "fp32",
+    normalize: bool | None = None,
 ) -> None:
     """Writes what the engine loads.
 
@@ -35,12 +39,13 @@ def convert(
         clip: the CLIP to take; None: the checkpoint's own, or the published one of its width.
         precision: `fp32` gives the reference's own captions; `int8` quantizes GPT-2: faster, and
             nearly the same.
+        normalize: whether the mapper gets features of length 1; None: as `open_model` has it.
 
     Raises:
         CheckpointError: the checkpoint or its CLIP is incomplete, of another kind, or not safe to
             load.
     """
-    model = open_model(checkpoint)
+    model = open_model(checkpoint, normalize)
     config = model.gpt.config
     if config.activation_function != "gelu_new":
         raise CheckpointError(
@@ -60,6 +65,7 @@ def convert(
         "precision": precision,
         "pixels": pixels,
         "clip_width": width,
+        "normalize": model.normalize,
         "text_length": eyes.model.context_length,
         "prefix_length": prefix_length,
         "gpt2": {

@@ -27,6 +27,7 @@ def caption_all(
     options: "Options",
     batch_size: int,
     threads: int,
+    normalize: bool | None = None,
 ) -> tuple[list[str | None], dict[str, str]]:
     """Captions images, by the engine that is served.
 
@@ -37,6 +38,7 @@ def caption_all(
         options: how to decode.
         batch_size: images at a time.
         threads: of the engine.
+        normalize: whether a `.pt` file's mapper gets features of length 1; None: as published.
 
     Returns:
         Each image's best caption, None where it can't be read; and why not, by its name.
@@ -49,7 +51,7 @@ def caption_all(
     texts: list[str | None] = [None] * len(examples)
     failed: dict[str, str] = {}
     with (
-        opened(checkpoint, clip, threads) as captioner,
+        opened(checkpoint, clip, threads, normalize) as captioner,
         tqdm(total=len(examples), desc=f"caption by {checkpoint}", unit="image") as bar,
     ):
         for rows in batches(captioner, examples, batch_size, failed):
@@ -63,7 +65,9 @@ def caption_all(
 
 
 @contextlib.contextmanager
-def opened(checkpoint: str, clip: str | None, threads: int) -> Iterator["Captioner"]:
+def opened(
+    checkpoint: str, clip: str | None, threads: int, normalize: bool | None = None
+) -> Iterator["Captioner"]:
     """Converts a checkpoint as build.py does, for as long as it is used.
 
     Raises:
@@ -74,7 +78,7 @@ def opened(checkpoint: str, clip: str | None, threads: int) -> Iterator["Caption
     from clip_caption.captioner import Captioner
 
     with tempfile.TemporaryDirectory() as work:
-        convert(find(checkpoint), Path(work) / "model", clip)
+        convert(find(checkpoint), Path(work) / "model", clip, normalize=normalize)
         yield Captioner(Path(work) / "model", threads)
 
 

@@ -76,7 +76,7 @@ def read_test_set(path: Path, columns: ReferenceColumns, images: Path | None = N
     """Reads what a checkpoint is to caption.
 
     Args:
-        path: a data set of prepare.py, a CSV, or a JSON of COCO's captions.
+        path: a data set of prepare.py, a table, or a JSON of COCO's captions.
         columns: what is where in the first two.
         images: the folder of COCO's images; default: the JSON's own.
 
@@ -87,13 +87,16 @@ def read_test_set(path: Path, columns: ReferenceColumns, images: Path | None = N
         return read_prepared(path, columns)
     if path.suffix.lower() == ".json":
         return read_coco(path, None, images)
-    if path.suffix.lower() in SUFFIXES:
+    if path.name.lower().removesuffix(".gz").endswith(SUFFIXES):
         return read_table(path, columns)
-    raise ZooError(f"'{path}' is neither a data set of prepare.py, a .csv nor COCO's .json.")
+    raise ZooError(
+        f"'{path}' is neither a data set of prepare.py, a table ({', '.join(SUFFIXES)}) nor COCO's "
+        ".json."
+    )
 
 
 def read_table(path: Path, columns: ReferenceColumns) -> TestSet:
-    """Reads a CSV; rows of the same image are further references of it.
+    """Reads a table; rows of the same image are further references of it, equal ones too.
 
     Raises:
         ZooError: it can't be read, a column is missing, or predictions of an image differ.
@@ -113,6 +116,8 @@ def read_table(path: Path, columns: ReferenceColumns) -> TestSet:
     values: dict[str, dict[str, str]] = {}
     for line, cells in table.strict_rows():
         name = cells[image] if image else f"line {line}"
+        if not name.strip():
+            raise ZooError(f"'{path}', line {line}: the column '{image}' is empty.")
         texts = [t for s in sources for t in split_captions(cells[s], s, columns.separator)]
         references.setdefault(name, []).extend(texts)
         values.setdefault(name, {key: cells[key] for key in columns.values})
@@ -120,7 +125,7 @@ def read_table(path: Path, columns: ReferenceColumns) -> TestSet:
         if said.setdefault(name, spoken) != spoken:
             raise ZooError(f"'{path}', line {line}: '{name}' has another prediction above.")
     examples = [
-        Example(name, tuple(dict.fromkeys(texts)), _reader(path.parent / name), values[name])
+        Example(name, tuple(texts), _reader(path.parent / name), values[name])
         for name, texts in references.items()
     ]
     predictions = {key: [said[name][key] for name in references] for key in columns.predictions}
@@ -146,9 +151,9 @@ def read_prepared(path: Path, columns: ReferenceColumns) -> TestSet:
             texts += split_captions(cell, source, columns.separator) if isinstance(
                 cell, str
             ) else map(str, cell)  # fmt: skip
-        values = {name: str(row[name]) for name in columns.values}
+        values = {name: "" if row[name] is None else str(row[name]) for name in columns.values}
         read = functools.partial(_stored, images, index)
-        examples.append(Example(str(row["name"]), tuple(dict.fromkeys(texts)), read, values))
+        examples.append(Example(str(row["name"]), tuple(texts), read, values))
     return without_references(TestSet(examples), path)
 
 
@@ -169,10 +174,15 @@ def read_coco(path: Path, results: Path | None, images: Path | None) -> TestSet:
         said = None if results is None else coco_results(results)
     except (KeyError, TypeError, AttributeError) as error:
         raise ZooError(f"'{path}' or its results are not COCO's JSON of captions.") from error
+    if len(files) < len(found["images"]):
+        raise ZooError(f"'{path}' has two images of one id.")
     notes = []
+    if other := sum(len(texts) for key, texts in references.items() if key not in files):
+        notes.append(f"{other} references are of images that '{path}' doesn't list.")
     if said is not None:
-        if unknown := said.keys() - files.keys():
-            raise ZooError(f"'{results}' has a result for image {min(unknown)}, not in '{path}'.")
+        for key in said:
+            if key not in files:
+                raise ZooError(f"'{results}' has a result for image {key}, not in '{path}'.")
         if left := len(files.keys() - said.keys()):
             notes.append(f"{left} of {len(files)} images have no result; they aren't scored.")
     keys = [key for key in files if said is None or key in said]

@@ -8,6 +8,8 @@ are counted that name them.
 import re
 from collections.abc import Mapping, Sequence
 
+from zoo.data.tables import listed
+
 WORD = re.compile(r"[^\W_]+")
 
 
@@ -35,6 +37,11 @@ def names(caption: str, value: str) -> bool:
     )
 
 
+def names_all(caption: str, values: Sequence[str]) -> bool:
+    """Whether a caption names all of some values; there has to be one."""
+    return bool(values) and all(names(caption, value) for value in values)
+
+
 def shares(
     captions: Sequence[str], values: Sequence[Mapping[str, str]], columns: Sequence[str]
 ) -> tuple[dict[str, float], list[bool]]:
@@ -42,7 +49,7 @@ def shares(
 
     Args:
         captions: one for each image.
-        values: of each image, by column.
+        values: of each image, by column; of several in a cell ("{flood,road}"), all count.
         columns: those that count.
 
     Returns:
@@ -51,7 +58,7 @@ def shares(
     if not columns:
         return {}, []
     named = [
-        {column: names(caption, value[column]) for column in columns}
+        {column: names_all(caption, listed(value[column])) for column in columns}
         for caption, value in zip(captions, values, strict=True)
     ]
     right = [all(one.values()) for one in named]

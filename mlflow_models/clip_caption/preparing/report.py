@@ -228,16 +228,12 @@ def _copies(report: PhotoReport, read: Callable[[Entry], bytes]) -> Section:
 
 
 def _leaks(leaks: Sequence[Leak]) -> Section:
-    kinds = Counter(leak.kind for leak in leaks)
-    counts = [
-        [kind, kinds[kind]] for kind in ("same file", "near copy", "same place", "same caption")
-    ]
-    said = "Rows of one part that another part has, too: " + "; ".join(
-        f"{kind}: {count:,}" for kind, count in counts
-    )
+    counts = Counter(leak.kind for leak in leaks)
+    kinds = ("same file", "near copy", "same place", "same caption")
+    said = "; ".join(f"{kind}: {counts[kind]:,}" for kind in kinds)
     rows = [[leak.kind, leak.first, leak.parts[0], leak.second, leak.parts[1]] for leak in leaks]
-    header = ["", "photo", "part", "photo", "part"]
-    return Section("Leaks", said + ".", header, rows[:SHOWN])
+    text = f"Rows of one part that another part has, too: {said}."
+    return Section("Leaks", text, ["", "photo", "part", "photo", "part"], rows[:SHOWN])
 
 
 def _privacy(report: PhotoReport) -> Section:

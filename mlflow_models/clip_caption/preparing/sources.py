@@ -206,6 +206,10 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[Entry]:
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ZooError(f"'{path}' is no JSON of COCO's captions.") from error
+    known = {key for _, _, key in photos}
+    for key, texts in captions.items():
+        if key not in known:
+            yield Entry(f"image {key}", "", texts, reason="no photo")
     for name, address, key in photos:
         source = name if images or not address else address
         texts = [text for text in captions.get(key, []) if text]

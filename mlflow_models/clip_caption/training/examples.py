@@ -1,6 +1,8 @@
 """Pairs of an image's features and one of its captions, in the order that they are learnt in."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,80 @@ def tokens_of(caption: str, vocabulary: Words, longest: int) -> list[int]:
     """
     text = " ".join(caption.split()).rstrip(". ")
     return [*vocabulary.encode(text)[: longest - 1], STOP]
+
+
+@dataclass
+class Losses:
+    """What isn't learnt of captions: those without a word, and those that are said in part.
+
+    Args:
+        captions: all of them.
+        empty: how many have no word.
+        cut: how many are longer than so many tokens.
+        unsaid: how many have a character that the vocabulary lacks.
+        characters: these characters, and how often they are there.
+        first: the name of the first image with such a caption.
+    """
+
+    captions: int = 0
+    empty: int = 0
+    cut: int = 0
+    unsaid: int = 0
+    characters: Counter[str] = field(default_factory=Counter)
+    first: str = ""
+
+    @classmethod
+    def count(
+        cls, data: "Dataset", captions: Sequence[Sequence[str]], vocabulary: Words, longest: int
+    ) -> "Losses":
+        """Counts what isn't learnt of a data set; the others as `CaptionExamples` takes them."""
+        found = cls()
+        for name, texts in zip(data["name"], captions, strict=True):
+            for text in texts:
+                found._add(text, str(name), vocabulary, longest)
+        return found
+
+    def _add(self, caption: str, name: str, vocabulary: Words, longest: int) -> None:
+        text = " ".join(caption.split()).rstrip(". ")
+        lost = vocabulary.lost(text)
+        marks = not text, len(vocabulary.encode(text)) > longest - 1, bool(lost)
+        self.captions += 1
+        self.empty, self.cut, self.unsaid = (
+            count + mark
+            for count, mark in zip((self.empty, self.cut, self.unsaid), marks, strict=True)
+        )
+        self.characters.update(lost)
+        if any(marks):
+            self.first = self.first or name
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"'{c}' {count} times" for c, count in self.characters.most_common(5))
+        said = [
+            (self.cut, f"{self.cut} are longer than --longest"),
+            (self.empty, f"{self.empty} have no word"),
+            (self.unsaid, f"{self.unsaid} have what the vocabulary lacks ({shown})"),
+        ]
+        return "; ".join(text for count, text in said if count)
+
+    def check(self, path: object, most: float) -> None:
+        """Says what is lost.
+
+        Args:
+            path: the data set.
+            most: the share of the captions that may be lost.
+
+        Raises:
+            ZooError: more are lost.
+        """
+        if not (said := str(self)):
+            return
+        said = f"'{path}': of {self.captions} captions {said}; the first is of '{self.first}'"
+        if self.empty + self.cut + self.unsaid > most * self.captions:
+            raise ZooError(
+                f"{said}. Mend them, choose another --longest or vocabulary, or allow it with a "
+                "larger --max-lost."
+            )
+        print(f"{said}.", flush=True)
 
 
 class CaptionExamples(torch.utils.data.Dataset[dict[str, Any]]):

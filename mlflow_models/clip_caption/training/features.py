@@ -1,7 +1,7 @@
 """CLIP's features of a data set, computed once: training the mapper reads nothing else of an image.
 
 They are kept in Arrow files of some thousand rows beside the data set; a kill loses one such file's
-work at most. The directory's name tells which data and which CLIP they are of.
+work at most. The directory's name tells of which images and which CLIP they are, by their contents.
 """
 
 import hashlib
@@ -29,6 +29,15 @@ def identity(clip: "Clip") -> str:
         digest.update(name.encode())
         digest.update(weight.float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def contents(data: "Dataset") -> str:
+    """A name for a data set's images, by their bytes; their captions may change."""
+    digest = hashlib.sha256()
+    for row in data.select_columns(["image"]):
+        digest.update(len(row["image"]).to_bytes(8))
+        digest.update(row["image"])
+    return digest.hexdigest()[:16]
 
 
 def embed(clip: "Clip", data: "Dataset", batch_size: int) -> np.ndarray:
@@ -64,7 +73,7 @@ def cached(clip: "Clip", data: "Dataset", path: Path, batch_size: int = 64) -> n
     from pyarrow import feather
     from tqdm import tqdm
 
-    key = f"{identity(clip)}-{data._fingerprint}"
+    key = f"{identity(clip)}-{contents(data)}"
     directory = path.resolve().with_name(f"{path.resolve().name}.features") / key
     directory.mkdir(parents=True, exist_ok=True)
     parts = []

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from clip_caption.building import checkpoint
 from zoo.building import tracking
 from zoo.training import options
 
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--gpt2", help="a GPT-2 (Hugging Face identifier, gpt2 say, or directory), a new mapper"
     )
     start.add_argument("--from-scratch", action="store_true", help="GPT-2 and vocabulary new, too")
+    checkpoint.add_normalize_option(cli)
     _add_shapes(cli)
     hyper = options.add_optimization(
         cli,
@@ -62,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     hyper.add_argument("--freeze-gpt2", action="store_true", help="train the mapper alone")
     hyper.add_argument("--dropout", type=float, default=0.1, help="of GPT-2, while training")
     hyper.add_argument("--longest", type=int, default=67, help="tokens of a caption; more are cut")
+    hyper.add_argument("--max-lost", type=float, default=0.1, metavar="SHARE",
+                       help="of a data set's captions, how many may be cut, be without a word, or "
+                       "have what the vocabulary lacks; with more it is refused")  # fmt: skip
     hyper.add_argument("--samples", type=int, default=16, help="captions written at an evaluation")
     hyper.add_argument("--export-dtype", default="float32", choices=["float16", "float32"])
     return cli

@@ -69,7 +69,7 @@ def begin(args: argparse.Namespace, captions: list[list[str]]) -> Start:
     """
     if args.model:
         path = checkpoint.find(args.model)
-        model = checkpoint.open_model(path)
+        model = checkpoint.open_model(path, args.normalize_prefix)
         width = features_width(model)
         own = path.is_dir() and (path / "clip").is_dir()
         found = checkpoint.clip_of(path, args.clip_model, width)
@@ -87,7 +87,8 @@ def begin(args: argparse.Namespace, captions: list[list[str]]) -> Start:
         bpe.train((text for texts in captions for text in texts), args.vocabulary, directory)
         words = Words.read(directory)
         gpt = _new_gpt2(args, len(words))
-    model = _join(_new_mapper(args, width, gpt.config.n_embd), gpt)
+    mapper = _new_mapper(args, width, gpt.config.n_embd)
+    model = _join(mapper, gpt, args.normalize_prefix)
     return Start(model, found, words, not args.clip_model)
 
 
@@ -187,11 +188,11 @@ def _new_mapper(args: argparse.Namespace, clip_width: int, gpt_width: int) -> "M
     )  # fmt: skip
 
 
-def _join(mapper: "Mapper", gpt: "GPT2LMHeadModel") -> "CaptionModel":
+def _join(mapper: "Mapper", gpt: "GPT2LMHeadModel", normalize: bool | None) -> "CaptionModel":
     """A captioning model of a mapper and a GPT-2."""
     from clip_caption.building.network import CaptionModel
 
     config: GPT2Config = gpt.config
-    model = CaptionModel(mapper, config)
+    model = CaptionModel(mapper, config, normalize)
     model.gpt = gpt
     return model

@@ -1,6 +1,7 @@
 """GPT-2's vocabulary for training, from `vocab.json` and `merges.txt`, or GPT-2's own."""
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,6 +57,14 @@ class Words:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of token ids."""
         return str(self._decode(list(tokens)))
+
+    def lost(self, text: str) -> dict[str, int]:
+        """The characters of a text that the vocabulary can't say, and how often they are in it.
+
+        A vocabulary of bytes says everything; one that lacks some of the 256 leaves them out.
+        """
+        said = Counter(self.decode(self.encode(text)))
+        return dict(Counter(text) - said)
 
     def save(self, directory: Path) -> None:
         """Copies the files, where it isn't GPT-2's own."""
