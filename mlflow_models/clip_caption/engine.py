@@ -129,6 +129,8 @@ class Engine:
             answers = self._index.classify(features, options.neighbours)
             for record, answer in zip(records, answers, strict=True):
                 record["category"], record["neighbours"] = answer.category, answer.neighbours
+                if answer.categories is not None:
+                    record["categories"] = answer.categories
         return records
 
     def _embed_text(self, text: str) -> np.ndarray:

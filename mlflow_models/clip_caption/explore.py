@@ -6,6 +6,7 @@
   explore.py map EMBEDDINGS -o MAP                          a map of them, with named groups
   explore.py atlas EMBEDDINGS --map MAP                     the map in a browser, to walk in
   explore.py classify EMBEDDINGS --category type            by neighbours whose type is known
+  explore.py duplicates EMBEDDINGS -o duplicates            the same photo sent twice, and where
   explore.py index EMBEDDINGS --category type -o INDEX      for build.py --index
 
 explore.py COMMAND --help says more.
@@ -23,47 +24,17 @@ import numpy as np
 from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
 from clip_caption.exploring.options import parser
-from clip_caption.exploring.store import FAILURES, SETTINGS, Embeddings, EmbeddingSettings
-from clip_caption.index import PROBE, normalised
+from clip_caption.exploring.store import Embeddings
 from zoo.building import packaging
-from zoo.data.outputs import check_new, check_output, write_text
+from zoo.data.outputs import check_new
 from zoo.data.tables import write_table
 
 
 def run_embed(args: argparse.Namespace) -> None:
-    """Embeds a collection."""
-    from clip_caption.exploring.collection import read_collection
-    from clip_caption.exploring.embedding import Embedder, embed
-    from clip_caption.options import Options
+    """Embeds a collection, or what has changed in it."""
+    from clip_caption.exploring import growing
 
-    collection = read_collection(args.images, args.image_column)
-    check_output(args.output, SETTINGS, "embeddings")
-    opening.keep(args.checkpoint, args.clip, args.output)
-    captioner = opening.captioner(args.output, args.threads)
-    longest = min(Options().max_tokens, captioner.max_tokens)
-    options = Options(mode=args.captions, max_tokens=longest) if args.captions else None
-    embedder = Embedder(captioner, args.embedding, options, args.thumbnail, args.batch_size,
-                        args.decoders)  # fmt: skip
-    settings = EmbeddingSettings(
-        checkpoint=args.checkpoint,
-        clip=args.clip,
-        kind=args.embedding,
-        width=embedder.width(),
-        captions=args.captions,
-        thumbnail=args.thumbnail,
-        collection=collection.fingerprint,
-        images=len(collection),
-        probe=normalised(captioner.embed_texts([PROBE]))[0].round(6).tolist(),
-        part=args.part,
-    )
-    failed = embed(collection, embedder, settings, args.output)
-    print(f"{args.output}: {len(collection) - len(failed):,} of {len(collection):,} images")
-    if failed:
-        report = "".join(f"{name}\t{reason}\n" for name, reason in failed.items())
-        write_text(args.output / FAILURES, report)
-        for name, reason in list(failed.items())[:5]:
-            print(f"  left out: {name}: {reason}")
-        print(f"  all {len(failed):,} that were left out are in {args.output / FAILURES}")
+    growing.run(args)
 
 
 def run_find(args: argparse.Namespace) -> None:
@@ -137,24 +108,28 @@ def run_match(args: argparse.Namespace) -> None:
 
 def run_map(args: argparse.Namespace) -> None:
     """Makes a map, or puts images on one."""
-    from clip_caption.exploring import mapping, projector
+    from clip_caption.exploring import derived, mapping, projector
     from clip_caption.exploring.projection import Parameters, Projection
 
     embeddings = Embeddings(args.embeddings)
     text = mapping.text_of(embeddings, args.text)
     if args.reuse:
         projection = Projection.load(args.reuse / mapping.PROJECTION)
-        made = mapping.place(embeddings, mapping.Map.read(args.reuse), projection)
+        old = mapping.Map.read(args.reuse)
+        made = mapping.place(embeddings, old, projection)
     else:
         parameters = Parameters(args.pca, args.neighbours, args.min_dist, args.metric, args.seed)
         made, projection = mapping.make(embeddings, parameters, args.smallest, args.groups, text)
     args.output.mkdir(parents=True, exist_ok=True)
-    made.write(args.output)
-    if not args.reuse:
+    if not (args.reuse and args.output.samefile(args.reuse)):
         projection.save(args.output / mapping.PROJECTION)
+    made.write(args.output)
+    derived.note(args.embeddings, args.output, "map")
     mapping.draw(made, embeddings, args.colour, args.output / "map.png", args.thumbnails,
                  args.palette)  # fmt: skip
     print(f"{args.output}: {len(embeddings):,} images\n{mapping.summary(made)}")
+    if args.reuse:
+        print(f"against {args.reuse}: {mapping.changed(old.photos, made.photos)}")
     if args.tensorboard:
         columns = {"id": embeddings.ids, "group": made.groups, "text": text}
         if args.colour:
@@ -193,41 +168,56 @@ def run_classify(args: argparse.Namespace) -> None:
     """Classifies photos by their neighbours, and scores that."""
     from clip_caption.exploring import classification as classes
     from clip_caption.exploring import indexing, results
+    from clip_caption.exploring.grouping import groups_of
 
     embeddings = Embeddings(args.embeddings)
-    data = classes.Labelled.read(embeddings, args.category)
+    other = Embeddings(args.test) if args.test else None
+    groups = groups_of([embeddings, *([other] if other else [])], args.near, args.group)
+    data = classes.Labelled.read(embeddings, args.category, groups[: len(embeddings)])
     with tempfile.TemporaryDirectory() as work:
         searcher = indexing.searcher_of(data.vectors, Path(work), args.exact)
-        outcome = classes.leave_one_out(searcher, data, args.k, args.seed)
+        outcome = classes.leave_group_out(searcher, data, args.k, args.seed)
         threshold = classes.threshold_for(outcome, args.reject, args.accuracy)
         ids = [data.ids[row] for row in outcome.rows]
-        if args.test:
-            other = Embeddings(args.test)
+        if other:
             named = args.category in other.columns
-            names = other.texts(args.category) if named else [""] * len(other)
+            cells = other.labels(args.category) if named else [[] for _ in other.ids]
             outcome = classes.classify(
-                searcher, data, other.clip_vectors(), data.places(names), args.k
-            )
+                searcher, data, other.clip_vectors(), classes.places_of(cells, data.categories),
+                groups[len(embeddings) :], args.k,
+            )  # fmt: skip
             ids = other.ids
-    text = results.describe(outcome, threshold, data.categories)
-    print(results.figures(outcome, threshold) if args.json else text)
+    text = results.describe(outcome, threshold, data)
+    print(results.figures(outcome, threshold, data) if args.json else text)
     if args.output:
-        results.write(args.output, outcome, threshold, data.categories, ids, text)
+        results.write(args.output, outcome, threshold, data, ids, text)
 
 
 def run_index(args: argparse.Namespace) -> None:
     """Writes an index."""
     from clip_caption.exploring import classification as classes
-    from clip_caption.exploring import indexing, results
+    from clip_caption.exploring import derived, indexing, results
+    from clip_caption.exploring.grouping import groups_of
 
-    data = classes.Labelled.read(Embeddings(args.embeddings), args.category)
+    embeddings = Embeddings(args.embeddings)
+    groups = groups_of([embeddings], args.near, args.group)
+    data = classes.Labelled.read(embeddings, args.category, groups)
     outcome, threshold, recall = indexing.write_index(
-        args.output, data, args.k, args.exact, args.reject, args.accuracy, args.seed
-    )
+        args.output, data, args.k, args.exact, args.reject, args.accuracy, args.seed,
+        embeddings.settings.collection,
+    )  # fmt: skip
+    derived.note(args.embeddings, args.output, "index")
     print(f"{args.output}: {len(data.ids):,} images, {len(data.categories)} categories")
     if recall is not None:
         print(f"the graph finds {recall:.1%} of the true neighbours")
-    print(results.describe(outcome, threshold, data.categories))
+    print(results.describe(outcome, threshold, data))
+
+
+def run_duplicates(args: argparse.Namespace) -> None:
+    """Lists near copies, as a table and on a page."""
+    from clip_caption.exploring import duplicates
+
+    duplicates.run(args)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -240,6 +230,7 @@ def main(argv: list[str] | None = None) -> None:
         "map": run_map,
         "atlas": run_atlas,
         "classify": run_classify,
+        "duplicates": run_duplicates,
         "index": run_index,
     }
     commands[args.command](args)

@@ -5,7 +5,7 @@ n photos and features of d numbers:
 
     index.json    categories, how many neighbours vote, below which similarity a photo is rejected
     ids.json      the name of each photo
-    labels.npy    int32 (n,), places in the list of categories
+    labels.npy    int32 (n, most), places in the list of categories; -1 where a photo has fewer
     probe.npy     float32 (d,), the checkpoint's features of `PROBE`
     vectors.npy   float32 (n, d), L2-normalised: searched exactly, shared between processes
     hnsw.faiss    instead of vectors.npy in a large collection: a graph, searched approximately
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from clip_caption.voting import likely, sizes_of, vote
 from zoo.data.texts import read_json, read_object
 from zoo.errors import CheckpointError, ZooError
 
@@ -42,6 +43,7 @@ class Vote:
 
     category: str | None
     neighbours: list[dict[str, Any]]  # id, category, similarity; nearest first
+    categories: list[str] | None = None  # all that are likely; None if a photo has one at most
 
 
 class Searcher(Protocol):
@@ -119,7 +121,7 @@ class Index:
     Args:
         searcher: Searches the photos' CLIP features.
         ids: The photos' names.
-        labels: Each photo's place in `categories`, int32 (n,).
+        labels: Each photo's places in `categories`, int32 (n, most); -1 where it has fewer.
         categories: The categories' names.
         k: How many neighbours vote.
         threshold: A photo whose nearest neighbour has a lower cosine gets no category.
@@ -138,6 +140,7 @@ class Index:
     ) -> None:
         self.searcher, self.ids, self.labels = searcher, ids, labels
         self.categories, self.k, self.threshold, self.probe = categories, k, threshold, probe
+        self.sizes = sizes_of(labels, len(categories))
 
     @classmethod
     def read(cls, directory: Path) -> "Index":
@@ -149,6 +152,7 @@ class Index:
         try:
             settings, ids = read_object(directory / "index.json"), read_json(directory / "ids.json")
             labels, probe = (_load(directory / f"{name}.npy") for name in ("labels", "probe"))
+            labels = labels.reshape(len(labels), -1)
             graph = directory / "hnsw.faiss"
             searcher: Searcher = (
                 Graph(graph) if graph.is_file() else Exact(_load(directory / "vectors.npy"))
@@ -197,8 +201,8 @@ class Index:
             k: How many photos to find. None: as many as vote.
 
         Returns:
-            Ids, (m, k); labels, which are places in `categories`, int32 (m, k); cosines, float32
-            (m, k).
+            Ids, (m, k); labels, which are places in `categories`, int32 (m, k, most); cosines,
+            float32 (m, k).
         """
         similarities, rows = self.searcher(normalised(features), k or self.k)
         return [[self.ids[row] for row in found] for found in rows], self.labels[rows], similarities
@@ -214,35 +218,24 @@ class Index:
             return []
         shown = k or self.k
         ids, labels, similarities = self.search(features, max(shown, self.k))
-        voted = vote(labels[:, : self.k], similarities[:, : self.k], len(self.categories))
+        best, chances = vote(labels[:, : self.k], similarities[:, : self.k], self.sizes, len(self))
         answers = []
-        for row, (winner, nearest) in enumerate(zip(voted, similarities[:, 0], strict=True)):
+        for row, nearest in enumerate(similarities[:, 0]):
             found = zip(ids[row], labels[row], similarities[row], strict=True)
             neighbours = [
-                Neighbour(name, self.categories[label], round(float(similarity), 4))._asdict()
+                Neighbour(name, self._named(label), round(float(similarity), 4))._asdict()
                 for name, label, similarity in list(found)[:shown]
             ]
-            category = self.categories[winner] if nearest >= self.threshold else None
-            answers.append(Vote(category, neighbours))
+            named: list[str] = []
+            if nearest >= self.threshold:
+                named = [self.categories[place] for place in likely(int(best[row]), chances[row])]
+            several = named if self.labels.shape[1] > 1 else None
+            answers.append(Vote(named[0] if named else None, neighbours, several))
         return answers
 
-
-def vote(labels: np.ndarray, similarities: np.ndarray, categories: int) -> np.ndarray:
-    """Find the label that most neighbours have; in a tie, the label with more similarity.
-
-    Args:
-        labels: The neighbours' labels, int32 (m, k).
-        similarities: The neighbours' cosines, float32 (m, k).
-        categories: How many categories there are.
-
-    Returns:
-        Labels, int64 (m,).
-    """
-    counts = np.zeros((len(labels), categories))  # (m, categories)
-    rows = np.arange(len(labels))[:, None]
-    # A cosine is at most 1. Divided by so much, all of them together are less than one vote.
-    np.add.at(counts, (rows, labels), 1 + similarities / (4 * labels.shape[1]))
-    return np.asarray(counts.argmax(axis=1))
+    def _named(self, labels: np.ndarray) -> str:
+        """The categories of a photo, int32 (most,), in one text."""
+        return ", ".join(self.categories[label] for label in labels if label >= 0)
 
 
 def normalised(features: np.ndarray) -> np.ndarray:

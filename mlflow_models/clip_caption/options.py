@@ -88,7 +88,7 @@ class Neighbour(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     id: str
-    category: str
+    category: str = Field(description="With commas between them if it has several.")
     similarity: float = Field(description="The cosine of CLIP's features.")
 
 
@@ -101,6 +101,11 @@ class Record(BaseModel):
     match: float | None = Field(None, description="The cosine of `match_text` and the photo.")
     category: str | None = Field(
         None, description="By vote of the nearest photos of the packed collection."
+    )
+    categories: list[str] | None = Field(
+        None,
+        description="All that are likely, the likeliest first; if photos of the packed collection "
+        "have several categories.",
     )
     neighbours: list[Neighbour] | None = Field(None, description="Nearest first.")
 

@@ -16,7 +16,9 @@ from PIL import Image
 
 from clip_caption import explore
 from clip_caption.exploring.mapping import Map
-from clip_caption.exploring.store import Embeddings, EmbeddingSettings, write_part
+from clip_caption.exploring.parts import write_part
+from clip_caption.exploring.store import SETTINGS, Embeddings, EmbeddingSettings
+from zoo.data.outputs import write_json
 from zoo.errors import ZooError
 
 COLOURS = {"flood": (40, 90, 200), "tree": (40, 160, 60), "lamp": (230, 170, 30)}
@@ -44,18 +46,22 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     middles = {kind: 4 * generator.standard_normal(2) for kind in COLOURS}
     places = np.array([middles[kind] + generator.standard_normal(2) / 3 for kind in kinds])
     rows = [
-        {"id": f"{row}.jpg", "path": f"/home/me/{row}.jpg", "thumbnail": picture(COLOURS[kind]),
+        {"id": f"{row}.jpg", "path": f"/home/me/{row}.jpg", "fingerprint": f"{row:032x}",
+         "phash": row, "thumbnail": picture(COLOURS[kind]),
          "caption": f"a {kind} in the street.", "type": kind, "tags": [kind, "Bangkok"]}
         for row, kind in enumerate(kinds)
     ]  # fmt: skip
-    settings = EmbeddingSettings("demo", None, "clip", 2, "beam", 96, "", COUNT, [1.0, 0.0])
-    settings.write(home / "embeddings")
+    settings = EmbeddingSettings(
+        "demo", None, "clip", 2, "beam", 96, "", COUNT, [1.0, 0.0], weights=""
+    )
+    write_json(home / "embeddings" / SETTINGS, settings.values())
     schema = pa.schema([("type", pa.string()), ("tags", pa.list_(pa.string()))])
     vectors = places.astype(np.float32)
     path = settings.part_file(home / "embeddings", 0)
     write_part(path, rows, vectors, {}, settings, schema)
     (home / "map").mkdir()
-    Map([f"{row}.jpg" for row in range(COUNT)], vectors, kinds).write(home / "map")
+    ids, fingerprints = ([str(row[name]) for row in rows] for name in ("id", "fingerprint"))
+    Map(ids, vectors, kinds, fingerprints).write(home / "map")
     return home
 
 
@@ -93,8 +99,8 @@ def test_it_says_how_to_install_what_is_missing(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ZooError, match="uv tool install embedding-atlas"):
         atlas(explored, "-o", str(tmp_path))
-    Map(["other.jpg"], np.zeros((1, 2), np.float32), [""]).write(tmp_path)
-    with pytest.raises(ZooError, match="The map is not of"):
+    Map(["other.jpg"], np.zeros((1, 2), np.float32), [""], ["0"]).write(tmp_path)
+    with pytest.raises(ZooError, match="60 photos new, 1 photos gone"):
         explore.main(["atlas", str(explored / "embeddings"), "--map", str(tmp_path)])
 
 

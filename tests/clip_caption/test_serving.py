@@ -245,8 +245,9 @@ def indexed(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [f"{number}.jpg" for number in range(len(pictures))],
         normalised(features),
         list(FILES),
-        np.arange(len(pictures), dtype=np.int32) % len(FILES),
+        np.arange(len(pictures), dtype=np.int32)[:, None] % len(FILES),
         normalised(captioner.embed_texts([PROBE]))[0],
+        np.arange(len(pictures)),
     )
     write_index(index, data, k=2, exact=None, rejected=0.01, accuracy=None, seed=1)
     packed = tmp_path_factory.mktemp("packed") / "model"

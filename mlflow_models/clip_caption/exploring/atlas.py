@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OVERRIDES = "mlflow_models/clip_caption/exploring/atlas-overrides.txt"
 INSTALL = f"`uv tool install embedding-atlas==0.22.0 --overrides {OVERRIDES}`"
 NEIGHBOURS = 10
-OWN = ("id", "path", "thumbnail", "embedding")
+OWN = ("id", "path", "fingerprint", "phash", "thumbnail", "embedding")
 
 
 def write(

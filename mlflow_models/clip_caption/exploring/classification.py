@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import Searcher, normalised, vote
+from clip_caption.index import Searcher, normalised
+from clip_caption.voting import sizes_of, vote
 from zoo.errors import ZooError
 
 OTHER, UNKNOWN = -1, -2  # a category that the collection hasn't, and none that is known
 SAMPLE = 5_000  # photos of a large collection that the others classify
+MARGIN = 1e-5  # of a cosine: a served copy's rounding may differ in the last digits
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,9 @@ class Labelled:
         ids: their names.
         vectors: their CLIP features, L2-normalised, float32 (n, d).
         categories: the categories' names.
-        labels: each photo's place among them, int32 (n,).
+        labels: each photo's places among them, int32 (n, most); -1 where it has fewer.
         probe: the checkpoint's features of `index.PROBE`, float32 (d,).
+        groups: each photo's group, int (n,): near copies, or photos of one site.
     """
 
     ids: Sequence[str]
@@ -30,30 +33,62 @@ class Labelled:
     categories: list[str]
     labels: np.ndarray
     probe: np.ndarray
+    groups: np.ndarray
 
     @classmethod
-    def read(cls, embeddings: Embeddings, column: str) -> "Labelled":
+    def read(cls, embeddings: Embeddings, column: str, groups: np.ndarray) -> "Labelled":
         """Takes the photos whose category isn't empty.
 
+        Args:
+            embeddings: the collection.
+            column: of the categories; `Embeddings.labels` says what is in a cell.
+            groups: of all its photos, int (n,).
+
         Raises:
-            ZooError: there are less than two categories.
+            ZooError: there are fewer than two categories, or all photos are of one group.
         """
-        names = np.array([name.strip() for name in embeddings.texts(column)])
-        rows = np.flatnonzero(names != "")
-        kinds, labels = np.unique(names[rows], return_inverse=True)
+        cells = embeddings.labels(column)
+        rows = [row for row, cell in enumerate(cells) if cell]
+        kinds = sorted({name for cell in cells for name in cell})
         if len(kinds) < 2:
             raise ZooError(
-                f"Column '{column}' of '{embeddings.directory}' names less than two categories."
+                f"Column '{column}' of '{embeddings.directory}' names fewer than two categories."
             )
+        if len(set(groups[rows].tolist())) < 2:
+            raise ZooError(
+                f"All labelled photos of '{embeddings.directory}' are copies of each other, or of "
+                "one group; there are no others to classify them by."
+            )
+        labels = places_of([cells[row] for row in rows], kinds)
         vectors = normalised(embeddings.clip_vectors()[rows])
         probe = np.array(embeddings.settings.probe, np.float32)
-        ids = [embeddings.ids[row] for row in rows.tolist()]
-        return cls(ids, vectors, kinds.tolist(), labels.astype(np.int32), probe)
+        return cls([embeddings.ids[row] for row in rows], vectors, kinds, labels, probe,
+                   groups[rows])  # fmt: skip
 
-    def places(self, names: Sequence[str]) -> np.ndarray:
-        """Where other photos' categories are among these, int64 (m,), or `OTHER`, or `UNKNOWN`."""
-        numbers = {name: number for number, name in enumerate(self.categories)} | {"": UNKNOWN}
-        return np.array([numbers.get(name.strip(), OTHER) for name in names])
+    @property
+    def several(self) -> bool:
+        """Whether there are photos of several categories."""
+        return self.labels.shape[1] > 1
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """How many photos each category has, int64 (c,)."""
+        return sizes_of(self.labels, len(self.categories))
+
+
+def places_of(cells: Sequence[Sequence[str]], categories: Sequence[str]) -> np.ndarray:
+    """Where photos' categories are in a list, int32 (n, most).
+
+    A photo with fewer than others has -1 in its last columns. A category that isn't in the list is
+    left out; the first column is `OTHER` where none is in it, and `UNKNOWN` where there is none.
+    """
+    numbers = {name: number for number, name in enumerate(categories)}
+    found = np.full((len(cells), max([1, *map(len, cells)])), -1, np.int32)
+    for row, cell in enumerate(cells):
+        places = [numbers[name] for name in cell if name in numbers]
+        places = places or [OTHER if cell else UNKNOWN]
+        found[row, : len(places)] = places
+    return found
 
 
 @dataclass(frozen=True)
@@ -61,19 +96,26 @@ class Outcome:
     """Photos whose category is known, as their neighbours classified them.
 
     Args:
-        truth: places in the list of categories, int (m,); `OTHER`: of one that isn't in it.
+        truth: of `places_of`, int32 (m, most).
         voted: by the neighbours, int64 (m,).
+        chances: of each category, float64 (m, c).
         nearest: similarity of the nearest neighbour, a cosine, float32 (m,).
         rows: which photos of their collection these are, int64 (m,).
     """
 
     truth: np.ndarray
     voted: np.ndarray
+    chances: np.ndarray
     nearest: np.ndarray
     rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether a photo has the category that was voted for, bool (m,)."""
+        return np.asarray((self.truth == self.voted[:, None]).any(axis=1))
 
     def select(self, which: np.ndarray) -> "Outcome":
         """Some of the photos, by bool (m,)."""
@@ -81,31 +123,53 @@ class Outcome:
 
     def known(self) -> "Outcome":
         """Those whose category is one of the collection's."""
-        return self.select(self.truth >= 0)
+        return self.select(self.truth[:, 0] >= 0)
 
     def accuracy(self, threshold: float = -1.0) -> float:
         """The share that is right of those that aren't rejected."""
         kept = self.nearest >= threshold
-        return float((self.truth == self.voted)[kept].mean()) if kept.any() else float("nan")
+        return float(self.right[kept].mean()) if kept.any() else float("nan")
 
     def rejected(self, threshold: float) -> float:
         """The share whose nearest neighbour is less similar."""
         return float((self.nearest < threshold).mean())
 
-    def balanced(self) -> float:
-        """The mean of the categories' recalls: each counts as much as another."""
-        categories = np.unique(self.truth)
-        return float(np.mean([(self.voted[self.truth == one] == one).mean() for one in categories]))
 
-    def confusion(self, categories: int) -> np.ndarray:
-        """How many photos of each category were taken for each: int64 (truth, taken for)."""
-        table = np.zeros((categories, categories), int)
-        np.add.at(table, (self.truth, self.voted), 1)
-        return table
+def nearest_others(
+    searcher: Searcher, vectors: np.ndarray, own: np.ndarray, groups: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest photos of other groups.
+
+    Args:
+        searcher: of the collection.
+        vectors: CLIP features of the photos to find neighbours for, L2-normalised, float32 (m, d).
+        own: their groups, int (m,).
+        groups: those of the collection's photos, int (n,).
+        k: how many.
+
+    Returns:
+        Cosines, float32 (m, k), and rows, int64 (m, k), nearest first; where there are fewer than k
+        others, the last cosines are -inf.
+    """
+    numbers, sizes = np.unique(groups, return_counts=True)
+    place = np.searchsorted(numbers, own).clip(max=len(numbers) - 1)
+    hidden = np.where(numbers[place] == own, sizes[place], 0)  # (m,): as many may come before
+    similarities = np.full((len(vectors), k), -np.inf, np.float32)
+    rows = np.zeros((len(vectors), k), np.int64)
+    depths = k + np.where(hidden, 2 ** np.ceil(np.log2(np.maximum(hidden, 1))), 0).astype(int)
+    for depth in np.unique(depths).tolist():
+        which = np.flatnonzero(depths == depth)
+        cosines, found = searcher(vectors[which], depth)
+        other = (groups[found] != own[which, None]) & (found >= 0)  # a graph may find fewer
+        order = np.argsort(~other, axis=1, kind="stable")[:, :k]
+        cosines = np.where(other, cosines, -np.inf)
+        similarities[which, : order.shape[1]] = np.take_along_axis(cosines, order, axis=1)
+        rows[which, : order.shape[1]] = np.take_along_axis(found, order, axis=1)
+    return similarities, rows
 
 
-def leave_one_out(searcher: Searcher, data: Labelled, k: int, seed: int) -> Outcome:
-    """Classifies labelled photos by all the others; of a large collection, some of them.
+def leave_group_out(searcher: Searcher, data: Labelled, k: int, seed: int) -> Outcome:
+    """Classifies labelled photos by those of other groups; of a large collection, some of them.
 
     Args:
         searcher: of the collection.
@@ -114,18 +178,17 @@ def leave_one_out(searcher: Searcher, data: Labelled, k: int, seed: int) -> Outc
         seed: which photos of a large collection.
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(data.ids))[:SAMPLE])
-    similarities, found = searcher(data.vectors[rows], k + 1)
-    # No photo is its own neighbour; where equal ones took its place among the first, the last goes.
-    own = found == rows[:, None]
-    own[:, -1] |= ~own.any(axis=1)
-    shape = (len(rows), found.shape[1] - 1)
-    similarities, found = similarities[~own].reshape(shape), found[~own].reshape(shape)
-    voted = vote(data.labels[found], similarities, len(data.categories))
-    return Outcome(data.labels[rows], voted, similarities[:, 0], rows)
+    truth, groups = data.labels[rows], data.groups[rows]
+    return _voted(searcher, data, data.vectors[rows], truth, groups, rows, k)
 
 
 def classify(
-    searcher: Searcher, data: Labelled, vectors: np.ndarray, truth: np.ndarray, k: int
+    searcher: Searcher,
+    data: Labelled,
+    vectors: np.ndarray,
+    truth: np.ndarray,
+    groups: np.ndarray,
+    k: int,
 ) -> Outcome:
     """Classifies other photos.
 
@@ -133,7 +196,8 @@ def classify(
         searcher: of the collection.
         data: the collection.
         vectors: CLIP features of the others, float32 (m, d), normalised or not.
-        truth: their categories' places, of `Labelled.places`, int64 (m,).
+        truth: their categories' places, of `places_of`, int32 (m, most).
+        groups: their groups, numbered with the collection's, int (m,).
         k: how many neighbours vote.
 
     Raises:
@@ -144,16 +208,29 @@ def classify(
             f"The collection's embeddings have {data.vectors.shape[1]} numbers, the others' "
             f"{vectors.shape[1]}: they are of different checkpoints."
         )
-    similarities, found = searcher(normalised(vectors), k)
-    voted = vote(data.labels[found], similarities, len(data.categories))
-    return Outcome(truth, voted, similarities[:, 0], np.arange(len(vectors)))
+    rows = np.arange(len(vectors))
+    return _voted(searcher, data, normalised(vectors), truth, groups, rows, k)
+
+
+def _voted(
+    searcher: Searcher,
+    data: Labelled,
+    vectors: np.ndarray,
+    truth: np.ndarray,
+    groups: np.ndarray,
+    rows: np.ndarray,
+    k: int,
+) -> Outcome:
+    similarities, found = nearest_others(searcher, vectors, groups, data.groups, k)
+    voted, chances = vote(data.labels[found], similarities, data.sizes, len(data.ids))
+    return Outcome(truth, voted, chances, similarities[:, 0], rows)
 
 
 def threshold_for(outcome: Outcome, rejected: float, accuracy: float | None) -> float:
     """The similarity below which photos get no category, chosen on photos with a known one.
 
     Args:
-        outcome: of `leave_one_out`.
+        outcome: of `leave_group_out`.
         rejected: the share of them that may be lost.
         accuracy: what those that are kept must reach; the lowest threshold that does is taken, if
             it is the higher one.
@@ -161,16 +238,16 @@ def threshold_for(outcome: Outcome, rejected: float, accuracy: float | None) -> 
     Raises:
         ZooError: no threshold reaches the accuracy.
     """
-    # Rounded down, since a served copy's rounding may differ in the last digits.
-    threshold = float(np.quantile(outcome.nearest, rejected)) - 1e-5 if rejected else -1.0
+    threshold = float(np.quantile(outcome.nearest, rejected)) - MARGIN if rejected else -1.0
     if accuracy is None:
         return threshold
     order = np.argsort(-outcome.nearest, kind="stable")
-    right = np.cumsum((outcome.truth == outcome.voted)[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(right >= accuracy)
+    lowest = outcome.nearest[order].astype(float) - MARGIN  # each one a threshold
+    kept = np.searchsorted(-outcome.nearest[order], -lowest, side="right")
+    enough = np.flatnonzero(np.cumsum(outcome.right[order])[kept - 1] / kept >= accuracy)
     if not len(enough):
         raise ZooError(
             f"No threshold reaches an accuracy of {accuracy:g}; without one it is "
             f"{outcome.accuracy():.3f}."
         )
-    return max(threshold, float(outcome.nearest[order][enough[-1]]) - 1e-5)
+    return max(threshold, float(lowest[enough[-1]]))

@@ -1,17 +1,24 @@
-"""Embeds a collection, part by part: images are decoded while the model sees those before them."""
+"""Embeds a collection, part by part: images are decoded while the model sees those before them.
+
+The model sees only photos that aren't embedded yet, which the hashes of their files tell.
+"""
 
 import io
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clip_caption.copies import perceptual_hash
+from clip_caption.exploring import parts
 from clip_caption.exploring.collection import ImageCollection, Photo
-from clip_caption.exploring.store import EmbeddingSettings, failures, write_part
+from clip_caption.exploring.contents import Contents, digest
+from clip_caption.exploring.parts import Embedded, EmbeddedPhotos
+from clip_caption.exploring.store import EmbeddingSettings
 from clip_caption.index import PROBE
 from zoo.data.images import decode
 from zoo.errors import BadInput
@@ -23,7 +30,8 @@ if TYPE_CHECKING:
     from clip_caption.options import Options
 
 KINDS = ("clip", "prefix")
-Decoded = tuple[dict[str, Any], np.ndarray]  # a row without its embedding, and pixels
+REMOTE = ("http://", "https://")
+Decoded = tuple[dict[str, Any], np.ndarray]  # what pixels decide but the embedding, and pixels
 
 
 class Embedder:
@@ -63,23 +71,26 @@ class Embedder:
             return features
         return self.captioner.prefixes(features).reshape(len(features), -1)
 
-    def prepare(self, photo: Photo) -> Decoded | tuple[str, str]:
-        """Decodes a photo; returns its id and what is wrong with it where it can't be."""
+    def prepare(self, photo: Photo) -> Decoded | str:
+        """Decodes a photo, or says why it can't be."""
+        if photo.id.lower().startswith(REMOTE):
+            return "it is an address; prepare.py fetches photos"
         try:
-            image = decode(photo.read(), max(self.side, self.thumbnail))
+            content = photo.read()
+            image = decode(content, max(self.side, self.thumbnail))
         except FileNotFoundError:
-            return photo.id, "the file is missing"
+            return "the file is missing"
         except OSError:
-            return photo.id, "the file can't be read"
+            return "the file can't be read"
         except BadInput as error:
-            return photo.id, f"it {error}"
-        row = {"id": photo.id, "path": photo.path, **photo.fields}
+            return f"it {error}"
+        row = {"fingerprint": digest(content), "phash": perceptual_hash(image)}
         if self.thumbnail:
             row["thumbnail"] = small_jpeg(image, self.thumbnail)
         return row, self.captioner.pixels(image)
 
-    def run(self, batch: list[Decoded]) -> tuple[list[dict[str, Any]], np.ndarray]:
-        """Rows and embeddings of a batch, float32 (batch, d)."""
+    def run(self, batch: list[Decoded]) -> list[Embedded]:
+        """Embeds, and captions, a batch."""
         features = self.captioner.embed([pixels for _, pixels in batch])
         rows = [row for row, _ in batch]
         if self.options:
@@ -87,57 +98,84 @@ class Embedder:
                 rows, self.captioner.caption(features, self.options), strict=True
             ):
                 row["caption"] = captions[0].text
-        return rows, self.vectors(features)
+        return list(zip(rows, self.vectors(features), strict=True))
+
+    def __call__(self, photos: Iterable[Photo]) -> Iterator[Embedded | str]:
+        """Embeds photos in their order, or says why one can't be."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            prepared = _ahead(pool, self, photos)
+            while batch := list(itertools.islice(prepared, self.batch_size)):
+                good = [item for item in batch if not isinstance(item, str)]
+                found = iter(self.run(good) if good else [])
+                yield from (item if isinstance(item, str) else next(found) for item in batch)
 
 
 def embed(
-    collection: ImageCollection, embedder: Embedder, settings: EmbeddingSettings, output: Path
-) -> dict[str, str]:
-    """Embeds what isn't embedded yet.
+    collection: ImageCollection,
+    contents: Contents,
+    settings: EmbeddingSettings,
+    embedder: Callable[[], Embedder],
+    output: Path,
+) -> None:
+    """Embeds what isn't embedded yet, and puts it in place once all is there.
 
     Args:
         collection: the images.
-        embedder: as the settings say.
+        contents: what they hold.
         settings: what decides what is written.
-        output: a directory, new or of an unfinished run with these settings.
-
-    Returns:
-        Why images couldn't be embedded, by their id.
+        embedder: makes one as the settings say, once there is a photo to embed.
+        output: a directory, new or with embeddings of these settings.
     """
     from tqdm import tqdm
 
-    settings.write(output)
-    failed: dict[str, str] = {}
-    with (
-        tqdm(total=settings.images, unit="image", desc="embedding", smoothing=0) as bar,
-        ThreadPoolExecutor(embedder.threads) as pool,
-    ):
+    unfinished = [file for work in parts.begun(output) for file in parts.part_files(work)]
+    known = EmbeddedPhotos([*parts.part_files(output), *unfinished], settings)
+    new = {one for one in contents.photos if one not in known}
+    work = parts.begin(output, settings)
+    with tqdm(total=len(new), unit="image", desc="embedding", smoothing=0, disable=not new) as bar:
         for number, start in enumerate(settings.starts):
-            path = settings.part_file(output, number)
-            numbers = range(start, min(start + settings.part, settings.images))
+            path = settings.part_file(work, number)
             if path.is_file():
-                failed |= failures(path)
-                bar.initial += len(numbers)  # not counted as speed
-                bar.update(len(numbers))
                 continue
-            rows: list[dict[str, Any]] = []
-            vectors, missing = [np.empty((0, settings.width), np.float32)], dict[str, str]()
-            prepared = _ahead(pool, embedder, map(collection.photo, numbers))
-            while batch := list(itertools.islice(prepared, embedder.batch_size)):
-                missing |= dict(item for item in batch if isinstance(item[0], str))
-                if good := [item for item in batch if isinstance(item[0], dict)]:
-                    found = embedder.run(good)
-                    rows += found[0]
-                    vectors.append(found[1])
-                bar.update(len(batch))
-            write_part(path, rows, np.concatenate(vectors), missing, settings, collection.schema)
-            failed |= missing
-    return failed
+            numbers = range(start, min(start + settings.part, settings.images))
+            photos = [(contents.photos[row], collection.photo(row)) for row in numbers]
+            found: dict[str, Embedded | str] = {**known.take([one for one, _ in photos])}
+            # What can't be read has no hash; the same photo under two names is embedded once.
+            fresh = {one or photo.id: photo for one, photo in photos if one not in found}
+            if fresh:
+                for name, embedded in zip(fresh, embedder()(fresh.values()), strict=True):
+                    found[name] = embedded
+                    bar.update()
+            _write(path, photos, found, settings, collection)
+            known.add(path)
+    parts.commit(output, work)
 
 
-def _ahead(pool: ThreadPoolExecutor, embedder: Embedder, photos: Iterable[Photo]) -> Iterator[Any]:
+def _write(
+    path: Path,
+    photos: list[tuple[str, Photo]],
+    found: dict[str, Embedded | str],
+    settings: EmbeddingSettings,
+    collection: ImageCollection,
+) -> None:
+    """Write a part of what was found of its photos, by their hashes or else their ids."""
+    rows, failed = [], dict[str, str]()
+    vectors = [np.empty((0, settings.width), np.float32)]
+    for fingerprint, photo in photos:
+        embedded = found[fingerprint or photo.id]
+        if isinstance(embedded, str):
+            failed[photo.id] = embedded
+            continue
+        rows.append({"id": photo.id, "path": photo.path, **photo.fields, **embedded[0]})
+        vectors.append(embedded[1][None])
+    parts.write_part(path, rows, np.concatenate(vectors), failed, settings, collection.schema)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, embedder: Embedder, photos: Iterable[Photo]
+) -> Iterator[Decoded | str]:
     """Prepares photos in order, two batches ahead of what is asked for."""
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Future[Decoded | str]] = deque()
     for photo in photos:
         waiting.append(pool.submit(embedder.prepare, photo))
         if len(waiting) > 2 * embedder.batch_size:

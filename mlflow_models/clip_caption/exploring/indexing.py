@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clip_caption.exploring.classification import Labelled, Outcome, leave_one_out, threshold_for
+from clip_caption.exploring.classification import Labelled, Outcome, leave_group_out, threshold_for
 from clip_caption.index import Exact, Graph, Searcher
 from zoo.data.outputs import check_output, whole_directory, write_json
 from zoo.errors import ZooError
@@ -63,6 +63,7 @@ def write_index(
     rejected: float,
     accuracy: float | None,
     seed: int,
+    state: str = "",
 ) -> tuple[Outcome, float, float | None]:
     """Writes an index; the directory appears when it is complete.
 
@@ -73,6 +74,7 @@ def write_index(
         exact: as `searcher_of` takes it.
         rejected, accuracy: as `threshold_for` takes them.
         seed: of what is drawn by chance.
+        state: the hash of what the collection holds, `EmbeddingSettings.collection`.
 
     Returns:
         How the collection's photos are classified by the others, the threshold, and of a graph the
@@ -84,7 +86,7 @@ def write_index(
     check_output(directory, "index.json", "an index")
     with whole_directory(directory) as fresh:
         searcher = searcher_of(data.vectors, fresh, exact)
-        outcome = leave_one_out(searcher, data, k, seed)
+        outcome = leave_group_out(searcher, data, k, seed)
         threshold = threshold_for(outcome, rejected, accuracy)
         found = None if isinstance(searcher, Exact) else recall(searcher, data.vectors, k, seed)
         if found is None:
@@ -92,6 +94,7 @@ def write_index(
         np.save(fresh / "labels.npy", data.labels)
         np.save(fresh / "probe.npy", data.probe)
         write_json(fresh / "ids.json", data.ids)
-        settings = {"categories": data.categories, "k": k, "threshold": threshold}
+        settings = {"categories": data.categories, "k": k, "threshold": threshold,
+                    "embeddings": state}  # fmt: skip
         write_json(fresh / "index.json", settings)
     return outcome, threshold, found

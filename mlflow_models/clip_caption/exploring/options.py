@@ -1,8 +1,10 @@
 """The command line of explore.py."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+from clip_caption.copies import NEAR_BITS
 from clip_caption.evaluating.translate import add_options
 from clip_caption.exploring.clusters import SELECTIONS
 from clip_caption.exploring.embedding import KINDS
@@ -11,6 +13,32 @@ from clip_caption.exploring.store import PART
 
 MODES = ("greedy", "beam")
 BY = ("clip", "captions", "both")
+HASH_BITS = 64
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """Reads a number that isn't less."""
+
+    def whole(text: str) -> int:
+        if (number := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+        return number
+
+    return whole
+
+
+def _share(text: str) -> float:
+    """Reads a number from 0 to 1."""
+    if not 0 <= (number := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
+
+
+def _bits(text: str) -> int:
+    """Reads a number of a hash's bits."""
+    if not 0 <= (number := int(text)) <= HASH_BITS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {HASH_BITS}")
+    return number
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -25,6 +53,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     _add_map(commands)
     _add_atlas(commands)
     _add_classify(commands)
+    _add_duplicates(commands)
     _add_index(commands)
     return cli
 
@@ -42,12 +71,12 @@ def _add_embeddings(cli: argparse.ArgumentParser) -> None:
 
 
 def _add_threads(cli: argparse.ArgumentParser) -> None:
-    cli.add_argument("--threads", type=int, default=1, help="that compute")
+    cli.add_argument("--threads", type=_at_least(1), default=1, help="that compute")
 
 
 def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    cli = _add(commands, "embed", "Embed images into Parquet; stopped, it goes on when it is "
-               "given again.")  # fmt: skip
+    cli = _add(commands, "embed", "Embed images into Parquet. Given again, it goes on after "
+               "a stop, and takes in what has changed: photos, rows, columns.")  # fmt: skip
     cli.add_argument("images", type=Path, metavar="IMAGES", help="a folder, a CSV or TSV with a "
                      "column of paths, or a data set of prepare.py (DATA/train)")  # fmt: skip
     cli.add_argument("-o", "--output", type=Path, required=True, help="a directory of Parquet")
@@ -58,12 +87,14 @@ def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli.add_argument("--embedding", choices=KINDS, default="clip", help="clip: to search, compare "
                      "and classify; prefix: what the captions are made of")  # fmt: skip
     cli.add_argument("--captions", choices=MODES, help="caption each image, too")
-    cli.add_argument("--thumbnail", type=int, default=128, help="longer side, pixels; 0: none")
-    cli.add_argument("--batch-size", type=int, default=32, help="images at a time")
     cli.add_argument(
-        "--part", type=int, default=PART, help="images a file; a kill loses one at most"
+        "--thumbnail", type=_at_least(0), default=128, help="longer side, pixels; 0: none"
     )
-    cli.add_argument("--decoders", type=int, default=1, help="threads that decode images")
+    cli.add_argument("--batch-size", type=_at_least(1), default=32, help="images at a time")
+    cli.add_argument(
+        "--part", type=_at_least(1), default=PART, help="images a file; a kill loses one at most"
+    )
+    cli.add_argument("--decoders", type=_at_least(1), default=1, help="threads that decode images")
     cli.add_argument("--image-column", help="of the table (default: image, file, path, photo...)")
 
 
@@ -76,7 +107,7 @@ def _add_find(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     cli.add_argument("--by", choices=BY, default="clip", help="what words are compared with: the "
                      "image by CLIP, the captions, or both rankings")  # fmt: skip
     cli.add_argument("--text", default="caption", metavar="COLUMN", help="of the captions")
-    cli.add_argument("-k", type=int, default=10, help="how many")
+    cli.add_argument("-k", type=_at_least(1), default=10, help="how many")
     cli.add_argument("-o", "--output", type=Path, help="a picture of them: .jpg or .png")
     cli.add_argument("--json", action="store_true", help="print JSON")
     _add_threads(cli)
@@ -90,7 +121,7 @@ def _add_match(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli.add_argument("-o", "--output", type=Path, required=True, help="a CSV, the least fitting "
                      "first")  # fmt: skip
     cli.add_argument("--sheet", type=Path, help="a picture of the least fitting: .jpg or .png")
-    cli.add_argument("--worst", type=int, default=10, help="to print and to draw")
+    cli.add_argument("--worst", type=_at_least(0), default=10, help="to print and to draw")
     cli.add_argument("--seed", type=int, default=1, help="which photos others are compared with")
     _add_threads(cli)
 
@@ -100,23 +131,24 @@ def _add_map(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_embeddings(cli)
     cli.add_argument("-o", "--output", type=Path, required=True, help="a directory")
     cli.add_argument("--reuse", type=Path, metavar="MAP", help="put the images on this map, of an "
-                     "earlier run, in the place of making one")  # fmt: skip
+                     "earlier run, in the place of making one: those that are on it stay where "
+                     "they are")  # fmt: skip
     usual = Parameters()
     making = cli.add_argument_group("how a map is made")
-    making.add_argument("--pca", type=int, default=usual.pca, help="components; 0: no PCA")
-    making.add_argument("--neighbours", type=int, default=usual.neighbours, help="UMAP's")
+    making.add_argument("--pca", type=_at_least(0), default=usual.pca, help="components; 0: no PCA")
+    making.add_argument("--neighbours", type=_at_least(2), default=usual.neighbours, help="UMAP's")
     making.add_argument("--min-dist", type=float, default=usual.min_dist, help="UMAP's")
     making.add_argument("--metric", default=usual.metric, help="UMAP's, of the scaled values")
     making.add_argument("--seed", type=int, default=usual.seed)
     making.add_argument("--groups", choices=SELECTIONS, default="leaf", help="HDBSCAN's: leaf, the "
                         "smallest; eom, those that hold longest")  # fmt: skip
-    making.add_argument("--smallest", type=int, help="images that make a group; default: one in "
-                        "50, but 5 at least")  # fmt: skip
+    making.add_argument("--smallest", type=_at_least(2), help="images that make a group; "
+                        "default: one in 50, but 5 at least")  # fmt: skip
     cli.add_argument("--text", metavar="COLUMN", help="whose words name groups (default: caption, "
                      "captions or comment)")  # fmt: skip
     cli.add_argument("--colour", metavar="COLUMN", help="of the picture; default: the groups")
     cli.add_argument("--thumbnails", action=argparse.BooleanOptionalAction, default=True)
-    cli.add_argument("--palette", type=int, help="colours of map.png: less, smaller")
+    cli.add_argument("--palette", type=_at_least(2), help="colours of map.png: less, smaller")
     cli.add_argument("--tensorboard", type=Path, metavar="DIRECTORY", help="write the files of "
                      "TensorBoard's projector, too")  # fmt: skip
 
@@ -140,11 +172,15 @@ def _add_atlas(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _add_labelled(cli: argparse.ArgumentParser) -> None:
     _add_embeddings(cli)
     cli.add_argument("--category", default="type", metavar="COLUMN", help="of the categories")
-    cli.add_argument("-k", type=int, default=10, help="neighbours that vote")
-    cli.add_argument("--reject", type=float, default=0.01, help="share of the labelled images that "
-                     "may be lost to the threshold, below which a photo is too unlike all of them "
-                     "to be classified; 0: none")  # fmt: skip
-    cli.add_argument("--accuracy", type=float, help="raise the threshold until those that are "
+    cli.add_argument("-k", type=_at_least(1), default=10, help="neighbours that vote: by their "
+                     "similarity, and by how rare a category is")  # fmt: skip
+    _add_near(cli, "which leave each other out")
+    cli.add_argument("--group", metavar="COLUMN", help="of sites or sources: photos of one leave "
+                     "each other out, too, when one is scored")  # fmt: skip
+    cli.add_argument("--reject", type=_share, default=0.01, help="share of the labelled images "
+                     "that may be lost to the threshold, below which a photo is too unlike all of "
+                     "them to be classified; 0: none")  # fmt: skip
+    cli.add_argument("--accuracy", type=_share, help="raise the threshold until those that are "
                      "kept reach this, 0 to 1")  # fmt: skip
     cli.add_argument("--exact", action=argparse.BooleanOptionalAction, help="compare with every "
                      "photo, or search an HNSW graph (default: exact up to 100,000)")  # fmt: skip
@@ -159,6 +195,24 @@ def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
                      "others")  # fmt: skip
     cli.add_argument("-o", "--output", type=Path, help="a directory for the table and the plot")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
+
+
+def _add_near(cli: argparse.ArgumentParser, purpose: str) -> None:
+    cli.add_argument("--near", type=_bits, default=NEAR_BITS, metavar="BITS", help="of 64 by which "
+                     f"the hashes of near copies may differ, {purpose}")  # fmt: skip
+
+
+def _add_duplicates(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    cli = _add(commands, "duplicates", "List complaints with the same photo, with how far and how "
+               "long apart they are.")  # fmt: skip
+    _add_embeddings(cli)
+    cli.add_argument("-o", "--output", type=Path, required=True, help="a directory for the table "
+                     "and the page")  # fmt: skip
+    _add_near(cli, "which are listed")
+    cli.add_argument("--time", metavar="COLUMN", help="in ISO 8601 (default: timestamp, time, "
+                     "date, created...)")  # fmt: skip
+    cli.add_argument("--text", metavar="COLUMN", help="shown with a photo (default: caption, "
+                     "captions or comment)")  # fmt: skip
 
 
 def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

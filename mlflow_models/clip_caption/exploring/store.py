@@ -1,31 +1,28 @@
-"""Embeddings as Parquet, in parts: what is written stays after a kill, and memory stays bounded.
+"""Embeddings as Parquet: what decides what they hold, and how they are read.
 
 DIRECTORY/_settings.json      checkpoint, kind of embedding, and what the collection was
 DIRECTORY/_model              the checkpoint, converted: for words, and for new photos
-DIRECTORY/part-00000.parquet  id, path, thumbnail (JPEG), embedding, caption?, the source's columns
+DIRECTORY/part-00000.parquet  id, path, fingerprint, phash, thumbnail (JPEG)?, caption?, embedding,
+                              the source's columns
 
-A part holds what became of so many images of the source; it gets its name when it is complete.
+A part holds what became of so many images of the source.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from zoo.data.outputs import whole_file, write_json
-from zoo.data.tables import ColumnNotFound
+from zoo.data.tables import ColumnNotFound, listed
 from zoo.data.texts import read_object
 from zoo.errors import ZooError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 PART = 1024  # images; with 512 numbers and a thumbnail each, about 6 MB
 SETTINGS, FAILURES = "_settings.json", "_failed.tsv"  # readers of Parquet pass over an underscore
-FAILED = b"failed"  # the key in a part's metadata: {id: reason} as JSON
+READY = "_ready"  # complete parts on their way to their place
+OWN = ("id", "path", "fingerprint", "phash", "thumbnail", "embedding")  # and `caption` if asked for
 
 
 @dataclass(frozen=True)
@@ -39,10 +36,11 @@ class EmbeddingSettings:
         width: how many numbers an embedding has.
         captions: how each image was captioned; None for not at all.
         thumbnail: the longer side of thumbnails, pixels; 0 for none.
-        collection: the collection's fingerprint.
+        collection: the hash of what the collection held: `contents.Contents.state`.
         images: how many it has.
         probe: the checkpoint's features of `index.PROBE`, normalised and rounded.
         part: how many images a part stands for.
+        weights: the hash of the checkpoint's files; empty for one that has a name only.
     """
 
     checkpoint: str
@@ -55,37 +53,65 @@ class EmbeddingSettings:
     images: int
     probe: Sequence[float]
     part: int = PART
+    weights: str | None = None
 
     @classmethod
     def read(cls, directory: Path) -> "EmbeddingSettings":
-        """Reads what `write` wrote.
+        """Reads what `values` gave.
 
         Raises:
             ZooError: the directory isn't one of embeddings.
         """
         try:
-            return cls(**read_object(directory / SETTINGS))
+            found = cls(**read_object(directory / SETTINGS))
         except (ZooError, TypeError) as error:
             raise ZooError(
                 f"'{directory}' holds no embeddings; explore.py embed writes them."
             ) from error
+        if found.weights is None:
+            raise ZooError(
+                f"An older explore.py wrote '{directory}', which lacks the hashes of its photos; "
+                "embed into a new directory."
+            )
+        return found
 
-    def write(self, directory: Path) -> None:
-        """Writes them, or makes sure that the directory was begun with the same.
+    def values(self) -> dict[str, Any]:
+        """Give what is written."""
+        return asdict(self)
+
+    @property
+    def own(self) -> list[str]:
+        """The columns that aren't the source's."""
+        names = [name for name in OWN if self.thumbnail or name != "thumbnail"]
+        return [*names, "caption"] if self.captions else names
+
+    def of(self, **changes: Any) -> "EmbeddingSettings":
+        """The same, some values apart."""
+        return replace(self, **changes)
+
+    def check(self, directory: Path, old: "EmbeddingSettings") -> None:
+        """Makes sure that a directory was begun with the same model and columns.
+
+        Args:
+            directory: for the message.
+            old: what it was begun with.
 
         Raises:
             ZooError: it was begun with others.
         """
-        if (directory / SETTINGS).is_file():
-            old, new = asdict(EmbeddingSettings.read(directory)), asdict(self)
-            old["probe"] = new["probe"] = np.allclose(old["probe"], new["probe"], atol=0.01)
-            if changed := [name for name in old if old[name] != new[name]]:
-                raise ZooError(
-                    f"'{directory}' was begun with another {' and '.join(changed)}; give the same, "
-                    "or another output."
-                )
-            return
-        write_json(directory / SETTINGS, asdict(self))
+        free = ("collection", "images", "probe", "width")
+        changed = [name for name in self.values() if name not in free]
+        changed = [name for name in changed if getattr(self, name) != getattr(old, name)]
+        if changed == ["weights"]:
+            raise ZooError(
+                f"The checkpoint '{self.checkpoint}' has changed since '{directory}' was begun; "
+                "embed into a new directory."
+            )
+        if changed:
+            raise ZooError(
+                f"'{directory}' was begun with another {' and '.join(changed)}; give the same, "
+                "or another output."
+            )
 
     def part_file(self, directory: Path, number: int) -> Path:
         """The file of a part."""
@@ -95,47 +121,6 @@ class EmbeddingSettings:
     def starts(self) -> range:
         """The number of each part's first image."""
         return range(0, self.images, self.part)
-
-
-def write_part(
-    path: Path,
-    rows: list[dict[str, Any]],
-    vectors: np.ndarray,
-    failed: dict[str, str],
-    settings: EmbeddingSettings,
-    schema: "pa.Schema",
-) -> None:
-    """Writes a part; one all of whose images failed has no rows.
-
-    Args:
-        path: its name when it is complete.
-        rows: what is beside the embeddings.
-        vectors: the embeddings, float32 (rows, width).
-        failed: why an image has no row, by its id.
-        settings: with which columns there are.
-        schema: of the source's columns.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    own = [("id", pa.string()), ("path", pa.string())]
-    own += [("thumbnail", pa.binary())] if settings.thumbnail else []
-    own += [("caption", pa.string())] if settings.captions else []
-    table = pa.Table.from_pylist(rows, pa.schema([*(pa.field(*field) for field in own), *schema]))
-    values = pa.array(vectors.reshape(-1), pa.float32())
-    embeddings = pa.FixedSizeListArray.from_arrays(values, settings.width)
-    table = table.append_column("embedding", embeddings)
-    table = table.replace_schema_metadata({FAILED: json.dumps(failed).encode()})
-    with whole_file(path) as part:
-        pq.write_table(table, part, compression="zstd", row_group_size=256)
-
-
-def failures(path: Path) -> dict[str, str]:
-    """Why images of a part have no row, by their id."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_schema(path).metadata or {}
-    return dict(json.loads(metadata.get(FAILED, b"{}")))
 
 
 class Embeddings:
@@ -151,14 +136,13 @@ class Embeddings:
     def __init__(self, directory: Path) -> None:
         import pyarrow.dataset as ds
 
+        if (directory / READY).is_dir() or _is_begun(directory):
+            raise ZooError(f"'{directory}' is not complete; run explore.py embed again.")
         self.directory, self.settings = directory, EmbeddingSettings.read(directory)
         parts = len(self.settings.starts)
         files = [self.settings.part_file(directory, number) for number in range(parts)]
         if missing := [file.name for file in files if not file.is_file()]:
-            raise ZooError(
-                f"'{directory}' is not complete: {len(missing)} of {parts} parts are missing; run "
-                "explore.py embed again."
-            )
+            raise ZooError(f"'{directory}' lacks {missing[0]}; embed into a new directory.")
         self._data = ds.dataset([str(file) for file in files])
         self.ids: list[str] = self.column("id")
         if not self.ids:
@@ -187,6 +171,25 @@ class Embeddings:
         values = self.column(name)
         firsts = [value[0] if isinstance(value, list) and value else value for value in values]
         return ["" if value in (None, []) else str(value) for value in firsts]
+
+    def labels(self, name: str) -> list[list[str]]:
+        """The labels in each of a column's cells: "{a,b}" and '["a", "b"]' are two."""
+        return [
+            list(dict.fromkeys(
+                label.strip() for one in (value if isinstance(value, list) else [value])
+                for label in listed("" if one is None else str(one)) if label.strip()
+            ))
+            for value in self.column(name)
+        ]  # fmt: skip
+
+    @property
+    def photos(self) -> dict[str, str]:
+        """The hash of each photo's file, by its id."""
+        return dict(zip(self.ids, self.column("fingerprint"), strict=True))
+
+    def hashes(self) -> np.ndarray:
+        """The photos' perceptual hashes, uint64 (n,)."""
+        return np.array(self.column("phash"), np.uint64)
 
     def thumbnails(self, rows: Sequence[int]) -> list[bytes]:
         """The thumbnails of some rows, JPEG.
@@ -220,3 +223,8 @@ class Embeddings:
                 "--embedding clip."
             )
         return self.vectors()
+
+
+def _is_begun(directory: Path) -> bool:
+    """Whether a first run was killed: there are parts of it, but none is in its place."""
+    return not (directory / SETTINGS).is_file() and any(directory.glob(f"_next-*/{SETTINGS}"))
