@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DRAWS = 2000  # resamples of a comparison
+import numpy as np
+
+from zoo.training.comparison import Interval, paired_bootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +40,7 @@ def total(errors: Sequence[ErrorCounts]) -> ErrorCounts:
     return ErrorCounts(sum(e.mistakes for e in errors), sum(e.length for e in errors))
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A difference in percent, and where 95 % of the resampled differences lie."""
-
-    difference: float
-    low: float
-    high: float
-
-
 def bootstrap(first: Sequence[ErrorCounts], second: Sequence[ErrorCounts]) -> Interval:
-    """Compares two systems on the same utterances: second's rate less first's.
-
-    Utterances are drawn with replacement, the same ones for both (Bisani and Ney 2004, "Bootstrap
-    estimates for confidence intervals in ASR performance evaluation").
-    """
-    import numpy as np
-
-    counts = np.array(
-        [[a.mistakes, b.mistakes, a.length] for a, b in zip(first, second, strict=True)]
-    )
-    chance = np.random.default_rng(1)
-    sums = np.stack(
-        [counts[chance.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(DRAWS)]
-    )
-    differences = 100 * (sums[:, 1] - sums[:, 0]) / np.maximum(sums[:, 2], 1)
-    low, high = np.percentile(differences, [2.5, 97.5])
-    return Interval(total(second).rate - total(first).rate, float(low), float(high))
+    """Compare two systems on the same utterances: second's rate less first's, percent."""
+    one, other = (np.array([[e.mistakes, e.length] for e in errors]) for errors in (first, second))
+    return paired_bootstrap(one, other, lambda sums: 100 * sums[:, 0] / np.maximum(sums[:, 1], 1))

@@ -3,10 +3,12 @@
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from zoo.building import tracking
+from zoo.training.comparison import ScoreChange
 
 
 def add_options(cli: argparse.ArgumentParser, experiment: str, worst: int = 10) -> None:
@@ -30,6 +32,7 @@ def finish(
     figures: Mapping[str, float],
     write: Callable[[Path], None],
     tags: Mapping[str, str] | None = None,
+    changes: Sequence[ScoreChange] = (),
 ) -> None:
     """Print the scores, keep the tables, and log all of it to MLflow, as the options say.
 
@@ -40,9 +43,11 @@ def finish(
         figures: The scores by name.
         write: Writes tables and plots into a directory.
         tags: How it was counted, for the JSON and for MLflow's run.
+        changes: From the first model to a second one; the JSON has them as `comparison`.
     """
     tags = tags or {}
-    print(json.dumps({**tags, **figures}) if args.json else text)
+    compared = {"comparison": list(map(asdict, changes))} if changes else {}
+    print(json.dumps({**tags, **figures, **compared}) if args.json else text)
     if args.output:
         write(args.output)
     if not args.tracking_uri:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from zoo.data.tables import write_table
 from zoo.training import plots
-from zoo.training.error_rates import ErrorCounts, Interval, bootstrap, total
+from zoo.training.comparison import Interval
+from zoo.training.error_rates import ErrorCounts, bootstrap, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
 RATIOS = [0, 5, 10, 15, 20, 30]  # dB, upper ends
