@@ -60,7 +60,7 @@ def test_the_registry_has_it_under_its_alias(
 
     assert ner_build.returncode == 0
     mlflow.set_tracking_uri(registry)
-    model = mlflow.pyfunc.load_model("models:/hanlp_ner@champion")
+    model = mlflow.pyfunc.load_model("models:/hanlp_ner@candidate")
     (record,) = model.predict(pd.DataFrame({"text": ["我爱中国"]}))
     assert [entity["text"] for entity in record["entities"]] == ["中国"]
 

@@ -99,9 +99,9 @@ def test_a_model_that_cant_answer_isnt_registered(
     assert "Traceback" in trace
 
     (only,) = client.search_model_versions("name='echo'")
-    assert only.version == client.get_model_version_by_alias("echo", "champion").version
-    assert said("models:/echo@champion") == said(str(output)) == [{"said": "hello"}]
+    assert only.version == client.get_model_version_by_alias("echo", "candidate").version
+    assert said("models:/echo@candidate") == said(str(output)) == [{"said": "hello"}]
     assert {path.name for path in tmp_path.glob(".saving-*")} == set()
 
     publish(folder, "again", args)
-    assert said("models:/echo@champion") == said(str(output)) == [{"said": "again"}]
+    assert said("models:/echo@candidate") == said(str(output)) == [{"said": "again"}]

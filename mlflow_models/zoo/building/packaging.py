@@ -59,7 +59,8 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         "until a server answers",
     )
     parser.add_argument(
-        "--alias", default="champion", help="the registry's alias for this version (%(default)s)"
+        "--alias", default="candidate", help="the registry's alias for this version (%(default)s); "
+        "`python -m zoo.promote` makes a candidate the champion"
     )
     parser.add_argument(
         "--output",
