@@ -27,7 +27,7 @@ from hanlp_ner.training.corpora import (
 )
 from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.references import (
-    MAX_UNFINDABLE_SHARE,
+    MAX_UNKNOWN_SHARE,
     check_characters,
     check_findable,
     unfindable,
@@ -47,6 +47,7 @@ from hanlp_ner.training.start import check_device
 from zoo.building import checkpoints, packaging, tracking
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
+from zoo.training import options
 
 FOLDER = Path(__file__).parent
 
@@ -111,7 +112,6 @@ def open_recognizer(name: str, device: int = -1) -> Recognizer:
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     if (directory / "MLmodel").is_file():
         return Recognizer(partial(predict_built, directory), built_labels(directory))
-    check_device(device)
     component = load(directory, device)
     tokenizer = None if hasattr(component, "tasks") else component.transformer_tokenizer
     return Recognizer(partial(predict_spans, component), known_labels(component), tokenizer)
@@ -132,10 +132,13 @@ def parser() -> argparse.ArgumentParser:
     )
     cli.add_argument("--map", action="append", default=[], metavar="OLD=NEW", help="rename a label")
     cli.add_argument("--mark-dates", action="store_true", help="mark dates in the set by rule")
-    cli.add_argument("--max-unfindable", type=float, default=MAX_UNFINDABLE_SHARE,
-                     help="largest share of entities that the model can't find (default: "
-                     f"{MAX_UNFINDABLE_SHARE})")  # fmt: skip
-    cli.add_argument("--worst", type=int, default=10, help="sentences to list (default: 10)")
+    cli.add_argument("--max-unknown", type=options.share, default=MAX_UNKNOWN_SHARE,
+                     metavar="SHARE", help="of the set's entities, how many may have a label that "
+                     "the model doesn't know, or overlap others; with more the set is refused "
+                     f"(default: {MAX_UNKNOWN_SHARE})")  # fmt: skip
+    cli.add_argument(
+        "--worst", type=options.count, default=10, help="sentences to list (default: 10)"
+    )
     cli.add_argument("--device", type=int, default=-1, help="GPU number (default: -1, the CPU)")
     cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
     tracking.add_options(cli, "hanlp_ner")
@@ -145,8 +148,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
-    if args.worst < 0 or not 0 <= args.max_unfindable <= 1:
-        raise DataError("--worst is 0 or more; --max-unfindable is a share: from 0 to 1.")
+    check_device(args.device)
     mapping = parse_mapping(args.map)
     corpus = joined(read_corpora(args.sources, mapping))
     check_mapping(mapping, [corpus])
@@ -160,7 +162,7 @@ def main(argv: list[str] | None = None) -> None:
     gold: list[Spans] = [set(entities) for _, entities in corpus.examples]
     check_labels(args.labels or [], gold, recognizer)
     lost = unfindable(corpus, recognizer.labels, args.labels)
-    check_findable(lost, args.max_unfindable, "test set")
+    check_findable(lost, args.max_unknown, "test set")
     if recognizer.tokenizer:
         check_characters(recognizer.tokenizer, corpus, "test set")
     predicted = recognizer.predict(texts)

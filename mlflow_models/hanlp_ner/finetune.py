@@ -24,7 +24,7 @@ from hanlp_ner.training.corpora import (
 )
 from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.references import (
-    MAX_UNFINDABLE_SHARE,
+    MAX_UNKNOWN_SHARE,
     check_characters,
     check_findable,
     check_leaks,
@@ -36,6 +36,7 @@ from zoo.building import packaging, tracking
 from zoo.data.fingerprints import fingerprints
 from zoo.data.outputs import check_output
 from zoo.data.texts import read_object
+from zoo.training import options
 from zoo.training.steps import Steps
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--map", action="append", default=[], metavar="OLD=NEW", help="rename a label"
     )
-    data.add_argument("--max-unfindable", type=float, default=MAX_UNFINDABLE_SHARE,
-                      help="largest share of entities that overlap others")  # fmt: skip
+    data.add_argument("--max-unknown", type=options.share, default=MAX_UNKNOWN_SHARE,
+                      metavar="SHARE", help="of a set's entities, how many may overlap others, so "
+                      "that they can't be learnt; with more the set is refused")  # fmt: skip
     data.add_argument(
         "--output", type=Path, required=True, help="best/, last/ and state.pt go here"
     )
@@ -78,55 +80,60 @@ def parser() -> argparse.ArgumentParser:
         "--checkpoint", help="a recognizer: demo, one that HanLP publishes, or a directory"
     )
     shape = cli.add_argument_group("model")
-    shape.add_argument("--layers", type=int, default=3, help="from scratch")
-    shape.add_argument("--hidden", type=int, default=160, help="from scratch: width")
-    shape.add_argument("--heads", type=int, default=5, help="from scratch")
-    shape.add_argument("--feed-forward", type=int, default=480, help="from scratch: inner width")
-    shape.add_argument("--dropout", type=float, default=0.1, help="from scratch")
+    shape.add_argument("--layers", type=options.whole, default=3, help="from scratch")
+    shape.add_argument("--hidden", type=options.whole, default=160, help="from scratch: width")
+    shape.add_argument("--heads", type=options.whole, default=5, help="from scratch")
     shape.add_argument(
-        "--min-count", type=int, default=2, help="from scratch: rarer ones are [UNK]"
+        "--feed-forward", type=options.whole, default=480, help="from scratch: inner width"
     )
-    shape.add_argument("--word-dropout", type=float, default=0.1, help="characters masked")
+    shape.add_argument("--dropout", type=options.share, default=0.1, help="from scratch")
+    shape.add_argument(
+        "--min-count", type=options.whole, default=2, help="from scratch: rarer ones are [UNK]"
+    )
+    shape.add_argument("--word-dropout", type=options.share, default=0.1, help="characters masked")
     shape.add_argument("--crf", action=argparse.BooleanOptionalAction, default=True)
     hyper = cli.add_argument_group("optimization")
-    hyper.add_argument("--epochs", type=int, default=10)
-    hyper.add_argument("--finish-epochs", type=int, default=0, help="of these, on --finish")
-    hyper.add_argument("--batch-characters", type=int, default=1600, help="with padding")
+    hyper.add_argument("--epochs", type=options.whole, default=10)
+    hyper.add_argument(
+        "--finish-epochs", type=options.count, default=0, help="of these, on --finish"
+    )
+    hyper.add_argument("--batch-characters", type=options.whole, default=1600, help="with padding")
     hyper.add_argument("--lr", type=float, default=1e-3, help="peak; pretrained: try 5e-5")
     hyper.add_argument("--head-lr", type=float, help="of classifier and CRF, where it differs")
-    hyper.add_argument("--warmup", type=float, default=0.06, help="share of the steps")
+    hyper.add_argument("--warmup", type=options.share, default=0.06, help="share of the steps")
     hyper.add_argument("--weight-decay", type=float, default=0.01)
-    hyper.add_argument("--clip", type=float, default=5.0, help="largest norm of the gradient")
-    hyper.add_argument("--average", type=float, default=0.998, help="decay of the weights' average")
-    hyper.add_argument("--patience", type=int, help="stop after so many epochs without a gain")
-    hyper.add_argument("--save-every", type=int, default=200, help="steps between saved states")
+    hyper.add_argument(
+        "--clip", type=options.amount, default=5.0, help="largest norm of the gradient"
+    )
+    hyper.add_argument(
+        "--average", type=options.share, default=0.998, help="decay of the weights' average"
+    )
+    hyper.add_argument(
+        "--patience", type=options.whole, help="stop after so many epochs without a gain"
+    )
+    hyper.add_argument(
+        "--save-every", type=options.whole, default=200, help="steps between saved states"
+    )
     hyper.add_argument("--seed", type=int, default=1)
-    hyper.add_argument("--threads", type=int, default=1, help="CPU threads")
+    hyper.add_argument("--threads", type=options.whole, default=1, help="CPU threads")
     hyper.add_argument("--device", type=int, default=-1, help="GPU number; -1 is the CPU")
     tracking.add_options(cli, "hanlp_ner")
     return cli
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check what the options say, before anything is read.
+    """Check that no two options contradict each other, and that the device is there.
 
     Raises:
-        DataError: A number is out of its range, or two options contradict each other.
+        ZooError: They do, or it isn't.
     """
-    counts = "layers hidden heads feed_forward min_count epochs batch_characters save_every threads"
-    if small := [name for name in counts.split() if getattr(args, name) < 1]:
-        raise DataError(f"--{small[0].replace('_', '-')} is 1 or more.")
-    shares = ("dropout", "word_dropout", "warmup", "average", "max_unfindable")
-    if wrong := [name for name in shares if not 0 <= getattr(args, name) <= 1]:
-        raise DataError(f"--{wrong[0].replace('_', '-')} is a share: from 0 to 1.")
-    if args.patience is not None and args.patience < 1:
-        raise DataError("--patience is 1 or more.")
     if args.from_scratch and args.hidden % (2 * args.heads):
         raise DataError("--hidden must be a multiple of twice --heads.")
-    if not 0 <= args.finish_epochs <= args.epochs or bool(args.finish) != bool(args.finish_epochs):
+    if args.finish_epochs > args.epochs or bool(args.finish) != bool(args.finish_epochs):
         raise DataError(
             "--finish and --finish-epochs need each other; --finish-epochs is at most --epochs."
         )
+    check_device(args.device)
 
 
 def read_sets(args: argparse.Namespace) -> tuple[Corpus, Corpus, Corpus]:
@@ -149,7 +156,7 @@ def read_sets(args: argparse.Namespace) -> tuple[Corpus, Corpus, Corpus]:
     ):
         if corpus is not finish or args.finish:
             check_annotated(corpus, kind)
-        check_findable(unfindable(corpus, None), args.max_unfindable, kind, outcome)
+        check_findable(unfindable(corpus, None), args.max_unknown, kind, outcome)
         print("".join(f"{kind}: {line}\n" for line in corpus.said()), end="", file=sys.stderr)
     print(f"train: {describe(train.examples)}\ndev: {describe(dev.examples)}", flush=True)
     check_leaks(joined([train, finish]), dev)
@@ -253,7 +260,6 @@ def main(argv: list[str] | None = None) -> None:
     check_output(args.output, RECORD, "a training run")
     sets = read_sets(args)
     tracking.reach(args.tracking_uri)
-    check_device(args.device)
     from zoo.training.records import open_run, save_run
 
     settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}

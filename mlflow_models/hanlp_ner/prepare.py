@@ -28,6 +28,7 @@ from hanlp_ner.training.names import Names
 from hanlp_ner.training.prepared import Prepared, write_report
 from hanlp_ner.training.tags import flat
 from zoo.building import packaging
+from zoo.training import options
 
 DROPPED = "-"  # the label of entities that only keep others from their place
 
@@ -47,9 +48,15 @@ def parser() -> argparse.ArgumentParser:
                      help="mark the gazetteer's countries and provinces as LOCATION")  # fmt: skip
     cli.add_argument("--held-out", type=Path, help="write some sentences here instead, drawn at "
                      "random; equal ones and those of a document stay together")  # fmt: skip
-    cli.add_argument("--held-out-size", type=int, default=300, help="how many (default: 300)")
-    cli.add_argument("--copies", type=int, default=0, help="copies with mentions replaced")
-    cli.add_argument("--rate", type=float, default=0.6, help="share replaced (default: 0.6)")
+    cli.add_argument(
+        "--held-out-size", type=options.whole, default=300, help="about how many (default: 300)"
+    )
+    cli.add_argument(
+        "--copies", type=options.count, default=0, help="copies with mentions replaced"
+    )
+    cli.add_argument(
+        "--rate", type=options.share, default=0.6, help="share replaced (default: 0.6)"
+    )
     cli.add_argument("--gazetteer", type=Path, help="lists of names to replace mentions with")
     cli.add_argument("--names-from", action="append", default=[], metavar="[PROFILE=]PATH",
                      help="further sentences to take names from")  # fmt: skip
@@ -61,10 +68,8 @@ def check(args: argparse.Namespace) -> None:
     """Check what the options say, before anything is read.
 
     Raises:
-        DataError: A number is out of its range, or a file would be written over another.
+        DataError: An option needs another, or a file would be written over another.
     """
-    if args.copies < 0 or not 0 <= args.rate <= 1 or args.held_out_size < 1:
-        raise DataError("--copies is 0 or more, --rate from 0 to 1, and --held-out-size 1 or more.")
     if args.mark_places and not args.gazetteer:
         raise DataError("--mark-places needs --gazetteer, which lists the places.")
     taken = {source_path(source)[1].resolve() for source in args.sources + args.names_from}

@@ -96,7 +96,7 @@ def test_documents_stay_together(tmp_path: Path) -> None:
         lines += ["-DOCSTART- O", "", *sentences]
     source = write(tmp_path / "a.conll", *lines)
     train, dev = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
-    prepare.main([str(source), "-o", str(train), "--held-out", str(dev), "--held-out-size", "5"])
+    prepare.main([str(source), "-o", str(train), "--held-out", str(dev), "--held-out-size", "4"])
     ours = [{text[0] for text, _ in read_source(str(path))} for path in (train, dev)]
     assert ours[0].isdisjoint(ours[1])
     assert len(ours[1]) == 2

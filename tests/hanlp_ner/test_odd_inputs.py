@@ -78,7 +78,7 @@ REFUSED = {
     "more held out than there is": (
         "a.jsonl", [GOOD] * 3, [*PREPARE, "--held-out", "{folder}/d"], ["300", "3 sentences"]),
     "none held out": (
-        "a.jsonl", [GOOD], [*PREPARE, "--held-out-size", "0"], ["--held-out-size 1 or more"]),
+        "a.jsonl", [GOOD], [*PREPARE, "--held-out-size", "0"], ["held-out", "0 is less than 1"]),
     "the output is the source": (
         "a.jsonl", [GOOD], ["{data}", "-o", "{data}"], ["a.jsonl", "read"]),
     "no gazetteer": (
@@ -92,7 +92,7 @@ REFUSED = {
     "labels that the set doesn't have": (
         "a.jsonl", [GOOD], [*EVALUATE, "--labels", "DATE"], ["none of them", "LOCATION"]),
     "too many entities in others": (
-        "a.jsonl", [GOOD, NESTED], SCRATCH, ["1 of 3", "line 2", "--max-unfindable"]),
+        "a.jsonl", [GOOD, NESTED], SCRATCH, ["1 of 3", "line 2", "--max-unknown"]),
     "a transformer that isn't one": (
         "a.jsonl", [GOOD], [*FINETUNE, "--transformer", "{folder}"], ["not a transformer"]),
     "a transformer that isn't there": (
@@ -103,10 +103,10 @@ REFUSED = {
         "a.jsonl", [GOOD], [*FINETUNE, "--checkpoint", "{folder}"], ["not a HanLP checkpoint"]),
     "heads that don't divide": (
         "a.jsonl", [GOOD], [*SCRATCH, "--hidden", "30", "--heads", "4"], ["--hidden", "--heads"]),
-    "no epoch": ("a.jsonl", [GOOD], [*SCRATCH, "--epochs", "0"], ["--epochs", "1 or more"]),
+    "no epoch": ("a.jsonl", [GOOD], [*SCRATCH, "--epochs", "0"], ["--epochs", "0 is less than 1"]),
     "last epochs on nothing": (
         "a.jsonl", [GOOD], [*SCRATCH, "--finish-epochs", "1"], ["--finish ", "--finish-epochs"]),
-    "a GPU that isn't there": ("a.jsonl", [GOOD], [*SCRATCH, "--device", "63"], ["63", "GPU"]),
+    "a GPU that isn't there": ("a.jsonl", [GOOD], [*SCRATCH, "--device", "63"], ["63", "cpu"]),
     "somebody's folder for the run": (
         "a.jsonl", [GOOD], [*SCRATCH, "--output", "{folder}"], ["a training run"]),
 }  # fmt: skip
@@ -117,11 +117,13 @@ def command_of(options: list[str]) -> str:
 
 
 @pytest.mark.parametrize("odd", REFUSED, ids=str)
-def test_what_is_wrong_is_one_sentence(odd: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_one_sentence(
+    odd: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     name, lines, options, words = REFUSED[odd]
     data = write(tmp_path / name, *lines)
     argv = [option.format(data=data, folder=tmp_path) for option in options]
-    said = refusal(COMMANDS[command_of(options)], argv)
+    said = refusal(COMMANDS[command_of(options)], argv, capsys)
     assert [word for word in words if word not in said] == [], said
     assert {path.name for path in tmp_path.iterdir()} == {name}  # nothing half done
 

@@ -48,7 +48,7 @@ class Corpus:
         names: The files.
         examples: Sentences with entities; an entity may overlap another.
         places: Where each sentence is, as in "'dev.jsonl', line 3".
-        documents: The document of each sentence; None where the format has none.
+        documents: The document of each sentence; None where the file has no several documents.
         left_out: The places of rows that aren't used, by reason.
         notes: What isn't used of rows that are, by kind, with its places.
         dropped: How many entities a profile or `--map` drops, by label.
@@ -180,6 +180,8 @@ def read_corpus(source: str, mapping: Mapping[str, str] | None = None, dropped: 
     except DataError as error:
         said = str(error)
         raise DataError(said if said.startswith("'") else f"'{path}', {said}.") from error
+    if len({document for document in corpus.documents if document}) < 2:
+        corpus.documents = [None] * len(corpus.examples)
     if known is not None and own and not corpus.labels:
         raise DataError(
             f"'{path}' has none of the labels of '{profile}' ({', '.join(known)}); it has: "

@@ -1,13 +1,15 @@
 """Draws the sentences that are held out, so that equal ones, and a document's, stay together."""
 
-import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hanlp_ner.training.corpora import Corpus, Example
 from hanlp_ner.training.formats import DataError
 from zoo.training.leaks import linked, normalised, same
+from zoo.training.splits import shuffled_rows
+
+HELD_OUT = "held out"
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,12 @@ def repeats(examples: Sequence[Example]) -> Repeats:
 
 def groups_of(corpus: Corpus) -> list[int]:
     """Number the groups of sentences that must stay together."""
-    several = len(set(corpus.documents)) > 1
-    pairs = same([key(text) for text, _ in corpus.examples])
-    pairs += same(corpus.documents) if several else []
+    pairs = same([key(text) for text, _ in corpus.examples]) + same(corpus.documents)
     return linked(len(corpus.examples), pairs)
 
 
 def draw_held_out(groups: Sequence[int], size: int, seed: int) -> set[int]:
-    """Draw groups at random until `size` rows are held out; a group that is too large is passed.
+    """Draw groups at random until about `size` rows are held out; see `shuffled_rows`.
 
     Args:
         groups: The group of each row.
@@ -63,18 +63,12 @@ def draw_held_out(groups: Sequence[int], size: int, seed: int) -> set[int]:
         raise DataError(
             f"--held-out-size {size} leaves nothing to train on: there are {len(groups)} sentences."
         )
-    members = defaultdict(list)
-    for row, group in enumerate(groups):
-        members[group].append(row)
-    drawn = list(members.values())
-    random.Random(f"held out/{seed}").shuffle(drawn)
-    held: set[int] = set()
-    for rows in drawn:
-        if len(held) + len(rows) <= size:
-            held.update(rows)
+    share = {HELD_OUT: size / len(groups)}
+    held = shuffled_rows([str(group) for group in groups], share, seed)[HELD_OUT]
     if not held:
+        smallest = min(Counter(groups).values())
         raise DataError(
-            f"--held-out-size {size} is less than the smallest group of sentences that belong "
-            f"together ({min(map(len, drawn))})."
+            f"--held-out-size {size} is too small: sentences that belong together are at least "
+            f"{smallest}."
         )
-    return held
+    return set(held)

@@ -14,8 +14,8 @@ from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.tags import flat
 from zoo.training.leaks import across, normalised, same
 
-MAX_UNFINDABLE_SHARE = 0.1  # of the entities
-MAX_UNKNOWN_SHARE = 0.8  # of the characters: above it the text is in another language
+MAX_UNKNOWN_SHARE = 0.1  # of the entities
+MAX_UNREAD_SHARE = 0.8  # of the characters: above it the text is in another language
 SHOWN = 10  # unknown characters
 
 
@@ -92,7 +92,7 @@ def check_findable(
     if found.count > share * found.entities:
         raise DataError(
             f"{said}; rename or drop labels with --map or a profile, or take them with "
-            "--max-unfindable 1."
+            "--max-unknown 1."
         )
     if found.count:
         print(said, file=sys.stderr)
@@ -125,7 +125,7 @@ def check_characters(tokenizer: Any, corpus: Corpus, kind: str) -> None:
         f"{kind}: {unknown.total()} of {total} characters are unknown to the tokenizer: "
         + " ".join(f"{c} {count}" for c, count in unknown.most_common(SHOWN))
     )
-    if unknown.total() > MAX_UNKNOWN_SHARE * total:
+    if unknown.total() > MAX_UNREAD_SHARE * total:
         raise DataError(f"{said}; take a transformer of this language.")
     print(said, file=sys.stderr)
 

@@ -10,6 +10,7 @@ from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.tags import entities_to_tags
 from zoo.building import checkpoints
 from zoo.errors import CheckpointError
+from zoo.training import options
 
 if TYPE_CHECKING:
     from hanlp.components.ner.transformer_ner import TransformerNamedEntityRecognizer
@@ -137,16 +138,10 @@ def check_lengths(component: Any, corpus: Corpus) -> None:
 
 
 def check_device(device: int) -> None:
-    """Check that there is a GPU of that number.
+    """Check that there is a GPU of that number; -1 is the CPU.
 
     Raises:
-        CheckpointError: There isn't.
+        ZooError: There isn't.
     """
-    if device < 0:
-        return
-    import torch
-
-    count = torch.cuda.device_count()
-    if device >= count:
-        raise CheckpointError(f"--device {device} not found: this machine has {count} GPUs; "
-                              "-1 is the CPU.")  # fmt: skip
+    if device >= 0:
+        options.check_device(f"cuda:{device}")
