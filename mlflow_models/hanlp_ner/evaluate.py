@@ -1,13 +1,15 @@
 """Scores a HanLP checkpoint, or a built model, on annotated sentences: exact span P, R and F1.
 
-Any of them is named the same way: demo, a checkpoint that HanLP publishes, or a directory, be it
-what HanLP's save wrote (single-task or multi-task) or what build.py did.
+Any of them is named the same way: demo, a checkpoint that HanLP publishes, a directory, be it what
+HanLP's save wrote (single-task or multi-task) or what build.py did, or `models:/NAME@ALIAS`. Two
+are compared on the same sentences, with an interval of confidence for the difference of F1.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,21 +35,24 @@ from hanlp_ner.training.references import (
     unfindable,
 )
 from hanlp_ner.training.span_scores import (
-    Scores,
     Spans,
+    compared,
     confusion,
+    differing,
     known_labels,
-    log_scores,
     markdown,
     predict_spans,
     span_scores,
     worst,
+    write_scores,
 )
 from hanlp_ner.training.start import check_device
-from zoo.building import checkpoints, packaging, tracking
+from zoo.building import checkpoints, packaging, saved, tracking
+from zoo.data.outputs import write_text
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
-from zoo.training import options
+from zoo.training import evaluation, options
+from zoo.training.comparison import ScoreChange, write_differences
 
 FOLDER = Path(__file__).parent
 
@@ -67,20 +72,16 @@ class Recognizer:
     tokenizer: Any = None
 
 
-def predict_built(directory: Path, texts: Sequence[str], batch_size: int = 256) -> list[Spans]:
-    """Runs a model that build.py saved (an MLflow pyfunc directory) on texts.
-
-    The weights are the saved ones, the code is this repository's, since it is imported already.
-    """
-    import mlflow
-    import pandas as pd
-    from tqdm import tqdm
-
-    model = mlflow.pyfunc.load_model(str(directory))
-    found: list[Spans] = []
-    for start in tqdm(range(0, len(texts), batch_size), desc="evaluate"):
-        rows = model.predict(pd.DataFrame({"text": texts[start : start + batch_size]}))
-        found += [{(e["start"], e["end"], e["type"]) for e in row["entities"]} for row in rows]
+def predict_built(directory: Path, texts: Sequence[str]) -> list[Spans]:
+    """Runs a saved model on texts, with the code that it was saved with."""
+    found, refused = [], 0
+    for row in saved.ask(str(directory), "", "text", texts, total=len(texts)):
+        refused += bool(row.get("error"))
+        entities = row.get("entities") or []
+        found.append({(one["start"], one["end"], one["type"]) for one in entities})
+    if refused:
+        print(f"{refused} sentences are refused by the model: all of theirs is missed.",
+              file=sys.stderr)  # fmt: skip
     return found
 
 
@@ -99,19 +100,22 @@ def built_labels(directory: Path) -> set[str]:
     return {tag.partition("-")[2] for tag in own["tags"] if "-" in tag} | set(packed.values())
 
 
-def open_recognizer(name: str, device: int = -1) -> Recognizer:
+def open_recognizer(name: str, device: int, tracking_uri: str, work: Path) -> Recognizer:
     """Finds a checkpoint or a built model.
 
     Args:
-        name: demo, a published identifier, or a directory.
+        name: demo, a published identifier, a directory, or `models:/NAME@ALIAS`.
         device: the GPU's number for a checkpoint, -1 for the CPU.
+        tracking_uri: the registry.
+        work: a directory for what it gives.
 
     Raises:
         CheckpointError: there is none of that name, or it can't be loaded.
     """
-    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
-    if (directory / "MLmodel").is_file():
+    if saved.is_saved(name):
+        directory = saved.find(name, tracking_uri, work)
         return Recognizer(partial(predict_built, directory), built_labels(directory))
+    directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     component = load(directory, device)
     tokenizer = None if hasattr(component, "tasks") else component.transformer_tokenizer
     return Recognizer(partial(predict_spans, component), known_labels(component), tokenizer)
@@ -124,8 +128,10 @@ def parser() -> argparse.ArgumentParser:
     )
     cli.add_argument(
         "model",
-        help="demo, a checkpoint that HanLP publishes, or a directory (HanLP's or build.py's)",
+        help="demo, a checkpoint that HanLP publishes, a directory (HanLP's or build.py's), or "
+        "models:/NAME@ALIAS",
     )
+    cli.add_argument("--compare", metavar="MODEL", help="another one, on the same sentences")
     cli.add_argument("sources", nargs="+", metavar="[PROFILE=]PATH", help="annotated sentences")
     cli.add_argument(
         "--labels", nargs="+", help="labels that count (default: all of set and model)"
@@ -136,12 +142,8 @@ def parser() -> argparse.ArgumentParser:
                      metavar="SHARE", help="of the set's entities, how many may have a label that "
                      "the model doesn't know, or overlap others; with more the set is refused "
                      f"(default: {MAX_UNKNOWN_SHARE})")  # fmt: skip
-    cli.add_argument(
-        "--worst", type=options.count, default=10, help="sentences to list (default: 10)"
-    )
     cli.add_argument("--device", type=int, default=-1, help="GPU number (default: -1, the CPU)")
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
-    tracking.add_options(cli, "hanlp_ner")
+    evaluation.add_options(cli, "hanlp_ner")
     return cli
 
 
@@ -157,17 +159,27 @@ def main(argv: list[str] | None = None) -> None:
     check_annotated(corpus, "test set")
     print("".join(f"{line}\n" for line in corpus.said()), end="", file=sys.stderr)
     tracking.reach(args.tracking_uri)
-    recognizer = open_recognizer(args.model, args.device)
-    texts = [text for text, _ in corpus.examples]
     gold: list[Spans] = [set(entities) for _, entities in corpus.examples]
-    check_labels(args.labels or [], gold, recognizer)
+    predicted = {}
+    for name in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):
+        with tempfile.TemporaryDirectory() as work:
+            recognizer = open_recognizer(name, args.device, args.tracking_uri, Path(work))
+            check(recognizer, corpus, args)
+            predicted[name] = recognizer.predict([text for text, _ in corpus.examples])
+    report(args, corpus, gold, predicted)
+
+
+def check(recognizer: Recognizer, corpus: Corpus, args: argparse.Namespace) -> None:
+    """Checks that a recognizer can find what the test set has.
+
+    Raises:
+        DataError: too much of it has a label, or characters, that it doesn't know.
+    """
+    check_labels(args.labels or [], [set(own) for _, own in corpus.examples], recognizer)
     lost = unfindable(corpus, recognizer.labels, args.labels)
     check_findable(lost, args.max_unknown, "test set")
     if recognizer.tokenizer:
         check_characters(recognizer.tokenizer, corpus, "test set")
-    predicted = recognizer.predict(texts)
-    scores = span_scores(gold, predicted, args.labels)
-    report(args, corpus, gold, predicted, scores)
 
 
 def check_labels(asked: Sequence[str], gold: Sequence[Spans], recognizer: Recognizer) -> None:
@@ -192,32 +204,38 @@ def report(
     args: argparse.Namespace,
     corpus: Corpus,
     gold: Sequence[Spans],
-    predicted: Sequence[Spans],
-    scores: Scores,
+    predicted: Mapping[str, Sequence[Spans]],
 ) -> None:
-    """Prints the scores and the worst sentences, and logs them to MLflow if asked for."""
-    for label, row in scores.items():
+    """Prints the scores and the worst sentences, and keeps them as the options say."""
+    texts = [text for text, _ in corpus.examples]
+    scores = {name: span_scores(gold, spans, args.labels) for name, spans in predicted.items()}
+    first, *rest = predicted
+    for label, row in scores[first].items():
         if not row["gold"] and row["predicted"] and not args.labels:
             print(
                 f"The set has no {label}, so that {row['predicted']:.0f} of it count as wrong; if "
                 "it isn't annotated there, name with --labels the labels that are.",
                 file=sys.stderr,
             )
-    texts = [text for text, _ in corpus.examples]
-    table = json.dumps({k: dict(v) for k, v in confusion(gold, predicted).items()}, indent=1)
-    mistakes = "\n".join(worst(texts, gold, predicted, args.worst))
-    if args.json:
-        print(json.dumps(scores))
-    else:
-        print(f"{describe(corpus.examples)}\n\n{markdown(scores)}\nwhat gold spans became: {table}")
-        print(f"\nsentences with the most mistakes:\n{mistakes}")
-    if args.tracking_uri:
-        import mlflow
+    parts, changes = [describe(corpus.examples)], list[ScoreChange]()
+    for name, spans in predicted.items():
+        table = json.dumps({k: dict(v) for k, v in confusion(gold, spans).items()}, indent=1)
+        mistakes = "\n".join(worst(texts, gold, spans, args.worst))
+        parts += [f"## {name}\n\n{markdown(scores[name])}\nwhat gold spans became: {table}",
+                  f"sentences with the most mistakes:\n{mistakes}"]  # fmt: skip
+    for name in rest:
+        changes = compared(gold, predicted[first], predicted[name], [*scores[first]][:-1])
+        parts.append("\n".join([f"{name}, compared with the first:", *map(str, changes)]))
 
-        tracking.set_experiment(args.experiment, args.tracking_uri)
-        with mlflow.start_run(run_name=f"evaluate {args.model}"):
-            mlflow.log_params({"model": args.model, "sources": " ".join(args.sources)})
-            log_scores(scores, {"confusion.json": table, "worst.txt": mistakes})
+    def write(folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "scores.md", "\n\n".join(parts))
+        write_scores(scores[first], folder)
+        for name in rest:
+            write_differences(differing(texts, gold, predicted[first], predicted[name]), folder)
+
+    text = "\n\n".join(parts)
+    evaluation.finish(args, args.model, text, scores[first], write, changes=changes)
 
 
 if __name__ == "__main__":

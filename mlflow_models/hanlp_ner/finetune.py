@@ -248,7 +248,7 @@ def track(trainer: "TaggerTrainer", record: Callable[[str], None], run_id: str) 
             mlflow.log_params({**settings, "parameters": size})
             record(run.info.run_id)
         scores = train(trainer, tracked=True)
-        log_scores(scores, prefix="dev")
+        log_scores(scores)
         mlflow.log_artifact(str(args.output / "steps.csv"))
     return scores
 

@@ -1,33 +1,35 @@
 """Makes a candidate the champion, if it isn't worse on a test set.
 
   python -m zoo.promote hanlp_ner --data test.jsonl
-  python -m zoo.promote whisper_asr --data DATA/test --margin 0.5 -- --language zh
+  python -m zoo.promote whisper_asr --data DATA/test --margin 0.5 --language zh
   python -m zoo.promote hanlp_ner --data test.jsonl --first     there is no champion yet
   python -m zoo.promote hanlp_ner --back                        the version before it again
 
 `build.py` registers a model as `candidate`. This command runs the capability's own evaluate.py with
 the champion and the candidate over the same test set, each with the code and the weights that it
-was saved with. The candidate becomes the champion if no score is worse by more than the margin:
-the far end of the 95 % interval of the paired bootstrap counts, so a small test set needs a wide
-margin. MLflow's run keeps the scores of both and the rows that differ most.
+was saved with. The candidate becomes the champion if no decisive score (CER, F1 over all labels,
+CIDEr) is worse by more than the margin: the far end of the 95 % interval of the paired bootstrap
+counts, so a small test set needs a wide margin. evaluate.py logs a run with the scores of both and
+the rows that differ, the worst first. Options that this command doesn't have are evaluate.py's.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo.building import capabilities, packaging, tracking
 from zoo.errors import ZooError
+from zoo.training.comparison import ScoreChange
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-BEFORE = "theresa.champion_before"  # a tag of a version: the version that it replaced
+# Tags of a version: the version that it replaced, and how it was compared with that one.
+BEFORE, SCORES = "theresa.champion_before", "theresa.comparison"
+MAX_TAG_CHARACTERS = 5000
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +49,6 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--candidate", default=CANDIDATE, metavar="ALIAS", help="(%(default)s)")
     cli.add_argument("--champion", default=CHAMPION, metavar="ALIAS", help="(%(default)s)")
     cli.add_argument("--tracking-uri", default=tracking.TRACKING_URI, help="MLflow's registry")
-    cli.add_argument("options", nargs="*", metavar="-- OPTIONS", help="further ones of evaluate.py")
     return cli
 
 
@@ -57,11 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         ZooError: The candidate is worse, or a model isn't there.
     """
-    argv = sys.argv[1:] if argv is None else argv
-    mine, _, options = (argv, "", []) if "--" not in argv else (
-        argv[: argv.index("--")], "--", argv[argv.index("--") + 1 :])  # fmt: skip
-    args = parser().parse_args(mine)
-    args.options = options
+    args, options = parser().parse_known_args(argv)
     import mlflow
 
     tracking.set_experiment(args.name, args.tracking_uri)
@@ -69,7 +66,13 @@ def main(argv: list[str] | None = None) -> None:
     champion = _version(client, args.name, args.champion)
     if args.back:
         _back(client, args, champion)
-        return
+    else:
+        _promote(client, args, options, champion)
+
+
+def _promote(
+    client: "MlflowClient", args: argparse.Namespace, options: list[str], champion: str | None
+) -> None:
     candidate = _version(client, args.name, args.candidate)
     if candidate is None:
         raise ZooError(
@@ -87,9 +90,10 @@ def main(argv: list[str] | None = None) -> None:
         raise ZooError(
             f"Model '{args.name}' has a champion, version {champion}: leave --first out."
         )
-    _compare(args, champion, candidate)
+    said = _compare(args, options, champion, candidate)
     if champion is not None:
         client.set_model_version_tag(args.name, candidate, BEFORE, champion)
+        client.set_model_version_tag(args.name, candidate, SCORES, said[:MAX_TAG_CHARACTERS])
     client.set_registered_model_alias(args.name, args.champion, candidate)
     print(f"{args.name} version {candidate} is the {args.champion} now"
           + (f", in place of version {champion}." if champion else "."))  # fmt: skip
@@ -122,62 +126,36 @@ def _back(client: "MlflowClient", args: argparse.Namespace, champion: str | None
     print(f"{args.name} version {before} is the {args.champion} again, in place of {champion}.")
 
 
-def _compare(args: argparse.Namespace, champion: str | None, candidate: str) -> None:
-    """Run evaluate.py, log what it finds, and refuse a candidate that is worse."""
-    import mlflow
+def _compare(
+    args: argparse.Namespace, options: list[str], champion: str | None, candidate: str
+) -> str:
+    """Run evaluate.py, which logs a run of its own; return the scores, a line each.
 
+    Raises:
+        ZooError: The candidate may be worse by more than the margin.
+    """
     folder = next((one for one in capabilities.folders() if one.name == args.name), None)
     if folder is None:
         names = ", ".join(one.name for one in capabilities.folders())
         raise ZooError(f"Capability '{args.name}' not found; available: {names}.")
     new = f"models:/{args.name}/{candidate}"
     models = [new] if champion is None else [f"models:/{args.name}/{champion}", "--compare", new]
-    with (
-        tempfile.TemporaryDirectory() as output,
-        mlflow.start_run(run_name=f"promote {args.name} {champion or 'nothing'} to {candidate}"),
-    ):
-        command = [sys.executable, str(folder / "evaluate.py"), models[0], *args.data, *models[1:],
-                   "--json", "--output", output, "--tracking-uri", args.tracking_uri,
-                   "--experiment", "", *args.options]  # fmt: skip
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
-        if done.returncode:
-            raise ZooError(f"{folder.name}/evaluate.py can't score the models (see above).")
-        found = json.loads(done.stdout.strip().splitlines()[-1])
-        mlflow.log_params({"champion": champion, "candidate": candidate, "margin": args.margin,
-                           "data": " ".join(args.data)[:500]})  # fmt: skip
-        mlflow.log_metrics({k: v for k, v in found.items() if isinstance(v, int | float)})
-        mlflow.log_artifacts(output)
-        lines, worse = judged(found.get("comparison", []), args.margin)
-        print("\n".join(lines))
-        mlflow.set_tag("promoted", str(not worse))
-    if worse:
-        raise ZooError(f"The candidate, version {candidate}, stays one: {'; '.join(worse)}.")
-    if champion is not None and not lines:
-        raise ZooError(f"{folder.name}/evaluate.py compared nothing on '{args.data[0]}'.")
-
-
-def judged(comparison: list[dict[str, Any]], margin: float) -> tuple[list[str], list[str]]:
-    """Judge each score of a comparison.
-
-    Args:
-        comparison: Of each score its `metric`, `first`, `other`, `difference`, `low` and `high`
-            (percentage points, 95 % interval), and `better`, lower or higher.
-        margin: Points by which a score may be worse.
-
-    Returns:
-        A line on each score, and what is wrong with those that may be worse by more.
-    """
-    lines, worse = [], []
-    for one in comparison:
-        sign = 1 if one["better"] == "lower" else -1
-        far = max(sign * one["low"], sign * one["high"])
-        said = (f"{one['metric']} {one['first']:.2f} -> {one['other']:.2f} "
-                f"({one['difference']:+.2f}, 95 % interval [{one['low']:+.2f}, {one['high']:+.2f}])")  # fmt: skip
-        lines.append(said)
-        if far > margin:
-            worse.append(f"{said} may be worse by {far:.2f} points, more than the margin of "
-                         f"{margin:g}")  # fmt: skip
-    return lines, worse
+    command = [sys.executable, str(folder / "evaluate.py"), models[0], *args.data, *models[1:],
+               "--json", "--tracking-uri", args.tracking_uri, "--experiment", args.name,
+               *options]  # fmt: skip
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise ZooError(f"{folder.name}/evaluate.py can't score the models; it says above why.")
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    changes = [ScoreChange(**one) for one in found.get("comparison", [])]
+    said = "\n".join(map(str, changes))
+    print(said or json.dumps(found, indent=1))
+    if worse := [one for one in changes if one.decisive and one.loss > args.margin]:
+        raise ZooError(
+            f"Version {candidate} stays a candidate, since it may be worse than {champion} by more "
+            f"than {args.margin:g} points (--margin): {'; '.join(map(str, worse))}."
+        )
+    return said
 
 
 if __name__ == "__main__":

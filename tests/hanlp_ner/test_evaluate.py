@@ -11,7 +11,6 @@ from hanlp_ner import evaluate
 from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
 from hanlp_ner.engine import Engine, Found
-from hanlp_ner.options import DECLARATION, Options
 from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.span_scores import (
     confusion,
@@ -83,24 +82,6 @@ def test_the_demo_does_what_the_project_asks_of_it() -> None:
     assert found == [("2011年", "DATE", 6, 11)]
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo as an MLflow model, saved as build.py does but for its own copy of the code."""
-    import mlflow
-
-    converted = tmp_path_factory.mktemp("converted")
-    directory = tmp_path_factory.mktemp("saved") / "model"
-    convert(FOLDER / "demo", converted)
-    mlflow.pyfunc.save_model(
-        directory,
-        python_model=str(FOLDER / "model.py"),
-        artifacts={"model": str(converted)},
-        signature=DECLARATION.signature(Options),
-        pip_requirements=[],
-    )
-    return directory
-
-
 @pytest.mark.parametrize("kind", ["demo", "directory", "published", "saved"])
 def test_evaluate_takes_any_checkpoint(
     kind: str,
@@ -115,7 +96,7 @@ def test_evaluate_takes_any_checkpoint(
     rows = ["我 O", "爱 O", "中 B-LOC", "国 I-LOC", "", "  O", "好 B-PER", "", "在 O", "北 B-LOC"]
     path = write(tmp_path / "a.conll", *rows, "京 I-LOC")
     evaluate.main(
-        [name or str(request.getfixturevalue("saved")), f"peoples_daily={path}", "--json",
+        [name or str(request.getfixturevalue("ner_model")), f"peoples_daily={path}", "--json",
          "--tracking-uri", ""]
     )  # fmt: skip
     scores = json.loads(capsys.readouterr().out)
@@ -124,10 +105,10 @@ def test_evaluate_takes_any_checkpoint(
     assert scores["micro"]["gold"] == 3
 
 
-def test_a_built_models_labels_are_known(saved: Path, tmp_path: Path) -> None:
+def test_a_built_models_labels_are_known(ner_model: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "a.conll", "中 B-LOC", "国 I-LOC")
     with pytest.raises(DataError, match="1 LOC, an unknown label"):
-        evaluate.main([str(saved), str(path), "--tracking-uri", ""])
+        evaluate.main([str(ner_model), str(path), "--tracking-uri", ""])
 
 
 def test_evaluate_logs_to_mlflow(
@@ -139,6 +120,6 @@ def test_evaluate_logs_to_mlflow(
     assert "| micro |" in capsys.readouterr().out
     run, files = logged(registry, "evaluated")
     assert run.data.params["model"] == str(multitask)
-    assert files == {"confusion.json", "test.csv", "test.md", "test.png", "worst.txt"}
+    assert files == {"scores.csv", "scores.md", "scores.png"}
     beside = Path(registry.removeprefix("sqlite:///")).parent / "mlruns"
     assert run.info.artifact_uri.startswith(beside.as_uri())

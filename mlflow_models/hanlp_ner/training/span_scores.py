@@ -5,12 +5,16 @@ A span counts when its start, its end and its label are right, as in the CoNLL-2
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from zoo.data.tables import write_table
 from zoo.errors import CheckpointError
 from zoo.training import plots
+from zoo.training.comparison import ScoreChange, paired_bootstrap
 
 Spans = set[tuple[int, int, str]]  # start, end (exclusive), label
 Scores = dict[str, dict[str, float]]
@@ -181,24 +185,78 @@ def plot_scores(scores: Scores, path: Path) -> None:
         axes.legend()
 
 
-def log_scores(scores: Scores, texts: dict[str, str] | None = None, prefix: str = "test") -> None:
-    """Logs scores to the active MLflow run: metrics, the table (Markdown, CSV) and the plot.
+def write_scores(scores: Scores, directory: Path) -> None:
+    """Write the scores as a table, `scores.csv`, and as a plot, `scores.png`."""
+    columns = list(scores["micro"])
+    rows = ([label, *(f"{row[name]:g}" for name in columns)] for label, row in scores.items())
+    write_table(directory / "scores.csv", ["label", *columns], rows)
+    plot_scores(scores, directory / "scores.png")
 
-    Args:
-        scores: what `span_scores` returned.
-        texts: further text artifacts by file name.
-        prefix: of the names of metrics and artifacts.
-    """
+
+def log_scores(scores: Scores) -> None:
+    """Log a dev set's scores to the active MLflow run: metrics, the tables and the plot."""
     import mlflow
 
     for label, row in scores.items():
         measures = ("precision", "recall", "f1")
-        mlflow.log_metrics({f"{prefix}_{label}_{name}": row[name] for name in measures})
-    columns = list(scores["micro"])
-    rows = [",".join([label, *(f"{row[c]:g}" for c in columns)]) for label, row in scores.items()]
-    mlflow.log_text("\n".join([",".join(["label", *columns]), *rows]) + "\n", f"{prefix}.csv")
-    for name, content in {f"{prefix}.md": markdown(scores), **(texts or {})}.items():
-        mlflow.log_text(content, name)
+        mlflow.log_metrics({f"dev_{label}_{name}": row[name] for name in measures})
+    mlflow.log_text(markdown(scores), "dev/scores.md")
     with tempfile.TemporaryDirectory() as directory:
-        plot_scores(scores, Path(directory) / f"{prefix}.png")
-        mlflow.log_artifact(str(Path(directory) / f"{prefix}.png"))
+        write_scores(scores, Path(directory))
+        mlflow.log_artifacts(directory, "dev")
+
+
+def compared(
+    gold: Sequence[Spans],
+    first: Sequence[Spans],
+    other: Sequence[Spans],
+    labels: Sequence[str],
+) -> list[ScoreChange]:
+    """Compare what two models have found on the same sentences: F1 over all labels, and of each.
+
+    Args:
+        gold: the annotated spans of each sentence.
+        first, other: those that each model has found.
+        labels: the labels that count.
+    """
+    changes = []
+    for label in ("micro", *labels):
+        wanted = set(labels) if label == "micro" else {label}
+        one, two = (
+            np.array(
+                [_counts(right, spans, wanted) for right, spans in zip(gold, found, strict=True)]
+            )
+            for found in (first, other)
+        )
+        scores = (float(_f1(one.sum(axis=0)[None])[0]), float(_f1(two.sum(axis=0)[None])[0]))
+        whole, found = label == "micro", paired_bootstrap(one, two, _f1)
+        name = "F1" if whole else f"F1 of {label}"
+        changes.append(ScoreChange.of(name, "higher", scores, found, decisive=whole))
+    return changes
+
+
+def _counts(gold: Spans, found: Spans, labels: set[str]) -> tuple[int, int]:
+    """Correct spans, and gold and predicted ones together, of some labels."""
+    right, spans = ({span for span in all_ if span[2] in labels} for all_ in (gold, found))
+    return len(right & spans), len(right) + len(spans)
+
+
+def _f1(sums: np.ndarray) -> np.ndarray:
+    """F1 in percent, (draws,), of sums of `_counts`, (draws, 2)."""
+    return 200 * sums[:, 0] / np.maximum(sums[:, 1], 1)
+
+
+def differing(
+    texts: Sequence[str],
+    gold: Sequence[Spans],
+    first: Sequence[Spans],
+    other: Sequence[Spans],
+) -> Iterator[tuple[float, str, str, str, str]]:
+    """Yield each sentence for `comparison.write_differences`: by wrong and missing spans."""
+
+    def shown(text: str, spans: Spans) -> str:
+        return ", ".join(f"{text[start:end]} {label}" for start, end, label in sorted(spans))
+
+    for text, right, one, two in zip(texts, gold, first, other, strict=True):
+        change = len(right ^ two) - len(right ^ one)
+        yield float(change), text, shown(text, right), shown(text, one), shown(text, two)

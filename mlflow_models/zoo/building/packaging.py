@@ -59,8 +59,10 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         "until a server answers",
     )
     parser.add_argument(
-        "--alias", default="candidate", help="the registry's alias for this version (%(default)s); "
-        "`python -m zoo.promote` makes a candidate the champion"
+        "--alias",
+        default="candidate",
+        help="the registry's alias for this version (%(default)s); "
+        "`python -m zoo.promote` makes a candidate the champion",
     )
     parser.add_argument(
         "--output",
@@ -208,7 +210,7 @@ def stage_code(folder: Path, work: Path) -> list[str]:
     commands and packages aren't copied: they are for building and training.
     """
     zoo = ROOT / "mlflow_models" / "zoo"
-    _copy_modules(zoo, work / "zoo")
+    _copy_modules(zoo, work / "zoo", commands=False)
     for name in ROOMS:
         _copy_modules(zoo / name, work / "zoo" / name)
     shutil.copy(zoo / "serving" / "requirements.txt", work / "zoo" / "serving")

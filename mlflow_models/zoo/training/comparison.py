@@ -36,6 +36,8 @@ class ScoreChange:
         other: The second's.
         difference: The second's less the first's.
         low, high: Where 95 % of the resampled differences lie.
+        decisive: Whether it decides which model is better; a part's score (of a label, say) is
+            shown only, since there are few rows of some.
     """
 
     metric: str
@@ -45,13 +47,31 @@ class ScoreChange:
     difference: float
     low: float
     high: float
+    decisive: bool = True
 
     @classmethod
     def of(
-        cls, metric: str, better: Better, scores: tuple[float, float], found: Interval
+        cls,
+        metric: str,
+        better: Better,
+        scores: tuple[float, float],
+        found: Interval,
+        decisive: bool = True,
     ) -> "ScoreChange":
         """Make one of two scores and the interval of their difference."""
-        return cls(metric, better, *scores, found.difference, found.low, found.high)
+        interval = (found.difference, found.low, found.high)
+        return cls(metric, better, *scores, *interval, decisive)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.metric} {self.first:.2f} -> {self.other:.2f}: {self.difference:+.2f}, 95 % "
+            f"interval [{self.low:+.2f}, {self.high:+.2f}] (paired bootstrap)"
+        )
+
+    @property
+    def loss(self) -> float:
+        """By how many points the second model may be worse: the far end of the interval."""
+        return self.high if self.better == "lower" else -self.low
 
 
 def paired_bootstrap(

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -29,7 +30,7 @@ def finish(
     args: argparse.Namespace,
     name: str,
     text: str,
-    figures: Mapping[str, float],
+    figures: Mapping[str, float | Mapping[str, float]],
     write: Callable[[Path], None],
     tags: Mapping[str, str] | None = None,
     changes: Sequence[ScoreChange] = (),
@@ -40,7 +41,7 @@ def finish(
         args: The command's options.
         name: What was evaluated.
         text: The scores for a person, Markdown.
-        figures: The scores by name.
+        figures: The scores by name; or by label, and each label's by name.
         write: Writes tables and plots into a directory.
         tags: How it was counted, for the JSON and for MLflow's run.
         changes: From the first model to a second one; the JSON has them as `comparison`.
@@ -58,6 +59,24 @@ def finish(
     with tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_name=f"evaluate {name}"):
         mlflow.log_params({option: str(value)[:500] for option, value in vars(args).items()})
         mlflow.set_tags(dict(tags))
-        mlflow.log_metrics(dict(figures))
+        mlflow.log_metrics(_flat(figures) | _differences(changes))
         write(Path(folder))
         mlflow.log_artifacts(folder)
+
+
+def _flat(figures: Mapping[str, float | Mapping[str, float]]) -> dict[str, float]:
+    """The scores as metrics; those of a label begin with its name."""
+    found: dict[str, float] = {}
+    for name, value in figures.items():
+        inner = value.items() if isinstance(value, Mapping) else [("", value)]
+        found |= {f"{name}_{key}".removesuffix("_"): score for key, score in inner}
+    return found
+
+
+def _differences(changes: Sequence[ScoreChange]) -> dict[str, float]:
+    """Each difference, and its interval, as metrics; their names have few kinds of characters."""
+    return {
+        f"{re.sub('[^0-9A-Za-z]+', '_', one.metric)}_{name}": getattr(one, name)
+        for one in changes
+        for name in ("difference", "low", "high")
+    }
