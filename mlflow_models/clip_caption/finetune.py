@@ -82,6 +82,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     if args.longest < 2:
         raise ZooError("--longest must be at least 2: a word, and the period that ends it.")
+    if not 0 < args.lr < float("inf"):
+        raise ZooError("--lr must be above 0.")
+    if args.output.is_file():
+        raise ZooError(f"--output '{args.output}' is a file; give a directory.")
     check_machine(args)
     from zoo.training.records import run
 

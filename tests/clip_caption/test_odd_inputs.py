@@ -147,6 +147,7 @@ REFUSED: list[tuple[Main, str, str]] = [
     (prepare.main, "{}/empty", "empty' has neither a metadata.csv nor a photo"),
     (prepare.main, "{}/nowhere.csv", r"nowhere\.csv' not found"),
     (prepare.main, "{}/good.csv --images {}/empty", "Nothing can be kept: .*no such file.*2"),
+    (prepare.main, "{}/good.csv -o {}/a.jpg/out", r"a\.jpg' is a file"),
     (prepare.main, "{}/good.csv --near 65", "--near must be at most 64"),
     (prepare.main, "{}/good.csv --test-share nan", "must leave a share"),
     (prepare.main, "{}/good.csv --region XX --mask", "--region must be the code"),
@@ -164,6 +165,8 @@ REFUSED: list[tuple[Main, str, str]] = [
     (evaluate.main, SCORING + "{}/texts.json", r"texts\.json' has a result for image 1, not in"),
     (evaluate.main, "--annotations {}/twins.json --results {}/said.json", "two images of one id"),
     (evaluate.main, SCORING + "{}/said.json --expect type", "--expect needs a table"),
+    (evaluate.main, "--predictions {}/said.csv --output {}/a.jpg", r"a\.jpg' is a file"),
+    (evaluate.main, "--predictions {}/said.csv --loss", "--loss needs a MODEL"),
     (evaluate.main, "nowhere.pt {}/said.csv", r"'nowhere\.pt' not found"),
     (
         evaluate.main,
@@ -175,6 +178,8 @@ REFUSED: list[tuple[Main, str, str]] = [
     (finetune.main, TRAINING + "--longest 5000", "don't fit into GPT-2's 128 positions"),
     (finetune.main, TRAINING + "--longest 2", "of 1 captions 1 are longer .*jpg'.*--max-lost"),
     (finetune.main, TRAINING + "--max-lost 2", "--max-lost: 2 is not at least 0 and at most 1"),
+    (finetune.main, TRAINING + "--lr nan", "--lr must be above 0"),
+    (finetune.main, TRAINING + "--output {}/a.jpg", r"a\.jpg' is a file"),
     (finetune.main, TRAINING + "--samples 0", "--samples: 0 is less than 1"),
     (
         finetune.main,
@@ -199,7 +204,7 @@ def test_a_wrong_input_is_one_sentence(
         evaluate.main: ["--no-meteor", "--tracking-uri", "", "--words", "plain"],
     }
     arguments = [word.replace("{}", str(odd)) for word in command.split()]
-    sentence = refusal(main, [*arguments, *extra.get(main, [])], capsys)
+    sentence = refusal(main, [*extra.get(main, []), *arguments], capsys)
     assert re.search(said, sentence), sentence
     assert not (tmp_path / "out").exists()
 

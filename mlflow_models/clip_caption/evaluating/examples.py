@@ -42,11 +42,13 @@ class TestSet:
         predictions: of each system, by its name, one for each example; empty where a checkpoint is
             to make them.
         notes: what the reader of the scores should know.
+        losses: of the references, in nats per token, by the checkpoint's name.
     """
 
     examples: list[Example]
     predictions: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
 
     __test__ = False  # pytest takes it for a test
 
