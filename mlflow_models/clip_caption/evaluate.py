@@ -103,6 +103,8 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, default=0, help="of nucleus sampling")
     group.add_argument("--batch-size", type=int, default=16, help="images at a time")
     group.add_argument("--threads", type=int, default=1)
+    group.add_argument("--loss", action="store_true", help="the references' loss, too, which "
+                       "finetune.py chooses checkpoints by")  # fmt: skip
 
 
 def read(args: argparse.Namespace) -> TestSet:
@@ -147,6 +149,10 @@ def check(args: argparse.Namespace) -> None:
         ZooError: one of them is out of its bounds.
     """
     options_of(args)
+    if args.loss and not args.model:
+        raise ZooError("--loss needs a MODEL: predictions alone have none.")
+    if args.output and args.output.is_file():
+        raise ZooError(f"--output '{args.output}' is a file; give a directory.")
     for name, least in {"limit": 1, "batch_size": 1, "threads": 1, "worst": 0}.items():
         value = getattr(args, name)
         if value is not None and value < least:
@@ -166,12 +172,15 @@ def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
 
     options = options_of(args)
     predictions: dict[str, list[str | None]] = {}
+    losses: dict[str, float] = {}
     failed: dict[str, str] = {}
     for model in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):
-        predictions[model], failed = caption_all(
+        predictions[model], failed, loss = caption_all(
             model, args.clip, found.examples, options, args.batch_size, args.threads,
-            args.normalize_prefix,
+            args.normalize_prefix, args.loss,
         )  # fmt: skip
+        if loss is not None:
+            losses[model] = loss
     notes = list(found.notes)
     for model, texts in predictions.items():
         if cut := sum(text is not None and not text.endswith(".") for text in texts):
@@ -192,6 +201,7 @@ def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
         [found.examples[i] for i in keep],
         {name: [texts[i] or "" for i in keep] for name, texts in predictions.items()},
         notes,
+        losses,
     )
 
 
@@ -244,7 +254,10 @@ def main(argv: list[str] | None = None) -> None:
     parts = [convention, *notes, markdown(results, differences)]
     parts += [f"## {name}\n\n{lines}" for name, result in results.items()
               if (lines := worst_lines(result, args.worst))]  # fmt: skip
+    parts += [f"loss of the references by {name}: {loss:.4f} nats per token"
+              for name, loss in found.losses.items()]  # fmt: skip
     text, figures = "\n\n".join(parts), summary(results, differences)
+    figures |= dict(zip(("loss", "other_loss"), found.losses.values(), strict=False))
     evaluation.finish(
         args,
         args.model or (args.predictions or args.results).name,

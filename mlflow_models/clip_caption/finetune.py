@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from clip_caption.training.options import parser, training_arguments
 from zoo.building import packaging
 from zoo.errors import ZooError
+from zoo.training.options import check_machine
 
 if TYPE_CHECKING:
     from clip_caption.training.trainer import CaptionTrainer
@@ -36,10 +37,6 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
     from zoo.training.records import Records
     from zoo.training.stored import open_data
 
-    if args.longest < 2:
-        raise ZooError("--longest must be at least 2: a word, and the period that ends it.")
-    if not 0 <= args.max_lost <= 1:
-        raise ZooError("--max-lost must be a share: at least 0 and at most 1.")
     data = [open_data(path, COLUMNS) for path in (args.train, args.dev)]
     captions = [captions_of(part) for part in data]
     start = begin(args, captions[0])
@@ -82,10 +79,17 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
+    args = parser().parse_args(argv)
+    if args.longest < 2:
+        raise ZooError("--longest must be at least 2: a word, and the period that ends it.")
+    if not 0 < args.lr < float("inf"):
+        raise ZooError("--lr must be above 0.")
+    if args.output.is_file():
+        raise ZooError(f"--output '{args.output}' is a file; give a directory.")
+    check_machine(args)
     from zoo.training.records import run
 
-    read = ("train", "dev", "model", "gpt2", "clip_model")
-    run(parser().parse_args(argv), FREE, build_trainer, read)
+    run(args, FREE, build_trainer, ("train", "dev", "model", "gpt2", "clip_model"))
 
 
 if __name__ == "__main__":

@@ -101,6 +101,8 @@ def check(args: argparse.Namespace) -> None:
     if args.region not in regions():
         raise ZooError("--region must be the code of a region with telephone numbers: TH, TW, CN.")
     check_new(args.output)
+    if files := [folder for folder in args.output.parents if folder.is_file()]:
+        raise ZooError(f"--output '{args.output}': '{files[0]}' is a file, not a folder.")
 
 
 def _add_columns(group: argparse._ArgumentGroup) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from clip_caption.training.pairs import COLUMNS
 from clip_caption.training.trainer import TrainedCaptioner, write_captions
 from clip_caption.training.words import Words
 from demos.clip_caption import contrast, scenes
+from tests.zoo.odd_inputs import refusal
 from tests.zoo.pictures import encoded, scene
 from tests.zoo.training import assert_left_alone, losses, resumed
 from zoo.data.images import decode
@@ -99,6 +101,18 @@ def test_a_finished_run_is_left_alone(
     tiny: list[str], whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert_left_alone(finetune, tiny, whole, capsys)
+
+
+def test_a_run_does_not_go_on_with_other_data(tiny: list[str], whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    about = json.loads(path.read_text(encoding="utf-8"))
+    train = tiny[tiny.index("--train") + 1]
+    assert len(set(about["contents"].values())) == 3  # of both data sets and of the CLIP
+    about["contents"][train] = "of the data as they were"
+    path.write_text(json.dumps(about), encoding="utf-8")
+    said = refusal(finetune.main, [*tiny, "--output", tmp_path / "run", "--tracking-uri", ""])
+    assert f"'{train}' has changed" in said
 
 
 def test_the_checkpoint_is_a_directory_that_is_read_again(whole: Path, clip: Path) -> None:
@@ -229,13 +243,19 @@ def test_a_checkpoint_is_trained_further(tiny: list[str], whole: Path, tmp_path:
         ).read_bytes()
 
 
-def test_training_and_evaluation_write_the_same_captions(
-    whole: Path, data: Path, tmp_path: Path
+def test_training_and_evaluation_give_the_same_loss_and_captions(
+    whole: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from clip_caption import evaluate
 
-    options = ["--mode", "greedy", "--words", "plain", "--no-meteor", "--tracking-uri", ""]
+    options = ["--mode", "greedy", "--words", "plain", "--no-meteor", "--tracking-uri", "",
+               "--loss", "--json"]  # fmt: skip
     evaluate.main([str(whole / "best"), str(data / "test"), *options, "--output", str(tmp_path)])
+    (state,) = [json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+                for path in sorted(whole.glob("checkpoint-*"))[-1:]]  # fmt: skip
+    losses = [logs["eval_loss"] for logs in state["log_history"] if "eval_loss" in logs]
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["loss"] == pytest.approx(min(losses), abs=1e-4)
     with (tmp_path / "captions1.csv").open(encoding="utf-8", newline="") as file:
         said = {tuple(r["references"].split("|")): r["prediction"] for r in csv.DictReader(file)}
     with (whole / "predictions.tsv").open(encoding="utf-8", newline="") as file:

@@ -17,10 +17,10 @@ from datasets import Dataset, concatenate_datasets, load_from_disk
 from PIL import ExifTags, Image
 
 from clip_caption import prepare
+from clip_caption.preparing.cells import canonical, position
 from clip_caption.preparing.metadata import COMMENT as A_COMMENT
 from clip_caption.preparing.metadata import DEVICE, OTHER, POSITION, THUMBNAIL, cleaned
 from clip_caption.preparing.privacy import mask
-from clip_caption.preparing.sources import canonical, position
 from demos.clip_caption import scenes
 from tests.clip_caption.photos import Site, jpeg, save, serving
 from tests.zoo.pictures import encoded, scene

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clip_caption.evaluating.examples import Example
-from zoo.data.images import decode
+from zoo.data.images import FILE_FORMATS, decode
+from zoo.data.texts import read_object
 from zoo.errors import BadInput
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def caption_all(
     batch_size: int,
     threads: int,
     normalize: bool | None = None,
-) -> tuple[list[str | None], dict[str, str]]:
+    with_loss: bool = False,
+) -> tuple[list[str | None], dict[str, str], float | None]:
     """Captions images, by the engine that is served.
 
     Args:
@@ -39,9 +41,11 @@ def caption_all(
         batch_size: images at a time.
         threads: of the engine.
         normalize: whether a `.pt` file's mapper gets features of length 1; None: as published.
+        with_loss: whether the loss of the references is wanted.
 
     Returns:
-        Each image's best caption, None where it can't be read; and why not, by its name.
+        Each image's best caption, None where it can't be read; why not, by its name; and the loss
+        in nats per token, None where it isn't wanted.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -51,24 +55,35 @@ def caption_all(
     texts: list[str | None] = [None] * len(examples)
     failed: dict[str, str] = {}
     with (
-        opened(checkpoint, clip, threads, normalize) as captioner,
+        opened(checkpoint, clip, threads, normalize) as (captioner, normalized),
         tqdm(total=len(examples), desc=f"caption by {checkpoint}", unit="image") as bar,
     ):
+        loss = None
+        if with_loss:
+            from clip_caption.building.checkpoint import find
+            from clip_caption.evaluating.likelihood import ReferenceLoss
+
+            loss = ReferenceLoss(find(checkpoint), normalized, options.max_tokens)
         for rows in batches(captioner, examples, batch_size, failed):
             if rows:
                 features = captioner.embed([pixels for _, pixels in rows])
                 found = captioner.caption(features, options)
                 for (index, _), captions in zip(rows, found, strict=True):
                     texts[index] = captions[0].text
+                if loss:
+                    loss.add(features, [examples[index].references for index, _ in rows])
             bar.update(min(batch_size, len(examples) - bar.n))
-    return texts, failed
+    return texts, failed, loss.value if loss else None
 
 
 @contextlib.contextmanager
 def opened(
     checkpoint: str, clip: str | None, threads: int, normalize: bool | None = None
-) -> Iterator["Captioner"]:
+) -> Iterator[tuple["Captioner", bool]]:
     """Converts a checkpoint as build.py does, for as long as it is used.
+
+    Yields:
+        The model, and whether its mapper gets features of length 1.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -79,7 +94,8 @@ def opened(
 
     with tempfile.TemporaryDirectory() as work:
         convert(find(checkpoint), Path(work) / "model", clip, normalize=normalize)
-        yield Captioner(Path(work) / "model", threads)
+        about = read_object(Path(work) / "model" / "engine.json")
+        yield Captioner(Path(work) / "model", threads), bool(about["normalize"])
 
 
 def batches(
@@ -101,7 +117,7 @@ def batches(
 
     def load(index: int) -> np.ndarray | None:
         try:
-            return captioner.pixels(decode(examples[index].read(), side))
+            return captioner.pixels(decode(examples[index].read(), side, FILE_FORMATS))
         except BadInput as error:
             failed[examples[index].name] = str(error)
         except OSError as error:

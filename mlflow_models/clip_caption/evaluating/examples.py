@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clip_caption.preparing.captions import split_captions
+from clip_caption.preparing.cells import is_broken, split_captions
 from zoo.data.tables import SUFFIXES, open_table
 from zoo.data.texts import read_json
 from zoo.errors import ZooError
@@ -42,11 +42,13 @@ class TestSet:
         predictions: of each system, by its name, one for each example; empty where a checkpoint is
             to make them.
         notes: what the reader of the scores should know.
+        losses: of the references, in nats per token, by the checkpoint's name.
     """
 
     examples: list[Example]
     predictions: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
 
     __test__ = False  # pytest takes it for a test
 
@@ -115,6 +117,8 @@ def read_table(path: Path, columns: ReferenceColumns) -> TestSet:
     said: dict[str, dict[str, str]] = {}
     values: dict[str, dict[str, str]] = {}
     for line, cells in table.strict_rows():
+        if is_broken("".join(cells.values())):
+            raise ZooError(f"'{path}', line {line}: a text has half a character (a surrogate).")
         name = cells[image] if image else f"line {line}"
         if not name.strip():
             raise ZooError(f"'{path}', line {line}: the column '{image}' is empty.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from clip_caption.evaluating.examples import Example
 from clip_caption.evaluating.metrics import CaptionScores
-from zoo.data.images import decode
+from zoo.data.images import FILE_FORMATS, decode
 from zoo.data.tables import write_table
 from zoo.errors import BadInput
 from zoo.training import plots
@@ -162,7 +162,7 @@ def _lines(text: str) -> list[str]:
 def _thumbnail(example: Example) -> np.ndarray:
     """The image, small, (height, width, 3) uint8; a grey square where it can't be read."""
     try:
-        image = decode(example.read(), THUMBNAIL)
+        image = decode(example.read(), THUMBNAIL, FILE_FORMATS)
     except (OSError, BadInput):
         return np.full((THUMBNAIL, THUMBNAIL, 3), 200, np.uint8)
     image.thumbnail((THUMBNAIL, THUMBNAIL))

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from zoo.data.fetch import Fetcher, NotFetched
 from zoo.data.images import is_image
 from zoo.data.outputs import PART, whole_file, write_text
+from zoo.errors import ZooError
 from zoo.settings import FetchSettings
 
 
@@ -69,7 +70,10 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ZooError(f"--cache '{folder}' can't be made: {error.strerror}.") from error
         for left in folder.glob(f"*/{PART}*"):  # of a run that was killed
             left.unlink()
 

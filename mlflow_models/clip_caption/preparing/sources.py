@@ -5,13 +5,18 @@ and GeoJSON (problem_type_fondue, description, photo_url), and of the manifests 
 `demos.clip_caption.scenes` writes.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from clip_caption.preparing.captions import split_captions
+from clip_caption.preparing.cells import (
+    canonical,
+    coordinates,
+    is_broken,
+    position,
+    split_captions,
+)
 from zoo.data.images import SUFFIXES as PHOTOS
 from zoo.data.tables import SUFFIXES, listed, open_table
 from zoo.data.texts import read_json, read_text
@@ -24,6 +29,7 @@ TYPES = ("type", "problem_type_fondue", "problem_type_abdul")
 TEXTS = (".txt",)
 METADATA = ("metadata.csv", "metadata.tsv")  # the first as `datasets` has it
 COORDINATES = ("latitude", "longitude")
+OWN = ("image", "captions", "name")  # columns that every data set has
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,11 @@ def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) ->
     where = table.column(columns.image, IMAGES, "--image-column")
     what = table.column(columns.caption, CAPTIONS, "--caption-column")
     who = table.find(columns.name, NAMES)
+    if taken := [name for name in columns.keep if name in OWN]:
+        raise ZooError(
+            f"--keep {taken[0]}: a data set has a column '{taken[0]}' of its own; rename that of "
+            f"'{path}'."
+        )
     for name in (columns.name, columns.type, columns.coords, columns.group, *columns.keep):
         if name:
             table.column(name)
@@ -131,10 +142,10 @@ def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) ->
             (cells[who].strip() if who else "") or source or f"line {line}",
             source,
             split_captions(cells[what], what, columns.separator),
-            {"type": canonical(listed(cells[kind]))} if kind else {},
+            {"type": canonical(listed(" ".join(cells[kind].split())))} if kind else {},
             group=" ".join(cells[columns.group].split()) if columns.group else "",
         )
-        entry.extra.update({name: cells[name] for name in columns.keep})
+        entry.extra.update({name: cells[name] for name in columns.keep if name != kind})
         if coords or set(COORDINATES) <= cells.keys():
             found = coordinates(cells[coords]) if coords else [cells[c] for c in COORDINATES]
             entry.extra.update(zip(COORDINATES, position(found), strict=True))
@@ -211,46 +222,37 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[Entry]:
         if key not in known:
             yield Entry(f"image {key}", "", texts, reason="no photo")
     for name, address, key in photos:
-        source = name if images or not address else address
+        source = address if isinstance(address, str) and address and not images else name
         texts = [text for text in captions.get(key, []) if text]
         yield _located(Entry(name, source, texts), images or path.parent)
 
 
 def _located(entry: Entry, folder: Path) -> Entry:
     """The entry with the full path of its file, or with the reason why it can't be used."""
+    texts = [
+        entry.name,
+        entry.source,
+        entry.group,
+        *entry.captions,
+        *map(str, entry.extra.values()),
+    ]
+    if is_broken("".join(texts)):
+        name = entry.name.encode(errors="replace").decode()
+        return Entry(name, "", reason="broken text (half a character)")
     if not entry.source:
         return Entry(entry.name, "", reason="no photo")
     source = entry.source if entry.is_remote else str(folder / entry.source)
     reason = "" if entry.captions else "no caption"
-    if not reason and not entry.is_remote and not Path(source).is_file():
+    if not reason and not entry.is_remote and not _is_file(source):
         reason = "no such file"
     return replace(entry, source=source, reason=reason)
 
 
-def canonical(labels: list[str]) -> str:
-    """Several types as one text, which `zoo.data.tables.listed` reads: the same in any order.
-
-    A single type is its own text; several are a JSON list.
-    """
-    if len(labels) < 2 and not any(label.startswith(("{", "[")) for label in labels):
-        return "".join(labels)
-    return json.dumps(sorted(labels), ensure_ascii=False)
-
-
-def coordinates(cell: str) -> list[str]:
-    """Latitude and longitude of a cell that has "longitude,latitude", or a JSON list of them."""
-    return [one.strip() for one in cell.strip().strip("[]").split(",")][::-1]
-
-
-def position(found: list[str]) -> tuple[float | None, float | None]:
-    """Latitude and longitude in degrees; None for both where they are no place on earth."""
+def _is_file(path: str) -> bool:
     try:
-        latitude, longitude = map(float, found)
-    except ValueError:
-        return None, None
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        return None, None
-    return latitude, longitude
+        return Path(path).is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def merged(entries: Iterator[Entry]) -> list[Entry]:

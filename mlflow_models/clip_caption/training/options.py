@@ -62,12 +62,16 @@ def parser() -> argparse.ArgumentParser:
     )
     hyper.set_defaults(batch_size=40)
     hyper.add_argument("--freeze-gpt2", action="store_true", help="train the mapper alone")
-    hyper.add_argument("--dropout", type=float, default=0.1, help="of GPT-2, while training")
+    hyper.add_argument(
+        "--dropout", type=options.share, default=0.1, help="of GPT-2, while training"
+    )
     hyper.add_argument("--longest", type=int, default=67, help="tokens of a caption; more are cut")
-    hyper.add_argument("--max-lost", type=float, default=0.1, metavar="SHARE",
+    hyper.add_argument("--max-lost", type=options.share, default=0.1, metavar="SHARE",
                        help="of a data set's captions, how many may be cut, be without a word, or "
                        "have what the vocabulary lacks; with more it is refused")  # fmt: skip
-    hyper.add_argument("--samples", type=int, default=16, help="captions written at an evaluation")
+    hyper.add_argument(
+        "--samples", type=options.whole, default=16, help="captions written at an evaluation"
+    )
     hyper.add_argument("--export-dtype", default="float32", choices=["float16", "float32"])
     return cli
 
@@ -80,18 +84,22 @@ def _add_shapes(cli: argparse.ArgumentParser) -> None:
         help="open_clip's name of an architecture, OpenAI's .pt file, or a local directory of "
         "open_clip (default: the checkpoint's, or ViT-B-32-quickgelu)",
     )
-    clip.add_argument("--clip-batch-size", type=int, default=64, help="images at a time")
+    clip.add_argument("--clip-batch-size", type=options.whole, default=64, help="images at a time")
     mapper = cli.add_argument_group("new mapper")
     mapper.add_argument("--mapper", default="mlp", choices=["mlp", "linear", "transformer"])
-    mapper.add_argument("--prefix-length", type=int, default=10, help="places before the caption")
-    mapper.add_argument("--clip-length", type=int, default=10, help="of the transformer")
-    mapper.add_argument("--mapper-layers", type=int, default=8, help="of the transformer")
-    mapper.add_argument("--mapper-heads", type=int, default=8, help="of the transformer")
+    mapper.add_argument(
+        "--prefix-length", type=options.whole, default=10, help="places before the caption"
+    )
+    mapper.add_argument("--clip-length", type=options.whole, default=10, help="of the transformer")
+    mapper.add_argument("--mapper-layers", type=options.whole, default=8, help="of the transformer")
+    mapper.add_argument("--mapper-heads", type=options.whole, default=8, help="of the transformer")
     gpt = cli.add_argument_group("GPT-2 from scratch")
-    gpt.add_argument("--gpt-width", type=int, default=128)
-    gpt.add_argument("--gpt-layers", type=int, default=4)
-    gpt.add_argument("--gpt-heads", type=int, default=4)
-    gpt.add_argument("--positions", type=int, default=128, help="prefix and caption have to fit in")
+    gpt.add_argument("--gpt-width", type=options.whole, default=128)
+    gpt.add_argument("--gpt-layers", type=options.whole, default=4)
+    gpt.add_argument("--gpt-heads", type=options.whole, default=4)
+    gpt.add_argument(
+        "--positions", type=options.whole, default=128, help="prefix and caption have to fit in"
+    )
     gpt.add_argument("--vocabulary", type=int, default=512, help="tokens, made from the captions")
 
 

@@ -108,9 +108,12 @@ class CaptionTrainer(EpochTrainer, Trainer):
 
     def prediction_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """The loss; captions are written apart."""
+        inputs = self._prepare_inputs(inputs)
         with torch.inference_mode():
-            loss = model(**self._prepare_inputs(inputs))["loss"]
-        return loss.detach(), None, None
+            loss = model(**inputs)["loss"].detach()
+        tokens = (inputs["labels"] != IGNORED).sum()
+        self._evaluated += torch.stack([loss.double() * tokens, tokens.double()])
+        return loss, None, None
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the samples, and has the loss computed."""
@@ -120,7 +123,12 @@ class CaptionTrainer(EpochTrainer, Trainer):
         found = write_captions(network.model, features, self.vocabulary, self.longest)
         references = (texts[0] for texts in data.captions)
         self.transcripts = list(zip(references, found, strict=False))
-        return super().evaluation_loop(*args, **kwargs)
+        self._evaluated = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        output = super().evaluation_loop(*args, **kwargs)
+        # by tokens, whatever the batches: the Trainer takes the mean of their means
+        loss, tokens = self.accelerator.reduce(self._evaluated).tolist()
+        output.metrics[f"{kwargs.get('metric_key_prefix', 'eval')}_loss"] = loss / tokens
+        return output
 
     # The token embedding is GPT-2's output layer, too; safetensors, which the Trainer would take,
     # refuses two names for one tensor.
