@@ -40,6 +40,7 @@ REFUSED = [
     ("match {embedded} --text x -o {new}", "Column 'x' not found"),
     ("match {prefixes} --text photo -o {new}", "holds prefix embeddings"),
     ("map {prefixes} -o {new}", "A map needs 10 images at least; there are 2"),
+    ("map {embedded} --metric x -o {new}", "invalid choice: 'x'"),
     ("map {embedded} --reuse {photos} -o {new}", "is not a map that explore.py map wrote"),
     ("atlas {embedded} --map {photos}", "photos0' holds no map; explore.py map writes it"),
     ("atlas {prefixes} --map {mapped}", "2 photos new, 90 photos gone; run explore.py map"),

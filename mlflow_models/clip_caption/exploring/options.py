@@ -8,7 +8,7 @@ from clip_caption.copies import NEAR_BITS
 from clip_caption.evaluating.translate import add_options
 from clip_caption.exploring.clusters import SELECTIONS
 from clip_caption.exploring.embedding import KINDS
-from clip_caption.exploring.projection import Parameters
+from clip_caption.exploring.projection import METRICS, Parameters
 from clip_caption.exploring.store import PART
 
 MODES = ("greedy", "beam")
@@ -138,7 +138,8 @@ def _add_map(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     making.add_argument("--pca", type=_at_least(0), default=usual.pca, help="components; 0: no PCA")
     making.add_argument("--neighbours", type=_at_least(2), default=usual.neighbours, help="UMAP's")
     making.add_argument("--min-dist", type=float, default=usual.min_dist, help="UMAP's")
-    making.add_argument("--metric", default=usual.metric, help="UMAP's, of the scaled values")
+    making.add_argument("--metric", choices=METRICS, default=usual.metric, help="UMAP's, of the "
+                        "scaled values")  # fmt: skip
     making.add_argument("--seed", type=int, default=usual.seed)
     making.add_argument("--groups", choices=SELECTIONS, default="leaf", help="HDBSCAN's: leaf, the "
                         "smallest; eom, those that hold longest")  # fmt: skip
