@@ -35,11 +35,19 @@ REFUSED = [
     ("find {old} --words tree", "older explore.py wrote .*; embed into a new directory"),
     ("find {prefixes} --words tree", "holds prefix embeddings; this needs CLIP's"),
     ("find {embedded} --words tree -k 0", "argument -k: 0 is less than 1"),
+    ("find {embedded} --words= ", "argument --words: is empty"),
+    ("find {embedded} --words tree -o {new}.bmp", "new.bmp' ends with none of .jpg, .jpeg, .png"),
     ("find {embedded} --image {texts}/a.txt", "a.txt' is not a"),
     ("find {embedded} --words tree --by captions --text x", "Column 'x' not found .*available: id"),
     ("match {embedded} --text x -o {new}", "Column 'x' not found"),
+    ("match {mute} --text said -o {new}.csv", "Column 'said' of .* is empty"),
     ("match {prefixes} --text photo -o {new}", "holds prefix embeddings"),
     ("map {prefixes} -o {new}", "A map needs 10 images at least; there are 2"),
+    ("map {embedded} --colour x -o {new}", "Column 'x' not found"),
+    ("map {embedded} --min-dist 2 -o {new}", "2 is not between 0 and 1"),
+    ("map {embedded} --seed -1 -o {new}", "-1 is not between 0 and"),
+    ("map {embedded} --palette 300 -o {new}", "300 is not between 2 and 256"),
+    ("map {other} --reuse {mapped} -o {new}", "other' and the map are of different checkpoints"),
     ("map {embedded} --metric x -o {new}", "invalid choice: 'x'"),
     ("map {embedded} --reuse {photos} -o {new}", "is not a map that explore.py map wrote"),
     ("atlas {embedded} --map {photos}", "photos0' holds no map; explore.py map writes it"),
@@ -49,6 +57,7 @@ REFUSED = [
     ("classify {prefixes} --category site", "names fewer than two categories"),
     ("classify {embedded} --near 64", "are copies of each other, or of one group"),
     ("classify {embedded} --near 65", "65 is not between 0 and 64"),
+    ("classify {embedded} --test {other}", "are of different checkpoints; embed both with one"),
     ("classify {embedded} --test {prefixes}", "holds prefix embeddings"),
     ("index {prefixes} --category kind -o {new}", "holds prefix embeddings"),
     ("index {embedded} -o {photos}", "photos0' holds something other than an index"),
@@ -78,6 +87,7 @@ def places(
         "twice": f"photo,photo\n{photo},{photo}\n",
         "nothing": "photo,kind\na.txt,flood\nhttps://photos.example.org/1.jpg,flood\n",
         "one": f"photo,kind\n{photo},flood\n",
+        "mute": f"photo,said,type\n{photo},,a\n",
         "two": f"photo,kind,site\n{photo},a,x\n{photos / '000' / '000001.jpg'},b,x\n",
     }
     for name, text in tables.items():
@@ -85,11 +95,18 @@ def places(
     (home / "a.txt").write_text("a text that was named as a photo")
     explore.main(["embed", str(home / "two.csv"), "-o", str(home / "prefixes"), "--checkpoint",
                   str(embedded), "--embedding", "prefix"])  # fmt: skip
+    explore.main(["embed", str(home / "mute.csv"), "-o", str(home / "mute"), "--checkpoint",
+                  str(embedded)])  # fmt: skip
+    shutil.copytree(home / "mute", home / "other")
+    settings = json.loads((home / "other" / "_settings.json").read_text())
+    settings["probe"] = settings["probe"][::-1]
+    (home / "other" / "_settings.json").write_text(json.dumps(settings))
     return {
         "nowhere": home / "nowhere", "photos": photos, "embedded": embedded, "mapped": mapped,
         "prefixes": home / "prefixes",
         **{name: home / name for name in ("empty", "texts", "old")},
         **{name: home / f"{name}.csv" for name in tables},
+        "mute": home / "mute", "other": home / "other",
     }  # fmt: skip
 
 
@@ -101,7 +118,7 @@ def test_a_wrong_input_is_refused_in_a_sentence(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = command.format(**places, new=tmp_path / "new").split()
+    words = command.format(**places, new=tmp_path / "new").split(" ")
     said = refusal(explore.main, words, capsys)
     assert re.search(reason, said), said
     assert not [*(tmp_path / "new").glob("[!_]*")]

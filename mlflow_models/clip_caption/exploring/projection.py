@@ -12,6 +12,7 @@ photos classified, in the space of the embeddings (`index`).
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class Projection:
         components: PCA's, float32 (pca, d); or (0, d).
         points: the embeddings as UMAP saw them, float32 (n, pca or d).
         places: the map, float32 (n, 2), without unit.
+        probe: the checkpoint's features of `index.PROBE`, float32; empty if they aren't known.
     """
 
     def __init__(
@@ -70,14 +72,17 @@ class Projection:
         components: np.ndarray,
         points: np.ndarray,
         places: np.ndarray,
+        probe: np.ndarray,
     ) -> None:
-        self.parameters = parameters
+        self.parameters, self.probe = parameters, probe
         self.mean, self.scale, self.components = mean, scale, components
         self.points, self.places = points, places
 
     @classmethod
-    def fit(cls, vectors: np.ndarray, parameters: Parameters) -> "Projection":
-        """Makes a map of embeddings, float32 (n, d).
+    def fit(
+        cls, vectors: np.ndarray, parameters: Parameters, probe: Sequence[float] = ()
+    ) -> "Projection":
+        """Makes a map of embeddings, float32 (n, d); `probe` tells of which CLIP.
 
         Raises:
             ZooError: there are too few of them.
@@ -95,7 +100,10 @@ class Projection:
             components = solver.components_.astype(np.float32)
             points = points @ components.T  # the scaled points' mean is 0
         places = _umap(parameters, len(points), verbose=len(points) > 5000).fit(points).embedding_
-        return cls(parameters, scaler.mean_, scaler.scale_, components, points, places)
+        return cls(
+            parameters, scaler.mean_, scaler.scale_, components, points, places,
+            np.array(probe, np.float32),
+        )  # fmt: skip
 
     def transform(self, vectors: np.ndarray) -> np.ndarray:
         """Places new embeddings, float32 (m, d), on the map: float32 (m, 2).
@@ -129,7 +137,7 @@ class Projection:
 
     def save(self, path: Path) -> None:
         """Writes the map as .npz."""
-        names = ("mean", "scale", "components", "points", "places")
+        names = ("mean", "scale", "components", "points", "places", "probe")
         with whole_file(path) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
