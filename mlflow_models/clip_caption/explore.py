@@ -28,6 +28,7 @@ from clip_caption.exploring.store import Embeddings
 from zoo.building import packaging
 from zoo.data.outputs import check_new
 from zoo.data.tables import write_table
+from zoo.errors import ZooError
 
 
 def run_embed(args: argparse.Namespace) -> None:
@@ -78,6 +79,8 @@ def run_match(args: argparse.Namespace) -> None:
     """Scores comments, the least fitting first."""
     embeddings = Embeddings(args.embeddings)
     vectors, comments = embeddings.clip_vectors(), embeddings.texts(args.text)
+    if not any(comment.strip() for comment in comments):
+        raise ZooError(f"Column '{args.text}' of '{args.embeddings}' is empty.")
     columns = {args.text: comments}
     if args.translate:
         columns["translation"] = translate(
@@ -113,6 +116,7 @@ def run_map(args: argparse.Namespace) -> None:
 
     embeddings = Embeddings(args.embeddings)
     text = mapping.text_of(embeddings, args.text)
+    colours = embeddings.texts(args.colour) if args.colour else None
     if args.reuse:
         projection = Projection.load(args.reuse / mapping.PROJECTION)
         old = mapping.Map.read(args.reuse)
@@ -125,16 +129,18 @@ def run_map(args: argparse.Namespace) -> None:
         projection.save(args.output / mapping.PROJECTION)
     made.write(args.output)
     derived.note(args.embeddings, args.output, "map")
-    mapping.draw(made, embeddings, args.colour, args.output / "map.png", args.thumbnails,
-                 args.palette)  # fmt: skip
+    title = f"{len(embeddings):,} images, coloured by {args.colour or 'group'}"
+    pictures = args.thumbnails and "thumbnail" in embeddings.columns
+    mapping.draw(made, colours or made.groups, args.output / "map.png", title,
+                 embeddings.thumbnails if pictures else None, args.palette)  # fmt: skip
     print(f"{args.output}: {len(embeddings):,} images\n{mapping.summary(made)}")
     if args.reuse:
         print(f"against {args.reuse}: {mapping.changed(old.photos, made.photos)}")
     if args.tensorboard:
         columns = {"id": embeddings.ids, "group": made.groups, "text": text}
-        if args.colour:
-            columns[args.colour] = embeddings.texts(args.colour)
-        thumbnails = embeddings.thumbnails(range(len(embeddings)))
+        if colours:
+            columns[args.colour] = colours
+        thumbnails = embeddings.thumbnails(range(len(embeddings))) if pictures else None
         projector.write(args.tensorboard, embeddings.vectors(), columns, thumbnails)
         print(f"{args.tensorboard}: tensorboard --logdir {args.tensorboard}")
 
@@ -172,6 +178,8 @@ def run_classify(args: argparse.Namespace) -> None:
 
     embeddings = Embeddings(args.embeddings)
     other = Embeddings(args.test) if args.test else None
+    if other:
+        other.check_clip(embeddings.settings.probe, f"'{args.embeddings}'")
     groups = groups_of([embeddings, *([other] if other else [])], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups[: len(embeddings)])
     with tempfile.TemporaryDirectory() as work:

@@ -184,8 +184,7 @@ class Index:
         Raises:
             CheckpointError: The index was made with another CLIP.
         """
-        found = embed_texts([PROBE])
-        if found.shape[1] != len(self.probe) or (normalised(found) @ self.probe)[0] < SAME_COSINE:
+        if not same_clip(normalised(embed_texts([PROBE]))[0], self.probe):
             raise CheckpointError(
                 "The index was made with another CLIP than this checkpoint's; embed the collection "
                 "with this checkpoint and run explore.py index again."
@@ -236,6 +235,11 @@ class Index:
     def _named(self, labels: np.ndarray) -> str:
         """The categories of a photo, int32 (most,), in one text."""
         return ", ".join(self.categories[label] for label in labels if label >= 0)
+
+
+def same_clip(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell by two checkpoints' features of `PROBE`, each of length 1, if they have one CLIP."""
+    return len(one) == len(other) and float(one @ other) >= SAME_COSINE
 
 
 def normalised(features: np.ndarray) -> np.ndarray:

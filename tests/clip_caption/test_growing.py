@@ -121,6 +121,15 @@ def test_what_changed_is_taken_in_and_the_rest_is_kept(
     assert set(Embeddings(output).texts("site")) == {"bridge"}
 
 
+def test_a_disk_that_is_gone_takes_nothing_with_it(folder: Path, embed: Any) -> None:
+    output = embed(write(folder, NAMES))
+    folder.rename(folder.with_name("elsewhere"))
+    folder.mkdir()
+    with pytest.raises(ZooError, match="None of the 12 images could be read"):
+        embed(write(folder, NAMES))
+    assert Embeddings(output).ids == NAMES
+
+
 def test_a_photo_of_equal_size_and_date_is_found(
     folder: Path, embed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,9 +49,9 @@ def nearest_cluster(places: np.ndarray, known: np.ndarray, labels: np.ndarray) -
     Returns:
         int64 (m,)
     """
-    from sklearn.neighbors import KDTree
+    from scipy.spatial import KDTree
 
-    return np.asarray(labels[KDTree(known).query(places, 1)[1][:, 0]])
+    return np.asarray(labels[KDTree(known).query(places)[1]])
 
 
 def names(labels: np.ndarray, texts: Sequence[str]) -> dict[int, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clip_caption.exploring.store import OWN
-from clip_caption.preparing.sources import PHOTOS as SUFFIXES
+from zoo.data.images import SUFFIXES
 from zoo.data.tables import SUFFIXES as TABLES
 from zoo.data.tables import open_table
 from zoo.errors import ZooError
@@ -115,21 +115,26 @@ def _from_folder(folder: Path) -> ImageCollection:
 def _from_table(path: Path, image_column: str | None, captioned: bool) -> ImageCollection:
     import pyarrow as pa
 
-    if path.suffix.lower() not in TABLES:
+    if not path.name.lower().removesuffix(".gz").endswith(TABLES):
         raise ZooError(f"'{path}' is not a table; available: {', '.join(TABLES)}.")
     table = open_table(path)
     column = table.column(image_column, IMAGE_COLUMNS, "--image-column")
-    rows = [cells for _, cells in table.strict_rows()]
-    names = [cells[column] for cells in rows]
-    ids = _unique(names)
+    lines, rows = [], []
+    for line, cells in table.strict_rows():
+        lines.append(line)
+        rows.append(cells)
+    names = [cells[column].strip() for cells in rows]
+    ids = _unique([name or f"line {line}" for line, name in zip(lines, names, strict=True)])
     others = [name for name in table.header if name != column]
     every = pa.table({name: _column(name, [cells[name] for cells in rows]) for name in others})
     schema = _simple(every.schema, captioned)
     fields = every.select(schema.names)  # takes less memory than 100,000 dicts
 
     def photo(number: int) -> Photo:
-        file = path.parent / names[number]
         row = fields.slice(number, 1).to_pylist()[0]
+        if not names[number]:
+            return Photo(ids[number], "", row, _nothing)
+        file = path.parent / names[number]
         return Photo(ids[number], str(file.resolve()), row, file.read_bytes)
 
     left_out = [name for name in others if name not in schema.names]
@@ -148,6 +153,10 @@ def _from_data_set(folder: Path, captioned: bool) -> ImageCollection:
 
     left_out = [name for name in data.column_names if name not in (*schema.names, "image")]
     return ImageCollection(ids, photo, schema, left_out=left_out)
+
+
+def _nothing() -> bytes:
+    raise FileNotFoundError("the row names no file")
 
 
 def _column(name: str, cells: list[str]) -> "pa.Array":

@@ -67,14 +67,22 @@ def run(args: argparse.Namespace) -> None:
     groups = len({copy.group for copy in copies})
     said = (f"{len(copies):,} of {len(embeddings):,} photos are in {groups:,} groups of near "
             f"copies (at most {args.near} bits differ)")  # fmt: skip
-    unread = [f"{name} missing or not understood for {count:,} photos" for name, count in (
-        (f"time ('{time}')" if time else "time", times.count(None)),
-        ("place", places.count(None)),
-    ) if count]  # fmt: skip
+    unread = [_unread("time", [time] if time else [], times),
+              _unread("place", [name for name in where if name], places)]  # fmt: skip
+    unread = [line for line in unread if line]
     _page(embeddings, copies, said, unread, text, time).write(args.output)
     print(f"{args.output}: {said}")
     for line in unread:
         print(f"  {line}")
+
+
+def _unread(what: str, columns: Sequence[str], values: Sequence[object]) -> str:
+    """Says for how many photos a time or a place isn't known; nothing if it is for all."""
+    if not columns:
+        return f"no column says the {what}"
+    count = values.count(None)
+    named = " and ".join(f"'{name}'" for name in columns)
+    return f"{named} give no {what} for {count:,} photos" if count else ""
 
 
 def found(

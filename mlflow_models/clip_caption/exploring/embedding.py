@@ -20,8 +20,8 @@ from clip_caption.exploring.contents import Contents, digest
 from clip_caption.exploring.parts import Embedded, EmbeddedPhotos
 from clip_caption.exploring.store import EmbeddingSettings
 from clip_caption.index import PROBE
-from zoo.data.images import decode
-from zoo.errors import BadInput
+from zoo.data.images import FILE_FORMATS, decode
+from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,7 +77,7 @@ class Embedder:
             return "it is an address; prepare.py fetches photos"
         try:
             content = photo.read()
-            image = decode(content, max(self.side, self.thumbnail))
+            image = decode(content, max(self.side, self.thumbnail), FILE_FORMATS)
         except FileNotFoundError:
             return "the file is missing"
         except OSError:
@@ -125,6 +125,9 @@ def embed(
         settings: what decides what is written.
         embedder: makes one as the settings say, once there is a photo to embed.
         output: a directory, new or with embeddings of these settings.
+
+    Raises:
+        ZooError: no image can be read; what was there stays.
     """
     from tqdm import tqdm
 
@@ -148,6 +151,13 @@ def embed(
                     bar.update()
             _write(path, photos, found, settings, collection)
             known.add(path)
+    failed = parts.all_failures(work)
+    if len(failed) == settings.images:
+        parts.clear(output)
+        name, reason = next(iter(failed.items()))
+        raise ZooError(
+            f"None of the {settings.images:,} images could be read; the first: '{name}': {reason}."
+        )
     parts.commit(output, work)
 
 

@@ -13,7 +13,6 @@ from clip_caption.index import PROBE, normalised
 from clip_caption.options import Options
 from zoo.data.fingerprints import fingerprint
 from zoo.data.outputs import check_output, write_text
-from zoo.errors import ZooError
 
 
 def run(args: argparse.Namespace) -> None:
@@ -88,8 +87,7 @@ def _tell_left_out(collection: ImageCollection) -> None:
 def _report(output: Path, before: dict[str, tuple[str, str]], settings: EmbeddingSettings) -> None:
     """Says what has changed, which images can't be read, and what is older now."""
     now = parts.summary(output, settings)
-    failed = {name: reason for file in parts.part_files(output)
-              for name, reason in parts.failures(file).items()}  # fmt: skip
+    failed = parts.all_failures(output)
     print(f"{output}: {len(now):,} of {settings.images:,} images: {parts.changes(before, now)}")
     if failed:
         lines = "".join(f"{name}\t{reason}\n" for name, reason in failed.items())
@@ -99,8 +97,5 @@ def _report(output: Path, before: dict[str, tuple[str, str]], settings: Embeddin
         print(f"  all {len(failed):,} that were left out are in {output / FAILURES}")
     else:
         (output / FAILURES).unlink(missing_ok=True)
-    if not now:
-        raise ZooError(f"None of the {settings.images:,} images could be read; the first: "
-                       f"'{next(iter(failed))}': {next(iter(failed.values()))}.")  # fmt: skip
     for line in derived.stale(output):
         print(line)

@@ -6,7 +6,7 @@ DIRECTORY/map.png          with thumbnails
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def make(
         selection: as `clusters.cluster` takes it.
         texts: of each photo, whose words name groups.
     """
-    projection = Projection.fit(embeddings.vectors(), parameters)
+    projection = Projection.fit(embeddings.vectors(), parameters, embeddings.settings.probe)
     smallest = smallest or max(5, len(embeddings) // 50)
     labels = clusters.cluster(projection.places, smallest, selection)
     names = clusters.names(labels, texts)
@@ -133,7 +133,11 @@ def place(embeddings: Embeddings, old: Map, projection: Projection) -> Map:
     """Puts photos on a map: those that are on it stay where they are.
 
     The others get a place, and the group of their nearest neighbour on the map.
+
+    Raises:
+        ZooError: they were embedded by another CLIP than the map's.
     """
+    embeddings.check_clip(projection.probe, "the map")
     known = old.photos
     fingerprints = embeddings.column("fingerprint")
     stay = np.array([known.get(name) == one
@@ -159,18 +163,15 @@ def text_of(embeddings: Embeddings, column: str | None) -> list[str]:
 
 def draw(
     made: Map,
-    embeddings: Embeddings,
-    column: str | None,
+    groups: Sequence[str],
     path: Path,
-    thumbnails: bool,
+    title: str,
+    thumbnails: Callable[[Sequence[int]], list[bytes]] | None,
     palette: int | None,
 ) -> None:
-    """Draws a map, coloured by a column or by its groups."""
-    groups = embeddings.texts(column) if column else made.groups
+    """Draws a map with a colour for each group; arguments as `plots.scatter` takes them."""
     shown = ["" if group == clusters.NO_GROUP else group for group in groups]
-    pictures = embeddings.thumbnails if thumbnails and "thumbnail" in embeddings.columns else None
-    title = f"{len(made.ids):,} images, coloured by {column or 'group'}"
-    plots.scatter(made.places, shown, path, title, pictures, palette)
+    plots.scatter(made.places, shown, path, title, thumbnails, palette)
 
 
 def summary(made: Map) -> str:

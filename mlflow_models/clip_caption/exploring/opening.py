@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.data.images import decode
+from zoo.data.images import FILE_FORMATS, decode
 from zoo.data.outputs import whole_directory
 from zoo.errors import BadInput, ZooError
 
@@ -61,7 +61,7 @@ def features(captioner: "Captioner", path: Path) -> np.ndarray:
         ZooError: it can't be read.
     """
     try:
-        image = decode(path.read_bytes())
+        image = decode(path.read_bytes(), formats=FILE_FORMATS)
     except OSError as error:
         raise ZooError(f"'{path}' can't be read.") from error
     except BadInput as error:

@@ -8,12 +8,14 @@ from clip_caption.copies import NEAR_BITS
 from clip_caption.evaluating.translate import add_options
 from clip_caption.exploring.clusters import SELECTIONS
 from clip_caption.exploring.embedding import KINDS
-from clip_caption.exploring.projection import Parameters
+from clip_caption.exploring.projection import METRICS, Parameters
 from clip_caption.exploring.store import PART
 
 MODES = ("greedy", "beam")
 BY = ("clip", "captions", "both")
 HASH_BITS = 64
+PICTURES = (".jpg", ".jpeg", ".png")
+SEEDS = 2**32 - 1  # UMAP's
 
 
 def _at_least(least: int) -> Callable[[str], int]:
@@ -27,17 +29,35 @@ def _at_least(least: int) -> Callable[[str], int]:
     return whole
 
 
+def _between(least: int, most: int) -> Callable[[str], int]:
+    """Reads a number within bounds."""
+
+    def whole(text: str) -> int:
+        if not least <= (number := int(text)) <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return number
+
+    return whole
+
+
+def _words(text: str) -> str:
+    """Reads a text that isn't empty."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def _picture(text: str) -> Path:
+    """Reads the path of a picture."""
+    if Path(text).suffix.lower() not in PICTURES:
+        raise argparse.ArgumentTypeError(f"'{text}' ends with none of {', '.join(PICTURES)}")
+    return Path(text)
+
+
 def _share(text: str) -> float:
     """Reads a number from 0 to 1."""
     if not 0 <= (number := float(text)) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return number
-
-
-def _bits(text: str) -> int:
-    """Reads a number of a hash's bits."""
-    if not 0 <= (number := int(text)) <= HASH_BITS:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {HASH_BITS}")
     return number
 
 
@@ -102,13 +122,13 @@ def _add_find(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     cli = _add(commands, "find", "Find images by words or by an image.")
     _add_embeddings(cli)
     query = cli.add_mutually_exclusive_group(required=True)
-    query.add_argument("--words", help="in the language that CLIP was trained on")
+    query.add_argument("--words", type=_words, help="in the language that CLIP was trained on")
     query.add_argument("--image", type=Path, help="a file; finds those like it")
     cli.add_argument("--by", choices=BY, default="clip", help="what words are compared with: the "
                      "image by CLIP, the captions, or both rankings")  # fmt: skip
     cli.add_argument("--text", default="caption", metavar="COLUMN", help="of the captions")
     cli.add_argument("-k", type=_at_least(1), default=10, help="how many")
-    cli.add_argument("-o", "--output", type=Path, help="a picture of them: .jpg or .png")
+    cli.add_argument("-o", "--output", type=_picture, help="a picture of them: .jpg or .png")
     cli.add_argument("--json", action="store_true", help="print JSON")
     _add_threads(cli)
 
@@ -120,9 +140,11 @@ def _add_match(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_options(cli, "the comments")
     cli.add_argument("-o", "--output", type=Path, required=True, help="a CSV, the least fitting "
                      "first")  # fmt: skip
-    cli.add_argument("--sheet", type=Path, help="a picture of the least fitting: .jpg or .png")
+    cli.add_argument("--sheet", type=_picture, help="a picture of the least fitting: .jpg or .png")
     cli.add_argument("--worst", type=_at_least(0), default=10, help="to print and to draw")
-    cli.add_argument("--seed", type=int, default=1, help="which photos others are compared with")
+    cli.add_argument(
+        "--seed", type=_between(0, SEEDS), default=1, help="which photos others are compared with"
+    )
     _add_threads(cli)
 
 
@@ -137,9 +159,10 @@ def _add_map(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     making = cli.add_argument_group("how a map is made")
     making.add_argument("--pca", type=_at_least(0), default=usual.pca, help="components; 0: no PCA")
     making.add_argument("--neighbours", type=_at_least(2), default=usual.neighbours, help="UMAP's")
-    making.add_argument("--min-dist", type=float, default=usual.min_dist, help="UMAP's")
-    making.add_argument("--metric", default=usual.metric, help="UMAP's, of the scaled values")
-    making.add_argument("--seed", type=int, default=usual.seed)
+    making.add_argument("--min-dist", type=_share, default=usual.min_dist, help="UMAP's")
+    making.add_argument("--metric", choices=METRICS, default=usual.metric, help="UMAP's, of the "
+                        "scaled values")  # fmt: skip
+    making.add_argument("--seed", type=_between(0, SEEDS), default=usual.seed)
     making.add_argument("--groups", choices=SELECTIONS, default="leaf", help="HDBSCAN's: leaf, the "
                         "smallest; eom, those that hold longest")  # fmt: skip
     making.add_argument("--smallest", type=_at_least(2), help="images that make a group; "
@@ -148,7 +171,7 @@ def _add_map(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
                      "captions or comment)")  # fmt: skip
     cli.add_argument("--colour", metavar="COLUMN", help="of the picture; default: the groups")
     cli.add_argument("--thumbnails", action=argparse.BooleanOptionalAction, default=True)
-    cli.add_argument("--palette", type=_at_least(2), help="colours of map.png: less, smaller")
+    cli.add_argument("--palette", type=_between(2, 256), help="colours of map.png: less, smaller")
     cli.add_argument("--tensorboard", type=Path, metavar="DIRECTORY", help="write the files of "
                      "TensorBoard's projector, too")  # fmt: skip
 
@@ -184,7 +207,7 @@ def _add_labelled(cli: argparse.ArgumentParser) -> None:
                      "kept reach this, 0 to 1")  # fmt: skip
     cli.add_argument("--exact", action=argparse.BooleanOptionalAction, help="compare with every "
                      "photo, or search an HNSW graph (default: exact up to 100,000)")  # fmt: skip
-    cli.add_argument("--seed", type=int, default=1)
+    cli.add_argument("--seed", type=_between(0, SEEDS), default=1)
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -198,8 +221,9 @@ def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _add_near(cli: argparse.ArgumentParser, purpose: str) -> None:
-    cli.add_argument("--near", type=_bits, default=NEAR_BITS, metavar="BITS", help="of 64 by which "
-                     f"the hashes of near copies may differ, {purpose}")  # fmt: skip
+    cli.add_argument("--near", type=_between(0, HASH_BITS), default=NEAR_BITS, metavar="BITS",
+                     help="of 64 by which the hashes of near copies may differ, "
+                     f"{purpose}")  # fmt: skip
 
 
 def _add_duplicates(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

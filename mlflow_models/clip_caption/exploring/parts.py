@@ -60,12 +60,14 @@ def write_part(
         pq.write_table(table, part, compression="zstd", row_group_size=256)
 
 
-def failures(path: Path) -> dict[str, str]:
-    """Why images of a part have no row, by their id."""
+def all_failures(directory: Path) -> dict[str, str]:
+    """Why images of a directory's parts have no row, by their id."""
     import pyarrow.parquet as pq
 
-    metadata = pq.read_schema(path).metadata or {}
-    return dict(json.loads(metadata.get(FAILED, b"{}")))
+    found: dict[str, str] = {}
+    for file in part_files(directory):
+        found |= json.loads((pq.read_schema(file).metadata or {}).get(FAILED, b"{}"))
+    return found
 
 
 class EmbeddedPhotos:

@@ -12,6 +12,7 @@ photos classified, in the space of the embeddings (`index`).
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ from zoo.errors import ZooError
 
 MIN_PHOTOS = 10  # photos; UMAP makes nothing of less
 PLACED_BY = 15  # neighbours that give a new photo its place
+BLOCK = 256  # new photos at a time: with a map of 100,000 their distances take 200 MB
+METRICS = {
+    name: name
+    for name in ("euclidean", "cosine", "correlation", "chebyshev", "canberra", "braycurtis")
+} | {"manhattan": "cityblock"}  # UMAP's names, SciPy's
 STEPS = 30  # of Weiszfeld's algorithm; it then moves by less than a hundredth of the map
 
 
@@ -55,6 +61,7 @@ class Projection:
         components: PCA's, float32 (pca, d); or (0, d).
         points: the embeddings as UMAP saw them, float32 (n, pca or d).
         places: the map, float32 (n, 2), without unit.
+        probe: the checkpoint's features of `index.PROBE`, float32; empty if they aren't known.
     """
 
     def __init__(
@@ -65,14 +72,17 @@ class Projection:
         components: np.ndarray,
         points: np.ndarray,
         places: np.ndarray,
+        probe: np.ndarray,
     ) -> None:
-        self.parameters = parameters
+        self.parameters, self.probe = parameters, probe
         self.mean, self.scale, self.components = mean, scale, components
         self.points, self.places = points, places
 
     @classmethod
-    def fit(cls, vectors: np.ndarray, parameters: Parameters) -> "Projection":
-        """Makes a map of embeddings, float32 (n, d).
+    def fit(
+        cls, vectors: np.ndarray, parameters: Parameters, probe: Sequence[float] = ()
+    ) -> "Projection":
+        """Makes a map of embeddings, float32 (n, d); `probe` tells of which CLIP.
 
         Raises:
             ZooError: there are too few of them.
@@ -90,7 +100,10 @@ class Projection:
             components = solver.components_.astype(np.float32)
             points = points @ components.T  # the scaled points' mean is 0
         places = _umap(parameters, len(points), verbose=len(points) > 5000).fit(points).embedding_
-        return cls(parameters, scaler.mean_, scaler.scale_, components, points, places)
+        return cls(
+            parameters, scaler.mean_, scaler.scale_, components, points, places,
+            np.array(probe, np.float32),
+        )  # fmt: skip
 
     def transform(self, vectors: np.ndarray) -> np.ndarray:
         """Places new embeddings, float32 (m, d), on the map: float32 (m, 2).
@@ -100,7 +113,7 @@ class Projection:
         Raises:
             ZooError: they aren't of the kind that the map was made of.
         """
-        from sklearn.metrics import pairwise_distances_chunked
+        from scipy.spatial.distance import cdist  # scikit-learn takes a second to import
 
         if vectors.shape[1] != len(self.mean):
             raise ZooError(
@@ -112,9 +125,9 @@ class Projection:
             points = points @ self.components.T
         count = min(PLACED_BY, len(self.points))
         placed = [np.empty((0, 2), np.float32)]
-        for distances in pairwise_distances_chunked(
-            points, self.points, metric=self.parameters.metric
-        ):
+        for start in range(0, len(points), BLOCK):
+            block = points[start : start + BLOCK]
+            distances = cdist(block, self.points, METRICS[self.parameters.metric])
             rows = np.argpartition(distances, count - 1, axis=1)[:, :count]  # (block, count)
             near = np.take_along_axis(distances, rows, axis=1)
             beyond = near - near.min(axis=1, keepdims=True)
@@ -124,7 +137,7 @@ class Projection:
 
     def save(self, path: Path) -> None:
         """Writes the map as .npz."""
-        names = ("mean", "scale", "components", "points", "places")
+        names = ("mean", "scale", "components", "points", "places", "probe")
         with whole_file(path) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from clip_caption.index import same_clip
 from zoo.data.tables import ColumnNotFound, listed
 from zoo.data.texts import read_object
 from zoo.errors import ZooError
@@ -210,6 +211,21 @@ class Embeddings:
             vectors[start : start + len(batch)] = found.reshape(-1, self.settings.width)
             start += len(batch)
         return vectors
+
+    def check_clip(self, probe: Sequence[float] | np.ndarray, what: str) -> None:
+        """Check that another thing was made with the same CLIP.
+
+        Args:
+            probe: of the other thing; empty if it isn't known.
+            what: the other thing, for the message.
+
+        Raises:
+            ZooError: it was made with another.
+        """
+        if len(probe) and not same_clip(np.array(probe), np.array(self.settings.probe)):
+            raise ZooError(
+                f"'{self.directory}' and {what} are of different checkpoints; embed both with one."
+            )
 
     def clip_vectors(self) -> np.ndarray:
         """CLIP's embeddings, float32 (n, d); prefixes can't be compared with words.
