@@ -13,6 +13,7 @@ import pytest
 from datasets import load_from_disk
 
 from tests.zoo.corpora import TEXTS, save, tone, write_manifest, write_table
+from tests.zoo.odd_inputs import refusal
 from whisper_asr import prepare
 from zoo.training.stored import sounds
 
@@ -185,3 +186,20 @@ def test_the_page_has_sounds_to_hear_and_plots(tmp_path: Path) -> None:
     assert "<b>" not in page
     assert "http" not in re.sub(r'src="[^"]+"', "", page)
     assert "line 22" not in page or "broken line" in page
+
+
+@pytest.mark.parametrize(
+    ("layout", "column", "value"),
+    [(aishell, "speaker", "S1"), (timit, "speaker", "FCJF0"), (folder_of_texts, "folder", ".")],
+)
+def test_a_layout_without_a_table_has_columns_to_group_by(
+    layout: Callable[[Path], Path], column: str, value: str, tmp_path: Path
+) -> None:
+    options = ["--group", column, "--dev-share", "0.5"]
+    report, _ = run(layout(tmp_path / "corpus"), tmp_path / "out", *options)
+    parts = [load_from_disk(str(tmp_path / "out" / name))
+             for name, number in report["parts"].items() if number]  # fmt: skip
+    assert value in {found for part in parts for found in part[column]}
+    said = refusal(prepare.main, [tmp_path / "corpus", "-o", tmp_path / "no", "--keep", "age"])
+    assert "'age' not found" in said
+    assert f"available: {column}" in said
