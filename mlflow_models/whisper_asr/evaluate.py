@@ -67,7 +67,7 @@ def score(
     name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer
 ) -> TranscriptionResult:
     """Transcribes the data with a checkpoint, and scores it."""
-    directory = checkpoint_directory(name)
+    directory, noise = checkpoint_directory(name), ratios(data, args.snr_column)
     waves = Waves(data)
     durations = [float(seconds) for seconds in data["duration"]]
     how = Decoding(args.language, args.beam_size, args.batch_size, args.device)
@@ -75,7 +75,6 @@ def score(
         texts = transcribe_served(directory, waves.__getitem__, len(waves), how)
     else:
         texts = transcribe(directory, waves.__getitem__, durations, how)
-    noise = ratios(data, args.snr_column)
     columns = zip(names(data), data["text"], texts, durations, noise, strict=True)
     return scored([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
 

@@ -1,6 +1,7 @@
 """Training of both kinds, on tones: it resumes, equals what it says, and refuses what can't be."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from language_id.training import linear, network
 from language_id.training.examples import read
 from language_id.training.identify import probabilities
 from language_id.training.manifest import read_split
+from tests.zoo.odd_inputs import refusal
 from tests.zoo.training import assert_left_alone, losses, resumed
 from zoo.errors import CheckpointError, ZooError
 
@@ -69,6 +71,41 @@ def test_the_linear_way_equals_its_checkpoint(
         found = probabilities(model, extractor, wave)
         assert np.abs(found - wanted).max() < 1e-4
     assert json.loads((tmp_path / "run" / "dev.json").read_text())["dev"]["recordings"] == 6
+
+
+def test_training_and_evaluation_give_the_same_figure(
+    manifest: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The balanced error weighs sources, whatever the second table groups by."""
+    states = [json.loads(path.read_text()) for path in whole.glob("*/trainer_state.json")]
+    logged = {step["step"]: step for state in states for step in state["log_history"]
+              if "eval_error" in step}  # fmt: skip
+    best = min(logged.values(), key=lambda step: step["eval_error"])
+    for group in ("source", "speaker"):
+        arguments = [str(whole / "best"), str(manifest), "--split", "dev", "--by", group]
+        evaluate.main([*arguments, "--json"])
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["error"] == pytest.approx(best["eval_error"], abs=0.006)
+        assert scores["recall"]["th"] == pytest.approx(best["eval_recall_th"], abs=0.006)
+
+
+def test_a_linear_run_tells_corrected_data_from_its_own(
+    manifest: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(manifest.parent, folder)
+    given = ["linear", "--manifest", str(folder / manifest.name), "--encoder", str(whole / "best")]
+    given += ["--output", str(tmp_path / "run"), "--penalty", "1", "--copies", "0"]
+    finetune.main(given)
+    record = json.loads((tmp_path / "run" / "dev.json").read_text(encoding="utf-8"))
+    arguments = [str(tmp_path / "run" / "best"), str(manifest), "--split", "dev", "--json"]
+    capsys.readouterr()
+    evaluate.main(arguments)
+    assert json.loads(capsys.readouterr().out)["error"] == record["dev"]["error"]
+    finetune.main(given)
+    assert "is finished" in capsys.readouterr().out
+    shutil.copy(folder / "zh_1.wav", folder / "zh_0.wav")
+    assert "zh_0.wav' has changed" in refusal(finetune.main, given)
 
 
 def test_scores_come_as_text_json_and_plot(

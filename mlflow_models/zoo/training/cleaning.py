@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.data import audio
 from zoo.errors import BadInput
-from zoo.training.corpora import BROKEN, NO_SOUND, NO_TEXT, CorpusRecording
+from zoo.training.corpora import BROKEN, NO_SOUND, NO_TEXT, CorpusRecording, is_there
 
 REASONS = (
     BROKEN,  # a row with too few or too many cells
@@ -179,7 +179,7 @@ def clean(recording: CorpusRecording, text: Text, limits: Limits) -> Cleaned:
         return Cleaned({}, recording.reason, Spelt(""))
     spelt = spell(recording.text, text)
     foreign = text.foreign(spelt.text) if text.foreign is not None else ""
-    missing = not _exists(recording.audio)
+    missing = isinstance(recording.audio, Path) and not is_there(recording.audio)
     if reason := "unreadable" if missing else _misspelt(spelt, foreign, text):
         return Cleaned({}, reason, spelt, foreign if reason == "other script" else "", missing)
     try:
@@ -194,13 +194,6 @@ def clean(recording: CorpusRecording, text: Text, limits: Limits) -> Cleaned:
     samples = np.clip(np.round(wave * 32768), -32768, 32767).astype(np.int16)
     row = {"audio": samples, "text": spelt.text, "duration": seconds, "name": recording.name}
     return Cleaned({**row, **recording.extra}, "", spelt)
-
-
-def _exists(source: Path | bytes) -> bool:
-    try:
-        return isinstance(source, bytes) or source.is_file()
-    except OSError:  # a name that no file can have
-        return False
 
 
 def _misspelt(spelt: Spelt, foreign: str, text: Text) -> str:

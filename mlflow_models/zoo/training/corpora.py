@@ -151,7 +151,15 @@ def read_manifest(
 def located(folder: Path, cell: str) -> Path:
     r"""The file that a table names, also as Windows writes it: clips\a.wav."""
     path = folder / cell
-    return folder / cell.replace("\\", "/") if "\\" in cell and not path.is_file() else path
+    return folder / cell.replace("\\", "/") if "\\" in cell and not is_there(path) else path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file."""
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def read_common_voice(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecording]:

@@ -203,7 +203,8 @@ def build(
     report.divide(division)
     with whole_directory(output) as ready:
         for name, rows in division.parts.items():
-            whole.select(rows).save_to_disk(ready / name)
+            if rows:  # an empty data set couldn't be opened
+                whole.select(rows).save_to_disk(ready / name)
         tables = [open_table(directory / LEFT_OUT) for directory in directories]
         left_out = (row.values() for table in tables for _, row in table.strict_rows())
         write_table(ready / LEFT_OUT, ["name", "reason"], left_out)

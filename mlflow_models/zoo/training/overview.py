@@ -31,12 +31,12 @@ def write(report: CorpusReport, data: "Dataset", name: str, directory: Path) -> 
     """
     sections = [
         _counts(report),
+        *_parts(report, directory / COPIES),
         Section("Ten recordings", "Drawn at random. Is what you hear what you read?",
                 samples=list(samples(data))),
+        _rules(report),
         Section("Lengths", picture=directory / "durations.png"),
         Section("Characters", picture=directory / "characters.svg"),
-        _rules(report),
-        *_parts(report, directory / COPIES),
     ]  # fmt: skip
     ReportPage(f"Speech: {name}", report.verdict(), sections).write(directory)
 
@@ -66,7 +66,7 @@ def _counts(report: CorpusReport) -> Section:
           for reason, number in reasons),
     ]  # fmt: skip
     text = "dropped.tsv lists all that was left out." if reasons else ""
-    return Section("Counts", text, ["", "recordings", "as"], rows)
+    return Section("Counts", text, ["", "rows", "which"], rows)
 
 
 def _rules(report: CorpusReport) -> Section:
@@ -75,7 +75,9 @@ def _rules(report: CorpusReport) -> Section:
         (rule, number, "\n".join(" → ".join(p) for p in report.examples.get(rule, [])[:EXAMPLES]))
         for rule, number in report.rules.items()
     ]
-    return Section("Rules of cleaning", "", ["rule", "transcripts changed", "as"], rows)
+    return Section(
+        "Rules of cleaning", "", ["rule", "transcripts changed", "before and after"], rows
+    )
 
 
 def _parts(report: CorpusReport, copies: Path) -> list[Section]:

@@ -107,7 +107,7 @@ class CorpusReport:
         elif broken := self.dropped.get(BROKEN):
             found.append(f"{broken} rows of the table are broken ({self.names[BROKEN][0]}...)")
         for name in (part for part, number in self.parts.items() if not number):
-            found.append(f"'{name}' is empty")
+            found.append(f"'{name}' is empty, and not written")
         if self.retold:
             found.append(f"{len(self.retold)} copies of a recording have another text than it "
                          f"({self.retold[0]}...)")  # fmt: skip

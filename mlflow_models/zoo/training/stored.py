@@ -40,6 +40,8 @@ def open_data(path: Path, columns: Sequence[str] = SPEECH) -> "Dataset":
         raise ZooError(f"'{path}' has parts; give one of them: {', '.join(parts)}.")
     try:
         data: Dataset = load_from_disk(str(path))
+    except IndexError as error:  # no row, as an earlier prepare.py wrote it
+        raise ZooError(f"'{path}' is empty.") from error
     except (OSError, ValueError) as error:
         raise ZooError(f"'{path}' is not a data set that prepare.py wrote.") from error
     for name in columns:
