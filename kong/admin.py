@@ -4,8 +4,11 @@ What must not be seen (keys, the secret of a probe) is named to the client once 
 in what it says, not even where Kong repeats it.
 """
 
+import html
+import re
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +24,26 @@ DB_LESS = (
     "This Kong has no database, so it takes no single objects: put the model into services.yaml, "
     "`python kong/declare.py`, and load the file by KONG_DECLARATIVE_CONFIG or POST /config."
 )
+WORKSPACE = re.compile(r"[A-Za-z0-9_.~-]+")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a gateway says of itself.
+
+    Attributes:
+        version: of Kong.
+        role: `traditional`, or `control_plane`: then other nodes take the traffic, and this one
+            doesn't know how healthy a target is.
+    """
+
+    version: str
+    role: str
+
+    @property
+    def knows_health(self) -> bool:
+        """Whether `/upstreams/U/health` means anything."""
+        return self.role != "control_plane"
 
 
 def tls(
@@ -77,14 +100,28 @@ class Admin:
     Args:
         url: such as `https://kong.internal:8444`.
         context: what verifies it, with our certificate.
+        token: for a gateway whose Admin API has users (Kong Enterprise).
+        workspace: which one to work in (Kong Enterprise).
+
+    Attributes:
+        url: with the workspace: where the objects are.
     """
 
-    def __init__(self, url: str, context: ssl.SSLContext) -> None:
-        self.url = https(url, "The Admin API")
-        self._secrets: set[str] = set()
+    def __init__(
+        self, url: str, context: ssl.SSLContext, token: str = "", workspace: str = ""
+    ) -> None:
+        if workspace and not WORKSPACE.fullmatch(workspace):
+            raise KongError(f"A workspace can't be named '{workspace}'.")
+        if not (token.isascii() and token.isprintable()):
+            raise KongError("The token of the Admin API isn't one line of plain characters.")
+        self._root = https(url, "The Admin API")
+        self.url = f"{self._root}/{workspace}" if workspace else self._root
+        self._secrets = {token} - {""}
+        headers = {"Kong-Admin-Token": token} if token else {}
         self._client = httpx2.Client(
-            base_url=self.url, verify=context, timeout=TIMEOUT, trust_env=False
+            verify=context, timeout=TIMEOUT, trust_env=False, headers=headers
         )
+        self._about: About | None = None
 
     def hide(self, *secrets: str) -> None:
         """Never lets these be seen."""
@@ -94,24 +131,41 @@ class Admin:
         """Lets go of the connection."""
         self._client.close()
 
-    def check(self) -> str:
-        """The gateway's version, if it is one that takes objects.
+    def about(self) -> About:
+        """The gateway's version and role, if it is one of ours.
 
         Raises:
-            GatewayError: it is none, too old, or has no database.
+            GatewayError: it is none, or too old.
         """
-        about = self.get("/") or {}
+        if self._about:
+            return self._about
+        said = self.get("/") or {}
         try:
-            version = str(about["version"])
+            version, configuration = str(said["version"]), said["configuration"]
             numbers = tuple(int(part) for part in version.split(".")[:2])
-            database = about["configuration"]["database"]
+            self._database = configuration["database"]
         except (LookupError, TypeError, ValueError):
             raise GatewayError(f"{self.url} doesn't answer as Kong's Admin API does.") from None
         if numbers < OLDEST:
             raise GatewayError(f"{self.url} is Kong {version}; 3.0 or later is needed.")
-        if database == "off":
+        self._about = About(version, str(configuration.get("role") or "traditional"))
+        return self._about
+
+    def check(self) -> About:
+        """The gateway's version and role, if it takes objects.
+
+        Raises:
+            GatewayError: it is none, too old, has no database, or gets its objects from elsewhere.
+        """
+        about = self.about()
+        if about.role == "data_plane":
+            raise GatewayError(
+                f"{self.url} is a data plane, which takes no objects: give --admin the control "
+                "plane's address."
+            )
+        if self._database == "off":
             raise GatewayError(DB_LESS, 405)
-        return version
+        return about
 
     def get(self, path: str) -> Body | None:
         """An object, or None if there is none."""
@@ -124,6 +178,8 @@ class Admin:
             page = self.get(following) or {}
             yield from page.get("data", [])
             following = page.get("next")
+            if following:  # in a workspace, its name may be there or not
+                following = following.removeprefix(self.url.removeprefix(self._root))
 
     def call(
         self, method: str, path: str, body: Body | None = None, missing_is_fine: bool = False
@@ -136,8 +192,9 @@ class Admin:
         Raises:
             GatewayError: it didn't, or may not have been done.
         """
+        url = self._root + path if path == "/" else self.url + path  # what it is, in no workspace
         response = say_why(
-            lambda: self._client.request(method, path, json=body), self.url, "the Admin API"
+            lambda: self._client.request(method, url, json=body), self.url, "the Admin API"
         )
         if response.status_code == 404 and missing_is_fine:
             return None
@@ -154,20 +211,25 @@ class Admin:
             said = said.replace(secret, "(hidden)")
         if status == 405:
             return DB_LESS
-        if status == 400 and "certificate" in said.lower():
-            return f"{self.url} wants a client certificate: give --cert and --key."
+        if status == 400 and "ssl certificate" in said.lower():
+            wants = "wants a client certificate that an authority of its own has signed"
+            return f"{self.url} {wants} ({said}): give --cert and --key."
         if status in (401, 403):
-            return f"{self.url} doesn't let us {method} {path} ({status}): {said}"
+            hint = (
+                "" if "Kong-Admin-Token" in self._client.headers else "; has it users? --token-file"
+            )
+            return f"{self.url} doesn't let us {method} {path} ({status}): {said}{hint}"
         return f"Kong answered {method} {path} with {status}: {said}"
 
 
 def _said(response: httpx2.Response) -> str:
-    """Kong's sentence, or the first line of what came instead."""
+    """Kong's sentence, or the title or the first line of what came instead."""
     said: Any
     try:
         said = response.json()["message"]
     except (ValueError, LookupError, TypeError):
-        said = response.text
+        title = re.search(r"<title>(?:\d{3} )?(.*?)</title>", response.text, re.DOTALL)
+        said = html.unescape(title[1]) if title else response.text
     return (str(said).strip().splitlines() or [response.reason_phrase])[0][:300]
 
 

@@ -4,14 +4,13 @@ Every one reads what is there, makes a plan, shows it (`--dry-run` ends here), a
 A run that finds nothing to change writes nothing.
 """
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kong.errors import GatewayError, KongError, NotOurs, NotRestored
-from kong.objects import Consumer
+from kong.errors import KongError, NotOurs
+from kong.lock import held
 from kong.plan import (
     Phase,
     as_json,
@@ -19,14 +18,14 @@ from kong.plan import (
     canary_shares,
     move,
     register,
+    shown,
     take_out,
     unregister,
 )
 from kong.rollout import Rollout
-from kong.spec import REGISTERED, Spec, objects
-from kong.state import GatewayState, own, refuse_foreign_paths
-from kong.steps import AdminCall, Step
-from kong.transaction import read_journal, transaction, undo
+from kong.spec import REGISTERED, Spec, objects, plain
+from kong.state import GatewayState, refuse_foreign_paths
+from kong.transaction import read_journal, undo
 from kong.trial import ProbeRoute, leftovers
 
 
@@ -49,7 +48,8 @@ class Commands:
         """Brings the model up at its route, or makes it what is asked for now."""
         state = self._begin()
         admin, spec = self.rollout.gateway.admin, self.rollout.spec
-        refuse_foreign_paths(admin, state, spec.path)
+        self.rollout.claims = self.rollout.brings = True
+        refuse_foreign_paths(admin, state, spec.paths, self.rollout.beside)
         wanted = objects(spec, REGISTERED)
         for service, plugins, _ in wanted.services:  # Kong's own eyes on what we are about to send
             admin.call("POST", "/schemas/services/validate", service.body())
@@ -66,6 +66,7 @@ class Commands:
         if not set(state.live) - {target}:
             raise KongError(f"{target} has all the traffic already: there is nobody to take over.")
         self._aim(state, [target])
+        self.rollout.brings = True
         phases = move(
             objects(self.rollout.spec, REGISTERED), state, canary_shares(state, target, steps)
         )
@@ -80,6 +81,8 @@ class Commands:
         if state.live and not set(state.live) - {target}:
             raise KongError(f"{target} is the last with traffic: use `unregister`, or `canary`.")
         self._aim(state, [target])
+        if not self.dry:
+            self.rollout.ask_for_sample(list(state.live))
         phases = take_out(state, self.rollout.spec.upstream, target)
         return self._run(phases, [])
 
@@ -94,9 +97,13 @@ class Commands:
                 "traffic before. `unregister` takes the model off the gateway."
             )
         live = [target for target, weight in share.items() if weight]
+        if not self.dry:
+            self._aim(state, live)
+            live = self.rollout.well(live)  # what is well takes over; nobody waits for the rest
+            share = {target: weight if target in live else 0 for target, weight in share.items()}
         self._aim(state, live)
         wanted = objects(self.rollout.spec, REGISTERED)
-        return self._run(move(wanted, state, [share], leaving=True), live)
+        return self._run(move(wanted, state, [share], leaving=True), [])
 
     def unregister(self) -> dict[str, Any]:
         """Closes the routes, then removes all of the model's objects."""
@@ -119,85 +126,20 @@ class Commands:
             for call in reversed(calls):
                 self.rollout.report.show(f"  {call.method} {call.path}")
             return {"changed": False}
-        undo(admin, calls, self.rollout.timing.patience, self.rollout.report)
-        journal.unlink()
+        with held(journal):  # a run that lives looks after its own
+            undo(admin, calls, self.rollout.timing.patience, self.rollout.report)
+            journal.unlink()
         return {"changed": bool(calls)}
-
-    def client(self, key: str | None) -> dict[str, Any]:
-        """Gives a client its key, in place of any other; None takes them all away.
-
-        Raises:
-            NotRestored: the new key is there, but an old one may be, too.
-        """
-        admin, name, report = (
-            self.rollout.gateway.admin,
-            self.rollout.spec.name,
-            self.rollout.report,
-        )
-        admin.check()
-        path = f"/consumers/{name}"
-        there = admin.get(path)
-        if there:
-            own(there, f"the consumer {name}")
-        old = list(admin.all(f"{path}/key-auth")) if there else []
-        admin.hide(*(str(one["key"]) for one in old))
-        given: list[Step] = []
-        taken: list[Step] = []  # not to be undone: a key that was deleted is in no journal
-        if key is None:
-            if there:
-                taken.append(
-                    Step(f"remove consumer {name} and its key", AdminCall("DELETE", path), None)
-                )
-        else:
-            admin.hide(key)
-            if not there:
-                body = Consumer(username=name, tags=[REGISTERED]).body()
-                given.append(
-                    Step(
-                        f"new consumer {name}",
-                        AdminCall("PUT", path, body),
-                        AdminCall("DELETE", path),
-                    )
-                )
-            if key not in {one["key"] for one in old}:
-                own_id = str(uuid.uuid4())
-                body = {"id": own_id, "key": key, "tags": [REGISTERED]}
-                undo = AdminCall("DELETE", f"{path}/key-auth/{own_id}")
-                given.append(
-                    Step(f"a key of {name}", AdminCall("POST", f"{path}/key-auth", body), undo)
-                )
-            for one in old:
-                if one["key"] != key:
-                    gone = AdminCall("DELETE", f"{path}/key-auth/{one['id']}")
-                    taken.append(Step(f"remove an old key of {name}", gone, None))
-        phases = [Phase("client", (*given, *taken))]
-        self._show(phases)
-        changes = bool(given or taken) and not self.dry
-        if changes:
-            journals = self.rollout.journals
-            journals.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with transaction(admin, journals / f"client-{name}.json", report) as work:
-                for step in given:
-                    work.do(step)
-            self._take(taken)
-        return {"changed": changes, "plan": as_json(phases)}
-
-    def _take(self, steps: Sequence[Step]) -> None:
-        try:
-            for step in steps:
-                self.rollout.gateway.admin.call(step.do.method, step.do.path, missing_is_fine=True)
-                self.rollout.report.say(step.says)
-        except GatewayError as error:
-            raise NotRestored(f"{error} An old key may still work: run this again.") from error
 
     def _begin(self) -> GatewayState:
         """Checks the gateway, clears away what is left, and reads what is there."""
         admin = self.rollout.gateway.admin
         admin.check()
         if self.take_over and not self.dry:
-            for step in leftovers(admin, self.rollout.spec.name):
-                admin.call(step.do.method, step.do.path)
-                self.rollout.report.say(step.says)
+            with held(self.rollout.journal):
+                for step in leftovers(admin, self.rollout.spec.name):
+                    admin.call(step.do.method, step.do.path)
+                    self.rollout.report.say(step.says)
         self._state = self.rollout.state()
         return self._state
 
@@ -213,26 +155,13 @@ class Commands:
         rollout = self.rollout
         trial = ProbeRoute(rollout.spec.name)
         whole = rollout.plan(phases, trial)
-        self._show(whole)
+        for line in shown(whole):
+            rollout.report.show(line)
         if not self.dry:
             rollout.prove(targets)
             if whole:
                 rollout.carry_out(whole, trial, self._state)
         return {"changed": bool(whole) and not self.dry, "plan": as_json(whole)}
-
-    def _show(self, phases: Sequence[Phase]) -> None:
-        show = self.rollout.report.show
-        if not any(phase.steps for phase in phases):
-            show("Nothing to change: the gateway has all of it already.")
-            return
-        for phase in phases:
-            show(f"{phase.name}")
-            for step in phase.steps:
-                show(f"  {step.says}")
-                for change in step.changes:
-                    show(f"      {change}")
-            if phase.checks:
-                show(f"  check: {', '.join(phase.checks)}")
 
 
 def spec_of(name: str, state: GatewayState, targets: list[str]) -> Spec:
@@ -243,14 +172,17 @@ def spec_of(name: str, state: GatewayState, targets: list[str]) -> Spec:
     spec = Spec(name=name, path="/unknown", targets=targets)
     if not route or not service or not ready:
         return spec
-    limit = state.plugins.get(name, {}).get("rate-limiting", {}).get("config", {}).get("minute")
-    path = str(route["paths"][0]).removeprefix("~").removesuffix("$").replace("\\.", ".")
+    plugins = state.plugins.get(name, {})
+    limit = plugins.get("rate-limiting", {}).get("config", {}).get("minute")
+    live = state.services.get(f"{name}.live")
     return Spec.model_validate(
         {
             **spec.model_dump(),
-            "path": path,
+            "path": plain(str(route["paths"][0])),
             "health": ready["path"],
             "read_seconds": max(1, int(service["read_timeout"]) // 1000),
+            "retries": service["retries"],
+            "live": live and live["path"],
             "local": "http" in route["protocols"],
             "per_minute": limit or spec.per_minute,
         }

@@ -28,7 +28,7 @@ if str(ROOT) not in sys.path:  # run as a script, Python looks beside it only
 
 from kong.document import check, document  # noqa: E402
 from kong.errors import KongError  # noqa: E402
-from kong.objects import Body, Name  # noqa: E402
+from kong.objects import Body, ClientName  # noqa: E402
 from kong.spec import Spec  # noqa: E402
 
 Format = Literal["deck", "dbless"]
@@ -41,7 +41,7 @@ class ServiceCatalog(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     models: Annotated[list[Spec], Field(min_length=1)]
-    clients: list[Name] = Field([], description="Who has a key; the keys are in the environment.")
+    clients: list[ClientName] = Field([], description="Who has a key, which is in the environment.")
 
 
 def read(path: Path) -> ServiceCatalog:
@@ -68,9 +68,13 @@ def keys(services: ServiceCatalog, kind: Format) -> dict[str, str]:
     Raises:
         KongError: one is missing.
     """
-    found = {}
+    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for client in services.clients:
-        variable = "KEY_" + client.upper().translate(str.maketrans(".-", "__"))
+        variable = "KEY_" + client.upper().translate(str.maketrans(".-@", "___"))
+        if variable in variables.values():
+            raise KongError(f"{client}'s key would be in {variable}, as another client's is.")
+        variables[client] = variable
         if kind == "deck":
             found[client] = f'${{{{ env "DECK_{variable}" }}}}'
         elif key := os.environ.get(variable):

@@ -16,10 +16,11 @@ from pydantic import (
     field_validator,
 )
 
+from kong.addresses import Address
+
 Body = dict[str, Any]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,99}$")]
-HOST = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9])?"
-Address = Annotated[str, StringConstraints(pattern=rf"^{HOST}:[1-9][0-9]{{0,4}}$")]
+ClientName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]
 Path = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/-]*$")]
 Milliseconds = Annotated[int, Field(ge=1, le=2_147_483_646)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
@@ -36,10 +37,14 @@ class KongObject(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
+PROBE_SECONDS = 2  # between two probes of a target
+FAILURES = 2  # probes in a row that fail before a target gets no more traffic
+
+
 class Healthy(KongObject):
     """When a target counts as healthy."""
 
-    interval: Seconds = 2
+    interval: Seconds = PROBE_SECONDS
     successes: Count = 2
     http_statuses: list[int] = [200]
 
@@ -47,9 +52,9 @@ class Healthy(KongObject):
 class Unhealthy(KongObject):
     """When a target no longer does. A server that drains answers its /ready with 503."""
 
-    interval: Seconds = 2
-    http_failures: Count = 2
-    tcp_failures: Count = 2
+    interval: Seconds = PROBE_SECONDS
+    http_failures: Count = FAILURES
+    tcp_failures: Count = FAILURES
     timeouts: Count = 3
     http_statuses: list[int] = [404, 429, 500, 501, 502, 503, 504, 505]
 
@@ -72,7 +77,10 @@ class PassiveHealthy(KongObject):
 
 
 class PassiveUnhealthy(KongObject):
-    """Connections that fail take a target out before the next probe does."""
+    """Connections that fail take a target out before the next probe does.
+
+    Kong counts them only where a service has `retries`, when the second try begins.
+    """
 
     tcp_failures: Count = 2
     http_failures: Count = 0
@@ -122,7 +130,7 @@ class KongService(KongObject):
     connect_timeout: Milliseconds = 5_000
     read_timeout: Milliseconds
     write_timeout: Milliseconds
-    retries: Literal[0] = 0  # a prediction is work: asking again is the client's choice
+    retries: Annotated[int, Field(ge=0, le=5)] = 1  # see `Spec.retries`
     tags: list[str]
 
 
@@ -139,6 +147,7 @@ class Route(KongObject):
     headers: dict[str, list[str]] | None = None
     strip_path: Literal[True] = True
     preserve_host: Literal[False] = False
+    response_buffering: bool = False  # an answer that flows must not wait for its end
     tags: list[str]
 
 
@@ -162,10 +171,10 @@ class RateLimitingConfig(KongObject):
 
 
 class RequestSizeConfig(KongObject):
-    """The largest body."""
+    """The largest body, in bytes: Kong's megabytes have 2^20, the model server's limit has none."""
 
-    allowed_payload_size: Annotated[int, Field(ge=1, le=2048)]
-    size_unit: Literal["megabytes"] = "megabytes"
+    allowed_payload_size: Annotated[int, Field(ge=1, le=2_147_483_647)]
+    size_unit: Literal["bytes"] = "bytes"
     require_content_length: bool = False
 
 
@@ -187,12 +196,25 @@ class PrometheusConfig(KongObject):
     upstream_health_metrics: bool = True
 
 
+class AddedHeaders(KongObject):
+    """Headers of an answer, each `name:value`."""
+
+    headers: list[str]
+
+
+class MarkConfig(KongObject):
+    """Names the service in each of its answers, so that nobody takes another's for its own."""
+
+    add: AddedHeaders
+
+
 CONFIGS: dict[str, type[KongObject]] = {
     "key-auth": KeyAuthConfig,
     "rate-limiting": RateLimitingConfig,
     "request-size-limiting": RequestSizeConfig,
     "correlation-id": CorrelationIdConfig,
     "prometheus": PrometheusConfig,
+    "response-transformer": MarkConfig,
 }
 
 
@@ -222,5 +244,5 @@ class Plugin(KongObject):
 class Consumer(KongObject):
     """Somebody who has a key."""
 
-    username: Name
+    username: ClientName
     tags: list[str]

@@ -14,7 +14,7 @@ from kong.spec import BEFORE, FULL, Objects, plugin_id
 from kong.state import GatewayState
 from kong.steps import AdminCall, Step, add_target, delete, put
 
-Check = Literal["probe", "health", "public", "closed", "idle"]
+Check = Literal["probe", "health", "alone", "public", "closed", "idle"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,21 @@ def as_json(phases: Sequence[Phase]) -> list[Body]:
     ]
 
 
+def shown(phases: Sequence[Phase]) -> list[str]:
+    """A plan for a person, a line each."""
+    if not any(phase.steps for phase in phases):
+        return ["Nothing to change: the gateway has all of it already."]
+    lines = []
+    for phase in phases:
+        lines.append(phase.name)
+        for step in phase.steps:
+            lines.append(f"  {step.says}")
+            lines += [f"      {change}" for change in step.changes]
+        if phase.checks:
+            lines.append(f"  check: {', '.join(phase.checks)}")
+    return lines
+
+
 def register(wanted: Objects, state: GatewayState) -> list[Phase]:
     """The phases that make the gateway what is wanted; none where it is so already.
 
@@ -83,9 +98,24 @@ def register(wanted: Objects, state: GatewayState) -> list[Phase]:
         Phase("prepare", tuple(base)),
         Phase("probe", (), ("probe",), coming),
         Phase("raise the weight", rise, ("health",), tuple(new)),
-        Phase("open the routes", tuple(routes), ("public",), tuple(new)),
+        Phase("open the routes", tuple(routes), ("alone", "public"), tuple(new)),
         Phase("take over", fall, ("health", "public"), tuple(new), leaving=True),
+        Phase("close what isn't asked for", _surplus(wanted, state)),
     )
+
+
+def _surplus(wanted: Objects, state: GatewayState) -> tuple[Step, ...]:
+    """Removes the services that the model had and isn't to have any more."""
+    kept, steps = {service.name for service, _, _ in wanted.services}, []
+    for name, service in state.services.items():
+        if name not in kept:
+            for route in state.routes.values():
+                if route["of"] == name:
+                    steps.append(delete(f"/services/{name}/routes/{route['name']}", route))
+            for plugin in state.plugins[name].values():
+                steps.append(delete(f"/services/{name}/plugins/{plugin['id']}", plugin))
+            steps.append(delete(f"/services/{name}", service))
+    return tuple(steps)
 
 
 def move(

@@ -4,21 +4,21 @@ The same sample goes to the target itself, through the gateway to that target al
 the public route, so that a failure tells which part of the way is at fault.
 """
 
-import json
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from kong.admin import https, say_why
-from kong.errors import GatewayError, KongError, NotReady
+from kong.errors import GatewayError, NotReady
 from kong.report import Reporter
-from kong.spec import Spec
+from kong.samples import Sample
+from kong.spec import MARK, Spec
 
 JSON = {"Content-Type": "application/json"}
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain HTTP: spares loading them
@@ -39,49 +39,6 @@ class Timeouts:
     patience: float = 60.0  # for putting back, against a gateway that doesn't answer
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A request that works, and how many rows its answer must have."""
-
-    body: bytes = field(repr=False)
-    rows: int
-
-    @classmethod
-    def read(cls, path: Path) -> "Sample":
-        """Reads a model's `sample.json`.
-
-        Raises:
-            KongError: it isn't one.
-        """
-        try:
-            body = path.read_bytes()
-            return cls(body, len(json.loads(body)["dataframe_split"]["data"]))
-        except OSError as error:
-            said = f"The sample '{path}' can't be read ({error.strerror})"
-            raise KongError(f"{said}: give --sample, the sample.json of the model.") from None
-        except (ValueError, LookupError, TypeError):
-            raise KongError(f"'{path}' is not a request in the form dataframe_split.") from None
-
-    def check(self, response: httpx2.Response, whose: str) -> list[Any]:
-        """The predictions of an answer.
-
-        Raises:
-            NotReady: they aren't what this sample's have to be.
-        """
-        if response.status_code != 200:
-            raise NotReady(f"{whose} answers its sample with {response.status_code}.")
-        try:
-            predictions = response.json()["predictions"]
-        except (ValueError, LookupError, TypeError):
-            raise NotReady(f"{whose} answers its sample, but not with predictions.") from None
-        if not isinstance(predictions, list) or len(predictions) != self.rows:
-            raise NotReady(f"{whose} answers its sample of {self.rows} rows with another number.")
-        for number, record in enumerate(predictions):
-            if not record or (isinstance(record, dict) and record.get("error")):
-                raise NotReady(f"{whose} has no prediction for row {number} of its sample.")
-        return predictions
-
-
 class ModelServer:
     """A model server, asked directly."""
 
@@ -94,15 +51,27 @@ class ModelServer:
             trust_env=False,
         )
 
+    def resolve(self) -> None:
+        """Raises NotReady if its name has no address: that doesn't change by waiting."""
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.getaddrinfo(host.strip("[]"), int(port))
+        except OSError as error:
+            said = str(error.strerror or error).lower()
+            raise NotReady(
+                f"{self.address}: the name '{host}' has no address here ({said})."
+            ) from None
+
     def wait(self, timing: Timeouts, report: Reporter) -> None:
         """Returns when it has been ready several times in a row.
 
         Raises:
             NotReady: it hasn't within the deadline, or never will be.
         """
-        end, good, lacking, last = time.monotonic() + timing.deadline, 0, 0, "no answer yet"
+        self.resolve()
+        end, good, lacking = time.monotonic() + timing.deadline, 0, 0
         with report.waiting(f"waiting for {self.address}{self._health}") as waiting:
-            while time.monotonic() < end:
+            while True:
                 try:
                     status = self._client.get(self._health, timeout=5.0).status_code
                     last, good = f"status {status}", good + 1 if status == 200 else 0
@@ -117,11 +86,20 @@ class ModelServer:
                         f"{self.address} has no {self._health}: MLflow's own server wants "
                         "--health /ping."
                     )
+                if not good and time.monotonic() >= end:
+                    break
                 waiting.seen(last)
                 time.sleep(timing.poll)
         raise NotReady(
             f"{self.address}{self._health} wasn't ready within {timing.deadline:g} s ({last})."
         )
+
+    def sample(self) -> Sample | None:
+        """The sample that the server itself tells; MLflow's own tells none."""
+        try:
+            return Sample.told(self._client.get("/openapi.json", timeout=5.0).json())
+        except (httpx2.TransportError, ValueError):
+            return None
 
     def predict(self, sample: Sample) -> list[Any]:
         """The predictions for the sample."""
@@ -153,13 +131,19 @@ class Proxy:
         context: what verifies it.
         headers: the key.
         timeout: seconds a prediction may take.
+        mark: how the service is named in its answers; empty where its answers name none.
     """
 
     def __init__(
-        self, url: str, context: ssl.SSLContext, headers: Mapping[str, str], timeout: float
+        self,
+        url: str,
+        context: ssl.SSLContext,
+        headers: Mapping[str, str],
+        timeout: float,
+        mark: str = "",
     ) -> None:
         self.url = https(url, "The proxy")
-        self._headers = {**JSON, **headers}
+        self._headers, self._mark = {**JSON, **headers}, mark
         self._client = httpx2.Client(
             base_url=self.url,
             verify=context,
@@ -167,28 +151,47 @@ class Proxy:
             trust_env=False,
         )
 
-    def predict(self, path: str, sample: Sample, **more: str) -> list[Any]:
+    @property
+    def marked(self) -> bool:
+        """Whether the service names itself in its answers."""
+        return bool(self._mark)
+
+    def predict(self, path: str, sample: Sample, mark: str = "", **more: str) -> list[Any]:
         """The predictions for the sample by a route.
 
+        Args:
+            path: the route's.
+            sample: the request.
+            mark: the service that has to answer, if it isn't the usual one.
+            more: headers.
+
         Raises:
-            NotReady: they aren't right.
+            NotReady: they aren't right, or another service's.
             GatewayError: there were none.
         """
-        response = say_why(
+        response = self._ask(path, sample, more)
+        predictions = sample.check(response, f"The gateway, at {path},")
+        wanted, found = mark or self._mark, response.headers.get(MARK, "")
+        if wanted and found != wanted:
+            raise NotReady(
+                f"{path} is answered by {found or 'another service'}, not by {wanted}: another "
+                "route takes its requests."
+            )
+        return predictions
+
+    def is_gone(self, path: str, sample: Sample) -> bool:
+        """Whether the service doesn't answer there any more; somebody else's route may."""
+        response = self._ask(path, sample, {})
+        if self._mark:
+            return response.headers.get(MARK) != self._mark
+        return response.status_code == 404
+
+    def _ask(self, path: str, sample: Sample, more: Mapping[str, str]) -> httpx2.Response:
+        return say_why(
             lambda: self._client.post(path, content=sample.body, headers={**self._headers, **more}),
             self.url,
             "the gateway",
         )
-        return sample.check(response, f"The gateway, at {path},")
-
-    def is_gone(self, path: str, sample: Sample) -> bool:
-        """Whether no route answers any more."""
-        response = say_why(
-            lambda: self._client.post(path, content=sample.body, headers=self._headers),
-            self.url,
-            "the gateway",
-        )
-        return response.status_code == 404
 
     def close(self) -> None:
         """Lets go of the connection."""

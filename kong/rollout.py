@@ -8,17 +8,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kong.admin import Admin
-from kong.errors import KongError, NotReady, Unwell
+from kong.errors import GatewayError, KongError, NotReady, Unwell
 from kong.plan import Phase
-from kong.readiness import ModelServer, Proxy, Sample, Timeouts, steady, until
+from kong.readiness import ModelServer, Proxy, Timeouts, steady, until
 from kong.report import Reporter
-from kong.spec import Spec
-from kong.state import GatewayState, look
+from kong.samples import ANY, Sample
+from kong.spec import MARK, Spec
+from kong.state import GatewayState, look, refuse_foreign_paths, rivals
 from kong.steps import Step
 from kong.transaction import transaction
-from kong.trial import HEADER, ProbeRoute
+from kong.trial import HEADER, PROBE, ProbeRoute
 
 PACE = 120.0  # seconds by a consumer's requests per minute: we never take more than half of them
+
+MAY_BE_ANOTHER = (
+    " If another route, such as `/`, answers there: an older version of this tool has registered "
+    "the model, so its answers don't name it. Register it again first."
+)
 
 
 @dataclass(frozen=True)
@@ -37,18 +43,24 @@ class Rollout:
     Attributes:
         gateway: the gateway.
         spec: the model.
-        sample: its sample request.
+        sample: its sample request; None until a server of the model is asked for it.
         timing: how long to wait for what.
         report: says what happens.
         journals: the folder of the journal.
+        beside: other services' routes that a person has looked at: they don't take our paths.
+        claims: whether new routes are opened, at paths that nobody else may have.
+        brings: whether a new version is brought up, which has to answer a sample.
     """
 
     gateway: Gateway
     spec: Spec
-    sample: Sample
+    sample: Sample | None
     timing: Timeouts
     report: Reporter
     journals: Path
+    beside: tuple[str, ...] = ()
+    claims: bool = False
+    brings: bool = False
     _tried: tuple[str, ...] = ()
     _passed: set[str] = field(default_factory=set)
 
@@ -70,6 +82,11 @@ class Rollout:
             whole.append(phase)
         return [*whole, *([trial.closing(opened)] if opened else []), trial.unlock()]
 
+    @property
+    def journal(self) -> Path:
+        """Where the inverses of a run are."""
+        return self.journals / f"{self.spec.name}.json"
+
     def prove(self, targets: Sequence[str]) -> None:
         """Waits for targets, and has each answer its sample.
 
@@ -79,8 +96,47 @@ class Rollout:
         for target in targets:
             with closing(ModelServer(target, self.spec)) as model:
                 model.wait(self.timing, self.report)
-                model.predict(self.sample)
+                if self.sample is None:
+                    self.sample = model.sample()
+                if self.sample is None and self.brings:
+                    raise NotReady(f"{target} tells no sample of its own: give --sample.")
+                model.predict(self.sample or ANY)
             self.report.say(f"{target} answers its sample")
+
+    def ask_for_sample(self, targets: Sequence[str]) -> None:
+        """Takes the sample of the first server that tells one, if there is none yet."""
+        for target in targets if self.sample is None else ():
+            with closing(ModelServer(target, self.spec)) as model:
+                self.sample = model.sample()
+            if self.sample:
+                return
+
+    def well(self, targets: Sequence[str]) -> list[str]:
+        """Those of the targets that are well. Only where none is at once is any waited for.
+
+        Raises:
+            NotReady: none is.
+        """
+        ill: dict[str, str] = {}
+        for deadline in (0.0, self.timing.deadline):
+            hurried = replace(self, timing=replace(self.timing, deadline=deadline))
+            for target in targets:
+                ill.pop(target, None)
+                try:
+                    hurried.prove([target])
+                    self.sample = hurried.sample
+                except (NotReady, GatewayError) as error:
+                    ill[target] = str(error)
+                if deadline and len(ill) < len(targets):
+                    break  # one is enough to go back to
+            if len(ill) < len(targets):
+                break
+        found = [target for target in targets if target not in ill]
+        if not found:
+            raise NotReady(" ".join(ill.values()))
+        for why in ill.values():
+            self.report.warn(f"{why} It gets no traffic; `canary` brings it in again.")
+        return found
 
     def carry_out(self, phases: Sequence[Phase], trial: ProbeRoute, planned: GatewayState) -> None:
         """Does all of it, or puts back what was there before.
@@ -95,25 +151,31 @@ class Rollout:
         """
         admin = self.gateway.admin
         admin.hide(*trial.secrets)
-        self.journals.mkdir(parents=True, exist_ok=True, mode=0o700)
-        journal = self.journals / f"{self.spec.name}.json"
+        mark = self.spec.name if self.claims or planned.marks(MARK) else ""
+        if not admin.about().knows_health:
+            self.report.warn(
+                "This is a control plane: it doesn't know how healthy targets are, so they are "
+                "proved through the proxy alone."
+            )
         with ExitStack() as stack:
             work = stack.enter_context(
                 transaction(
                     admin,
-                    journal,
+                    self.journal,
                     self.report,
                     self.timing.patience,
                     lambda: self.state().timeless(),
                 )
             )
-            proxy = stack.enter_context(closing(self._proxy({"apikey": trial.key})))
+            proxy = stack.enter_context(closing(self._proxy({"apikey": trial.key}, mark)))
             for phase in phases:
                 for step in phase.steps:
                     self._do(step, work.do)
                 if phase.name == "lock" and self.state().timeless() != planned.timeless():
                     name = self.spec.name  # only now can nobody else change it
                     raise KongError(f"Another run has just changed {name}: run this again.")
+                if phase.name == "lock" and self.claims:
+                    refuse_foreign_paths(admin, planned, self.spec.paths, self.beside)
                 self._check(phase, proxy, trial)
 
     def _do(self, step: Step, do: Callable[[Step], None]) -> None:
@@ -123,39 +185,44 @@ class Rollout:
             if step.do.path == "/consumers" and getattr(error, "status", 0) == 409:
                 raise KongError(
                     f"Another run works on {self.spec.name}, or was killed (there is a consumer "
-                    f"{self.spec.name}.probe): when none does, run this again with --take-over."
+                    f"{self.spec.name}{PROBE}): when none does, run this again with --take-over."
                 ) from None
             raise
 
-    def _proxy(self, headers: dict[str, str]) -> Proxy:
-        return Proxy(self.gateway.proxy, self.gateway.context, headers, self.spec.read_seconds)
+    def _proxy(self, headers: dict[str, str], mark: str) -> Proxy:
+        gateway = self.gateway
+        return Proxy(gateway.proxy, gateway.context, headers, self.spec.read_seconds, mark)
 
     def _check(self, phase: Phase, proxy: Proxy, trial: ProbeRoute) -> None:
         """Makes a phase's checks; each waits as long as Kong may need, then must hold."""
-        timing, path = self.timing, self.spec.path
+        timing, path, sample = self.timing, self.spec.path, self.sample or ANY
         probe = {HEADER: trial.word}
         checks: dict[str, Callable[[], object]] = {
-            "probe": lambda: proxy.predict(path, self.sample, **probe),
+            "probe": lambda: proxy.predict(path, sample, f"{trial.name}{PROBE}", **probe),
             "health": lambda: self._healthy(phase.targets),
-            "public": lambda: proxy.predict(path, self.sample),
+            "alone": self._alone,
+            "public": lambda: proxy.predict(path, sample),
             "closed": lambda: self._closed(proxy),
         }
         words = {
             "probe": f"the gateway predicts with {', '.join(self._tried)}",
             "health": f"Kong finds {', '.join(phase.targets)} healthy",
+            "alone": f"nobody else takes {path}",
             "public": f"{path} predicts",
             "closed": f"{path} is closed",
         }
-        for name in phase.checks:
-            if name == "idle":
-                continue  # once everybody has seen the change
+        rows = {"probe": timing.in_a_row * len(self._tried), "closed": timing.in_a_row}
+        if not self.gateway.admin.about().knows_health:
+            checks.pop("health")
+        asked = [name for name in phase.checks if name in checks]  # `idle` comes last
+        for name in asked:
             if name in self._passed:
                 continue  # it worked in this run: from now on, a failure is a failure
-            times = timing.in_a_row * len(self._tried) if name == "probe" else 1
+            times = rows.get(name, 1)
             until(checks[name], times, timing.propagation, timing.every, self.report, words[name])
             if name != "health":  # Kong has to find it anew after each change
                 self._passed.add(name)
-        lasting = [checks[name] for name in phase.checks if name not in ("closed", "idle")]
+        lasting = [checks[name] for name in asked if name not in ("closed", "alone")]
         if "public" in phase.checks:
             what = f"{path} without a failure for {timing.watch:g} s ({phase.name})"
 
@@ -186,9 +253,19 @@ class Rollout:
             for one in self.gateway.admin.all(path)
         }
 
+    def _alone(self) -> None:
+        """Of two runs that open one path at once, each sees the other: one of them goes."""
+        state, ours = self.state(), f"{self.spec.name}.predict"
+        for name, said in rivals(self.gateway.admin, state, self.spec.paths, self.beside):
+            sentence = f"The route {name}, which was made meanwhile, {said}"
+            if name < ours:
+                raise KongError(sentence)
+            raise NotReady(sentence)  # until the other one has gone
+
     def _closed(self, proxy: Proxy) -> None:
-        if not proxy.is_gone(self.spec.path, self.sample):
-            raise NotReady(f"{self.spec.path} still answers.")
+        if not proxy.is_gone(self.spec.path, self.sample or ANY):
+            hint = "" if proxy.marked else MAY_BE_ANOTHER
+            raise NotReady(f"{self.spec.path} still answers.{hint}")
 
     def _idle(self, targets: Sequence[str]) -> None:
         """Waits until targets work on nothing, or as long as a request may take."""

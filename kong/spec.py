@@ -3,22 +3,26 @@
 `register.py` writes these objects one by one; `declare.py` puts the same ones into a file.
 """
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from kong.addresses import Address
 from kong.objects import (
     CONFIGS,
     Active,
-    Address,
+    AddedHeaders,
     CorrelationIdConfig,
     Healthchecks,
     KeyAuthConfig,
     KongObject,
     KongService,
+    MarkConfig,
+    Path,
     Plugin,
     PrometheusConfig,
     RateLimitingConfig,
@@ -33,6 +37,8 @@ REGISTERED = "theresa.registered"  # by register.py, object by object
 DECLARED = "theresa.declared"  # by a file; a sync deletes what has this tag and isn't in the file
 BEFORE = "theresa.before."  # a target's weight before the last change, for `rollback`
 READY_TIMEOUT = 5_000  # ms
+MARK = "x-theresa-service"  # the header that names the service in each answer
+MEGABYTE = 1_000_000  # bytes; the model server counts bytes, too (THERESA_MAX_BODY_BYTES)
 NAMESPACE = uuid.UUID("6f1d6f8e-55b0-4b3f-9a52-2f3b1f6f3a10")  # of our plugins' ids
 
 
@@ -58,16 +64,46 @@ class Spec(BaseModel):
     read_seconds: int = Field(
         300, ge=1, le=3600, description="The longest prediction: more than the server's own limit."
     )
-    body_megabytes: int = Field(100, ge=1, le=2048, description="The largest request.")
+    body_megabytes: int = Field(
+        100,
+        ge=1,
+        le=2147,
+        description="The largest request, in 10^6 bytes: the server's own limit "
+        "(THERESA_MAX_BODY_BYTES), or less.",
+    )
+    retries: int = Field(
+        1,
+        ge=0,
+        le=5,
+        description="How often Kong tries another target. It does so only where the connection "
+        "failed and nothing was sent; with 0 its traffic doesn't tell it of a dead target.",
+    )
+    live: Path | None = Field(
+        None,
+        description="The server's path of live streams (WebSocket), such as /v1/realtime; clients "
+        "ask at PATH/live.",
+    )
     per_minute: int = Field(600, ge=1, description="Requests per minute of one consumer.")
     local: bool = Field(
         False, description="Also plain HTTP, for a gateway that only this machine can reach."
     )
 
+    @field_validator("targets")
+    @classmethod
+    def _different(cls, targets: list[str]) -> list[str]:
+        if len(set(targets)) < len(targets):
+            raise ValueError("a target is named twice")
+        return targets
+
     @property
     def upstream(self) -> str:
         """The name of its upstream."""
         return f"{self.name}.upstream"
+
+    @property
+    def paths(self) -> list[str]:
+        """All the paths that clients ask at."""
+        return [self.path, f"{self.path}/ready", *([f"{self.path}/live"] if self.live else [])]
 
 
 @dataclass(frozen=True)
@@ -91,8 +127,9 @@ def objects(spec: Spec, tag: str) -> Objects:
         name=spec.name,
         host=spec.upstream,
         path="/invocations",
-        read_timeout=milliseconds,
+        read_timeout=milliseconds,  # between two reads, so of a stream it is per event
         write_timeout=milliseconds,
+        retries=spec.retries,
         tags=tags,
     )
     usual: list[KongObject] = [
@@ -101,7 +138,7 @@ def objects(spec: Spec, tag: str) -> Objects:
         CorrelationIdConfig(),
         PrometheusConfig(),
     ]
-    limit = RequestSizeConfig(allowed_payload_size=spec.body_megabytes)
+    limit = RequestSizeConfig(allowed_payload_size=spec.body_megabytes * MEGABYTE)
 
     def route(name: str, path: str, method: Literal["GET", "POST"]) -> Route:
         named = f"{spec.name}.{name}"
@@ -110,15 +147,16 @@ def objects(spec: Spec, tag: str) -> Objects:
         )
 
     def told(
-        name: str, path: str, public: str
+        name: str, path: str, public: str, timeout: int = READY_TIMEOUT
     ) -> tuple[KongService, tuple[Plugin, ...], tuple[Route]]:
         """What a server tells at one of its paths, at a public one."""
         service = KongService(
             name=f"{spec.name}.{name}",
             host=spec.upstream,
             path=path,
-            read_timeout=READY_TIMEOUT,
-            write_timeout=READY_TIMEOUT,
+            read_timeout=timeout,
+            write_timeout=timeout,
+            retries=spec.retries,
             tags=tags,
         )
         return service, plugins(usual, tags), (route(name, public, "GET"),)
@@ -131,9 +169,14 @@ def objects(spec: Spec, tag: str) -> Objects:
         ),
         tuple(Target(target=target, weight=FULL, tags=tags) for target in spec.targets),
         (
-            (predict, plugins([*usual, limit], tags), (route("predict", spec.path, "POST"),)),
+            (
+                predict,
+                plugins([*usual, limit, mark(spec.name)], tags),
+                (route("predict", spec.path, "POST"),),
+            ),
             told("ready", spec.health, f"{spec.path}/ready"),
             told("about", f"/v2/models/{spec.name}", spec.path),
+            *([told("live", spec.live, f"{spec.path}/live", milliseconds)] if spec.live else []),
         ),
     )
 
@@ -144,6 +187,11 @@ def plugins(configs: Sequence[KongObject], tags: list[str]) -> tuple[Plugin, ...
     return tuple(Plugin(name=names[type(config)], config=config, tags=tags) for config in configs)
 
 
+def mark(name: str) -> MarkConfig:
+    """What puts a service's name into its answers."""
+    return MarkConfig(add=AddedHeaders(headers=[f"{MARK}:{name}"]))
+
+
 def plugin_id(service: str, plugin: str) -> str:
     """The id of our plugin on a service: plugins have no names of their own to be found by."""
     return str(uuid.uuid5(NAMESPACE, f"{service}/{plugin}"))
@@ -152,3 +200,8 @@ def plugin_id(service: str, plugin: str) -> str:
 def whole(path: str) -> str:
     """A route's path that matches this path and nothing below or beside it."""
     return "~" + path.replace(".", r"\.") + "$"
+
+
+def plain(regular: str) -> str:
+    """The path that `whole` made this of."""
+    return re.sub(r"\\(.)", r"\1", regular.removeprefix("~").removesuffix("$"))

@@ -1,16 +1,17 @@
 """What the gateway has of a model now, and whether it is ours to change."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kong.admin import Admin
 from kong.errors import NotOurs
 from kong.objects import CONFIGS, Body
+from kong.paths import NotUnderstood, takes
 from kong.spec import DECLARED, REGISTERED
 
 TIMES = ("created_at", "updated_at")
+TOLD = ("ready", "about", "live")  # the services beside the one that predicts
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class GatewayState:
     def live(self) -> dict[str, int]:
         """The weights of the targets that get traffic."""
         return {a: int(one["weight"]) for a, one in self.targets.items() if one["weight"]}
+
+    def marks(self, header: str) -> bool:
+        """Whether the service that predicts names itself in its answers."""
+        transformers = (part.get("response-transformer") for part in self.plugins.values())
+        headers = (one["config"]["add"]["headers"] for one in transformers if one)
+        return any(str(one).startswith(f"{header}:") for some in headers for one in some)
 
     def timeless(self) -> Any:
         """For comparing: all but the times of the last changes."""
@@ -75,7 +82,7 @@ def look(admin: Admin, name: str) -> GatewayState:
     plugins: dict[str, dict[str, Body]] = {}
     routes: dict[str, Body] = {}
     others: list[str] = []
-    for service in (name, f"{name}.ready", f"{name}.about"):
+    for service in (name, *(f"{name}.{part}" for part in TOLD)):
         if (body := admin.get(f"/services/{service}")) is None:
             continue
         own(body, f"the service {service}")
@@ -89,7 +96,7 @@ def look(admin: Admin, name: str) -> GatewayState:
             own(plugin, f"the plugin {plugin['name']} of the service {service}")
             plugins[service][str(plugin["name"])] = plugin
     by_id = {str(service["id"]): service["name"] for service in services.values()}
-    for route in (f"{name}.predict", f"{name}.ready", f"{name}.about"):
+    for route in (f"{name}.{part}" for part in ("predict", *TOLD)):
         if found_route := admin.get(f"/routes/{route}"):
             its_service = str((found_route.get("service") or {}).get("id"))
             if its_service not in by_id:  # a PUT would move it here without a word
@@ -118,29 +125,41 @@ def _is_ours(body: Mapping[str, Any]) -> bool:
     return REGISTERED in (body.get("tags") or [])
 
 
-def refuse_foreign_paths(admin: Admin, state: GatewayState, path: str) -> None:
-    """Raises NotOurs where another service's route already takes requests for this path.
+def rivals(
+    admin: Admin, state: GatewayState, paths: Collection[str], beside: Collection[str]
+) -> list[tuple[str, str]]:
+    """Other services' routes that take one of these paths, or may; and a sentence on each.
 
     Ours would win over a prefix of somebody else's, and take its traffic.
+
+    Args:
+        admin: the gateway.
+        state: what is ours.
+        paths: that clients ask at.
+        beside: names of routes that a person has looked at: they take none of the paths.
     """
     ours = {str(route["id"]) for route in state.routes.values()}
+    found = []
     for route in admin.all("/routes"):
-        if str(route["id"]) in ours or (route.get("headers") and _is_ours(route)):
-            continue  # a run that tests its model through the gateway
-        for taken in route.get("paths") or []:
-            if any(_takes(taken, one) for one in (path, f"{path}/ready")):
-                name = route.get("name") or route["id"]
-                raise NotOurs(
-                    f"The route {name}, which isn't this model's, takes {path} already (by "
-                    f"{taken}): choose another --route, or have that one removed."
-                )
+        name = str(route.get("name") or route["id"])
+        if str(route["id"]) in ours or name in beside or (route.get("headers") and _is_ours(route)):
+            continue  # with a header: a run that tests its model through the gateway
+        for path in paths:
+            try:
+                if by := takes(route, path):
+                    said = f"takes {path} already (by {by}): choose another --route"
+                    found.append((name, f"{said}, or have that one removed."))
+                    break
+            except NotUnderstood as error:
+                said = f"may take {path}: its rule {error} can't be understood here"
+                found.append((name, f"{said}. If it doesn't, say so by --beside {name}."))
+                break
+    return found
 
 
-def _takes(taken: str, path: str) -> bool:
-    """Whether a route's path matches; `/` alone is what gateways have for the rest."""
-    if taken.startswith("~"):
-        try:
-            return re.match(taken[1:], path) is not None
-        except re.error:
-            return False
-    return taken != "/" and path.startswith(taken)
+def refuse_foreign_paths(
+    admin: Admin, state: GatewayState, paths: Collection[str], beside: Collection[str]
+) -> None:
+    """Raises NotOurs where another service's route takes requests for these paths, or may."""
+    for name, said in rivals(admin, state, paths, beside):
+        raise NotOurs(f"The route {name}, which isn't this model's, {said}")

@@ -30,7 +30,7 @@ def status(
         probes: how many predictions a probe is.
     """
     admin = gateway.admin
-    version = admin.check()
+    about = admin.about()
     found = {
         str(one["name"]): one
         for tag in (REGISTERED, DECLARED)
@@ -45,7 +45,7 @@ def status(
         state = _look_on(gateway, name) if by_file else look(admin, name)
         models.append(_model(gateway, name, state, samples, key, probes))
         models[-1]["from"] = "services.yaml" if by_file else "register.py"
-    return {"admin": admin.url, "version": version, "models": models}
+    return {"admin": admin.url, "version": about.version, "role": about.role, "models": models}
 
 
 def _look_on(gateway: Gateway, name: str) -> GatewayState:

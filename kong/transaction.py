@@ -18,6 +18,7 @@ from typing import Any
 
 from kong.admin import Admin
 from kong.errors import GatewayError, Interrupted, KongError, NotRestored
+from kong.lock import held
 from kong.report import Reporter
 from kong.steps import AdminCall, Step, to_json
 
@@ -154,16 +155,17 @@ def transaction(
         snapshot: reads what must be the same after putting back.
 
     Raises:
+        KongError: another run is at work, or was killed and has left its journal.
         NotRestored: putting back failed as well.
     """
-    if journal.exists():
-        raise KongError(
-            f"A run was killed and has left '{journal}': put back what was there before with "
-            f"`python kong/register.py rollback --journal {journal}`."
-        )
-    work = Transaction(admin, journal, report, patience)
-    before = snapshot() if snapshot else None
-    with stoppable(report) as restoring:
+    with held(journal), stoppable(report) as restoring:
+        if journal.exists():
+            raise KongError(
+                f"A run was killed and has left '{journal}': put back what was there before with "
+                f"`python kong/register.py rollback --journal {journal}`."
+            )
+        work = Transaction(admin, journal, report, patience)
+        before = snapshot() if snapshot else None
         try:
             yield work
         except BaseException as error:

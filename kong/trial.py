@@ -22,10 +22,11 @@ from kong.objects import (
     Upstream,
 )
 from kong.plan import Phase
-from kong.spec import FULL, REGISTERED, Spec, plugin_id, plugins, whole
+from kong.spec import FULL, REGISTERED, Spec, mark, plugin_id, plugins, whole
 from kong.steps import AdminCall, Step, delete, put
 
 HEADER = "x-theresa-probe"
+PROBE = ".probe"  # what the names of a run's own objects end in
 TAGS = [REGISTERED]
 
 
@@ -45,7 +46,7 @@ class ProbeRoute:
 
     def lock(self) -> Phase:
         """Makes the consumer; Kong refuses a second one by its name."""
-        body = Consumer(username=f"{self.name}.probe", tags=TAGS).body()
+        body = Consumer(username=f"{self.name}{PROBE}", tags=TAGS).body()
         path = f"/consumers/{self.consumer}"
         return Phase(
             "lock",
@@ -56,7 +57,7 @@ class ProbeRoute:
                     AdminCall("DELETE", path),
                 ),
                 Step(
-                    f"a random key of {self.name}.probe",
+                    f"a random key of {self.name}{PROBE}",
                     AdminCall("POST", f"{path}/key-auth", {"key": self.key, "tags": TAGS}),
                     None,  # goes with the consumer
                 ),
@@ -66,12 +67,12 @@ class ProbeRoute:
     def unlock(self) -> Phase:
         """Removes the consumer, and the key with it."""
         path = f"/consumers/{self.consumer}"
-        step = Step(f"remove consumer {self.name}.probe", AdminCall("DELETE", path), None)
+        step = Step(f"remove consumer {self.name}{PROBE}", AdminCall("DELETE", path), None)
         return Phase("unlock", (step,))
 
     def opening(self, spec: Spec, targets: Sequence[str]) -> tuple[Step, ...]:
         """Makes the way to these targets; the health checks of the real upstream come later."""
-        name, upstream = f"{self.name}.probe", f"{self.name}.probe.upstream"
+        name, upstream = f"{self.name}{PROBE}", f"{self.name}.probe.upstream"
         milliseconds = spec.read_seconds * 1000
         service = KongService(
             name=name,
@@ -79,6 +80,7 @@ class ProbeRoute:
             path="/invocations",
             read_timeout=milliseconds,
             write_timeout=milliseconds,
+            retries=0,  # a failure is to be seen
             tags=TAGS,
         )
         route = Route(
@@ -89,11 +91,13 @@ class ProbeRoute:
             headers={HEADER: [self.word]},
             tags=TAGS,
         )
-        (auth,) = plugins([KeyAuthConfig()], TAGS)
         objects: list[tuple[str, Body]] = [
             (f"/upstreams/{upstream}", Upstream(name=upstream, tags=TAGS).body()),
             (f"/services/{name}", service.body()),
-            (f"/services/{name}/plugins/{plugin_id(name, auth.name)}", auth.body()),
+            *(
+                (f"/services/{name}/plugins/{plugin_id(name, one.name)}", one.body())
+                for one in plugins([KeyAuthConfig(), mark(name)], TAGS)
+            ),
             (f"/services/{name}/routes/{name}", route.body()),
         ]
         steps = [step for path, body in objects for step in put(path, body, None)]
@@ -124,7 +128,7 @@ class ProbeRoute:
 
 def leftovers(admin: Admin, name: str) -> Iterator[Step]:
     """Removes what a run that was killed has left, its lock last."""
-    service, upstream = f"{name}.probe", f"{name}.probe.upstream"
+    service, upstream = f"{name}{PROBE}", f"{name}.probe.upstream"
     if admin.get(f"/services/{service}"):
         for kind in ("routes", "plugins"):
             for one in admin.all(f"/services/{service}/{kind}"):

@@ -1,7 +1,8 @@
 """Which target of an upstream takes a request, and which ones the fake gateway believes healthy.
 
 As measured: a target that starts to get weight starts healthy, whatever it is; one at weight 0 is
-never probed.
+never probed; a connection that failed is counted only when a second try begins; a control plane
+runs no balancer, so it knows no health.
 """
 
 import threading
@@ -51,7 +52,7 @@ class Balancer:
             return best
 
     def failed(self, config: Config, target: Body) -> None:
-        """A connection of the traffic failed."""
+        """A connection of the traffic failed, and a second try begins."""
         checks = config["upstreams"][target["upstream"]["id"]]["healthchecks"]
         self._count(target["id"], "tcp_failures", checks["passive"]["unhealthy"]["tcp_failures"])
 
@@ -59,7 +60,7 @@ class Balancer:
         """As the Admin API has it; what was changed just now isn't seen yet."""
         config = self._store.visible()
         seen = config["targets"].get(target["id"])
-        if not seen or not seen["weight"]:
+        if self._store.role == "control_plane" or not seen or not seen["weight"]:
             return "HEALTHCHECKS_OFF"
         if not _interval(config["upstreams"][seen["upstream"]["id"]]):
             return "HEALTHCHECKS_OFF"

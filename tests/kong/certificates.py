@@ -10,28 +10,38 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+AUTHORITY = "Test authority"
+
 
 @dataclass(frozen=True)
 class Certificates:
-    """Files in PEM: an authority, the gateway's pair, our pair, and one of somebody else's."""
+    """Files in PEM: an authority, the gateway's pair, our pair, and one of somebody else's.
+
+    Attributes:
+        both: both authorities; a server that knows both sees whose certificate a client has.
+    """
 
     ca: Path
     server: tuple[Path, Path]
     client: tuple[Path, Path]
     stranger: tuple[Path, Path]
     stranger_ca: Path
+    both: Path
 
 
 def make(folder: Path) -> Certificates:
     """Writes them all."""
-    ca, ca_key = _authority("Test authority")
+    ca, ca_key = _authority(AUTHORITY)
     other, other_key = _authority("Another authority")
+    both = folder / "both.pem"
+    both.write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (ca, other)))
     return Certificates(
         _write(folder / "ca.pem", ca),
         _signed(folder, "server", ca, ca_key),
         _signed(folder, "client", ca, ca_key),
         _signed(folder, "stranger", other, other_key),
         _write(folder / "stranger-ca.pem", other),
+        both,
     )
 
 

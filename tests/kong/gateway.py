@@ -2,30 +2,36 @@
 
 It really forwards to model servers. It can be told to fail a call of the Admin API: before the call
 does anything, after it has done it, or by cutting the connection.
+A token, and a workspace in the address, are Enterprise's, by its documentation: not measured.
 """
 
 import asyncio
 import json
-import re
 import ssl
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-import httpx2
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.kong.balancer import Balancer
-from tests.kong.certificates import Certificates
-from tests.kong.store import Answer, Body, Config, Store
+from tests.kong.certificates import AUTHORITY, Certificates
+from tests.kong.forwarding import Forwarding, send_answer, whole_body
+from tests.kong.store import Answer, Body, Store
 
-Headers = dict[str, str]
-ONE_EACH = httpx2.Limits(max_keepalive_connections=0)  # a connection that is kept may be dead
+REFUSED = """<html>\r
+<head><title>400 {title}</title></head>\r
+<body>\r
+<center><h1>400 Bad Request</h1></center>\r
+<center>{title}</center>\r
+</body>\r
+</html>
+"""  # nginx speaks before Kong does, so it isn't JSON
 
 
 class Protocol(H11Protocol):
@@ -55,7 +61,9 @@ class Gateway:
         writes: every write of the Admin API that arrived: method and path.
         failure: the call that is to fail.
         on_write: called with a write's number after it is done.
-        requests: how many a service got of a consumer in a minute.
+        token: what a caller's `Kong-Admin-Token` has to be; empty where there are no users.
+        workspace: what a path of the Admin API begins with then; empty without workspaces.
+        proxying: the way of a client's request.
     """
 
     store: Store
@@ -66,21 +74,40 @@ class Gateway:
     writes: list[tuple[str, str]] = field(default_factory=list)
     failure: Failure | None = None
     on_write: Any = None
-    _client: httpx2.AsyncClient = field(
-        default_factory=lambda: httpx2.AsyncClient(trust_env=False, limits=ONE_EACH)
-    )
-    requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    token: str = ""
+    workspace: str = ""
+    proxying: Forwarding = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.proxying = Forwarding(self.store, self.balancer)
+
+    @property
+    def requests(self) -> Counter[tuple[str, str, int]]:
+        """How many a service got of a consumer in a minute."""
+        return self.proxying.requests
 
     async def administer(self, scope: Any, receive: Any, send: Any) -> None:
         """The Admin API."""
         if scope["type"] != "http":
             return
-        if not scope["state"]["certificate"]:
-            await _send(send, 400, {"message": "No required SSL certificate was sent"})
+        if title := _mistrust(scope["state"]["certificate"]):
+            html = [(b"content-type", b"text/html; charset=UTF-8")]
+            await send_answer(send, 400, REFUSED.format(title=title).encode(), html)
             return
-        raw = await _body(receive)
+        raw = await whole_body(receive)
+        headers = dict(scope["headers"])
+        if self.token and headers.get(b"kong-admin-token", b"").decode() != self.token:
+            await send_answer(send, 401, {"message": "Invalid RBAC credentials"})
+            return
         method, path = scope["method"], scope["path"]
-        body = json.loads(raw) if raw else None
+        if self.workspace and path != "/":
+            start = f"/{self.workspace}/"
+            if not path.startswith(start):
+                await send_answer(send, 404, {"message": "Not found"})
+                return
+            path = path.removeprefix(start.rstrip("/"))
+            scope = {**scope, "path": path}
+        body = _read(headers.get(b"content-type", b""), raw) if raw else None
         writes = method != "GET" and not path.startswith("/schemas/")
         number = len(self.writes)
         if writes:
@@ -97,7 +124,7 @@ class Gateway:
             return
         if fails:
             status, answer = 500, {"message": "An unexpected error occurred"}
-        await _send(send, status, answer)
+        await send_answer(send, status, answer)
 
     def _fails(self, number: int) -> str:
         one = self.failure
@@ -117,122 +144,32 @@ class Gateway:
             answer = {"data": found, "next": following}
         return status, answer
 
-    async def forward(self, scope: Any, receive: Any, send: Any) -> None:
-        """The proxy."""
-        if scope["type"] != "http":
-            return
-        config, raw = self.store.visible(), await _body(receive)
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        route = _match(config, scope["method"], scope["path"], headers)
-        if not route:
-            await _send(send, 404, {"message": "no Route matched with those values"})
-            return
-        service = config["services"][route["service"]["id"]]
-        own = {"id": service["id"]}
-        plugins = {
-            one["name"]: one["config"]
-            for one in config["plugins"].values()
-            if one["service"] == own and one["enabled"]
-        }
-        if refusal := self._refuse(config, plugins, service, headers, raw):
-            await _send(send, *refusal)
-            return
-        stripped = re.match(route["paths"][0][1:], scope["path"])
-        rest = scope["path"][stripped.end() :] if stripped and route["strip_path"] else ""
-        await self._pass_on(config, service, rest, scope["method"], headers, raw, send)
 
-    def _refuse(
-        self, config: Config, plugins: Any, service: Body, headers: Headers, raw: bytes
-    ) -> Answer | None:
-        """What the plugins say; changes the headers as they do."""
-        consumer = "anyone"
-        if auth := plugins.get("key-auth"):
-            key = next((headers[one] for one in auth["key_names"] if one in headers), None)
-            if key is None:
-                return 401, {"message": "No API key found in request"}
-            its = [c for c in config["keyauth_credentials"].values() if c["key"] == key]
-            if not its:
-                return 401, {"message": "Unauthorized"}
-            consumer = its[0]["consumer"]["id"]
-            if auth["hide_credentials"]:
-                for one in auth["key_names"]:
-                    headers.pop(one, None)
-        if limit := plugins.get("rate-limiting"):
-            now = (service["id"], consumer, int(time.time() // 60))
-            self.requests[now] += 1
-            if self.requests[now] > limit["minute"]:
-                return 429, {"message": "API rate limit exceeded"}
-        if (size := plugins.get("request-size-limiting")) and len(raw) > size[
-            "allowed_payload_size"
-        ] * 1_000_000:
-            return 413, {"message": "Request size limit exceeded"}
-        return None
+def _mistrust(certificate: Any) -> str:
+    """What is wrong with a client's certificate; empty where nothing is."""
+    if not certificate:
+        return "No required SSL certificate was sent"
+    issuer = {key: value for part in certificate["issuer"] for key, value in part}
+    return "" if issuer["commonName"] == AUTHORITY else "The SSL certificate error"
 
-    async def _pass_on(
-        self,
-        config: Config,
-        service: Body,
-        rest: str,
-        method: str,
-        headers: Headers,
-        raw: bytes,
-        send: Any,
-    ) -> None:
-        """One attempt."""
-        target = self.balancer.pick(config, service["host"])
-        if not target:
-            await _send(send, 503, {"message": "failure to get a peer from the ring-balancer"})
-            return
-        url = f"http://{target['target']}{(service['path'] or '') + rest or '/'}"
-        kept = {k: v for k, v in headers.items() if k not in ("host", "content-length")}
-        seconds = service["read_timeout"] / 1000
-        try:
-            response = await self._client.request(
-                method, url, content=raw, headers=kept, timeout=seconds
-            )
-        except httpx2.TimeoutException:
-            await _send(send, 504, {"message": "The upstream server is timing out"})
-        except httpx2.TransportError:
-            self.balancer.failed(config, target)
-            said = "An invalid response was received from the upstream server"
-            await _send(send, 502, {"message": said})
+
+def _read(kind: bytes, raw: bytes) -> Body:
+    """A body of JSON, or of a form such as curl's `--data`."""
+    if not kind.startswith(b"application/x-www-form-urlencoded"):
+        return dict(json.loads(raw))
+    body: Body = {}
+    for name, value in parse_qsl(raw.decode()):
+        if name.endswith("[]"):
+            body.setdefault(name[:-2], []).append(value)
+        elif name.startswith("config."):
+            known = {"true": True, "false": False}.get(value, value)
+            body.setdefault("config", {})[name.removeprefix("config.")] = known
+        elif name == "url":
+            url = urlsplit(value)
+            body |= {"host": url.hostname, "port": url.port, "path": url.path}
         else:
-            kind = response.headers.get("content-type", "text/plain")
-            served = [(b"content-type", kind.encode()), (b"x-served-by", target["target"].encode())]
-            await _send(send, response.status_code, response.content, served)
-
-
-def _match(config: Config, method: str, path: str, headers: Headers) -> Body | None:
-    """The route of a request: one that wants a header before one that doesn't."""
-    found = []
-    for route in config["routes"].values():
-        if route["methods"] and method not in route["methods"]:
-            continue
-        wanted = route["headers"] or {}
-        if any(headers.get(name) not in values for name, values in wanted.items()):
-            continue
-        for one in route["paths"] or ["/"]:
-            if re.match(one[1:], path) if one.startswith("~") else path.startswith(one):
-                found.append((len(wanted), one.startswith("~"), len(one), route))
-                break
-    return max(found, key=lambda one: one[:3])[3] if found else None
-
-
-async def _body(receive: Any) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _send(send: Any, status: int, body: Any, headers: Any = None) -> None:
-    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    given = headers or [(b"content-type", b"application/json")]
-    length = [(b"content-length", str(len(raw)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*given, *length]})
-    await send({"type": "http.response.body", "body": raw})
+            body[name] = int(value) if value.isdecimal() else value
+    return body
 
 
 @contextmanager
@@ -261,7 +198,7 @@ def _listening(
             http=Protocol,
             ssl_certfile=certificate,
             ssl_keyfile=str(key),
-            ssl_ca_certs=str(certificates.ca) if mutual else None,
+            ssl_ca_certs=str(certificates.both) if mutual else None,
             ssl_cert_reqs=ssl.CERT_OPTIONAL if mutual else ssl.CERT_NONE,
             timeout_graceful_shutdown=1,
         )
@@ -290,13 +227,14 @@ def gateway(
     propagation: float = 0.0,
     interval: float = 0.05,
     database: str = "postgres",
+    role: str = "traditional",
 ) -> Iterator[Gateway]:
     """A running fake gateway with nothing in it."""
-    store = Store(propagation, database)
+    store = Store(propagation, database, role)
     fake = Gateway(store, Balancer(store, interval), certificates)
     with (
         _listening(fake.administer, certificates, mutual=True) as (fake.admin, admin),
-        _listening(fake.forward, certificates, mutual=False) as (fake.proxy, proxy),
+        _listening(fake.proxying.forward, certificates, mutual=False) as (fake.proxy, proxy),
     ):
         fake.balancer.start()
         try:

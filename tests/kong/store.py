@@ -1,11 +1,13 @@
 """The configuration of the fake gateway: Kong's objects, and what its Admin API says to each call.
 
-As measured on Kong 3.4: a name that is taken is a 409, PUT is an upsert (but not for targets), a
-PUT of a route below another service moves it there and forgets its methods, a service with routes
-isn't deleted, an unknown field is a 400.
+As measured on Kong 3.4 and 3.9: a name that is taken is a 409, PUT is an upsert (but not for
+targets), a PUT of a route below another service moves it there and forgets its methods, a service
+with routes isn't deleted, an unknown field is a 400, and a Kong without a database takes nothing
+but a whole configuration. Read in Kong's source, not measured: an IPv6 target is written out.
 """
 
 import copy
+import ipaddress
 import threading
 import time
 import uuid
@@ -34,6 +36,7 @@ DEFAULTS: dict[str, Body] = {
     | {"connect_timeout": 60000, "write_timeout": 60000, "read_timeout": 60000, "enabled": True},
     "routes": {"paths": None, "methods": None, "hosts": None, "headers": None, "service": None}
     | {"protocols": ["http", "https"], "strip_path": True, "preserve_host": False}
+    | {"request_buffering": True, "response_buffering": True, "expression": None}
     | {"regex_priority": 0, "https_redirect_status_code": 426, "path_handling": "v0"},
     "upstreams": {"algorithm": "round-robin", "slots": 10000, "hash_on": "none"}
     | {
@@ -60,6 +63,9 @@ CONFIGS: dict[str, Body] = {
     "prometheus": {"per_consumer": False, "status_code_metrics": False, "latency_metrics": False}
     | {"bandwidth_metrics": False, "upstream_health_metrics": False},
     "ip-restriction": {"allow": None, "deny": None, "status": 403},
+    "response-transformer": {
+        part: {"headers": [], "json": []} for part in ("add", "append", "remove", "replace")
+    },
 }
 
 
@@ -77,10 +83,13 @@ class Store:
     Args:
         propagation: seconds until the proxy sees a change.
         database: `off` is Kong without one.
+        role: what `GET /` tells: `traditional`, `control_plane` or `data_plane`.
     """
 
-    def __init__(self, propagation: float, database: str = "postgres") -> None:
-        self.database, self._propagation = database, propagation
+    def __init__(
+        self, propagation: float, database: str = "postgres", role: str = "traditional"
+    ) -> None:
+        self.database, self.role, self._propagation = database, role, propagation
         self._lock = threading.RLock()
         self._config: Config = {kind: {} for kind in DEFAULTS}
         self._history: list[tuple[float, Config]] = [(0.0, copy.deepcopy(self._config))]
@@ -105,6 +114,9 @@ class Store:
 
     def answer(self, method: str, path: str, query: str, body: Body | None) -> Answer:
         """What the Admin API says to a call."""
+        if self.database == "off" and path == "/config" and method == "POST":
+            self._load(body or {})
+            return 201, self.config()
         if self.database == "off" and method != "GET":
             return 405, {"message": "cannot create or update when not using a database"}
         with self._lock:
@@ -119,10 +131,26 @@ class Store:
                 self._history.append((later, copy.deepcopy(self._config)))
             return answer
 
+    def _load(self, document: Body) -> None:
+        """Takes a kong.yaml in place of all that was there."""
+        hung = {"services": ("routes", "plugins"), "upstreams": ("targets",)}
+        hung["consumers"] = ("keyauth_credentials",)
+        with self._lock:
+            self._config = {kind: {} for kind in DEFAULTS}
+            for kind, below in hung.items():
+                for given in document.get(kind, []):
+                    plain = {key: value for key, value in given.items() if key not in below}
+                    owner = self._write(kind, self._filled(kind, plain), None)
+                    parent = {kind.removesuffix("s"): {"id": owner["id"]}}
+                    for child in below:
+                        for one in given.get(child, []):
+                            self._write(child, {**self._filled(child, one), **parent}, None)
+            self._history.append((time.monotonic(), copy.deepcopy(self._config)))
+
     def _route(self, method: str, parts: list[str], query: str, body: Body) -> Answer:
         if parts == [""]:
-            about = {"version": "3.4.2", "configuration": {"database": self.database}}
-            return 200, about
+            configuration = {"database": self.database, "role": self.role}
+            return 200, {"version": "3.9.1", "configuration": configuration}
         if parts[0] == "schemas":
             self._filled(parts[1], body)
             return 200, {"message": "schema validation successful"}
@@ -188,6 +216,7 @@ class Store:
     def _find(self, kind: str, name: str, parent: Body | None = None) -> Body | None:
         if kind not in self._config:
             raise Refusal(404, "Not found")
+        name = written_out(name) if kind == "targets" else name
         for one in self._config[kind].values():
             if name in (one["id"], one.get(NAMES[kind])) and (parent or {}).items() <= one.items():
                 return one
@@ -205,6 +234,8 @@ class Store:
             filled["config"] = _merge(CONFIGS[filled["name"]], body.get("config") or {}, "config.")
         if kind == "services" and not filled["host"]:
             raise Refusal(400, "schema violation (host: required field missing)")
+        if kind == "targets" and filled["target"]:
+            filled["target"] = written_out(filled["target"])
         return filled
 
     def _write(self, kind: str, body: Body, old: Body | None) -> Body:
@@ -250,6 +281,14 @@ def _merge(defaults: Body, given: Body, at: str) -> Body:
         nested = isinstance(value, dict) and isinstance(defaults[key], dict) and key != "config"
         merged[key] = _merge(defaults[key], value, f"{at}{key}.") if nested else value
     return merged
+
+
+def written_out(target: str) -> str:
+    """A target's address as Kong keeps it: IPv6 with all its zeros."""
+    host, _, port = target.rpartition(":")
+    if not host.startswith("["):
+        return target
+    return f"[{ipaddress.IPv6Address(host[1:-1]).exploded}]:{port}"
 
 
 def _is_id(name: str) -> bool:

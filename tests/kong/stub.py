@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ class Stub:
     Attributes:
         ready: the statuses of /ready, one per look; the last one stays.
         answer: what /invocations says.
+        seconds: how long a prediction takes.
         in_flight: what /metrics says, one per look; the last one stays.
         seen: the headers of each prediction.
         address: HOST:PORT.
@@ -25,6 +27,7 @@ class Stub:
         self.ready = [200]
         self.status = 200
         self.answer: Any = RIGHT
+        self.seconds = 0.0
         self.in_flight = [0]
         self.seen: list[dict[str, str]] = []
         self.address = ""
@@ -56,6 +59,7 @@ def stub() -> Iterator[Stub]:
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
             one.seen.append({name.lower(): value for name, value in self.headers.items()})
+            time.sleep(one.seconds)
             self._say(one.status, json.dumps(one.answer).encode())
 
         def _say(self, status: int, body: bytes) -> None:
