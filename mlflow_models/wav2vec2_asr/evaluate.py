@@ -19,6 +19,7 @@ from zoo.training.options import check_device, whole
 from zoo.training.results import (
     TranscriptionResult,
     Utterance,
+    changes,
     compare,
     describe,
     record,
@@ -43,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", nargs="?", help="demo, a Hugging Face identifier or a directory")
+    cli.add_argument("model", nargs="?", help="demo, a Hugging Face identifier or a directory; "
+                     "or a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
     cli.add_argument("data", nargs="?", type=Path, help="a directory that prepare.py wrote")
     cli.add_argument("--predictions", type=Path, metavar="FILE.csv", help="score this instead of "
                      "a checkpoint")  # fmt: skip
@@ -163,6 +165,7 @@ def main(argv: list[str] | None = None) -> None:
         figures,
         lambda folder: record(results, folder, text),
         {"convention": str(convention)},
+        changes(results, differences),
     )
 
 

@@ -13,12 +13,13 @@ from whisper_asr.finetune import checkpoint_directory
 from whisper_asr.training.error_rates import scored
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.transcribe import Decoding, transcribe, transcribe_served, unheard
-from zoo.building import packaging, tracking
-from zoo.training import evaluation
+from zoo.building import packaging, saved, tracking
+from zoo.training import asked, evaluation
 from zoo.training.options import check_device, whole
 from zoo.training.results import (
     TranscriptionResult,
     Utterance,
+    changes,
     compare,
     describe,
     record,
@@ -36,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
         description="Score a Whisper checkpoint, or compare two, on a data set of prepare.py.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", help="demo, base, a Hugging Face identifier, a directory or .pt file")
+    cli.add_argument("model", help="demo, base, a Hugging Face identifier, a directory "
+                     "or .pt file; or a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
     cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
     cli.add_argument("--language", default="zh", help="Whisper's code")
@@ -66,17 +68,27 @@ def parser() -> argparse.ArgumentParser:
 def score(
     name: str, data: "Dataset", args: argparse.Namespace, normalizer: Normalizer
 ) -> TranscriptionResult:
-    """Transcribes the data with a checkpoint, and scores it."""
-    directory, noise = checkpoint_directory(name), ratios(data, args.snr_column)
-    waves = Waves(data)
+    """Transcribes the data with a checkpoint or a saved model, and scores it."""
+    noise = ratios(data, args.snr_column)
     durations = [float(seconds) for seconds in data["duration"]]
-    how = Decoding(args.language, args.beam_size, args.batch_size, args.device)
-    if args.served:
-        texts = transcribe_served(directory, waves.__getitem__, len(waves), how)
-    else:
-        texts = transcribe(directory, waves.__getitem__, durations, how)
+    texts = transcribed(name, data, durations, args)
     columns = zip(names(data), data["text"], texts, durations, noise, strict=True)
     return scored([Utterance(n, r, h, s, snr) for n, r, h, s, snr in columns], normalizer)
+
+
+def transcribed(
+    name: str, data: "Dataset", durations: list[float], args: argparse.Namespace
+) -> list[str]:
+    """The text of each recording."""
+    how = Decoding(args.language, args.beam_size, args.batch_size, args.device)
+    if saved.is_saved(name):
+        sounds, called = asked.recordings(data), names(data)
+        found = asked.answers(name, args.tracking_uri, "audio", sounds, called, how.parameters)
+        return [record.get("text") or "" for record in found]
+    directory, waves = checkpoint_directory(name), Waves(data)
+    if args.served:
+        return transcribe_served(directory, waves.__getitem__, len(waves), how)
+    return transcribe(directory, waves.__getitem__, durations, how)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -99,6 +111,7 @@ def main(argv: list[str] | None = None) -> None:
         summary(results, differences),
         lambda folder: record(results, folder, text),
         {"normalizer": str(normalizer)},
+        changes(results, differences),
     )
 
 

@@ -6,7 +6,7 @@ log-probabilities.
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +20,10 @@ from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.transcribe import Checkpoint, Wave, log_probabilities, open_checkpoint
 from wav2vec2_asr.training.unsayable import unsayable
 from wav2vec2_asr.training.words import Convention
+from zoo.building.saved import is_saved
 from zoo.data.tables import write_table
 from zoo.speech.denoise import denoised
+from zoo.training import asked
 from zoo.training.results import Utterance
 from zoo.training.stored import Waves, names, open_data, ratios
 
@@ -38,7 +40,7 @@ def from_checkpoints(
     """Transcribes the data in every way that the options ask for.
 
     Args:
-        args: of evaluate.py.
+        args: of evaluate.py; a saved model is heard as it is served, with its defaults.
         convention: what counts as a mistake.
 
     Returns:
@@ -49,6 +51,12 @@ def from_checkpoints(
     found: dict[str, list[Utterance]] = {}
     notes = []
     for model in [args.model, *([args.compare] if args.compare else [])]:
+        if is_saved(model):
+            sounds = asked.recordings(data)
+            heard = [record.get("text") or "" for record in asked.answers(
+                model, args.tracking_uri, "audio", sounds, names(data))]  # fmt: skip
+            found[model] = utterances(data, heard, noise)
+            continue
         checkpoint = open_checkpoint(find(model), args.device)
         lacking = unsayable(data["text"], names(data), checkpoint.labels, convention)
         notes += [f"{model}: {lacking}."] if lacking.characters else []
@@ -60,13 +68,16 @@ def from_checkpoints(
                 saved(scores, data, args.save_logits) if args.save_logits and not found else scores
             )
             for suffix, heard in spelled(kept, len(data), searches, checkpoint.labels).items():
-                columns = zip(
-                    names(data), data["text"], heard, data["duration"], noise, strict=True
-                )
-                found[name + suffix] = [
-                    Utterance(n, r, h, float(s), snr) for n, r, h, s, snr in columns
-                ]
+                found[name + suffix] = utterances(data, heard, noise)
     return found, notes
+
+
+def utterances(
+    data: "Dataset", heard: Sequence[str], noise: Sequence[float | None]
+) -> list[Utterance]:
+    """What was said and heard in each recording, with its noise in dB."""
+    columns = zip(names(data), data["text"], heard, data["duration"], noise, strict=True)
+    return [Utterance(n, r, h, float(s), snr) for n, r, h, s, snr in columns]
 
 
 def runs(

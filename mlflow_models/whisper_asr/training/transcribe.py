@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,12 @@ class Decoding:
     beam_size: int | None = None
     batch_size: int = 8
     device: str = "cpu"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of a request to the model; the others have their defaults."""
+        given = {"language": self.language, "batch_size": self.batch_size}
+        return {**given, "beam_size": self.beam_size} if self.beam_size else given
 
 
 def unheard(durations: Sequence[float]) -> str:
@@ -110,9 +117,6 @@ def transcribe_served(
     from whisper_asr.engine import Engine
     from whisper_asr.options import Options
 
-    asked = {"language": decoding.language, "batch_size": decoding.batch_size}
-    if decoding.beam_size:
-        asked["beam_size"] = decoding.beam_size
     texts: list[str] = []
     with tempfile.TemporaryDirectory() as work:
         convert(directory, "", Path(work), "auto")
@@ -121,7 +125,7 @@ def transcribe_served(
         size = decoding.batch_size * engine.threads
         for first in tqdm(range(0, count, size), desc=f"{directory.name}, served"):
             waves = [load(index) for index in range(first, min(first + size, count))]
-            for found in engine(waves, Options(**asked)):
+            for found in engine(waves, Options(**decoding.parameters)):
                 if isinstance(found, Exception):
                     raise found
                 texts.append(found.text)

@@ -1,14 +1,12 @@
 """The page on a corpus of speech that a person reads, and hears, first: `report.html`."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zoo.data.audio import SAMPLE_RATE
 from zoo.data.tables import open_table
+from zoo.training.asked import wav
 from zoo.training.page import PageSample, ReportPage, Section, draw
 from zoo.training.report import COPIES, CorpusReport
 
@@ -43,17 +41,12 @@ def write(report: CorpusReport, data: "Dataset", name: str, directory: Path) -> 
 
 def samples(data: "Dataset") -> Iterator[PageSample]:
     """Draw ten recordings, each as a WAV file of its first seconds."""
-    import soundfile
-
     most = round(HEARD_SECONDS * SAMPLE_RATE)
     for row in data.select(draw(range(len(data)))):
-        file = io.BytesIO()
-        sound = np.asarray(row["audio"][:most], np.int16)
-        soundfile.write(file, sound, SAMPLE_RATE, format="WAV")
         seconds = float(row["duration"])
         cut = f", of which {HEARD_SECONDS:g} s" if seconds > HEARD_SECONDS else ""
         name = f"{row['name']} ({seconds:.1f} s{cut})"
-        yield PageSample(name, str(row["text"]), file.getvalue(), "audio/wav")
+        yield PageSample(name, str(row["text"]), wav(row["audio"][:most]), "audio/wav")
 
 
 def _counts(report: CorpusReport) -> Section:

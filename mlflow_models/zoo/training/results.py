@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo.data.tables import write_table
 from zoo.training import plots
-from zoo.training.comparison import Interval
+from zoo.training.comparison import Interval, ScoreChange, write_differences
 from zoo.training.error_rates import ErrorCounts, bootstrap, total
 
 DURATIONS = [2, 5, 10, 20, 30]  # seconds, upper ends
@@ -158,6 +158,18 @@ def compare(results: Mapping[str, TranscriptionResult]) -> dict[str, dict[str, I
     }
 
 
+def changes(
+    results: Mapping[str, TranscriptionResult], differences: dict[str, dict[str, Interval]]
+) -> list[ScoreChange]:
+    """How the second result differs from the first; nothing where there is one."""
+    first = next(iter(results.values()))
+    return [
+        ScoreChange.of(rate, "lower", (first.rate(rate), results[name].rate(rate)), interval)
+        for name, found in list(differences.items())[:1]
+        for rate, interval in found.items()
+    ]
+
+
 def summary(
     results: Mapping[str, TranscriptionResult], differences: dict[str, dict[str, Interval]]
 ) -> dict[str, float]:
@@ -199,3 +211,12 @@ def record(results: Mapping[str, TranscriptionResult], directory: Path, text: st
     plot(results, directory / "cer.png")
     for number, result in enumerate(results.values(), start=1):
         write_utterances(result, directory / f"utterances{number}.tsv")
+    if len(results) > 1:
+        first, other, *_ = results.values()
+        rows = zip(first.utterances, other.utterances, first.errors["CER"], other.errors["CER"],
+                   strict=True)  # fmt: skip
+        write_differences(
+            ((two.rate - one.rate, said.name, said.reference, said.hypothesis, again.hypothesis)
+             for said, again, one, two in rows),
+            directory,
+        )  # fmt: skip
