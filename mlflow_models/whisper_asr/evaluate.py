@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         description="Score a Whisper checkpoint, or compare two, on a data set of prepare.py.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", help="demo, base, a Hugging Face identifier, a directory "
+    cli.add_argument("model", help="demo, base, an identifier of the hub, a directory "
                      "or .pt file; or a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
     cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
