@@ -20,7 +20,7 @@ from clip_caption.preparing.report import DroppedPhoto, PhotoReport, write_repor
 from clip_caption.preparing.sources import Entry, PhotoColumns, merged, read_source
 from zoo.building import packaging
 from zoo.data.outputs import check_new
-from zoo.errors import ZooError
+from zoo.errors import BadInput, ZooError
 from zoo.training.leaks import linked, same
 from zoo.training.page import PAGE
 
@@ -246,7 +246,10 @@ def reader(args: argparse.Namespace, cache: download.Cache | None) -> Callable[[
 
     def read(entry: Entry) -> bytes:
         path = cache.path(entry.source) if cache and entry.is_remote else Path(entry.source)
-        return stored(path.read_bytes(), args.mask)
+        try:
+            return stored(path.read_bytes(), args.mask)
+        except (OSError, BadInput) as error:  # it could be read a moment ago
+            raise ZooError(f"The photo '{entry.name}' can't be read any more: {error}.") from error
 
     return read
 
