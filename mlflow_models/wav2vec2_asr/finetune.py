@@ -74,8 +74,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["SpeechTrain
     files = choose_vocabulary(args, directory, data["text"])
     headed = directory == files and export.has_head(files)
     labels = Labels.read(files, read_config(files).get("vocab_size", 32) if headed else None)
-    train_name = Path(", ".join(map(str, args.train)))
-    for where, part in ((train_name, data), (args.dev, dev_data)):
+    for where, part in ((", ".join(map(str, args.train)), data), (str(args.dev), dev_data)):
         if said := check(where, part["text"], names(part), labels, convention, args.max_unknown):
             print(said)
     model = export.open_model(args, directory, labels, not headed)

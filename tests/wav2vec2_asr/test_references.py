@@ -11,8 +11,9 @@ from tests.wav2vec2_asr.training import stored
 from tests.zoo.odd_inputs import refusal
 from wav2vec2_asr import evaluate, finetune, prepare
 from wav2vec2_asr.labels import Labels
-from wav2vec2_asr.training.unsayable import unsayable
+from wav2vec2_asr.training.unsayable import check, unsayable
 from wav2vec2_asr.training.words import Convention
+from zoo.errors import ZooError
 
 FOLDER = Path(wav2vec2_asr.__file__).parent
 STILL = "--lr 0 --max-steps 1 --eval-every 1 --warmup-steps 0 --batch-size 4 --threads 2".split()
@@ -81,3 +82,6 @@ def test_what_cannot_be_said_depends_on_what_counts() -> None:
     lower = unsayable(["A b", "ab c"], ["one", "two"], labels, Convention("spaces", lower=True))
     assert lower.characters == {"c": 1}
     assert lower.rows == ["two"]
+    assert check("dev", ["a b"], ["one"], labels, Convention("spaces"), 0.1) == ""
+    with pytest.raises(ZooError, match=r"'dev': 2 of 2 characters .* --lower takes upper and"):
+        check("dev", ["A B"], ["one"], labels, Convention("spaces"), 0.1)

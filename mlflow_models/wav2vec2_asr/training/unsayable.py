@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from wav2vec2_asr.labels import Labels
 from wav2vec2_asr.training.words import Convention
@@ -73,13 +72,13 @@ def unsayable(
 
 
 def check(
-    where: Path, texts: Sequence[str], names: Sequence[str], labels: Labels,
+    where: str, texts: Sequence[str], names: Sequence[str], labels: Labels,
     convention: Convention, most: float,
 ) -> str:  # fmt: skip
     """Say what the labels of a checkpoint can't say of a data set; empty if they can say all.
 
     Args:
-        where: The data set.
+        where: The data set, for the message.
         texts: Its references.
         names: Of its rows.
         labels: The checkpoint's.
@@ -95,6 +94,6 @@ def check(
         case = "--lower takes upper and lower case as one; " if small.share <= most else ""
         raise ZooError(
             f"'{where}': {found}; {case}--new-vocabulary learns the characters of the training "
-            f"texts, and --max-unknown 1 trains nevertheless."
+            "texts, and --max-unknown 1 trains nevertheless."
         )
     return f"{where}: {found}" if found.characters else ""
