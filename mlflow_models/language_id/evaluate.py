@@ -1,12 +1,12 @@
 """Scores a language identifier: accuracy, recall by language, confusion matrix.
 
-Checkpoint and manifest in; tables, JSON and a plot out. With --telephone every recording is also
-heard as a telephone line would pass it on, and the share of answers that stay is printed.
+Checkpoint (or saved model) and manifest in; tables, JSON and a plot out. With --telephone every
+recording is also heard as a telephone line would pass it on, and the share of answers that stay is
+printed. Two are compared on the same recordings, with an interval of confidence for the difference.
 """
 
 import argparse
 import functools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from language_id.training import network
 from language_id.training.conditions import telephone
-from language_id.training.identify import identify, identify_served
+from language_id.training.identify import identify, identify_saved, identify_served
 from language_id.training.manifest import (
     SPLITS,
     TaggedClip,
@@ -25,10 +25,19 @@ from language_id.training.manifest import (
     leaks_of,
     read_manifest,
 )
-from language_id.training.scoring import LanguageScores, as_text, interval, write
-from zoo.building import packaging
+from language_id.training.scoring import (
+    LanguageScores,
+    as_text,
+    compared,
+    differing,
+    interval,
+    write,
+)
+from zoo.building import packaging, saved, tracking
 from zoo.data.tables import write_table
 from zoo.errors import ZooError
+from zoo.training import evaluation
+from zoo.training.comparison import write_differences
 from zoo.training.options import check_device, whole
 
 
@@ -38,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
         description="Score a language identifier on the recordings of a manifest.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", help="demo, a directory or an identifier on the Hugging Face hub")
+    cli.add_argument("model", help="demo, a directory or an identifier on the Hugging Face hub; or "
+                     "a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
+    cli.add_argument("--compare", metavar="MODEL", help="another one, on the same recordings")
     cli.add_argument("manifest", type=Path, help="a table: path, language[, speaker, "
                      "source, split]")  # fmt: skip
     cli.add_argument("--split", choices=SPLITS, default="test", help="which rows, where the "
@@ -51,11 +62,9 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--served", action="store_true", help="as build.py packs it and the server "
                      "runs it: all of the speech that is found; `none` where none is")  # fmt: skip
     cli.add_argument("--telephone", action="store_true", help="also as telephone calls")
-    cli.add_argument("--output", type=Path, help="write scores.md, scores.json, answers.tsv and "
-                     "confusion.png here")  # fmt: skip
-    cli.add_argument("--json", action="store_true", help="print the scores as JSON only")
     cli.add_argument("--threads", type=whole, default=1, help="CPU threads")
     cli.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1...")
+    evaluation.add_options(cli, "language_id")
     return cli
 
 
@@ -102,6 +111,34 @@ def write_answers(
     write_table(path, header, rows)
 
 
+def opened(
+    name: str, recordings: Sequence[TaggedClip], args: argparse.Namespace
+) -> tuple[list[str], Callable[..., np.ndarray]]:
+    """Open a checkpoint or a saved model.
+
+    Args:
+        name: Of it.
+        recordings: What it is to hear; n of them.
+        args: The options.
+
+    Returns:
+        Its languages, and what gives their probabilities, float32 (n, languages); it takes what to
+        do to each wave before it is heard.
+    """
+    if saved.is_saved(name):
+        spoken = sorted({recording.language for recording in recordings})
+        heard = functools.partial(identify_saved, name, args.tracking_uri, spoken, recordings)
+        return [*spoken, "another", "none"], heard
+    directory = network.find(name)
+    model = network.open_checkpoint(directory).to(args.device)
+    extractor = network.open_extractor(directory, masked=False)
+    languages = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    check_languages(recordings, languages)
+    if args.served:
+        return [*languages, "none"], functools.partial(identify_served, directory, recordings)
+    return languages, functools.partial(identify, model, extractor, recordings, args.max_seconds)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
     import torch
@@ -109,36 +146,44 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     check_device(args.device)
     torch.set_num_threads(args.threads)
-    recordings, directory = chosen(args), network.find(args.model)
-    model = network.open_checkpoint(directory).to(args.device)
-    extractor = network.open_extractor(directory, masked=False)
-    languages = [model.config.id2label[index] for index in range(model.config.num_labels)]
-    check_languages(recordings, languages)
-    heard: Callable[..., np.ndarray]
-    if args.served:
-        languages.append("none")
-        heard = functools.partial(identify_served, directory, recordings)
-    else:
-        heard = functools.partial(identify, model, extractor, recordings, args.max_seconds)
-    found = heard()
-    truth = np.array([languages.index(recording.language) for recording in recordings])
+    recordings = chosen(args)
+    tracking.reach(args.tracking_uri)
     groups = [f"{one.language} {getattr(one, args.by)}".strip() for one in recordings]
     sources = [one.source for one in recordings]
-    scores = LanguageScores(languages, truth, found.argmax(axis=1), groups, sources)
+    truth = [one.language for one in recordings]
+
+    def scored(found: np.ndarray, languages: list[str]) -> LanguageScores:
+        places = np.array([languages.index(language) for language in truth])
+        return LanguageScores(languages, places, found.argmax(axis=1), groups, sources)
+
+    languages, heard = opened(args.model, recordings, args)
+    found = heard()
+    scores = scored(found, languages)
     leaks = [leak for leak in leaks_of(read_manifest(args.manifest, dev_share=None))
              if recordings[0].split in leak.parts]  # fmt: skip
     record: dict[str, Any] = {**scores.record(), "leaks": [vars(leak) for leak in leaks]}
     text = "\n\n".join([*described(leaks), as_text(scores)])
     if args.telephone:
         over = heard(telephone)
-        lined = LanguageScores(languages, truth, over.argmax(axis=1), groups, sources)
+        lined = scored(over, languages)
         record["telephone"] = {**kept(found, over), **lined.record()}
         text += (f"\n\nAs telephone calls: {record['telephone']['share']:.1f} % of the answers "
                  f"stay.\n\n{as_text(lined)}")  # fmt: skip
-    print(json.dumps(record, ensure_ascii=False) if args.json else text)
-    if args.output:
-        write(scores, args.output, record, text)
-        write_answers(args.output / "answers.tsv", recordings, found, languages)
+    changes, others = [], None
+    if args.compare:
+        own, listened = opened(args.compare, recordings, args)
+        others = scored(listened(), own)
+        changes = [compared(scores, others)]
+        text += f"\n\n{args.compare}, compared with the first:\n{changes[0]}"
+
+    def keep(folder: Path) -> None:
+        write(scores, folder, record, text)
+        write_answers(folder / "answers.tsv", recordings, found, languages)
+        if others is not None:
+            paths = [one.path.name for one in recordings]
+            write_differences(differing(paths, scores, others), folder)
+
+    evaluation.finish(args, args.model, text, record, keep, changes=changes)
 
 
 if __name__ == "__main__":

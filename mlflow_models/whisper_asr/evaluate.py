@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
         description="Score a Whisper checkpoint, or compare two, on a data set of prepare.py.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", help="demo, base, an identifier of the hub, a directory "
-                     "or .pt file; or a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
+    cli.add_argument("model", help="demo, base, an identifier of the hub, a directory or "
+                     ".pt file; or a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
     cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
     cli.add_argument("--language", default="zh", help="Whisper's code")

@@ -10,11 +10,13 @@ from tqdm import tqdm
 
 from language_id.training.examples import RATE, SHORTEST, read
 from language_id.training.manifest import TaggedClip
+from zoo.training.asked import answers, wav
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
 Wave = np.ndarray
+MOST_LANGUAGES = 1000  # that a record may name
 
 
 def probabilities(
@@ -87,3 +89,35 @@ def identify(
         wave = read(recording.path)[: round(longest * RATE)]
         made.append(probabilities(model, extractor, change(wave) if change else wave))
     return np.stack(made)
+
+
+def identify_saved(
+    name: str,
+    tracking_uri: str,
+    languages: Sequence[str],
+    recordings: Sequence[TaggedClip],
+    change: Callable[[Wave], Wave] | None = None,
+) -> np.ndarray:
+    """Return what a saved model says, with the code that it was saved with.
+
+    Args:
+        name: Its directory, or an MLflow URI.
+        tracking_uri: The registry.
+        languages: The order of the languages that may be right.
+        recordings: n of them.
+        change: What to do to each wave before it is heard.
+
+    Returns:
+        float32 (n, languages + 2): then the likeliest other language, and 1 where nobody speaks.
+    """
+    files = (
+        wav(np.round(change(read(one.path)) * 32767)) if change else one.path.read_bytes()
+        for one in recordings
+    )
+    names = [one.path.name for one in recordings]
+    rows = []
+    for record in answers(name, tracking_uri, "audio", files, names, {"top": MOST_LANGUAGES}):
+        heard = {one["language"]: one["probability"] for one in record.get("languages") or []}
+        own = [heard.pop(language, 0.0) for language in languages]
+        rows.append([*own, max(heard.values(), default=0.0), float(not record.get("language"))])
+    return np.array(rows, np.float32)

@@ -1,6 +1,6 @@
 """Scores answers: accuracy with its interval, recall by language, and who is taken for whom."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.outputs import write_json, write_text
+from zoo.training.comparison import ScoreChange, paired_bootstrap
 from zoo.training.plots import drawing
 
 
@@ -160,3 +161,21 @@ def write(scores: LanguageScores, directory: Path, record: dict[str, Any], text:
     write_text(directory / "scores.md", text + "\n")
     write_json(directory / "scores.json", record)
     plot(scores, directory / "confusion.png")
+
+
+def compared(first: LanguageScores, other: LanguageScores) -> ScoreChange:
+    """Compare the accuracy of two models on the same recordings (paired bootstrap)."""
+    rights = [(one.truth == one.answers).astype(float)[:, None] for one in (first, other)]
+    one, two = (np.hstack([right, np.ones_like(right)]) for right in rights)
+    found = paired_bootstrap(one, two, lambda sums: 100 * sums[:, 0] / sums[:, 1])
+    return ScoreChange.of("accuracy", "higher", (first.accuracy, other.accuracy), found)
+
+
+def differing(
+    names: Sequence[str], first: LanguageScores, other: LanguageScores
+) -> Iterator[tuple[float, str, str, str, str]]:
+    """Yield each recording for `comparison.write_differences`: 1 where it was lost, -1 won."""
+    for row, name in enumerate(names):
+        one, two = first.languages[first.answers[row]], other.languages[other.answers[row]]
+        spoken = first.languages[first.truth[row]]
+        yield float((one == spoken) - (two == spoken)), name, spoken, one, two

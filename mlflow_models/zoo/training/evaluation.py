@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from zoo.building import tracking
 from zoo.training.comparison import ScoreChange
@@ -30,7 +31,7 @@ def finish(
     args: argparse.Namespace,
     name: str,
     text: str,
-    figures: Mapping[str, float | Mapping[str, float]],
+    figures: Mapping[str, Any],
     write: Callable[[Path], None],
     tags: Mapping[str, str] | None = None,
     changes: Sequence[ScoreChange] = (),
@@ -41,7 +42,8 @@ def finish(
         args: The command's options.
         name: What was evaluated.
         text: The scores for a person, Markdown.
-        figures: The scores by name; or by label, and each label's by name.
+        figures: The scores by name; or by label, and each label's by name. MLflow gets the numbers
+            among them.
         write: Writes tables and plots into a directory.
         tags: How it was counted, for the JSON and for MLflow's run.
         changes: From the first model to a second one; the JSON has them as `comparison`.
@@ -64,12 +66,13 @@ def finish(
         mlflow.log_artifacts(folder)
 
 
-def _flat(figures: Mapping[str, float | Mapping[str, float]]) -> dict[str, float]:
+def _flat(figures: Mapping[str, Any]) -> dict[str, float]:
     """The scores as metrics; those of a label begin with its name."""
     found: dict[str, float] = {}
     for name, value in figures.items():
-        inner = value.items() if isinstance(value, Mapping) else [("", value)]
-        found |= {f"{name}_{key}".removesuffix("_"): score for key, score in inner}
+        inner = value if isinstance(value, Mapping) else {"": value}
+        found |= {f"{name}_{key}".removesuffix("_"): score for key, score in inner.items()
+                  if isinstance(score, int | float)}  # fmt: skip
     return found
 
 
