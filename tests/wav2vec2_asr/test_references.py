@@ -1,13 +1,17 @@
 """References are whole: training scores what evaluate.py scores, and says what can't be said."""
 
+import json
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from datasets import Dataset
 
 import wav2vec2_asr
-from tests.wav2vec2_asr.training import stored
+from tests.wav2vec2_asr.training import NETWORK, stored
+from tests.zoo.corpora import tone
 from tests.zoo.odd_inputs import refusal
 from wav2vec2_asr import evaluate, finetune, prepare
 from wav2vec2_asr.labels import Labels
@@ -56,6 +60,30 @@ def test_training_and_evaluation_give_the_same_figure(
     assert "3 of 3 dev recordings are in the training set" in said
     written = (tmp_path / "run" / "predictions.tsv").read_text(encoding="utf-8")
     assert "Latte Eis" in written
+
+
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_padding_and_batches_change_no_figure(
+    norm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network of random weights babbles; two recordings are shorter than a frame."""
+    seconds, chance = (0.01, 0.02, 0.3, 0.61, 1.9), np.random.default_rng(1)
+    waves = [20_000 * tone(length, 150 + 70 * i) for i, length in enumerate(seconds)]
+    noisy = [(wave + chance.normal(0, 300, len(wave))).astype(np.int16) for wave in waves]
+    texts = ["ดี", "ไป", "กินข้าว", "นอน", "มา ๆ"]
+    rows = {"audio": noisy, "text": texts, "duration": [len(wave) / 16_000 for wave in noisy]}
+    data = tmp_path / "data"
+    Dataset.from_dict(rows).save_to_disk(data)
+    given = ["--from-scratch", *NETWORK.split(), "--norm", norm, "--words", "spaces"]
+    given += ["--train", str(data), "--dev", str(data), "--output", str(tmp_path / "run")]
+    finetune.main([*given, "--tracking-uri", "", *STILL])
+    trained = re.search(r"best: ([\d.]+)$", capsys.readouterr().out, re.MULTILINE)
+    assert trained is not None
+    evaluate.main([str(tmp_path / "run/best"), str(data), "--words", "spaces", "--json",
+                   "--tracking-uri", ""])  # fmt: skip
+    cer = json.loads(capsys.readouterr().out)["cer"]
+    assert cer > 100
+    assert float(trained[1]) == pytest.approx(cer, abs=0.006)
 
 
 def test_texts_that_cannot_be_said_are_refused_with_the_way_out(

@@ -138,6 +138,8 @@ def read_manifest(
     what = table.column(columns.text, guess, "--text-column")
     for name in columns.keep:
         table.column(name)
+    for _ in table.rows():
+        pass  # a wrong quotation mark is told now, not after hours of decoding
     for line, row in table.rows():
         if row is None:
             yield unusable(f"line {line}", BROKEN, columns)
