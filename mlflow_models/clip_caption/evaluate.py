@@ -25,6 +25,7 @@ from clip_caption.evaluating.examples import (
 from clip_caption.evaluating.metrics import score
 from clip_caption.evaluating.results import (
     CaptionResult,
+    changes,
     compare,
     markdown,
     record,
@@ -32,7 +33,7 @@ from clip_caption.evaluating.results import (
     worst_lines,
 )
 from clip_caption.evaluating.translate import add_options, translate
-from zoo.building import packaging, tracking
+from zoo.building import packaging, saved, tracking
 from zoo.errors import BadParameter, ZooError
 from zoo.training import evaluation
 
@@ -56,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    cli.add_argument("model", nargs="?", help="demo, a directory, or a .pt file")
+    cli.add_argument("model", nargs="?", help="demo, a directory, or a .pt file; or a "
+                     "saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
     cli.add_argument("data", nargs="?", type=Path)
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
     _add_data(cli.add_argument_group("the test set"))
@@ -149,8 +151,8 @@ def check(args: argparse.Namespace) -> None:
         ZooError: one of them is out of its bounds.
     """
     options_of(args)
-    if args.loss and not args.model:
-        raise ZooError("--loss needs a MODEL: predictions alone have none.")
+    if args.loss and (not args.model or saved.is_saved(args.model)):
+        raise ZooError("--loss needs a checkpoint: predictions and saved models have none.")
     if args.output and args.output.is_file():
         raise ZooError(f"--output '{args.output}' is a file; give a directory.")
     for name, least in {"limit": 1, "batch_size": 1, "threads": 1, "worst": 0}.items():
@@ -168,13 +170,18 @@ def translated(examples: Sequence[Example], args: argparse.Namespace) -> list[Ex
 
 def captioned(found: TestSet, args: argparse.Namespace) -> TestSet:
     """Captions the test set with the checkpoints; less what can't be read."""
-    from clip_caption.evaluating.captioning import caption_all
+    from clip_caption.evaluating.captioning import caption_all, caption_saved
 
     options = options_of(args)
     predictions: dict[str, list[str | None]] = {}
     losses: dict[str, float] = {}
     failed: dict[str, str] = {}
     for model in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):
+        if saved.is_saved(model):
+            predictions[model], failed = caption_saved(
+                model, args.tracking_uri, found.examples, options
+            )
+            continue
         predictions[model], failed, loss = caption_all(
             model, args.clip, found.examples, options, args.batch_size, args.threads,
             args.normalize_prefix, args.loss,
@@ -265,6 +272,7 @@ def main(argv: list[str] | None = None) -> None:
         figures,
         lambda folder: record(results, folder, text),
         {"words": convention},
+        changes(results, differences),
     )
 
 

@@ -194,7 +194,8 @@ def test_a_table_is_scored_and_logged(
     assert run.data.metrics["bleu_4"] == pytest.approx(found["bleu_4"])
     assert "PyThaiNLP" in run.data.tags["words"]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {
-        "scores.md", "captions1.csv", "captions2.csv", "examples1.svg", "examples2.svg"
+        "scores.md", "differences.tsv", "captions1.csv", "captions2.csv", "examples1.svg",
+        "examples2.svg",
     }  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def test_features_on_a_map_are_rows(tmp_path: Path) -> None:
         ("", []),
         ("{}", []),
         (" road ", ["road"]),
-        ("{ถนน,ทางเท้า}", ["ถนน", "ทางเท้า"]),
+        ("{ถนน,\nทางเท้า}", ["ถนน", "ทางเท้า"]),
         ('{flood,"two, words", flood}', ["flood", "two, words"]),
         ('["a", "b, c"]', ["a", "b, c"]),
         ("[a]", ["[a]"]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clip_caption.evaluating.examples import Example
+from zoo.building import saved
 from zoo.data.images import FILE_FORMATS, decode
 from zoo.data.texts import read_object
 from zoo.errors import BadInput
@@ -74,6 +75,42 @@ def caption_all(
                     loss.add(features, [examples[index].references for index, _ in rows])
             bar.update(min(batch_size, len(examples) - bar.n))
     return texts, failed, loss.value if loss else None
+
+
+def caption_saved(
+    model: str, tracking_uri: str, examples: Sequence[Example], options: "Options"
+) -> tuple[list[str | None], dict[str, str]]:
+    """Captions images by a saved model, with the code that it was saved with.
+
+    Args:
+        model: its directory, or an MLflow URI.
+        tracking_uri: the registry.
+        examples: the images.
+        options: how to decode.
+
+    Returns:
+        As `caption_all`, without a loss.
+    """
+    texts: list[str | None] = [None] * len(examples)
+    failed: dict[str, str] = {}
+
+    def files() -> Iterator[bytes]:
+        for example in examples:
+            try:
+                yield example.read()
+            except OSError as error:
+                failed[example.name] = f"can't be read: {error.strerror}"
+                yield b""
+
+    names = ("mode", "beam_size", "max_tokens", "seed")
+    params = {name: getattr(options, name) for name in names}
+    found = saved.ask(model, tracking_uri, "image", files(), params, len(examples))
+    for index, record in enumerate(found):
+        if record.get("error"):
+            failed.setdefault(examples[index].name, f"is refused: {record['error']}")
+        else:
+            texts[index] = record["captions"][0]["text"]
+    return texts, failed
 
 
 @contextlib.contextmanager

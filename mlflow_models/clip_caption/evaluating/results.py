@@ -1,7 +1,7 @@
 """Results of an evaluation: tables, worst captions first, and a picture of the best and worst."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from zoo.data.images import FILE_FORMATS, decode
 from zoo.data.tables import write_table
 from zoo.errors import BadInput
 from zoo.training import plots
+from zoo.training.comparison import Interval, ScoreChange, write_differences
 
 RANK = "CIDEr"  # what the best and the worst are by, then by ROUGE-L
 DRAWN = 5  # best and worst images in the picture, each
@@ -46,16 +47,7 @@ class CaptionResult:
         return [key[-1] for key in sorted(keys)]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How far a system is from another on the same images, and where 95 % of resamples lie."""
-
-    difference: float
-    low: float
-    high: float
-
-
-def compare(first: CaptionResult, second: CaptionResult) -> dict[str, Difference]:
+def compare(first: CaptionResult, second: CaptionResult) -> dict[str, Interval]:
     """The second's scores less the first's, by metric.
 
     Images are drawn with replacement, the same ones for both (Efron and Tibshirani 1993, "An
@@ -79,12 +71,41 @@ def compare(first: CaptionResult, second: CaptionResult) -> dict[str, Difference
                 (values,), np.mean, n_resamples=2000, method="percentile", batch=100, rng=1
             )
             low, high = map(float, drawn.confidence_interval)
-        found[name] = Difference(mean, low, high)
+        found[name] = Interval(mean, low, high)
     return found
 
 
+def changes(
+    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Interval]]
+) -> list[ScoreChange]:
+    """How the second result differs from the first; CIDEr decides, the others are shown."""
+    first = next(iter(results.values()))
+
+    def mean(result: CaptionResult, name: str) -> float:
+        return float(np.mean(result.scores.each[name]))
+
+    return [
+        ScoreChange.of(
+            name, "higher", (mean(first, name), mean(results[system], name)), found, name == RANK
+        )
+        for system, intervals in list(differences.items())[:1]
+        for name, found in intervals.items()
+        if name in first.scores.each
+    ]
+
+
+def differing(
+    first: CaptionResult, other: CaptionResult
+) -> Iterator[tuple[float, str, str, str, str]]:
+    """Yield each image for `comparison.write_differences`, by the loss of CIDEr."""
+    for row, example in enumerate(first.examples):
+        change = first.scores.each[RANK][row] - other.scores.each[RANK][row]
+        said = first.predictions[row], other.predictions[row]
+        yield float(change), example.name, "|".join(example.references), *said
+
+
 def markdown(
-    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Difference]]
+    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Interval]]
 ) -> str:
     """The scores as a table, a column a system; and how far each further one is from the first."""
     first = next(iter(results.values()))
@@ -176,10 +197,13 @@ def record(results: Mapping[str, CaptionResult], directory: Path, text: str) -> 
     for number, result in enumerate(results.values(), start=1):
         write_captions(result, directory / f"captions{number}.csv")
         picture(result, directory / f"examples{number}.svg")
+    if len(results) > 1:
+        first, other, *_ = results.values()
+        write_differences(differing(first, other), directory)
 
 
 def summary(
-    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Difference]]
+    results: Mapping[str, CaptionResult], differences: Mapping[str, dict[str, Interval]]
 ) -> dict[str, float]:
     """The figures that MLflow and --json get; those of further systems with a number before."""
     figures: dict[str, float] = {}

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
 Wave = np.ndarray
-MOST_LANGUAGES = 1000  # that a record may name
 
 
 def probabilities(
@@ -108,7 +107,8 @@ def identify_saved(
         change: What to do to each wave before it is heard.
 
     Returns:
-        float32 (n, languages + 2): then the likeliest other language, and 1 where nobody speaks.
+        float32 (n, languages + 2): then the likeliest other language, and 1 where nobody speaks. A
+        language that the record doesn't name, since others are likelier, has 0.
     """
     files = (
         wav(np.round(change(read(one.path)) * 32767)) if change else one.path.read_bytes()
@@ -116,7 +116,7 @@ def identify_saved(
     )
     names = [one.path.name for one in recordings]
     rows = []
-    for record in answers(name, tracking_uri, "audio", files, names, {"top": MOST_LANGUAGES}):
+    for record in answers(name, tracking_uri, "audio", files, names):
         heard = {one["language"]: one["probability"] for one in record.get("languages") or []}
         own = [heard.pop(language, 0.0) for language in languages]
         rows.append([*own, max(heard.values(), default=0.0), float(not record.get("language"))])

@@ -113,6 +113,10 @@ def run(main: Any) -> None:
         main()
     except ZooError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:  # a full disk, a file that nobody may read
+        if error.filename is None:
+            raise
+        sys.exit(f"error: '{error.filename}': {error.strerror}.")
 
 
 def publish(

@@ -43,6 +43,18 @@ def check_new(path: Path) -> None:
         raise ZooError(f"'{path}' exists; choose another output, or remove it.")
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it; one that exists is fine.
+
+    Raises:
+        ZooError: It can't be made: a file is in its place or above it, or nobody may write there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZooError(f"Directory '{path}' can't be made: {error.strerror}.") from error
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give the path of a new file beside `path`; when the block ends, it is moved to `path`.
@@ -52,8 +64,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Yields:
         The file to write to.
+
+    Raises:
+        ZooError: Its directory can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     part = path.with_name(PART + path.name)
     try:
         yield part
@@ -71,12 +86,15 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
     Yields:
         The directory to write to.
+
+    Raises:
+        ZooError: It can't be made.
     """
     path = path.resolve()
     work = path.with_name(PART + path.name)
     new, old = work / "new", work / "old"
     shutil.rmtree(work, ignore_errors=True)
-    new.mkdir(parents=True)
+    make_directory(new)
     try:
         yield new
         if path.exists():

@@ -183,7 +183,8 @@ def listed(cell: str) -> list[str]:
     cell = cell.strip()
     found: list[Any] = [cell]
     if cell.startswith("{") and cell.endswith("}"):
-        found = next(csv.reader([cell[1:-1]], escapechar="\\", skipinitialspace=True), [])
+        inner = " ".join(cell[1:-1].split())
+        found = next(csv.reader([inner], escapechar="\\", skipinitialspace=True), [])
     elif cell.startswith("[") and cell.endswith("]"):
         try:
             found = json.loads(cell)

@@ -12,7 +12,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
 from zoo.building import tracking
 from zoo.data.fingerprints import changed, fingerprints
-from zoo.data.outputs import write_json
+from zoo.data.outputs import make_directory, write_json
 from zoo.data.tables import write_table
 from zoo.data.texts import read_json, read_object
 from zoo.errors import CheckpointError, ZooError
@@ -98,7 +98,7 @@ def run(
     Raises:
         ZooError: the earlier start had other options or other data, or memory doesn't suffice.
     """
-    args.output.mkdir(parents=True, exist_ok=True)
+    make_directory(args.output)
     settings = {name: str(value) for name, value in vars(args).items() if name not in free}
     contents = fingerprints(_paths(args, data))
     earlier = open_run(args.output, settings, contents)
