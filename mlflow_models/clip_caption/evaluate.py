@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clip_caption.building.checkpoint import add_normalize_option
+from clip_caption.building.checkpoint import add_normalize_option, find
 from clip_caption.evaluating import naming, words
 from clip_caption.evaluating.examples import (
     Example,
@@ -153,6 +153,9 @@ def check(args: argparse.Namespace) -> None:
     options_of(args)
     if args.loss and (not args.model or saved.is_saved(args.model)):
         raise ZooError("--loss needs a checkpoint: predictions and saved models have none.")
+    for model in (args.model, args.compare):
+        if model and Path(model).exists() and not saved.is_saved(model):
+            find(model)
     if args.output and args.output.is_file():
         raise ZooError(f"--output '{args.output}' is a file; give a directory.")
     for name, least in {"limit": 1, "batch_size": 1, "threads": 1, "worst": 0}.items():

@@ -36,13 +36,14 @@ def find(name: str) -> Path:
     """The local path of `demo`, a directory, a `.pt` file, or `owner/name` on the Hugging Face hub.
 
     Raises:
-        CheckpointError: there is no such checkpoint.
+        CheckpointError: there is no such checkpoint, or the directory has none.
     """
     found = checkpoints.resolve(name, DEMO, _fetch, suffixes=(".pt",))
     if found.is_dir() and not (found / WEIGHTS).is_file():
         files = sorted(found.glob("*.pt"))
         if len(files) == 1:
             return files[0]
+        _config(found)
     return found
 
 
