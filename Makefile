@@ -21,7 +21,7 @@ SEVERITY = HIGH,CRITICAL
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo build serve pages image check test test-apart test-alone test-browser lint cards bench bench-quick kong-validate pins
-.PHONY: runner archive bom audit scan push user-data kong-credentials pipeline-validate
+.PHONY: promote runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
 
@@ -36,6 +36,9 @@ demo: setup
 
 build: setup
 	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
+
+promote: setup
+	$(BIN)/python -m zoo.promote $(MODEL) $(if $(BACK),--back $(BACK),--data $(DATA))
 
 serve: setup
 	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.serving.launch $(SAVED)

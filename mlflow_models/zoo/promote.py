@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("name", metavar="NAME", help="of the registered model and its capability")
     what = cli.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", nargs="+", metavar="TEST_SET", help="as evaluate.py takes it")
-    what.add_argument("--back", action="store_true", help="undo the last promotion")
+    what.add_argument("--back", nargs="?", const="", metavar="VERSION", help="undo the last "
+                      "promotion; with a version, only if that is the champion")  # fmt: skip
     cli.add_argument("--first", action="store_true", help="there is no champion: take this one")
     cli.add_argument("--margin", type=float, default=1.0, metavar="POINTS", help="percentage "
                      "points by which each score may be worse (%(default)s)")  # fmt: skip
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     tracking.set_experiment(args.name, args.tracking_uri)
     client = mlflow.MlflowClient()
     champion = _version(client, args.name, args.champion)
-    if args.back:
+    if args.back is not None:
         _back(client, args, champion)
     else:
         _promote(client, args, options, champion)
@@ -117,11 +118,18 @@ def _version(client: "MlflowClient", name: str, alias: str) -> str | None:
 
 
 def _back(client: "MlflowClient", args: argparse.Namespace, champion: str | None) -> None:
+    """Move the alias to the version that the champion has replaced.
+
+    Raises:
+        ZooError: It has replaced none that is known.
+    """
+    if args.back and args.back != champion:
+        print(f"{args.name} version {args.back} isn't the {args.champion}; nothing is moved.")
+        return
     tags = client.get_model_version(args.name, champion).tags if champion else {}
     before = tags.get(BEFORE)
     if before is None:
         raise ZooError(f"The champion of '{args.name}' has replaced no version that is known.")
-    client.get_model_version(args.name, before)
     client.set_registered_model_alias(args.name, args.champion, before)
     print(f"{args.name} version {before} is the {args.champion} again, in place of {champion}.")
 

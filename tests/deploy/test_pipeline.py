@@ -25,7 +25,7 @@ def test_screwdrivers_own_parser_takes_it() -> None:
     document = parsed(TEXT)
     assert set(document["jobs"]) == set(yaml.safe_load(TEXT)["jobs"])
     ends = {edge["dest"] for edge in document["workflowGraph"]["edges"]}
-    assert set(document["jobs"]) - ends == {"register", "canary", "rollback"}
+    assert set(document["jobs"]) - ends == {"promote", "register", "canary", "rollback"}
 
 
 @needs_parser

@@ -78,7 +78,9 @@ def test_a_candidate_earns_its_place(
     tags = client.get_model_version(NAME, equal).tags
     assert tags[promote.BEFORE] == first
     assert "F1 100.00 -> 100.00" in tags[promote.SCORES]
-    run("--back")
+    run("--back", first)  # which isn't the champion
+    assert champion() == equal
+    run("--back", equal)
     assert champion() == first
     with pytest.raises(ZooError, match="replaced no version"):
         run("--back")
