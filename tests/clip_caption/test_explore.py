@@ -281,7 +281,7 @@ REFUSED = [
     ("find {embedded} --words x --by captions --text nope", "available: id,"),
     ("match {embedded} --text nope -o {new}", "Column 'nope' not found"),
     ("map {photos} -o {new}", "holds no embeddings"),
-    ("map {embedded} --reuse {photos} -o {new}", "is not a map"),
+    ("map {embedded} --reuse {photos} -o {new}", "holds no map"),
     ("atlas {embedded} --map {photos}", "holds no map"),
     ("classify {embedded} --category nope", "Column 'nope' not found"),
     ("index {embedded} --category caption_language -o {new}", "'caption_language' not found"),
