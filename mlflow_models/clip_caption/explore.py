@@ -118,8 +118,8 @@ def run_map(args: argparse.Namespace) -> None:
     text = mapping.text_of(embeddings, args.text)
     colours = embeddings.texts(args.colour) if args.colour else None
     if args.reuse:
-        projection = Projection.load(args.reuse / mapping.PROJECTION)
         old = mapping.Map.read(args.reuse)
+        projection = Projection.load(args.reuse / mapping.PROJECTION)
         made = mapping.place(embeddings, old, projection)
     else:
         parameters = Parameters(args.pca, args.neighbours, args.min_dist, args.metric, args.seed)

@@ -271,37 +271,6 @@ def test_an_index_of_the_collection_classifies(embedded: Path, tmp_path: Path) -
     assert len(answer.neighbours) == 5
 
 
-REFUSED = [
-    ("embed {nowhere} -o {new}", "neither a folder of images, a table nor a data set"),
-    ("embed {empty} -o {new}", "has no image in it"),
-    ("embed {photos}/manifest.csv -o {photos}", "give a new directory"),
-    ("embed {photos}/manifest.csv --image-column nope -o {new}", "Column 'nope' not found"),
-    ("embed {photos}/000/000000.jpg -o {new}", "is not a table; available: .csv"),
-    ("find {photos} --words x", "holds no embeddings"),
-    ("find {embedded} --words x --by captions --text nope", "available: id,"),
-    ("match {embedded} --text nope -o {new}", "Column 'nope' not found"),
-    ("map {photos} -o {new}", "holds no embeddings"),
-    ("map {embedded} --reuse {photos} -o {new}", "is not a map"),
-    ("atlas {embedded} --map {photos}", "holds no map"),
-    ("classify {embedded} --category nope", "Column 'nope' not found"),
-    ("index {embedded} --category caption_language -o {new}", "'caption_language' not found"),
-    ("index {embedded} -o {photos}", "give a new directory"),
-]
-
-
-@pytest.mark.parametrize(("command", "reason"), REFUSED)
-def test_mistakes_are_told_in_a_sentence(
-    command: str, reason: str, photos: Path, embedded: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "empty").mkdir()
-    names = {"nowhere": tmp_path / "nowhere", "empty": tmp_path / "empty", "photos": photos,
-             "embedded": embedded, "new": tmp_path / "new"}  # fmt: skip
-    with pytest.raises(ZooError, match=reason) as refused:
-        explore.main(command.format(**names).split())
-    assert "\n" not in str(refused.value)
-    assert not names["new"].exists()
-
-
 def test_similar_words_are_similar(embedded: Path) -> None:
     """What `match` and `find` stand on: text and photos are in one space."""
     captioner, collection = Captioner(embedded / "_model"), Embeddings(embedded)

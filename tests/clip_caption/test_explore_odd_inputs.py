@@ -31,8 +31,10 @@ REFUSED = [
     ("embed {one} -o {new} --part 0", "argument --part: 0 is less than 1"),
     ("embed {one} -o {new} --checkpoint {nowhere}", "nowhere"),
     ("embed {one} -o {embedded} --thumbnail 0", "was begun with another .*thumbnail"),
+    ("embed {mutes} -o {damaged} --checkpoint {embedded}", "part-00000.parquet' is damaged; embed"),
     ("find {photos} --words tree", "photos0' holds no embeddings; explore.py embed"),
     ("find {old} --words tree", "older explore.py wrote .*; embed into a new directory"),
+    ("find {damaged} --words tree", "A part of .*damaged' is damaged; embed into a new directory"),
     ("find {prefixes} --words tree", "holds prefix embeddings; this needs CLIP's"),
     ("find {embedded} --words tree -k 0", "argument -k: 0 is less than 1"),
     ("find {embedded} --words= ", "argument --words: is empty"),
@@ -49,8 +51,8 @@ REFUSED = [
     ("map {embedded} --palette 300 -o {new}", "300 is not between 2 and 256"),
     ("map {other} --reuse {mapped} -o {new}", "other' and the map are of different checkpoints"),
     ("map {embedded} --metric x -o {new}", "invalid choice: 'x'"),
-    ("map {embedded} --reuse {photos} -o {new}", "is not a map that explore.py map wrote"),
-    ("atlas {embedded} --map {photos}", "photos0' holds no map; explore.py map writes it"),
+    ("map {embedded} --reuse {photos} -o {new}", "photos0' holds no map as explore.py"),
+    ("atlas {embedded} --map {photos}", "photos0' holds no map as explore.py"),
     ("atlas {prefixes} --map {mapped}", "2 photos new, 90 photos gone; run explore.py map"),
     ("classify {embedded} --category x", "Column 'x' not found"),
     ("classify {embedded} --group x", "Column 'x' not found"),
@@ -98,6 +100,9 @@ def places(
     explore.main(["embed", str(home / "mute.csv"), "-o", str(home / "mute"), "--checkpoint",
                   str(embedded)])  # fmt: skip
     shutil.copytree(home / "mute", home / "other")
+    shutil.copytree(home / "mute", home / "damaged")
+    part = home / "damaged" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-99])
     settings = json.loads((home / "other" / "_settings.json").read_text())
     settings["probe"] = settings["probe"][::-1]
     (home / "other" / "_settings.json").write_text(json.dumps(settings))
@@ -106,7 +111,8 @@ def places(
         "prefixes": home / "prefixes",
         **{name: home / name for name in ("empty", "texts", "old")},
         **{name: home / f"{name}.csv" for name in tables},
-        "mute": home / "mute", "other": home / "other",
+        "mute": home / "mute", "other": home / "other", "damaged": home / "damaged",
+        "mutes": home / "mute.csv",
     }  # fmt: skip
 
 

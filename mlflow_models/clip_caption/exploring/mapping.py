@@ -63,7 +63,9 @@ class Map:
             places = np.stack([table["x"], table["y"]], axis=1).astype(np.float32)
             return cls(table["id"], places, table["group"], table["fingerprint"])
         except (OSError, KeyError, pa.ArrowInvalid) as error:
-            raise ZooError(f"'{directory}' holds no map; explore.py map writes it.") from error
+            raise ZooError(
+                f"'{directory}' holds no map as explore.py map writes it now; make one."
+            ) from error
 
     @property
     def photos(self) -> dict[str, str]:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clip_caption.exploring.contents import row_digest
-from clip_caption.exploring.store import READY, SETTINGS, EmbeddingSettings
+from clip_caption.exploring.store import NEXT, READY, SETTINGS, EmbeddingSettings
 from zoo.data.outputs import whole_file, write_json
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NEXT = "_next-"
+LARGE = ("embedding", "thumbnail")
 FAILED = b"failed"  # the key in a part's metadata: {id: reason} as JSON
 TYPES = {"phash": "uint64", "thumbnail": "binary"}  # of our columns; the others are strings
 Embedded = tuple[dict[str, Any], np.ndarray]  # what a photo's pixels decide, and its embedding (d,)
@@ -60,13 +61,27 @@ def write_part(
         pq.write_table(table, part, compression="zstd", row_group_size=256)
 
 
-def all_failures(directory: Path) -> dict[str, str]:
-    """Why images of a directory's parts have no row, by their id."""
+def read_part(file: Path, without: Sequence[str] = ()) -> "pa.Table":
+    """Read a part, some of its columns apart.
+
+    Raises:
+        ZooError: it is damaged.
+    """
     import pyarrow.parquet as pq
 
+    try:
+        names = [name for name in pq.read_schema(file).names if name not in without]
+        return pq.read_table(file, columns=names)
+    except (OSError, ValueError) as error:  # Arrow's
+        raise ZooError(f"'{file}' is damaged; embed into a new directory.") from error
+
+
+def all_failures(directory: Path) -> dict[str, str]:
+    """Why images of a directory's parts have no row, by their id."""
     found: dict[str, str] = {}
     for file in part_files(directory):
-        found |= json.loads((pq.read_schema(file).metadata or {}).get(FAILED, b"{}"))
+        metadata = read_part(file, LARGE).schema.metadata
+        found |= json.loads((metadata or {}).get(FAILED, b"{}"))
     return found
 
 
@@ -88,9 +103,7 @@ class EmbeddedPhotos:
 
     def add(self, file: Path) -> None:
         """Know a further part's photos."""
-        import pyarrow.parquet as pq
-
-        found = pq.read_table(file, columns=["fingerprint"]).column(0).to_pylist()
+        found = read_part(file, LARGE).column("fingerprint").to_pylist()
         for row, fingerprint in enumerate(found):
             if fingerprint:
                 self._where.setdefault(fingerprint, (file, row))
@@ -113,10 +126,8 @@ class EmbeddedPhotos:
 
     def _read(self, file: Path) -> "pa.Table":
         """What pixels decide in a part; the last one is kept, as its next rows are asked for."""
-        import pyarrow.parquet as pq
-
         if self._last is None or self._last[0] != file:
-            self._last = file, pq.read_table(file, columns=self._columns)
+            self._last = file, read_part(file).select(self._columns)
         return self._last[1]
 
 
@@ -167,13 +178,10 @@ def clear(directory: Path) -> None:
 
 def summary(directory: Path, settings: EmbeddingSettings) -> dict[str, tuple[str, str]]:
     """Tell what is embedded: by a photo's id, the hashes of its file and of its row."""
-    import pyarrow.parquet as pq
-
     found: dict[str, tuple[str, str]] = {}
-    ours = set(settings.own) - {"id", "path", "fingerprint"}
+    ours = [name for name in settings.own if name not in ("id", "path", "fingerprint")]
     for file in part_files(directory):
-        names = [name for name in pq.read_schema(file).names if name not in ours]
-        for row in pq.read_table(file, columns=names).to_pylist():
+        for row in read_part(file, ours).to_pylist():
             name, path = row.pop("id"), row.pop("path")
             found[name] = row.pop("fingerprint"), row_digest(path, row)
     return found

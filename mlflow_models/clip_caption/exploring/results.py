@@ -112,8 +112,8 @@ def describe(outcome: Outcome, threshold: float, data: Labelled) -> str:
     known, lines = outcome.known(), []
     photos, groups = in_groups(data)
     if photos:
-        lines.append(f"{photos:,} images are near copies of others, or of one source with them: "
-                     f"groups that don't vote for their own, {groups:,} in all")  # fmt: skip
+        lines.append(f"{photos:,} images are near copies of others, or of one source with them "
+                     f"(groups: {groups:,}); they don't vote for their own group")  # fmt: skip
     if len(known):
         scores = CategoryScores.of(known, data.several)
         lines.append(_headline(known, scores, data.several))

@@ -8,7 +8,8 @@ DIRECTORY/part-00000.parquet  id, path, fingerprint, phash, thumbnail (JPEG)?, c
 A part holds what became of so many images of the source.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from zoo.errors import ZooError
 
 PART = 1024  # images; with 512 numbers and a thumbnail each, about 6 MB
 SETTINGS, FAILURES = "_settings.json", "_failed.tsv"  # readers of Parquet pass over an underscore
+NEXT = "_next-"  # begins the names of directories with the parts of runs that aren't complete
 READY = "_ready"  # complete parts on their way to their place
 OWN = ("id", "path", "fingerprint", "phash", "thumbnail", "embedding")  # and `caption` if asked for
 
@@ -131,7 +133,8 @@ class Embeddings:
         directory: complete.
 
     Raises:
-        ZooError: it isn't one of embeddings, or not complete.
+        ZooError: it isn't one of embeddings, or not complete; also while it is read, if
+            `explore.py embed` has changed it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -144,7 +147,8 @@ class Embeddings:
         files = [self.settings.part_file(directory, number) for number in range(parts)]
         if missing := [file.name for file in files if not file.is_file()]:
             raise ZooError(f"'{directory}' lacks {missing[0]}; embed into a new directory.")
-        self._data = ds.dataset([str(file) for file in files])
+        with self._reading():
+            self._data = ds.dataset([str(file) for file in files])
         self.ids: list[str] = self.column("id")
         if not self.ids:
             raise ZooError(f"'{directory}' is empty: none of its images could be read.")
@@ -165,7 +169,8 @@ class Embeddings:
         """
         if name not in self.columns:
             raise ColumnNotFound(self.directory, name, self.columns)
-        return list(self._data.to_table(columns=[name]).column(name).to_pylist())
+        with self._reading():
+            return list(self._data.to_table(columns=[name]).column(name).to_pylist())
 
     def texts(self, name: str) -> list[str]:
         """A column as text; of lists the first, of nothing an empty text."""
@@ -200,17 +205,35 @@ class Embeddings:
         """
         if "thumbnail" not in self.columns:
             raise ZooError(f"'{self.directory}' has no thumbnails; embed with --thumbnail 128.")
-        table = self._data.take(list(rows), columns=["thumbnail"])
-        return list(table.column("thumbnail").to_pylist())
+        with self._reading():
+            table = self._data.take(list(rows), columns=["thumbnail"])
+            return list(table.column("thumbnail").to_pylist())
 
     def vectors(self) -> np.ndarray:
         """The embeddings as they were computed, float32 (n, width)."""
         vectors, start = np.empty((len(self), self.settings.width), np.float32), 0
-        for batch in self._data.to_batches(columns=["embedding"]):
-            found = batch.column("embedding").flatten().to_numpy()
-            vectors[start : start + len(batch)] = found.reshape(-1, self.settings.width)
-            start += len(batch)
+        with self._reading():
+            for batch in self._data.to_batches(columns=["embedding"]):
+                found = batch.column("embedding").flatten().to_numpy()
+                vectors[start : start + len(batch)] = found.reshape(-1, self.settings.width)
+                start += len(batch)
         return vectors
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Check that no other run has put new parts in place while these are read."""
+        try:
+            yield
+            damaged = None
+        except (OSError, ValueError) as error:  # Arrow's; also of a part that was replaced
+            damaged = error
+        now = EmbeddingSettings.read(self.directory).collection
+        if now != self.settings.collection or (self.directory / READY).is_dir():
+            raise ZooError(f"'{self.directory}' has changed while it was read; run this again.")
+        if damaged:
+            raise ZooError(
+                f"A part of '{self.directory}' is damaged; embed into a new directory."
+            ) from damaged
 
     def check_clip(self, probe: Sequence[float] | np.ndarray, what: str) -> None:
         """Check that another thing was made with the same CLIP.
@@ -243,4 +266,4 @@ class Embeddings:
 
 def _is_begun(directory: Path) -> bool:
     """Whether a first run was killed: there are parts of it, but none is in its place."""
-    return not (directory / SETTINGS).is_file() and any(directory.glob(f"_next-*/{SETTINGS}"))
+    return not (directory / SETTINGS).is_file() and any(directory.glob(f"{NEXT}*/{SETTINGS}"))
