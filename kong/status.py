@@ -67,7 +67,7 @@ def _model(
 ) -> dict[str, Any]:
     spec = spec_of(name, state, list(state.targets) or ["none:1"])
     health: dict[str, Any] = {}
-    if state.upstream:
+    if state.upstream and gateway.admin.about().knows_health:
         path = f"/upstreams/{spec.upstream}/health"
         health = {one["target"]: one.get("health") for one in gateway.admin.all(path)}
     targets = [
@@ -104,7 +104,7 @@ def _ms(seconds: float) -> float:
 
 def show(document: dict[str, Any]) -> None:
     """The document as a table."""
-    table = Table(title=f"{document['admin']} (Kong {document['version']})")
+    table = Table(title=f"{document['admin']} (Kong {document['version']}, {document['role']})")
     for column in ("model", "route", "target", "weight", "health", "p50", "p99"):
         table.add_column(column)
     for model in document["models"]:

@@ -118,6 +118,9 @@ class Client:
     def ask(self, path: str = "/ner", **headers: str) -> httpx2.Response:
         return self._http.post(path, content=SAMPLE.read_bytes(), headers=headers)
 
+    def send(self, body: bytes) -> httpx2.Response:
+        return self._http.post("/ner", content=body)
+
     def get(self, path: str) -> httpx2.Response:
         return self._http.get(path)
 
