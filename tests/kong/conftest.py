@@ -138,6 +138,14 @@ def administer(fake: Gateway, method: str, path: str, body: Any = None) -> Any:
     return answer
 
 
+def catch_all(fake: Gateway, target: str) -> None:
+    """What gateways have for the rest."""
+    administer(fake, "PUT", "/upstreams/rest.up", {"name": "rest.up"})
+    administer(fake, "POST", "/upstreams/rest.up/targets", {"target": target})
+    administer(fake, "PUT", "/services/rest", {"host": "rest.up"})
+    administer(fake, "PUT", "/services/rest/routes/rest", {"paths": ["/"]})
+
+
 def eventually(true: Callable[[], bool]) -> None:
     """Waits for what other threads and processes do; the test's own timeout is its end."""
     for _ in range(6000):

@@ -10,7 +10,7 @@ import pytest
 from kong.register import main
 from kong.spec import MARK
 from tests.kong.certificates import Certificates
-from tests.kong.conftest import SAMPLE, Client, Tool, administer, arguments, eventually
+from tests.kong.conftest import SAMPLE, Client, Tool, arguments, catch_all, eventually
 from tests.kong.gateway import Gateway, gateway
 from tests.kong.stub import RIGHT, Stub, stub
 
@@ -35,14 +35,6 @@ def config(fake: Gateway, plugin: str, service: str = "hanlp_ner") -> Any:
         if one["name"] == plugin and its[one["service"]["id"]] == service
     )
     return found
-
-
-def catch_all(fake: Gateway, target: str) -> None:
-    """What gateways have for the rest."""
-    administer(fake, "PUT", "/upstreams/rest.up", {"name": "rest.up"})
-    administer(fake, "POST", "/upstreams/rest.up/targets", {"target": target})
-    administer(fake, "PUT", "/services/rest", {"host": "rest.up"})
-    administer(fake, "PUT", "/services/rest/routes/rest", {"paths": ["/"]})
 
 
 @pytest.mark.parametrize(("retries", "lost"), [(None, False), (0, True)])
