@@ -65,7 +65,7 @@ def _look_on(gateway: Gateway, name: str) -> GatewayState:
 def _model(
     gateway: Gateway, name: str, state: GatewayState, samples: Path, key: str | None, probes: int
 ) -> dict[str, Any]:
-    spec = spec_of(name, state, list(state.targets) or ["none:1"])
+    spec = spec_of(name, state)
     health: dict[str, Any] = {}
     if state.upstream and gateway.admin.about().knows_health:
         path = f"/upstreams/{spec.upstream}/health"

@@ -209,6 +209,17 @@ def test_a_model_without_a_sample_file_tells_its_own_or_needs_none(
     assert not any(fake.store.config().values())
 
 
+def test_a_target_that_we_would_not_write_ends_in_a_sentence(
+    fake: Gateway, tool: Tool, target: str
+) -> None:
+    assert tool("register", **MODEL, target=target)
+    (upstream,) = fake.store.config()["upstreams"]
+    odd = {"target": "a..b:80", "weight": 0, "tags": [REGISTERED, f"{BEFORE}100"]}
+    administer(fake, "POST", f"/upstreams/{upstream}/targets", odd)
+    assert "'a..b:80'" in tool("rollback", service="hanlp_ner").err
+    assert tool("status")
+
+
 def test_a_client_may_be_named_as_services_yaml_names_one(
     fake: Gateway, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
