@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ KEY = "the-key-of-alice"
 
 
 @pytest.fixture
-def alice(fake: Gateway, tool: Tool, tmp_path: Path) -> Client:
+def alice(fake: Gateway, tool: Tool, tmp_path: Path) -> Iterator[Client]:
     """A client with a key."""
     file = tmp_path / "key"
     file.write_text(KEY)
     assert tool("client", "alice", api_key_file=file)
-    return Client(fake, KEY)
+    with Client(fake, KEY) as client:
+        yield client
 
 
 def config(fake: Gateway, plugin: str, service: str = "hanlp_ner") -> Any:
@@ -72,7 +74,7 @@ def test_of_two_models_that_want_one_path_at_once_one_gets_it(
     codes: dict[str, int] = {}
 
     def register(name: str, its: str) -> None:
-        words = arguments(fake, tmp_path, service=name, route="/ner", target=its, propagation=4.0)
+        words = arguments(fake, tmp_path, service=name, route="/ner", target=its, propagation=6.0)
         codes[name] = main(["register", *words, "--sample", str(SAMPLE)])
 
     runs = [
