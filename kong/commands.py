@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from kong.errors import KongError, NotOurs
 from kong.lock import held
 from kong.plan import (
@@ -112,8 +114,7 @@ class Commands:
             raise NotOurs(
                 f"{', '.join(state.others)} would go too, and isn't ours: remove it first."
             )
-        if state.targets:
-            self._aim(state, list(state.targets))
+        self._aim(state)
         return self._run(unregister(state), [])
 
     def restore(self, journal: Path) -> dict[str, Any]:
@@ -147,7 +148,7 @@ class Commands:
         if not state.upstream or not state.routes:
             raise KongError(f"{self.rollout.spec.name} isn't registered here: see `status`.")
 
-    def _aim(self, state: GatewayState, targets: list[str]) -> None:
+    def _aim(self, state: GatewayState, targets: Sequence[str] = ()) -> None:
         """Takes the model's path and limits from what is there: they aren't to change."""
         self.rollout.spec = spec_of(self.rollout.spec.name, state, targets)
 
@@ -164,26 +165,37 @@ class Commands:
         return {"changed": bool(whole) and not self.dry, "plan": as_json(whole)}
 
 
-def spec_of(name: str, state: GatewayState, targets: list[str]) -> Spec:
-    """A model as it is registered."""
+def spec_of(name: str, state: GatewayState, targets: Sequence[str] = ()) -> Spec:
+    """A model as it is registered.
+
+    Args:
+        name: the model.
+        state: what the gateway has of it.
+        targets: those that the spec is for; a spec needs one, so without any it has a stand-in.
+
+    Raises:
+        KongError: the gateway has something that we wouldn't write.
+    """
+    given: dict[str, Any] = {"name": name, "path": "/unknown", "targets": targets or ["none:1"]}
     route = state.routes.get(f"{name}.predict")
-    service = state.services.get(name)
-    ready = state.services.get(f"{name}.ready")
-    spec = Spec(name=name, path="/unknown", targets=targets)
-    if not route or not service or not ready:
-        return spec
-    plugins = state.plugins.get(name, {})
-    limit = plugins.get("rate-limiting", {}).get("config", {}).get("minute")
-    live = state.services.get(f"{name}.live")
-    return Spec.model_validate(
-        {
-            **spec.model_dump(),
+    service, ready = state.services.get(name), state.services.get(f"{name}.ready")
+    if route and service and ready:
+        limit = state.plugins.get(name, {}).get("rate-limiting", {}).get("config", {})
+        live = state.services.get(f"{name}.live")
+        given |= {
             "path": plain(str(route["paths"][0])),
             "health": ready["path"],
             "read_seconds": max(1, int(service["read_timeout"]) // 1000),
             "retries": service["retries"],
             "live": live and live["path"],
             "local": "http" in route["protocols"],
-            "per_minute": limit or spec.per_minute,
+            **({"per_minute": limit["minute"]} if limit.get("minute") else {}),
         }
-    )
+    try:
+        return Spec.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where, said = ".".join(map(str, first["loc"])), first["msg"]
+        raise KongError(
+            f"{name}, as the gateway has it: {where} '{first['input']}': {said}."
+        ) from None

@@ -37,7 +37,7 @@ class KongObject(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
-PROBE_SECONDS = 2  # between two probes of a target
+PROBE_SECONDS = 2  # between two probes of a target; the server's drain follows from both
 FAILURES = 2  # probes in a row that fail before a target gets no more traffic
 
 

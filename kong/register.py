@@ -122,7 +122,8 @@ def dispatch(args: argparse.Namespace, commands: Commands) -> dict[str, object]:
 def specification(args: argparse.Namespace) -> Spec:
     """The model, as the options have it; those not asked for are read from the gateway."""
     given = {name: getattr(args, name) for name in Spec.model_fields if hasattr(args, name)}
-    target = getattr(args, "target", None) or "unknown:1"
+    target = getattr(args, "target", None)
+    target = "unknown:1" if target is None else target
     given["name"] = args.service or "unknown"
     given["path"] = getattr(args, "route", None) or "/unknown"
     given["targets"] = target if isinstance(target, list) else [target]

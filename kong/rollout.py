@@ -17,7 +17,7 @@ from kong.spec import MARK, Spec
 from kong.state import GatewayState, look, refuse_foreign_paths, rivals
 from kong.steps import Step
 from kong.transaction import transaction
-from kong.trial import HEADER, PROBE, ProbeRoute
+from kong.trial import HEADER, PROBE, ProbeRoute, holder
 
 PACE = 120.0  # seconds by a consumer's requests per minute: we never take more than half of them
 
@@ -183,9 +183,10 @@ class Rollout:
             do(step)
         except KongError as error:
             if step.do.path == "/consumers" and getattr(error, "status", 0) == 409:
+                name, whose = self.spec.name, holder(self.gateway.admin, self.spec.name)
                 raise KongError(
-                    f"Another run works on {self.spec.name}, or was killed (there is a consumer "
-                    f"{self.spec.name}{PROBE}): when none does, run this again with --take-over."
+                    f"Another run works on {name}, or was killed: {whose} (the consumer "
+                    f"{name}{PROBE}). If it lives no more, run this again with --take-over."
                 ) from None
             raise
 

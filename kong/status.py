@@ -65,9 +65,9 @@ def _look_on(gateway: Gateway, name: str) -> GatewayState:
 def _model(
     gateway: Gateway, name: str, state: GatewayState, samples: Path, key: str | None, probes: int
 ) -> dict[str, Any]:
-    spec = spec_of(name, state, list(state.targets) or ["none:1"])
+    spec = spec_of(name, state)
     health: dict[str, Any] = {}
-    if state.upstream:
+    if state.upstream and gateway.admin.about().knows_health:
         path = f"/upstreams/{spec.upstream}/health"
         health = {one["target"]: one.get("health") for one in gateway.admin.all(path)}
     targets = [
@@ -104,7 +104,7 @@ def _ms(seconds: float) -> float:
 
 def show(document: dict[str, Any]) -> None:
     """The document as a table."""
-    table = Table(title=f"{document['admin']} (Kong {document['version']})")
+    table = Table(title=f"{document['admin']} (Kong {document['version']}, {document['role']})")
     for column in ("model", "route", "target", "weight", "health", "p50", "p99"):
         table.add_column(column)
     for model in document["models"]:

@@ -6,7 +6,10 @@ target, a service, and a route on the public path that only takes requests with 
 Both secrets are made for the run, and gone with it.
 """
 
+import os
 import secrets
+import socket
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +31,7 @@ from kong.steps import AdminCall, Step, delete, put
 HEADER = "x-theresa-probe"
 PROBE = ".probe"  # what the names of a run's own objects end in
 TAGS = [REGISTERED]
+RUN = "theresa.run."  # the process and the host of a run, on its lock
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class ProbeRoute:
 
     def lock(self) -> Phase:
         """Makes the consumer; Kong refuses a second one by its name."""
-        body = Consumer(username=f"{self.name}{PROBE}", tags=TAGS).body()
+        tags = [*TAGS, f"{RUN}{os.getpid()}.{socket.gethostname()}"]
+        body = Consumer(username=f"{self.name}{PROBE}", tags=tags).body()
         path = f"/consumers/{self.consumer}"
         return Phase(
             "lock",
@@ -124,6 +129,15 @@ class ProbeRoute:
             if step.undo
         )
         return Phase("clear up", steps)
+
+
+def holder(admin: Admin, name: str) -> str:
+    """Whose run has the lock of a model: its process, host and beginning, in words."""
+    lock = admin.get(f"/consumers/{name}{PROBE}") or {}
+    runs = [tag.removeprefix(RUN) for tag in lock.get("tags") or [] if tag.startswith(RUN)]
+    process, _, host = (runs or ["unknown.unknown"])[0].partition(".")
+    begun = time.strftime("%H:%M:%S UTC", time.gmtime(int(lock.get("created_at") or 0)))
+    return f"process {process} on {host}, since {begun}"
 
 
 def leftovers(admin: Admin, name: str) -> Iterator[Step]:

@@ -52,11 +52,11 @@ class Settings(BaseSettings):
         "gateway closes it first.",
     )
     drain_seconds: float = Field(
-        2.0,
+        6.0,
         allow_inf_nan=False,
         ge=0,
-        description="After SIGTERM, how long /ready is 503 before the server stops listening, so "
-        "that a gateway sees it.",
+        description="After SIGTERM, how long /ready is 503 before the server stops listening: the "
+        "time in which a gateway's probes see it (Kong's: 2 s apart, two failures), and one more.",
     )
     grace_seconds: int = Field(
         30, gt=0, description="After that, how long requests in flight may take to finish."

@@ -118,6 +118,9 @@ class Client:
     def ask(self, path: str = "/ner", **headers: str) -> httpx2.Response:
         return self._http.post(path, content=SAMPLE.read_bytes(), headers=headers)
 
+    def send(self, body: bytes) -> httpx2.Response:
+        return self._http.post("/ner", content=body)
+
     def get(self, path: str) -> httpx2.Response:
         return self._http.get(path)
 
@@ -133,6 +136,14 @@ def administer(fake: Gateway, method: str, path: str, body: Any = None) -> Any:
     status, answer = fake.store.answer(method, path, "", body)
     assert status < 300, answer
     return answer
+
+
+def catch_all(fake: Gateway, target: str) -> None:
+    """What gateways have for the rest."""
+    administer(fake, "PUT", "/upstreams/rest.up", {"name": "rest.up"})
+    administer(fake, "POST", "/upstreams/rest.up/targets", {"target": target})
+    administer(fake, "PUT", "/services/rest", {"host": "rest.up"})
+    administer(fake, "PUT", "/services/rest/routes/rest", {"paths": ["/"]})
 
 
 def eventually(true: Callable[[], bool]) -> None:

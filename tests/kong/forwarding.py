@@ -16,6 +16,7 @@ from tests.kong.store import Answer, Body, Config, Store
 Headers = dict[str, str]
 ONE_EACH = httpx2.Limits(max_keepalive_connections=0)  # a connection that is kept may be dead
 UNITS = {"bytes": 1, "kilobytes": 2**10, "megabytes": 2**20}
+CLASSES = {"[[:alpha:]]": "[A-Za-z]", "[[:digit:]]": "[0-9]", r"\p{L}": r"[^\W\d_]"}
 BROKEN = "An invalid response was received from the upstream server"
 NOBODY = "failure to get a peer from the ring-balancer"
 
@@ -68,7 +69,7 @@ class Forwarding:
             await send_answer(logged, *refusal, headers=[*kind, *retry, *marks])
             return
         rest = _rest(route, scope["path"])
-        url = (service["path"] or "") + rest or "/"
+        url = (service["path"] or "").rstrip("/") + (f"/{rest.lstrip('/')}" if rest else "") or "/"
         status, body, served = await self._pass_on(
             config, service, url, scope["method"], headers, raw
         )
@@ -167,9 +168,12 @@ def match(config: Config, method: str, path: str, headers: Headers) -> Body | No
 
 
 def _pattern(path: str) -> str:
-    """A route's path for Python, whose named groups have another form."""
+    """A route's path for Python, whose named groups and classes of letters have another form."""
     if path.startswith("~"):
-        return re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", path[1:])
+        pattern = re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", path[1:])
+        for theirs, ours in CLASSES.items():
+            pattern = pattern.replace(theirs, ours)
+        return pattern
     return re.escape(path)
 
 

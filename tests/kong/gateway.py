@@ -168,7 +168,8 @@ def _read(kind: bytes, raw: bytes) -> Body:
             url = urlsplit(value)
             body |= {"host": url.hostname, "port": url.port, "path": url.path}
         else:
-            body[name] = int(value) if value.isdecimal() else value
+            known = {"true": True, "false": False}.get(value, value)
+            body[name] = int(value) if value.isdecimal() else known
     return body
 
 

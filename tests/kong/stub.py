@@ -1,6 +1,7 @@
 """A model server that a test can make late, ill, wrong or slow."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ class Stub:
         ready: the statuses of /ready, one per look; the last one stays.
         answer: what /invocations says.
         seconds: how long a prediction takes.
+        openapi: what it says of its paths.
         in_flight: what /metrics says, one per look; the last one stays.
         seen: the headers of each prediction.
         address: HOST:PORT.
@@ -28,6 +30,7 @@ class Stub:
         self.status = 200
         self.answer: Any = RIGHT
         self.seconds = 0.0
+        self.openapi: Any = {}
         self.in_flight = [0]
         self.seen: list[dict[str, str]] = []
         self.address = ""
@@ -38,7 +41,7 @@ def next_of(values: list[int]) -> int:
 
 
 @contextmanager
-def stub() -> Iterator[Stub]:
+def stub(host: str = "127.0.0.1") -> Iterator[Stub]:
     """Runs one on the loopback interface."""
     one = Stub()
 
@@ -50,6 +53,8 @@ def stub() -> Iterator[Stub]:
             if self.path == "/metrics":
                 said = f"theresa_requests_in_flight {next_of(one.in_flight)}.0\n"
                 self._say(200, said.encode())
+            elif self.path == "/openapi.json":
+                self._say(200, json.dumps(one.openapi).encode())
             elif self.path in ("/ready", "/ping"):
                 status = next_of(one.ready) if self.path == "/ready" else 200
                 self._say(status, b"{}")
@@ -72,10 +77,13 @@ def stub() -> Iterator[Stub]:
         def log_message(self, *_: Any) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    server = Server((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    one.address = f"127.0.0.1:{server.server_port}"
+    one.address = f"{f'[{host}]' if ':' in host else host}:{server.server_port}"
     try:
         yield one
     finally:

@@ -176,6 +176,7 @@ def test_without_its_journal_a_killed_run_is_taken_over(
     refused = tool("register", service="hanlp_ner", route="/ner", target=target)
     assert refused.code == 1
     assert "--take-over" in refused.err
+    assert f"process {os.getpid()} on " in refused.err
     assert tool("register", "--take-over", service="hanlp_ner", route="/ner", target=target)
     names = [one["name"] for one in fake.store.config()["services"].values()]
     assert sorted(names) == ["hanlp_ner", "hanlp_ner.about", "hanlp_ner.ready"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from deploy.user_data import document
-from tests.kong.conftest import SAMPLE, Client, Tool, arguments, eventually
+from tests.kong.conftest import SAMPLE, Client, Tool, arguments, catch_all, eventually
 from tests.kong.gateway import Gateway
 from tests.kong.stub import stub
 from tests.zoo.containers import Images, docker
@@ -29,6 +29,7 @@ from zoo.building.packaging import ROOT
 ONE = {"MLFLOW_MODELS_WORKERS": "1"}
 MODEL = {"service": "hanlp_ner"}
 KEY = "the-key-of-alice"
+DRAIN_SECONDS = 3.0  # many probes of the tests' gateway
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +40,13 @@ def first(ner_model: Path) -> Iterator[str]:
 
 
 @contextmanager
-def version(model: Path, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def version(
+    model: Path, log: Path, drain_seconds: float = 0.0
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Another server, that a test may kill: its HOST:PORT, and its process group's leader."""
     port = free_port()
-    variables = {**os.environ, **ONE, "THERESA_PORT": str(port), "THERESA_DRAIN_SECONDS": "0"}
+    variables = {**os.environ, **ONE, "THERESA_PORT": str(port)}
+    variables["THERESA_DRAIN_SECONDS"] = str(drain_seconds)
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "zoo.serving.launch", str(model)],
@@ -73,9 +77,9 @@ class Traffic(threading.Thread):
         failures: the statuses of attempts that failed.
     """
 
-    def __init__(self, fake: Gateway, key: str) -> None:
+    def __init__(self, fake: Gateway, key: str, attempts: int = 200) -> None:
         super().__init__(daemon=True)
-        self._fake, self._key = fake, key
+        self._fake, self._key, self._attempts = fake, key, attempts
         self._over = threading.Event()
         self.answered = self.lost = 0
         self.failures: set[int] = set()
@@ -87,7 +91,7 @@ class Traffic(threading.Thread):
                 self._ask(client)
 
     def _ask(self, client: Client) -> None:
-        for _ in range(200):  # a window of retries
+        for _ in range(self._attempts):  # a window of retries
             response = client.ask()
             if response.status_code == 200:
                 self.answered += len(response.json()["predictions"]) == 2
@@ -137,6 +141,35 @@ def test_from_a_built_model_to_a_route_and_back(
     (shown,) = status.result["models"]
     assert shown["targets"] == [{"target": first, "weight": 100, "health": "HEALTHY"}]
     assert 0 < shown["probe"]["p50_ms"] <= shown["probe"]["p99_ms"]
+
+
+def test_a_stop_and_the_end_of_a_model_lose_nothing(
+    fake: Gateway, tool: Tool, first: str, ner_model: Path, tmp_path: Path
+) -> None:
+    """One of two servers is stopped as a host stops it; then the model goes, beside a catch-all.
+
+    The client never asks twice. The gateway's probes are faster than Kong's, and the drain is
+    shorter by as much: tests/deploy/test_stopping.py has the real times.
+    """
+    with version(ner_model, tmp_path / "log", DRAIN_SECONDS) as (second, process), stub() as rest:
+        register_and_ask(fake, tool, first, tmp_path, second)
+        catch_all(fake, rest.address)
+        traffic = Traffic(fake, KEY, attempts=1)
+        traffic.start()
+        eventually(lambda: traffic.servers == {first, second})
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+        traffic.servers.clear()
+        eventually(lambda: bool(traffic.servers))
+        assert traffic.servers == {first}
+        done = tool("unregister", **MODEL)
+        assert done, done.err
+        traffic.servers.clear()
+        eventually(lambda: bool(traffic.servers))
+        traffic.stop()
+        assert traffic.servers == {rest.address}
+    assert (traffic.failures, traffic.lost) == (set(), 0)
+    assert traffic.answered > 50
 
 
 def test_a_canary_that_is_well_takes_over_and_can_be_taken_back(
@@ -203,9 +236,10 @@ def test_a_container_as_a_host_runs_it_gets_a_route(
         eventually(lambda: alice.ask().status_code == 503)
 
 
-def register_and_ask(fake: Gateway, tool: Tool, target: str, folder: Path) -> None:
+def register_and_ask(fake: Gateway, tool: Tool, target: str, folder: Path, *more: str) -> None:
     """Registers a model, gives alice a key, and has her and others ask."""
-    done = tool("register", **MODEL, route="/ner", target=target, per_minute=1_000_000)
+    words = [word for one in more for word in ("--target", one)]
+    done = tool("register", *words, **MODEL, route="/ner", target=target, per_minute=1_000_000)
     assert done, done.err
     (folder / "key").write_text(f"{KEY}\n")
     assert tool("client", "alice", api_key_file=folder / "key")

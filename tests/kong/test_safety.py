@@ -158,19 +158,6 @@ def test_a_service_of_somebody_else_is_left_alone(
     assert fake.store.config() == before
 
 
-@pytest.mark.parametrize("path", ["/ner", "/n", "~/ner$", "~/ner/.*"])
-def test_a_path_that_somebody_else_has_is_not_taken(
-    fake: Gateway, tool: Tool, target: str, path: str
-) -> None:
-    administer(fake, "PUT", "/services/other", {"host": "x"})
-    administer(fake, "PUT", "/services/other/routes/theirs", {"paths": [path]})
-    before = fake.store.config()
-    done = tool("register", **MODEL, target=target)
-    assert done.code == 1
-    assert "theirs" in done.err
-    assert fake.store.config() == before
-
-
 def test_a_route_by_our_name_is_not_stolen(fake: Gateway, tool: Tool, target: str) -> None:
     """Kong would move it here without a word."""
     administer(fake, "PUT", "/services/other", {"host": "x"})
