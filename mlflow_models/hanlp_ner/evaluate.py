@@ -151,6 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
     check_device(args.device)
+    tracking.reach(args.tracking_uri)
     mapping = parse_mapping(args.map)
     corpus = joined(read_corpora(args.sources, mapping))
     check_mapping(mapping, [corpus])
@@ -158,7 +159,6 @@ def main(argv: list[str] | None = None) -> None:
         corpus.examples = [(text, mark_dates(text, own)) for text, own in corpus.examples]
     check_annotated(corpus, "test set")
     print("".join(f"{line}\n" for line in corpus.said()), end="", file=sys.stderr)
-    tracking.reach(args.tracking_uri)
     gold: list[Spans] = [set(entities) for _, entities in corpus.examples]
     predicted = {}
     for name in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):

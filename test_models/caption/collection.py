@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from test_models.calls import ServiceError
 
 TEXTS = ("caption", "captions", "text", "comment")
-OWN = ("id", "path", "x", "y", "thumbnail", "image", "embedding", "neighbors", "importance")
+OWN = ("id", "path", "x", "y", "thumbnail", "image", "embedding", "neighbors", "importance",
+       "fingerprint", "phash")  # fmt: skip
 MAX_ROWS = 200_000
 MAX_BYTES = 1_000_000_000  # of a file, unpacked
 ROWS = 64  # that are unpacked at a time
