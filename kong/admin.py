@@ -222,6 +222,15 @@ class Admin:
         return f"Kong answered {method} {path} with {status}: {said}"
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """Where the gateway is and how it is spoken to."""
+
+    admin: Admin
+    proxy: str
+    context: ssl.SSLContext
+
+
 def _said(response: httpx2.Response) -> str:
     """Kong's sentence, or the title or the first line of what came instead."""
     said: Any

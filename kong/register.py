@@ -29,7 +29,7 @@ if str(ROOT) not in sys.path:  # run as a script, Python looks beside it only
     sys.path.insert(0, str(ROOT))
 
 from kong import status as overview  # noqa: E402
-from kong.admin import Admin, tls  # noqa: E402
+from kong.admin import Admin, Gateway, tls  # noqa: E402
 from kong.clients import Clients  # noqa: E402
 from kong.commands import Commands  # noqa: E402
 from kong.errors import Interrupted, KongError  # noqa: E402
@@ -37,7 +37,7 @@ from kong.objects import Consumer  # noqa: E402
 from kong.options import COMMANDS, KEY, SECONDS, TOKEN, parser, secret, valid  # noqa: E402
 from kong.readiness import Timeouts  # noqa: E402
 from kong.report import Reporter  # noqa: E402
-from kong.rollout import Gateway, Rollout  # noqa: E402
+from kong.rollout import Rollout  # noqa: E402
 from kong.samples import Sample  # noqa: E402
 from kong.spec import REGISTERED, Spec  # noqa: E402
 

@@ -1,13 +1,12 @@
 """Carries out a plan on a gateway, phase by phase, and looks after each whether it is well."""
 
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kong.admin import Admin
+from kong.admin import Gateway
 from kong.errors import GatewayError, KongError, NotReady, Unwell
 from kong.plan import Phase
 from kong.readiness import ModelServer, Proxy, Timeouts, steady, until
@@ -25,15 +24,6 @@ MAY_BE_ANOTHER = (
     " If another route, such as `/`, answers there: an older version of this tool has registered "
     "the model, so its answers don't name it. Register it again first."
 )
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """Where the gateway is and how it is spoken to."""
-
-    admin: Admin
-    proxy: str
-    context: ssl.SSLContext
 
 
 @dataclass
@@ -114,12 +104,16 @@ class Rollout:
     def well(self, targets: Sequence[str]) -> list[str]:
         """Those of the targets that are well. Only where none is at once is any waited for.
 
+        A prediction, too, may take no longer than the deadline.
+
         Raises:
             NotReady: none is.
         """
         ill: dict[str, str] = {}
+        spec = self.spec.model_copy(update={"read_seconds": max(1, int(self.timing.deadline))})
         for deadline in (0.0, self.timing.deadline):
-            hurried = replace(self, timing=replace(self.timing, deadline=deadline))
+            timing = replace(self.timing, deadline=deadline)
+            hurried = replace(self, spec=spec, timing=timing)
             for target in targets:
                 ill.pop(target, None)
                 try:

@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from kong.admin import Gateway
 from kong.commands import spec_of
 from kong.errors import KongError
 from kong.readiness import Proxy, Sample
-from kong.rollout import Gateway
 from kong.spec import DECLARED, REGISTERED
 from kong.state import GatewayState, look
 

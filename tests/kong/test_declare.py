@@ -1,7 +1,13 @@
-"""kong.yaml: made from services.yaml, held against Kong's schemas, and refused when it is wrong."""
+"""kong.yaml: made from services.yaml, held against Kong's schemas, and refused when it is wrong.
+
+Also the calls by hand, for those who want neither tool.
+"""
 
 import copy
 import json
+import os
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +20,7 @@ from kong.declare import main, read
 from kong.document import check, document
 from kong.errors import KongError
 from kong.spec import DECLARED
+from tests.kong.gateway import Gateway
 from zoo.building.packaging import ROOT
 
 FILES = ["services.yaml", "compose/services.yaml"]
@@ -205,3 +212,24 @@ def test_the_compose_file_pins_images_and_listens_on_this_machine_only() -> None
     )
     (uid,) = {panel["datasource"]["uid"] for panel in board["panels"]}
     assert uid == source["datasources"][0]["uid"]
+
+
+def test_the_calls_by_hand_make_a_route_that_logs_no_key(fake: Gateway, target: str) -> None:
+    text = (ROOT / "kong" / "README.md").read_text()
+    (block,) = re.findall(r"```bash\n(ROUTE_NAME=.*?)```", text, re.DOTALL)
+    certificate, key = fake.certificates.client
+    known = {"KONG_ADMIN": fake.admin, "KONG_CA": str(fake.certificates.ca)}
+    known |= {"KONG_CLIENT_CERT": str(certificate), "KONG_CLIENT_KEY": str(key)}
+    block = block.replace("10.0.0.5:8080", target)
+    done = subprocess.run(
+        ["bash", "-ec", block], env={**os.environ, **known}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    config = fake.store.config()
+    (auth,) = config["plugins"].values()
+    assert (auth["config"]["key_in_query"], auth["config"]["hide_credentials"]) == (False, True)
+    (service,) = config["services"].values()
+    assert (service["retries"], service["read_timeout"]) == (1, 300_000)
+    (route,) = config["routes"].values()
+    assert (route["paths"], route["methods"]) == (["~/ner$"], ["POST"])
+    assert route["response_buffering"] is False

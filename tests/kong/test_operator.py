@@ -1,8 +1,6 @@
 """What an operator meets at night: hybrid gateways, dead targets, runs that live, certificates."""
 
 import os
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,16 +57,20 @@ def test_a_control_plane_is_told_by_its_role(
 
 
 def test_a_rollback_moves_what_is_well_and_waits_for_nobody(
-    fake: Gateway, tool: Tool, target: str, second: str
+    fake: Gateway, tool: Tool, model: Stub, target: str
 ) -> None:
-    with stub() as dying:
-        dead = dying.address
-        assert tool("register", "--target", target, **MODEL, target=dead)
-        assert tool("canary", service="hanlp_ner", target=second, steps="100")
-    done = tool("rollback", service="hanlp_ner")  # it would wait for 10 s, the test's default
-    assert done, done.err
-    assert weights(fake) == {target: 100, dead: 0, second: 0}
-    assert dead in done.err
+    with stub() as well, stub() as new:
+        with stub() as dying:
+            more = ("--target", well.address, "--target", dying.address)
+            assert tool("register", *more, **MODEL, target=target)
+            assert tool("canary", service="hanlp_ner", target=new.address, steps="100")
+        model.seconds = 30.0  # it is ready, but it hangs
+        done = tool("rollback", service="hanlp_ner", deadline=1)
+        assert done, done.err
+        found = {well.address: 100, dying.address: 0, target: 0, new.address: 0}
+        assert weights(fake) == found
+        assert dying.address in done.err
+        assert target in done.err
 
 
 def test_a_rollback_to_what_is_dead_fails_in_seconds(
@@ -263,24 +265,3 @@ def test_an_admin_api_with_users_and_workspaces(
     assert [one["name"] for one in done.result["models"]] == ["hanlp_ner"]
     assert "a-token-of-mine" not in done.out + done.err
     assert tool("unregister", service="hanlp_ner")
-
-
-def test_the_calls_by_hand_make_a_route_that_logs_no_key(fake: Gateway, target: str) -> None:
-    text = (ROOT / "kong" / "README.md").read_text()
-    (block,) = re.findall(r"```bash\n(ROUTE_NAME=.*?)```", text, re.DOTALL)
-    certificate, key = fake.certificates.client
-    known = {"KONG_ADMIN": fake.admin, "KONG_CA": str(fake.certificates.ca)}
-    known |= {"KONG_CLIENT_CERT": str(certificate), "KONG_CLIENT_KEY": str(key)}
-    block = block.replace("10.0.0.5:8080", target)
-    done = subprocess.run(
-        ["bash", "-ec", block], env={**os.environ, **known}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    config = fake.store.config()
-    (auth,) = config["plugins"].values()
-    assert (auth["config"]["key_in_query"], auth["config"]["hide_credentials"]) == (False, True)
-    (service,) = config["services"].values()
-    assert (service["retries"], service["read_timeout"]) == (1, 300_000)
-    (route,) = config["routes"].values()
-    assert (route["paths"], route["methods"]) == (["~/ner$"], ["POST"])
-    assert route["response_buffering"] is False
