@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from clip_caption.copies import NEAR_BITS
 from clip_caption.preparing import dataset, download, photos
+from clip_caption.preparing.copies import NEAR_BITS
 from clip_caption.preparing.metadata import stored
 from clip_caption.preparing.privacy import mask, regions
 from clip_caption.preparing.report import DroppedPhoto, PhotoReport, write_report

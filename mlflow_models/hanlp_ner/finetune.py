@@ -257,9 +257,9 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
     check(args)
+    tracking.reach(args.tracking_uri)
     check_output(args.output, RECORD, "a training run")
     sets = read_sets(args)
-    tracking.reach(args.tracking_uri)
     from zoo.training.records import open_run, save_run
 
     settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
-from clip_caption.copies import NEAR_BITS, near_pairs, perceptual_hash
+from clip_caption.preparing.copies import NEAR_BITS, near_pairs, perceptual_hash
 from clip_caption.preparing.photos import SIDE
 from zoo.data.images import decode
 

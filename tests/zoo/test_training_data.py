@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clip_caption.copies import near_pairs, perceptual_hash
+from clip_caption.preparing.copies import near_pairs, perceptual_hash
 from zoo.data.fingerprints import changed, fingerprint, fingerprints
 from zoo.training.leaks import across, linked, normalised, same
 from zoo.training.page import PAGE, PageSample, ReportPage, Section, draw, verdict

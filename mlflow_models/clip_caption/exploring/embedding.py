@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clip_caption.copies import perceptual_hash
 from clip_caption.exploring import parts
 from clip_caption.exploring.collection import ImageCollection, Photo
 from clip_caption.exploring.contents import Contents, digest
 from clip_caption.exploring.parts import Embedded, EmbeddedPhotos
 from clip_caption.exploring.store import EmbeddingSettings
 from clip_caption.index import PROBE
+from clip_caption.preparing.copies import perceptual_hash
 from zoo.data.images import FILE_FORMATS, decode
 from zoo.errors import BadInput, ZooError
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clip_caption.copies import near_pairs
 from clip_caption.exploring.store import Embeddings
+from clip_caption.preparing.copies import near_pairs
 from zoo.training.leaks import linked, same
 
 

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from clip_caption.copies import NEAR_BITS
 from clip_caption.evaluating.translate import add_options
 from clip_caption.exploring.clusters import SELECTIONS
 from clip_caption.exploring.embedding import KINDS
 from clip_caption.exploring.projection import METRICS, Parameters
 from clip_caption.exploring.store import PART
+from clip_caption.preparing.copies import NEAR_BITS
 
 MODES = ("greedy", "beam")
 BY = ("clip", "captions", "both")

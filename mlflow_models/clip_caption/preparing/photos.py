@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clip_caption.copies import near_pairs, perceptual_hash
+from clip_caption.preparing.copies import near_pairs, perceptual_hash
 from clip_caption.preparing.metadata import cleaned
 from zoo.data.images import FILE_FORMATS, decode, size_of
 from zoo.errors import BadInput
