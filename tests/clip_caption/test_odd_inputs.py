@@ -166,7 +166,7 @@ REFUSED: list[tuple[Main, str, str]] = [
     (evaluate.main, "--annotations {}/twins.json --results {}/said.json", "two images of one id"),
     (evaluate.main, SCORING + "{}/said.json --expect type", "--expect needs a table"),
     (evaluate.main, "--predictions {}/said.csv --output {}/a.jpg", r"a\.jpg' is a file"),
-    (evaluate.main, "--predictions {}/said.csv --loss", "--loss needs a MODEL"),
+    (evaluate.main, "--predictions {}/said.csv --loss", "--loss needs a checkpoint"),
     (evaluate.main, "nowhere.pt {}/said.csv", r"'nowhere\.pt' not found"),
     (
         evaluate.main,

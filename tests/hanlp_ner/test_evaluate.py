@@ -82,7 +82,9 @@ def test_the_demo_does_what_the_project_asks_of_it() -> None:
     assert found == [("2011年", "DATE", 6, 11)]
 
 
-@pytest.mark.parametrize("kind", ["demo", "directory", "published", "saved"])
+@pytest.mark.parametrize(
+    "kind", ["demo", "directory", "published", pytest.param("saved", marks=pytest.mark.build)]
+)
 def test_evaluate_takes_any_checkpoint(
     kind: str,
     request: pytest.FixtureRequest,

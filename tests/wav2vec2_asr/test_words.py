@@ -243,5 +243,5 @@ def test_systems_are_compared_and_durations_grouped(
     assert figures["better_one_wer"] == 0
     assert figures["better_one_cer_low"] < -figures["cer"] < figures["better_one_cer_high"] < 0
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        "cer.png", "scores.md", "utterances1.tsv", "utterances2.tsv",
+        "cer.png", "differences.tsv", "scores.md", "utterances1.tsv", "utterances2.tsv",
     }  # fmt: skip

@@ -129,7 +129,13 @@ def test_the_demo_checkpoint_hears_its_samples(
     run, files = logged(registry, "samples")
     assert run.data.metrics["cer"] == pytest.approx(scores["cer"])
     assert run.data.params["numerals"] == "True"
-    assert files == {"cer.png", "scores.md", "utterances1.tsv", "utterances2.tsv"}
+    assert files == {
+        "cer.png",
+        "differences.tsv",
+        "scores.md",
+        "utterances1.tsv",
+        "utterances2.tsv",
+    }
 
 
 def test_the_demo_checkpoint_hears_its_samples_as_it_is_served(
