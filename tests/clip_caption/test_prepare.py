@@ -520,6 +520,19 @@ def test_equal_captions_of_a_photo_are_kept_and_repeated_rows_are_not(tmp_path: 
     assert (row["name"], row["captions"]) == ("00000", ["A flood."])
 
 
+def test_rows_of_one_photo_keep_their_types_and_their_sites(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.jpg", number)
+    rows = [(0, "flood", "A"), (0, "{road,flood}", "B"), (1, "tree", "A"), (2, "tree", "B")]
+    said = [{"photo": f"{n}.jpg", "comment": "Help.", "type": t, "site": s} for n, t, s in rows]
+    table = write_jsonl(tmp_path / "t.jsonl", *said)
+    parts = run(table, tmp_path / "out", "--test-share", "0.5", "--group", "site")
+    (part,) = parts.values()  # the first photo links the others
+    assert dict(zip(part["name"], part["type"], strict=True))["0.jpg"] == '["flood", "road"]'
+    page = text_of(tmp_path / "out")
+    assert "rows in the source 4 photos in the source 3" in page
+
+
 def test_odd_cells_are_understood() -> None:
     assert [canonical(listed(c)) for c in ('{c,"a, b"}', "{}", "{ถนน}", " x ", "")] == [
         '["a, b", "c"]', "", "ถนน", "x", ""]  # fmt: skip
@@ -539,7 +552,7 @@ def test_what_is_wrong_with_a_source_is_said(tmp_path: Path) -> None:
             [str(table), "--caption-column", "words"],
             "'words' not found .*available: ticket_id,",
         ),
-        ([str(table)], "Nothing can be kept: .*no such file"),
+        ([str(table)], r"Nothing can be kept: no such file: 1 \('.*'\)\.$"),
         ([str(tmp_path / "thai.csv")], r"is not UTF-8 \(line 3\)"),
         ([str(tmp_path / "broken.json")], "is no JSON of COCO's captions"),
         ([str(tmp_path / "empty")], "neither a metadata.csv nor a photo with a text"),
