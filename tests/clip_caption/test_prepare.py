@@ -487,6 +487,7 @@ def test_photos_of_every_format_are_taken_and_the_rest_is_counted(tmp_path: Path
     (tmp_path / "left.txt").write_text("No photo.", encoding="utf-8")
     (tmp_path / "film.mp4").write_bytes(b"film")
     (tmp_path / ".hidden").write_bytes(b"")
+    (tmp_path / "moved.jpg").symlink_to(tmp_path / "nowhere.jpg")
     rows = {r["name"]: r for r in run(tmp_path, tmp_path / "out", "--test-share", "0")["train"]}
     assert set(rows) == {*kinds, "h.jpg"}
     assert rows["h.jpg"]["captions"] == ["น้ำท่วม"]
@@ -494,7 +495,8 @@ def test_photos_of_every_format_are_taken_and_the_rest_is_counted(tmp_path: Path
     assert decode(rows["c.tiff"]["image"]).tobytes() == scene(seed=2).tobytes()
     reasons = dropped(tmp_path / "out")
     assert reasons.pop("i.jpg").startswith("unreadable: is cut off")
-    assert reasons == {"left.txt": "no photo", "film.mp4": "not a photo"}
+    assert reasons == {
+        "left.txt": "no photo", "film.mp4": "not a photo", "moved.jpg": "no caption"}  # fmt: skip
 
 
 def test_a_photo_is_told_by_its_bytes_and_another_file_asked_for_again(

@@ -165,7 +165,7 @@ def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
             yield from _with_table(folder, folder / name, columns)
             return
     empty, used = True, set()
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    files = sorted(path for path in folder.rglob("*") if path.name[0] != "." and not path.is_dir())
     for path in files:
         if path.suffix.lower() not in PHOTOS:
             continue
