@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from datasets import Dataset, concatenate_datasets, load_from_disk
@@ -316,6 +317,9 @@ def test_parts_depend_on_the_seed_alone(tmp_path: Path) -> None:
         ("๐๘๑-๒๓๔-๕๖๗๘", "[phone]"),
         ("บัตร 1-1037-02071-81-1 อีเมล som.chai+1@example.co.th",
          "บัตร [identity] อีเมล [email]"),
+        ("แอดไลน์somchai หรือ ไลน์: mali.b, https://line.me/ti/p/~somchai",
+         "แอดไลน์[line] หรือ ไลน์: [line], https://line.me/ti/p/[line]"),
+        ("Line: a tree fell, pipeline: broken, ไลน์แมน", None),
         ("ซอย 12 บ้านเลขที่ 99/1234 วันที่ 12/05/2565 13:44", None),
         ("เสาที่ 20153344 พิกัด 13.7563, 100.5018 โทร 1555", None),
     ],
@@ -352,7 +356,11 @@ def test_a_masked_photo_has_its_pixels_and_nothing_of_its_photographer(
     kind: str, orientation: int
 ) -> None:
     told = exif(orientation)
-    options = {"save_all": True, "append_images": [scene(64, 64)]} if kind == "MPO" else {}
+    own: dict[str, dict[str, Any]] = {
+        "MPO": {"save_all": True, "append_images": [scene(64, 64)]},
+        "HEIF": {"xmp": b"<xmpmeta>Phone</xmpmeta>"},
+    }
+    options = own.get(kind, {})
     file = encoded(scene(), kind, exif=told.tobytes() if kind == "HEIF" else told, **options)
     clean, kinds = cleaned(file)
     assert {DEVICE, A_COMMENT} <= set(kinds)
@@ -365,6 +373,8 @@ def test_a_masked_photo_has_its_pixels_and_nothing_of_its_photographer(
     assert b"Phone" not in clean
     if kind in ("JPEG", "PNG", "WEBP"):  # not encoded again
         assert len(file) - 400 < len(clean) < len(file)
+    elif kind == "HEIF":
+        assert format_of(clean) == "HEIF"
 
 
 def test_a_jpeg_loses_its_comments_its_thumbnail_and_what_follows_it() -> None:
