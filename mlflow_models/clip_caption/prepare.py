@@ -21,8 +21,8 @@ from clip_caption.preparing.sources import Entry, PhotoColumns, merged, read_sou
 from zoo.building import packaging
 from zoo.data.outputs import check_new
 from zoo.errors import BadInput, ZooError
-from zoo.training.leaks import linked, same
-from zoo.training.page import PAGE
+from zoo.training.leaks import linked
+from zoo.training.page import PAGE, left_out
 
 SOURCES = """
 SOURCE is one of
@@ -202,8 +202,8 @@ def seen(found: list[tuple[Entry, Path]], args: argparse.Namespace, report: Phot
     report.looks = [pairs[row][1] for row in place]
     report.same_files = [(place[a], place[b]) for a, b in files if {a, b} <= place.keys()]
     report.near = [(place[a], place[b], bits) for a, b, bits in near if {a, b} <= place.keys()]
-    sites = same([entry.group or None for entry in report.kept])
-    links = [*report.same_files, *((a, b) for a, b, _ in report.near), *sites]
+    near_files = ((a, b) for a, b, _ in report.near)
+    links = [*report.same_files, *near_files, *dataset.grouped(report.kept)]
     report.groups = linked(len(report.kept), links)
 
 
@@ -265,7 +265,8 @@ def main(argv: list[str] | None = None) -> None:
     cache = download.Cache(folder) if remote else None
     seen(fetched(entries, args, cache, report), args, report)
     if not report.kept:
-        raise ZooError(f"Nothing can be kept: {dict(report.reasons()) or 'there are no photos'}.")
+        first = {one.reason: one.entry.name for one in reversed(report.dropped)}
+        raise ZooError(f"Nothing can be kept: {left_out(report.reasons(), first)}.")
     hide(report, args)
     shares = {name: share for name in ("dev", "test") if (share := getattr(args, f"{name}_share"))}
     report.parts = dataset.split(report.looks, report.groups, shares, args.seed)

@@ -220,7 +220,7 @@ def report(
     parts, changes = [describe(corpus.examples)], list[ScoreChange]()
     for name, spans in predicted.items():
         table = json.dumps({k: dict(v) for k, v in confusion(gold, spans).items()}, indent=1)
-        mistakes = "\n".join(worst(texts, gold, spans, args.worst))
+        mistakes = "\n".join(worst(texts, gold, spans, args.worst, args.labels))
         parts += [f"## {name}\n\n{markdown(scores[name])}\nwhat gold spans became: {table}",
                   f"sentences with the most mistakes:\n{mistakes}"]  # fmt: skip
     for name in rest:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from datasets import Dataset, concatenate_datasets, load_from_disk
@@ -316,6 +317,9 @@ def test_parts_depend_on_the_seed_alone(tmp_path: Path) -> None:
         ("๐๘๑-๒๓๔-๕๖๗๘", "[phone]"),
         ("บัตร 1-1037-02071-81-1 อีเมล som.chai+1@example.co.th",
          "บัตร [identity] อีเมล [email]"),
+        ("แอดไลน์somchai หรือ ไลน์: mali.b, https://line.me/ti/p/~somchai",
+         "แอดไลน์[line] หรือ ไลน์: [line], https://line.me/ti/p/[line]"),
+        ("Line: a tree fell, pipeline: broken, ไลน์แมน", None),
         ("ซอย 12 บ้านเลขที่ 99/1234 วันที่ 12/05/2565 13:44", None),
         ("เสาที่ 20153344 พิกัด 13.7563, 100.5018 โทร 1555", None),
     ],
@@ -352,7 +356,11 @@ def test_a_masked_photo_has_its_pixels_and_nothing_of_its_photographer(
     kind: str, orientation: int
 ) -> None:
     told = exif(orientation)
-    options = {"save_all": True, "append_images": [scene(64, 64)]} if kind == "MPO" else {}
+    own: dict[str, dict[str, Any]] = {
+        "MPO": {"save_all": True, "append_images": [scene(64, 64)]},
+        "HEIF": {"xmp": b"<xmpmeta>Phone</xmpmeta>"},
+    }
+    options = own.get(kind, {})
     file = encoded(scene(), kind, exif=told.tobytes() if kind == "HEIF" else told, **options)
     clean, kinds = cleaned(file)
     assert {DEVICE, A_COMMENT} <= set(kinds)
@@ -365,6 +373,8 @@ def test_a_masked_photo_has_its_pixels_and_nothing_of_its_photographer(
     assert b"Phone" not in clean
     if kind in ("JPEG", "PNG", "WEBP"):  # not encoded again
         assert len(file) - 400 < len(clean) < len(file)
+    elif kind == "HEIF":
+        assert format_of(clean) == "HEIF"
 
 
 def test_a_jpeg_loses_its_comments_its_thumbnail_and_what_follows_it() -> None:
@@ -487,6 +497,7 @@ def test_photos_of_every_format_are_taken_and_the_rest_is_counted(tmp_path: Path
     (tmp_path / "left.txt").write_text("No photo.", encoding="utf-8")
     (tmp_path / "film.mp4").write_bytes(b"film")
     (tmp_path / ".hidden").write_bytes(b"")
+    (tmp_path / "moved.jpg").symlink_to(tmp_path / "nowhere.jpg")
     rows = {r["name"]: r for r in run(tmp_path, tmp_path / "out", "--test-share", "0")["train"]}
     assert set(rows) == {*kinds, "h.jpg"}
     assert rows["h.jpg"]["captions"] == ["น้ำท่วม"]
@@ -494,7 +505,8 @@ def test_photos_of_every_format_are_taken_and_the_rest_is_counted(tmp_path: Path
     assert decode(rows["c.tiff"]["image"]).tobytes() == scene(seed=2).tobytes()
     reasons = dropped(tmp_path / "out")
     assert reasons.pop("i.jpg").startswith("unreadable: is cut off")
-    assert reasons == {"left.txt": "no photo", "film.mp4": "not a photo"}
+    assert reasons == {
+        "left.txt": "no photo", "film.mp4": "not a photo", "moved.jpg": "no caption"}  # fmt: skip
 
 
 def test_a_photo_is_told_by_its_bytes_and_another_file_asked_for_again(
@@ -520,6 +532,19 @@ def test_equal_captions_of_a_photo_are_kept_and_repeated_rows_are_not(tmp_path: 
     assert (row["name"], row["captions"]) == ("00000", ["A flood."])
 
 
+def test_rows_of_one_photo_keep_their_types_and_their_sites(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.jpg", number)
+    rows = [(0, "flood", "A"), (0, "{road,flood}", "B"), (1, "tree", "A"), (2, "tree", "B")]
+    said = [{"photo": f"{n}.jpg", "comment": "Help.", "type": t, "site": s} for n, t, s in rows]
+    table = write_jsonl(tmp_path / "t.jsonl", *said)
+    parts = run(table, tmp_path / "out", "--test-share", "0.5", "--group", "site")
+    (part,) = parts.values()  # the first photo links the others
+    assert dict(zip(part["name"], part["type"], strict=True))["0.jpg"] == '["flood", "road"]'
+    page = text_of(tmp_path / "out")
+    assert "rows in the source 4 photos in the source 3" in page
+
+
 def test_odd_cells_are_understood() -> None:
     assert [canonical(listed(c)) for c in ('{c,"a, b"}', "{}", "{ถนน}", " x ", "")] == [
         '["a, b", "c"]', "", "ถนน", "x", ""]  # fmt: skip
@@ -539,7 +564,7 @@ def test_what_is_wrong_with_a_source_is_said(tmp_path: Path) -> None:
             [str(table), "--caption-column", "words"],
             "'words' not found .*available: ticket_id,",
         ),
-        ([str(table)], "Nothing can be kept: .*no such file"),
+        ([str(table)], r"Nothing can be kept: no such file: 1 \('.*'\)\.$"),
         ([str(tmp_path / "thai.csv")], r"is not UTF-8 \(line 3\)"),
         ([str(tmp_path / "broken.json")], "is no JSON of COCO's captions"),
         ([str(tmp_path / "empty")], "neither a metadata.csv nor a photo with a text"),

@@ -42,7 +42,9 @@ def test_span_scores_on_a_known_case() -> None:
     table = confusion(gold, found)
     assert table == {"A": {"A": 1, "B": 1}, "B": {"wrong ends": 1}, "nothing": {"A": 1}}
     assert "| micro | 25.00 | 33.33 | 28.57 | 3 | 4 |" in markdown(scores)
-    assert "missing" in worst(["甲乙丙丁戊己", "甲", "甲乙丙丁戊"], gold, found, 1)[0]
+    texts = ["甲乙丙丁戊己", "甲", "甲乙丙丁戊"]
+    assert "missing" in worst(texts, gold, found, 1)[0]
+    assert worst(texts[:1], gold[:1], found[:1], 1, ["A"]) == []  # its mistakes are of B
 
 
 @pytest.mark.parametrize("task", ["ner/msra", "ner/pku"])  # of the words of tok/fine, tok/coarse

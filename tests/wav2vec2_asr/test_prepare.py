@@ -199,7 +199,7 @@ def test_transcripts_in_other_scripts_are_left_out_and_said(
     assert "of other scripts: " in capsys.readouterr().out
     report = run(table, tmp_path / "all", "--test-share", "0", "--other-scripts", "keep")
     assert "ภาษา 中文 ยาก" in rows(tmp_path / "all")
-    with pytest.raises(ZooError, match=r"Nothing can be kept: .*'other script': 5"):
+    with pytest.raises(ZooError, match=r"Nothing can be kept: .*other script: 5"):
         run(table, tmp_path / "english", "--language", "en", "--without", "symbols")
 
 
@@ -225,7 +225,7 @@ def test_what_is_wrong_is_said_in_a_sentence(corpus: Path, tmp_path: Path) -> No
     speech = str(corpus)
     for arguments, said in (
         ([str(windows)], r"windows.csv' is not UTF-8 \(line 3\)"),
-        ([str(nothing)], "Nothing can be kept: the corpus is empty"),
+        ([str(nothing)], "Nothing can be kept: the source is empty"),
         ([str(empty)], "Column 'path' or .* not found in '.*empty.csv'; available: none"),
         ([speech, "--decisions", str(tmp_path / "none.tsv")], "none.tsv' not found"),
         ([speech, "--decisions", speech], "Column 'abbreviation' not found"),

@@ -90,6 +90,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_counted(
         "short.wav": tone(0.1),
         "silent.wav": np.zeros(RATE),
         "quiet.wav": tone(1.0) / 1000,
+        "offset.wav": np.full(RATE, -0.5),
         "textless.wav": tone(1.0),
         "punctuation.wav": tone(1.0),
         "babble.wav": tone(1.0),
@@ -109,7 +110,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_counted(
     assert report["dropped"] == {
         "too long": 1,
         "too short": 1,
-        "silent": 2,
+        "silent": 3,
         "no text": 2,
         "too fast": 1,
         "too many tokens": 1,
@@ -120,7 +121,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_counted(
     assert report["names"]["unreadable"] == ["empty.wav", "corrupt.wav", "missing.wav"]
     assert (tmp_path / "out" / "durations.png").read_bytes().startswith(b"\x89PNG")
     assert load_from_disk(str(tmp_path / "out"))["name"][:] == ["good.wav"]
-    assert "left out, silent: 2 (silent.wav, quiet.wav...)" in capsys.readouterr().out
+    assert "left out, silent: 3 (silent.wav, quiet.wav, offset.wav...)" in capsys.readouterr().out
 
 
 @pytest.fixture

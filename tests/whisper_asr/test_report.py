@@ -142,6 +142,7 @@ def test_copies_of_a_sound_are_in_one_part(options: tuple[str, ...], tmp_path: P
     copies = listed(tmp_path / "out" / "copies.tsv")
     assert [row["kind"] for row in copies].count("same sound") == 15
     assert ("000.wav", "again/000.wav.flac") in {(row["first"], row["second"]) for row in copies}
+    assert {row["part of the first"] for row in copies if row["kind"] == "same sound"} <= set(parts)
     if options == ("--group", "speaker"):
         assert report["ungrouped"] == {"speaker": 12}
         named = [set(filter(None, data["speaker"])) for data in parts.values()]

@@ -31,3 +31,11 @@ def test_counts_keep_their_names_as_text(tmp_path: Path) -> None:
     drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
     assert "น้ำท่วม" in drawn
     assert "垃圾" in drawn
+
+
+def test_characters_and_counts_can_be_read(tmp_path: Path) -> None:
+    counts = [(plots.shown(character), 2000) for character in "ก ุ"]
+    plots.draw_counts([*counts, ("x", 1)], tmp_path / "a.svg", "times", "", log=True)
+    drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    for text in (">ก<", ">space<", ">\u25ccุ<", ">1,000<"):
+        assert text in drawn

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clip_caption.preparing.photos import Look
 from clip_caption.preparing.sources import COORDINATES, Entry
 from zoo.data.outputs import whole_directory
+from zoo.training.leaks import same
 from zoo.training.splits import shuffled
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def features(extra: Sequence[str]) -> "Features":
             **kept,
         }
     )
+
+
+def grouped(entries: Sequence[Entry]) -> list[tuple[int, int]]:
+    """Pairs of photos that have a group in common: a site, say; "" is none."""
+    groups = [(row, name) for row, entry in enumerate(entries) for name in entry.groups if name]
+    return [(groups[a][0], groups[b][0]) for a, b in same([name for _, name in groups])]
 
 
 def split(

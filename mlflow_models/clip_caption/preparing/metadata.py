@@ -247,16 +247,16 @@ def _of_pillow(content: bytes) -> tuple[bytes | None, set[str]]:
         block = (about.get(name) or b"").removeprefix(EXIF)
         found = told(block) if block.strip(b"\0") else set()
         kinds |= found
-        clean = _blanked(clean, block) if found else clean
+        clean = _blanked(clean, block, EMPTY_EXIF if name == "exif" else b"") if found else clean
     return clean, kinds
 
 
-def _blanked(content: bytes, block: bytes) -> bytes:
-    """Write EXIF without an entry, and zeros, over a block; a reader may have set it upright."""
+def _blanked(content: bytes, block: bytes, empty: bytes) -> bytes:
+    """Write `empty`, and zeros, over a block; a reader may have set its orientation upright."""
     entry = ORIENTATION.search(block)
     place = entry.end() if entry else len(block)
     pattern = re.escape(block[:place]) + b".{2}" * bool(entry) + re.escape(block[place + 2 :])
-    return re.sub(pattern, EMPTY_EXIF.ljust(len(block), b"\0")[: len(block)], content, flags=re.S)
+    return re.sub(pattern, empty.ljust(len(block), b"\0")[: len(block)], content, flags=re.S)
 
 
 Way = Callable[[bytes], tuple[bytes | None, set[str]]]

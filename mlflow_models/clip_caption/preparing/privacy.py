@@ -6,15 +6,16 @@ from collections import Counter
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 IDENTITY = re.compile(r"(?<!\d)\d[ -]?\d{4}[ -]?\d{5}[ -]?\d{2}[ -]?\d(?!\d)")  # Thai identity card
 DIGITS = 8  # a text with fewer has no telephone number
-# "LINE ID: abcd", "ไลน์ไอดี abcd", "LINE帳號abcd"; after the name alone an @ has to follow, or what
-# looks like an id: "Line: a tree fell" has none.
+# "LINE ID: abcd", "ไลน์ไอดี abcd", "LINE帳號abcd"; after "line" alone an @ has to follow, or what
+# looks like an id: "Line: a tree fell" has none. A Latin word after Thai's ไลน์ is an id.
 LINE = re.compile(
     r"""(?P<said>(?:(?<![a-z])line|ไอดี\s*ไลน์|ไลน์|ไลน(?!์))\s*
         (?:(?:id|ไอดี|帳號|账号|帐号)\s*[:：=]?\s*(?=@?[a-z0-9._-]{4})
           |[:：=]?\s*(?=@)
           |[:：=]\s*(?=[a-z0-9]*[0-9._-][a-z0-9._-])(?=[0-9._-]*[a-z])))
         @?[a-z0-9](?:[a-z0-9._-]*[a-z0-9_])?
-       |(?P<thai>ไลน์\s*)[a-z](?=[a-z._-]*\d)[a-z0-9._-]{3,}""",
+       |(?P<thai>ไลน์\s*[:：=]?\s*)(?!line)[a-z][a-z0-9._-]{2,}[a-z0-9_]
+       |(?P<link>line\.me/(?:r/)?ti/p/|lin\.ee/)[~@\w.%-]+""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -33,7 +34,7 @@ def mask(text: str, region: str = "TH") -> tuple[str, Counter[str]]:
     found: Counter[str] = Counter()
     text, found["e-mail address"] = EMAIL.subn("[email]", text)
     text, found["Line id"] = LINE.subn(
-        lambda found: (found["said"] or found["thai"]) + "[line]", text
+        lambda found: (found["said"] or found["thai"] or found["link"]) + "[line]", text
     )
     if sum(c.isdigit() for c in text) >= DIGITS:
         text, found["identity number"] = IDENTITY.subn("[identity]", text)

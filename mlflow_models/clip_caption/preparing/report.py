@@ -184,8 +184,10 @@ def _table(counts: Mapping[str, int]) -> list[list[object]]:
 
 def _counted(report: PhotoReport) -> Section:
     details = Counter(one.said for one in report.dropped)
+    entries = [*report.kept, *(one.entry for one in report.dropped)]
     rows: list[list[object]] = [
-        ["photos in the source", len(report.kept) + len(report.dropped)],
+        ["rows in the source", sum(entry.rows for entry in entries)],
+        ["photos in the source", len(entries)],
         ["kept", len(report.kept)],
         *([f"in {name}", len(part)] for name, part in report.parts.items()),
         ["captions", sum(len(entry.captions) for entry in report.kept)],
@@ -264,7 +266,7 @@ def _captions(report: PhotoReport, directory: Path) -> list[Section]:
         axes.hist([len(text) for text in captions], bins=40)
         axes.set(xlabel="characters of a caption", ylabel="captions")
     found = Counter(chain.from_iterable(captions))
-    shown = [("space" if c == " " else c, count) for c, count in found.most_common(DRAWN)]
+    shown = [(plots.shown(c), count) for c, count in found.most_common(DRAWN)]
     plots.draw_counts(shown, characters, "times", f"{len(found)} characters", log=True)
     text = f"{equal:,} captions are equal to another of the same photo. The longest has "
     return [

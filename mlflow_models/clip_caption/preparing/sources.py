@@ -67,7 +67,8 @@ class Entry:
         captions: what was said of it.
         extra: further columns.
         reason: why it can't be used; empty where it can.
-        group: what it belongs to; empty for nothing.
+        groups: what it belongs to: sites, say.
+        rows: how many rows of the source it stands for.
     """
 
     name: str
@@ -75,7 +76,8 @@ class Entry:
     captions: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
-    group: str = ""
+    groups: tuple[str, ...] = ()
+    rows: int = 1
 
     @property
     def is_remote(self) -> bool:
@@ -143,7 +145,7 @@ def read_table(path: Path, columns: PhotoColumns, images: Path | None = None) ->
             source,
             split_captions(cells[what], what, columns.separator),
             {"type": canonical(listed(" ".join(cells[kind].split())))} if kind else {},
-            group=" ".join(cells[columns.group].split()) if columns.group else "",
+            groups=(" ".join(cells[columns.group].split()),) if columns.group else (),
         )
         entry.extra.update({name: cells[name] for name in columns.keep if name != kind})
         if coords or set(COORDINATES) <= cells.keys():
@@ -163,7 +165,7 @@ def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
             yield from _with_table(folder, folder / name, columns)
             return
     empty, used = True, set()
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    files = sorted(path for path in folder.rglob("*") if path.name[0] != "." and not path.is_dir())
     for path in files:
         if path.suffix.lower() not in PHOTOS:
             continue
@@ -232,7 +234,7 @@ def _located(entry: Entry, folder: Path) -> Entry:
     texts = [
         entry.name,
         entry.source,
-        entry.group,
+        *entry.groups,
         *entry.captions,
         *map(str, entry.extra.values()),
     ]
@@ -256,7 +258,8 @@ def _is_file(path: str) -> bool:
 
 
 def merged(entries: Iterator[Entry]) -> list[Entry]:
-    """The entries; those of one photo that have no name of their own as one, with all captions.
+    """The entries; those of one photo that have no name of their own as one, with all captions,
+    types and groups.
 
     Equal captions of a photo are kept, as COCO's evaluation does. Rows of one name and photo are
     one row that was repeated: its captions count once.
@@ -264,8 +267,22 @@ def merged(entries: Iterator[Entry]) -> list[Entry]:
     kept: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         own = entry.name if not entry.source.endswith(entry.name) else ""
-        before = kept.setdefault((entry.source, own or entry.reason), entry)
-        if before is not entry:
-            more = (text for text in entry.captions if not own or text not in before.captions)
-            before.captions.extend(more)
+        key = (entry.source, own or entry.reason)
+        kept[key] = _joined(kept[key], entry, bool(own)) if key in kept else entry
     return list(kept.values())
+
+
+def _joined(one: Entry, other: Entry, repeated: bool) -> Entry:
+    """Two rows of one photo as one entry; equal captions count once where a row is repeated."""
+    more = [text for text in other.captions if not repeated or text not in one.captions]
+    extra = dict(one.extra)
+    if "type" in extra:
+        types = listed(extra["type"]) + listed(other.extra["type"])
+        extra["type"] = canonical(list(dict.fromkeys(types)))
+    return replace(
+        one,
+        captions=one.captions + more,
+        extra=extra,
+        groups=one.groups + other.groups,
+        rows=one.rows + other.rows,
+    )

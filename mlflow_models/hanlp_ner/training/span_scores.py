@@ -156,13 +156,29 @@ def _predict_words(component: Any, texts: list[str]) -> list[Spans]:
 
 
 def worst(
-    texts: Sequence[str], gold: Sequence[Spans], predicted: Sequence[Spans], count: int
+    texts: Sequence[str],
+    gold: Sequence[Spans],
+    predicted: Sequence[Spans],
+    count: int,
+    labels: Sequence[str] | None = None,
 ) -> list[str]:
-    """Lists the sentences with the most wrong and missing spans, with what is wrong in them."""
-    ranked = sorted(range(len(texts)), key=lambda i: -len(gold[i] ^ predicted[i]))
+    """Lists the sentences with the most wrong and missing spans, with what is wrong in them.
+
+    Args:
+        texts: The sentences.
+        gold: Their spans.
+        predicted: The spans that were found.
+        count: How many sentences.
+        labels: Those that count; None: all.
+    """
+    mistakes = [
+        sorted(span for span in own ^ found if labels is None or span[2] in labels)
+        for own, found in zip(gold, predicted, strict=True)
+    ]
+    ranked = sorted(range(len(texts)), key=lambda i: -len(mistakes[i]))
     lines = []
     for i in ranked[:count]:
-        if wrong := sorted(gold[i] ^ predicted[i]):
+        if wrong := mistakes[i]:
             marks = ", ".join(
                 f"{'missing' if (start, end, label) in gold[i] else 'wrong'} "
                 f"{texts[i][start:end]} {label}"

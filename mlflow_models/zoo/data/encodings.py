@@ -1,6 +1,7 @@
 """Tells how the bytes of a text file are to be read: what spreadsheets and editors write."""
 
 import codecs
+import re
 from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 20
@@ -8,6 +9,9 @@ SAMPLE_BYTES = 1 << 18  # of a file that isn't UTF-8, from the first such byte o
 MIN_ZEROS = 4  # of a text in UTF-16 without a mark: a few commas and line breaks
 UTF_8 = "utf-8-sig"  # with a byte order mark or without
 LEGACY = {"cp874": "CP874 (Thai)", "gb18030": "GB18030 (Chinese)", "big5hkscs": "Big5 (Chinese)"}
+LOOSE_MARK = re.compile(
+    "(?<![\u0e01-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
+)  # of Thai
 MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -62,4 +66,16 @@ def _legacy(sample: bytes) -> str:
     sample = sample[:SAMPLE_BYTES]
     lines = sample.rpartition(b"\n")[0] or sample
     best = from_bytes(lines, cp_isolation=list(LEGACY)).best()
-    return best.encoding if best is not None and best.encoding in LEGACY else UTF_8
+    found = best.encoding if best is not None and best.encoding in LEGACY else UTF_8
+    if found == "cp874" and not LOOSE_MARK.search(lines.decode("cp874")):
+        return found
+    # A few words are guessed badly. Hardly any other text is GB2312 (Simplified) throughout.
+    return "gb18030" if _is_gb2312(lines) else found
+
+
+def _is_gb2312(sample: bytes) -> bool:
+    try:
+        sample.decode("gb2312")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -214,6 +214,8 @@ def _finished(image: Image.Image, side: int | None, extent: Box | None) -> Image
 
 def _orientation(image: Image.Image) -> int:
     """Read EXIF's orientation, which phones write; a broken one counts as upright."""
+    if image.format == "TIFF":  # Pillow turns these itself
+        return 1
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:

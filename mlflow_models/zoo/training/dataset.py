@@ -28,6 +28,7 @@ from zoo.errors import ZooError
 from zoo.training import overview
 from zoo.training.cleaning import Cleaned, Limits, Text, clean
 from zoo.training.corpora import CorpusRecording
+from zoo.training.page import left_out
 from zoo.training.report import CorpusReport, write_copies, write_report
 from zoo.training.splits import check_shares, divide
 
@@ -222,7 +223,8 @@ def _nothing(report: CorpusReport) -> str:
     if dropped and report.missing == dropped:
         name = report.names["unreadable"][0]
         return f"None of the {dropped} recordings has a file: '{name}' doesn't exist, say."
-    return f"Nothing can be kept: {report.dropped or 'the corpus is empty'}."
+    first = {reason: names[0] for reason, names in report.names.items() if names}
+    return f"Nothing can be kept: {left_out(report.dropped, first)}."
 
 
 def _jobs(

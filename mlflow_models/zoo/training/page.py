@@ -2,7 +2,7 @@
 
 import base64
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,13 @@ def verdict(problems: Sequence[str], ready: str) -> str:
         ready: What there is if nothing is wrong, as in "300 recordings, 2.10 hours".
     """
     return f"{LOOK}{'; '.join(problems)}." if problems else f"Ready: {ready}."
+
+
+def left_out(counts: Mapping[str, int], first: Mapping[str, str]) -> str:
+    """Say how many rows were left out, by reason, with the name of one: "silence: 3 ('a.wav')"."""
+    found = sorted(counts, key=lambda reason: -counts[reason])
+    said = (f"{reason}: {counts[reason]:,} ('{first[reason]}')" for reason in found)
+    return "; ".join(said) or "the source is empty"
 
 
 def draw(items: Sequence[Any], count: int = 10, seed: int = 1) -> list[Any]:

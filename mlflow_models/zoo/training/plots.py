@@ -1,6 +1,7 @@
 """What all plots share: their style, fonts for Chinese and Thai, and how they are written."""
 
 import io
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -77,4 +78,13 @@ def draw_counts(
         axes.set_yticks(range(len(counts)), [name for name, _ in counts])
         axes.set(xlabel=xlabel, ylim=(len(counts) - 0.5, -0.5), title=title)
         axes.set_xscale("log" if log else "linear")
+        axes.xaxis.set_major_formatter("{x:,.10g}")  # 100, not 10²
+        axes.xaxis.set_minor_formatter("")
         axes.margins(x=0.12)
+
+
+def shown(character: str) -> str:
+    """Name a character so that it can be seen: Thai's marks above and below on a dotted circle."""
+    if unicodedata.category(character) == "Mn":
+        return f"\u25cc{character}"
+    return "space" if character == " " else character

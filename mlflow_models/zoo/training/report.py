@@ -11,7 +11,7 @@ from zoo.data.tables import write_table
 from zoo.training import plots
 from zoo.training.corpora import BROKEN
 from zoo.training.page import verdict
-from zoo.training.splits import SOUND_KIND, Division
+from zoo.training.splits import Division
 
 SHOWN = 8  # examples, of each kind
 DRAWN = 100  # characters in the plot
@@ -109,8 +109,8 @@ class CorpusReport:
         for name in (part for part, number in self.parts.items() if not number):
             found.append(f"'{name}' is empty, and not written")
         if self.retold:
-            found.append(f"{len(self.retold)} copies of a recording have another text than it "
-                         f"({self.retold[0]}...)")  # fmt: skip
+            found.append(f"same sound as another recording, but another text: "
+                         f"{len(self.retold)} ({self.retold[0]}...)")  # fmt: skip
         for name, number in self.known.items():
             if number:
                 found.append(f"{number} of the {self.parts[name]} texts of '{name}' are in "
@@ -153,10 +153,10 @@ def summary(report: CorpusReport, output: Path) -> list[str]:
 
 def write_copies(division: Division, directory: Path) -> None:
     """Writes `copies.tsv`: recordings with one sound, and texts that two parts have."""
-    sounds = [(one, other, SOUND_KIND, "", "") for one, other in division.copies]
-    texts = [(leak.first, leak.second, leak.kind, *leak.parts) for leak in division.leaks]
+    shared = [*division.copies, *division.leaks]
+    rows = [(leak.first, leak.second, leak.kind, *leak.parts) for leak in shared]
     header = ["first", "second", "kind", "part of the first", "part of the second"]
-    write_table(directory / COPIES, header, [*sounds, *texts])
+    write_table(directory / COPIES, header, rows)
 
 
 def write_report(report: CorpusReport, directory: Path) -> None:
@@ -181,13 +181,6 @@ def draw_durations(report: CorpusReport, path: Path) -> None:
 
 def draw_characters(characters: Mapping[str, int], path: Path) -> None:
     """Draws the histogram of characters, the most frequent first."""
-    shown = [("space" if c == " " else f"\u25cc{c}" if c in COMBINING else c, number)
-             for c, number in list(characters.items())[:DRAWN]]  # fmt: skip
+    shown = [(plots.shown(c), number) for c, number in list(characters.items())[:DRAWN]]
     title = f"{len(characters)} characters"
     plots.draw_counts(shown, path, "in the transcripts, times", title, log=True)
-
-
-# Thai's vowels and tone marks above and below are shown on a dotted circle.
-COMBINING = frozenset(
-    "\u0e31" + "".join(map(chr, [*range(0x0E34, 0x0E3B), *range(0x0E47, 0x0E4F)]))
-)

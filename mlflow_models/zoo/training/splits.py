@@ -25,8 +25,8 @@ class Division:
 
     Args:
         parts: The rows of each part; "" is the whole where there are no shares.
-        copies: The names of recordings with the same sound: the first one's, and the copy's.
-        retold: Those of `copies` that have two texts.
+        copies: Recordings with the same sound, the first one and the copy; both in one part.
+        retold: The names of those of `copies` that have two texts.
         leaks: Rows of two parts with the same text.
         known: How many recordings of each further part have a text that `train` has, too.
         ungrouped: How many recordings have no value, by the column of a group.
@@ -34,7 +34,7 @@ class Division:
     """
 
     parts: dict[str, list[int]]
-    copies: list[tuple[str, str]]
+    copies: list[Leak]
     retold: list[tuple[str, str]]
     leaks: list[Leak]
     known: dict[str, int]
@@ -81,7 +81,10 @@ def divide(
     trained = {texts[row] for row in parts.get(TRAIN, ())}
     return Division(
         parts,
-        [(called[one], called[other]) for one, other in copies],
+        [
+            Leak(called[one], called[other], SOUND_KIND, (places[one], places[other]))
+            for one, other in copies
+        ],
         [(called[one], called[other]) for one, other in copies if texts[one] != texts[other]],
         across(same(_filled(texts)), places, called, TEXT_KIND),
         {part: sum(texts[row] in trained for row in parts[part]) for part in shares},
