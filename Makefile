@@ -6,12 +6,12 @@ PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
 BIN = .venv/bin
-# Tests that share a model, a server or an engine run one after the other: those of containers and Spark beside those
-# of models in this process, and then the browser's, which loses what it loads while Docker changes the network. The
-# others run two at a time. All have one thread: with more, they would wait for each other.
+# Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
+# other those of containers and Spark, and then the browser's, which loses what it loads while Docker changes the
+# network. The others run two at a time. All have one thread: with more, they would wait for each other.
 ALONE = build or browser or container or gpu or spark
 APART = container or spark
-check test test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
+check test test-lane test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
 TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
@@ -20,7 +20,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image check test test-apart test-alone test-browser lint cards bench bench-quick kong-validate pins
+.PHONY: setup demo build serve pages image check test test-lane test-apart test-alone test-browser lint cards bench bench-quick kong-validate pins
 .PHONY: promote runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -60,8 +60,10 @@ check: setup
 
 test: setup
 	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
-	$(MAKE) --jobs 2 --keep-going --output-sync=target test-apart test-alone
-	$(MAKE) test-browser
+	$(MAKE) --jobs 2 --keep-going --output-sync=target test-alone test-lane
+
+test-lane:
+	$(MAKE) --jobs 1 --keep-going test-apart test-browser
 
 test-apart:
 	$(BIN)/pytest $(TESTS) -m "$(APART)" --junit-xml $(REPORTS)/apart.xml $(NONE)

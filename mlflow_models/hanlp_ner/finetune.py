@@ -271,7 +271,7 @@ def main(argv: list[str] | None = None) -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     record = partial(save_run, args.output, settings, contents)
     record(earlier.get("run_id", ""))
-    if trainer.resume():
+    if trainer.resume() and not trainer.finished:
         print(f"resumed after step {trainer.step} of {trainer.total}", flush=True)
     if trainer.finished:
         print(f"'{args.output}' is finished; choose a new --output for another run.")

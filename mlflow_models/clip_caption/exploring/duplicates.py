@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     _write_table(args.output / TABLE, embeddings, copies, [text, time, *where])
     groups = len({copy.group for copy in copies})
     said = (f"{len(copies):,} of {len(embeddings):,} photos are in {groups:,} groups of near "
-            f"copies (at most {args.near} bits differ)")  # fmt: skip
+            f"copies: at most {args.near} bits differ from another one of the group")  # fmt: skip
     unread = [_unread("time", [time] if time else [], times),
               _unread("place", [name for name in where if name], places)]  # fmt: skip
     unread = [line for line in unread if line]
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
 def _unread(what: str, columns: Sequence[str], values: Sequence[object]) -> str:
     """Says for how many photos a time or a place isn't known; nothing if it is for all."""
     if not columns:
-        return f"no column says the {what}"
+        return f"No column says the {what}"
     count = values.count(None)
     named = " and ".join(f"'{name}'" for name in columns)
     return f"{named} give no {what} for {count:,} photos" if count else ""

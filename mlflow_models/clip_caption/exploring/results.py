@@ -121,7 +121,7 @@ def describe(outcome: Outcome, threshold: float, data: Labelled) -> str:
             sizes = dict(zip(data.categories, scores.images.tolist(), strict=True))
             named = [f"{name} ({sizes[name]:,} images)" for name in lost[:SHOWN]]
             more = f" and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else ""
-            lines.append(f"LOOK: never recognised: {', '.join(named)}{more}")
+            lines.append(f"Look first: never recognised: {', '.join(named)}{more}")
         lines.append(
             f"with the threshold {threshold:.4f}: {known.rejected(threshold):.2%} rejected, "
             f"accuracy of the others {known.accuracy(threshold):.4f}"
