@@ -72,10 +72,10 @@ class Recognizer:
     tokenizer: Any = None
 
 
-def predict_built(directory: Path, texts: Sequence[str]) -> list[Spans]:
+def predict_built(name: str, directory: Path, texts: Sequence[str]) -> list[Spans]:
     """Runs a saved model on texts, with the code that it was saved with."""
     found, refused = [], 0
-    for row in saved.ask(str(directory), "", "text", texts, total=len(texts)):
+    for row in saved.ask(str(directory), "", "text", texts, total=len(texts), label=name):
         refused += bool(row.get("error"))
         entities = row.get("entities") or []
         found.append({(one["start"], one["end"], one["type"]) for one in entities})
@@ -114,7 +114,7 @@ def open_recognizer(name: str, device: int, tracking_uri: str, work: Path) -> Re
     """
     if saved.is_saved(name):
         directory = saved.find(name, tracking_uri, work)
-        return Recognizer(partial(predict_built, directory), built_labels(directory))
+        return Recognizer(partial(predict_built, name, directory), built_labels(directory))
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     component = load(directory, device)
     tokenizer = None if hasattr(component, "tasks") else component.transformer_tokenizer

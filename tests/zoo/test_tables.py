@@ -220,3 +220,23 @@ def test_what_is_no_json_is_named_with_its_line(tmp_path: Path) -> None:
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(ZooError, match="is not a JSON object"):
         read_object(path)
+
+
+@pytest.mark.parametrize(
+    ("texts_", "encoding"),
+    [
+        (["这个", "银行四点关门", "请早点来", "好", "我们去了北京"], "gb18030"),
+        (["ถนน", "น้ำท่วมหน้าตลาด", "ตลาด", "พรุ่งนี้เช้าเราจะไปตลาด"], "cp874"),
+    ],
+)
+def test_files_that_belong_together_have_one_encoding(
+    texts_: list[str], encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"{number}.txt" for number in range(len(texts_))]
+    for path, text in zip(paths, texts_, strict=True):
+        path.write_bytes(text.encode(encoding))
+    (tmp_path / "utf-8.txt").write_text("ก好", encoding="utf-8")
+    told = texts.encodings([*paths, tmp_path / "utf-8.txt", tmp_path / "none.txt"])
+    assert [read_text(path, told=told[path]) for path in paths] == texts_
+    assert read_text(tmp_path / "utf-8.txt", told=told[tmp_path / "utf-8.txt"]) == "ก好"
+    assert len(capsys.readouterr().err.splitlines()) == 1

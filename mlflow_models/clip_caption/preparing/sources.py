@@ -19,7 +19,7 @@ from clip_caption.preparing.cells import (
 )
 from zoo.data.images import SUFFIXES as PHOTOS
 from zoo.data.tables import SUFFIXES, listed, open_table
-from zoo.data.texts import read_json, read_text
+from zoo.data.texts import encodings, read_json, read_text
 from zoo.errors import ZooError
 
 IMAGES = ("photo", "photo_url", "image", "file", "file_name", "path", "image_url", "url")
@@ -166,6 +166,7 @@ def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
             return
     empty, used = True, set()
     files = sorted(path for path in folder.rglob("*") if path.name[0] != "." and not path.is_dir())
+    told = encodings(p.with_suffix(".txt") for p in files if p.suffix.lower() in PHOTOS)
     for path in files:
         if path.suffix.lower() not in PHOTOS:
             continue
@@ -174,7 +175,8 @@ def read_folder(folder: Path, columns: PhotoColumns) -> Iterator[Entry]:
         if texts.is_file():
             empty = False
             used.add(texts)
-            captions = [" ".join(line.split()) for line in read_text(texts).splitlines()]
+            lines = read_text(texts, told=told[texts]).splitlines()
+            captions = [" ".join(line.split()) for line in lines]
             yield _located(Entry(name, name, [text for text in captions if text]), folder)
         else:
             yield Entry(name, str(path), reason="no caption")

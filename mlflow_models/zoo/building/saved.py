@@ -98,6 +98,7 @@ def ask(
     rows: Iterable[bytes | str],
     params: Mapping[str, Any] | None = None,
     total: int | None = None,
+    label: str = "",
 ) -> Iterator[dict[str, Any]]:
     """Ask a saved model, with the code and the weights that it was saved with.
 
@@ -108,6 +109,7 @@ def ask(
         rows: Texts, or the bytes of files.
         params: The request's parameters. A row that the model refuses has a record with `error`.
         total: How many rows there are, for the progress bar.
+        label: The bar's; by default the model's name.
 
     Yields:
         The record of each row, in order.
@@ -118,7 +120,10 @@ def ask(
     from tqdm import tqdm
 
     waiting, given = iter(rows), {"on_error": "report", **(params or {})}
-    with tempfile.TemporaryDirectory() as work, tqdm(total=total, desc=model, unit="row") as bar:
+    with (
+        tempfile.TemporaryDirectory() as work,
+        tqdm(total=total, desc=label or model, unit="row") as bar,
+    ):
         directory = find(model, tracking_uri, Path(work))
         with _process(directory, model) as (process, fail):
             first = True

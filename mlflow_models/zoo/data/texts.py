@@ -4,7 +4,8 @@ import gzip
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ BUFFER_BYTES = 1 << 20
 
 @contextmanager
 def open_text(
-    path: Path, error: type[ZooError] = ZooError, newline: str | None = None
+    path: Path, error: type[ZooError] = ZooError, newline: str | None = None, told: str = ""
 ) -> Iterator[TextIO]:
     """Open a text file; a `.gz` is decompressed.
 
@@ -29,12 +30,13 @@ def open_text(
         path: The file.
         error: The class to raise.
         newline: As `open` takes it.
+        told: Its encoding, if `encodings` has told it.
 
     Raises:
         ZooError: The file doesn't exist, can't be read or isn't such a text; also while it is read.
     """
     try:
-        told = encoding(path)
+        told = told or encoding(path)
         with (
             open_bytes(path, bar=True) as file,
             io.TextIOWrapper(file, told, newline=newline) as text,
@@ -59,10 +61,48 @@ def encoding(path: Path) -> str:
     return _told(path, state.st_size, state.st_mtime_ns)
 
 
+def encodings(paths: Iterable[Path]) -> dict[Path, str]:
+    """Tell the encodings of files that belong together; say on stderr what isn't UTF-8, once.
+
+    A few words may fit several encodings. So files that aren't Unicode are read in the encoding
+    that most of them have, if it fits.
+    """
+    told = {path: _tell(path) for path in paths if path.is_file()}
+    others = Counter(name for name in told.values() if name in LEGACY)
+    usual, count = max(others.items(), key=lambda item: item[1], default=("", 0))
+    for path, name in told.items():
+        chance = name == UTF_8 and 2 * count > len(told) and _by_chance(path)
+        if name != usual and (name in LEGACY or chance) and _fits(path, usual):
+            told[path] = usual
+    for name, count in Counter(told.values()).items():
+        if name != UTF_8:
+            said = f"{count} of {len(told)} files are not UTF-8; they are read as"
+            print(f"{said} {LEGACY.get(name, name.upper())}.", file=sys.stderr, flush=True)
+    return told
+
+
+def _tell(path: Path) -> str:
+    with open_bytes(path) as file:
+        return encoding_of(file)
+
+
+def _by_chance(path: Path) -> bool:
+    """Whether a text may be UTF-8 by chance: no Chinese or Thai, which take three bytes there."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    return "\x7f" < max(text, default="") < "\u0800"
+
+
+def _fits(path: Path, name: str) -> bool:
+    try:
+        path.read_bytes().decode(name)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=1024)
 def _told(path: Path, _size: int, _changed: int) -> str:
-    with open_bytes(path) as file:
-        found = encoding_of(file)
+    found = _tell(path)
     if found != UTF_8:
         name = LEGACY.get(found, found.upper())
         print(f"'{path}' is not UTF-8; it is read as {name}.", file=sys.stderr, flush=True)
@@ -113,17 +153,18 @@ def _undecodable(path: Path, told: str) -> int:
         return next(broken, 1)
 
 
-def read_text(path: Path, error: type[ZooError] = ZooError) -> str:
+def read_text(path: Path, error: type[ZooError] = ZooError, told: str = "") -> str:
     """Read a text file.
 
     Args:
         path: The file, as `open_text` reads it.
         error: The class to raise.
+        told: Its encoding, if `encodings` has told it.
 
     Raises:
         ZooError: The file doesn't exist, can't be read or isn't a text.
     """
-    with open_text(path, error) as file:
+    with open_text(path, error, told=told) as file:
         return file.read()
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo.data.tables import TABBED, ColumnNotFound, open_table
-from zoo.data.texts import read_text
+from zoo.data.texts import encodings, read_text
 from zoo.errors import ZooError
 
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".wma"}
@@ -219,6 +219,7 @@ def read_folder(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecor
         return
     if not texts:
         raise CorpusError(f"'{directory}' has no audio file with a transcript (.txt) beside it.")
+    told = encodings(texts.values())
     found = {stem: [*files] for stem, files in sounds.items()}
     for stem in texts:
         found.setdefault(stem, others.get(stem) or [texts[stem]])
@@ -229,7 +230,8 @@ def read_folder(directory: Path, columns: CorpusColumns) -> Iterator[CorpusRecor
             yield unusable(name.as_posix(), NO_SOUND if transcript else NO_TEXT, columns)
         else:
             extra = chosen({"folder": name.parent.as_posix()}, columns, directory)
-            yield CorpusRecording(name.as_posix(), path, read_text(transcript), extra)
+            text = read_text(transcript, told=told[transcript])
+            yield CorpusRecording(name.as_posix(), path, text, extra)
 
 
 def _listed(
