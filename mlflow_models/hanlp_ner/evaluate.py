@@ -80,7 +80,7 @@ def predict_built(name: str, directory: Path, texts: Sequence[str]) -> list[Span
         entities = row.get("entities") or []
         found.append({(one["start"], one["end"], one["type"]) for one in entities})
     if refused:
-        print(f"{refused} sentences are refused by the model: all of theirs is missed.",
+        print(f"{refused} sentences are refused by the model; their entities count as missed.",
               file=sys.stderr)  # fmt: skip
     return found
 
@@ -107,7 +107,7 @@ def open_recognizer(name: str, device: int, tracking_uri: str, work: Path) -> Re
         name: demo, a published identifier, a directory, or `models:/NAME@ALIAS`.
         device: the GPU's number for a checkpoint, -1 for the CPU.
         tracking_uri: the registry.
-        work: a directory for what it gives.
+        work: a directory for what is downloaded.
 
     Raises:
         CheckpointError: there is none of that name, or it can't be loaded.
@@ -183,10 +183,10 @@ def check(recognizer: Recognizer, corpus: Corpus, args: argparse.Namespace) -> N
 
 
 def check_labels(asked: Sequence[str], gold: Sequence[Spans], recognizer: Recognizer) -> None:
-    """Checks that the labels that count are in the set or the recognizer's, and one is in the set.
+    """Checks the labels that count: the set or the recognizer knows each, and the set has one.
 
     Raises:
-        DataError: one isn't, or none is.
+        DataError: nobody knows a label, or the set has none of them.
     """
     own = {label for spans in gold for _, _, label in spans}
     available = sorted(own | (recognizer.labels or set()))
@@ -224,7 +224,8 @@ def report(
         parts += [f"## {name}\n\n{markdown(scores[name])}\nwhat gold spans became: {table}",
                   f"sentences with the most mistakes:\n{mistakes}"]  # fmt: skip
     for name in rest:
-        changes = compared(gold, predicted[first], predicted[name], [*scores[first]][:-1])
+        labels = [label for label in scores[first] | scores[name] if label != "micro"]
+        changes = compared(gold, predicted[first], predicted[name], labels)
         parts.append("\n".join([f"{name}, compared with the first:", *map(str, changes)]))
 
     def write(folder: Path) -> None:

@@ -72,6 +72,12 @@ def test_a_candidate_earns_its_place(
     files = {one.path for one in client.list_artifacts(logged.info.run_id)}
     assert "differences.tsv" in files
 
+    # What only the candidate finds counts as wrong, too.
+    register(ner_model, dict.fromkeys(("工作", "上班", "干活"), "JOB"), tmp_path, client)
+    with pytest.raises(ZooError, match="stays a candidate"):
+        run("--data", str(test_set))
+    assert champion() == first
+
     equal = register(ner_model, {"不在里面": "PERSON", "也不在": "PERSON"}, tmp_path, client)
     run(*data)
     assert champion() == equal
