@@ -8,7 +8,6 @@ A token, and a workspace in the address, are Enterprise's, by its documentation:
 import asyncio
 import json
 import ssl
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from tests.kong.balancer import Balancer
 from tests.kong.certificates import AUTHORITY, Certificates
 from tests.kong.forwarding import Forwarding, send_answer, whole_body
 from tests.kong.store import Answer, Body, Store
+from tests.kong.threads import listening
 
 REFUSED = """<html>\r
 <head><title>400 {title}</title></head>\r
@@ -178,7 +178,6 @@ def _listening(
     app: Any, certificates: Certificates, mutual: bool
 ) -> Iterator[tuple[str, uvicorn.Server]]:
     """Serves an app over HTTPS in a thread; yields its address and itself once it listens."""
-    ready = threading.Event()
 
     async def lifespan_or_http(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -204,22 +203,8 @@ def _listening(
             timeout_graceful_shutdown=1,
         )
     )
-    startup = server.startup
-
-    async def started(sockets: Any = None) -> None:
-        await startup(sockets)
-        ready.set()
-
-    server.startup = started  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    with listening(server) as port:
         yield f"https://127.0.0.1:{port}", server
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @contextmanager

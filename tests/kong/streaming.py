@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from tests.kong.threads import listening
+
 
 @dataclass
 class Streams:
@@ -64,21 +66,9 @@ def streams() -> Iterator[Streams]:
     app = Streams()
     config = uvicorn.Config(app, port=0, log_level="critical", ws="wsproto", lifespan="off")
     config.timeout_graceful_shutdown = 1
-    server, ready = uvicorn.Server(config), threading.Event()
-    startup = server.startup
-
-    async def started(sockets: Any = None) -> None:
-        await startup(sockets)
-        ready.set()
-
-    server.startup = started  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    app.address = f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
-        yield app
-    finally:
-        app.heard.set()
-        server.should_exit = True
-        thread.join()
+    with listening(uvicorn.Server(config)) as port:
+        app.address = f"127.0.0.1:{port}"
+        try:
+            yield app
+        finally:
+            app.heard.set()
