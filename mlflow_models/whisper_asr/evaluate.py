@@ -101,7 +101,9 @@ def main(argv: list[str] | None = None) -> None:
     models = [args.model, *([args.compare] if args.compare else [])]
     results = {name: score(name, data, args, normalizer) for name in models}
     differences = compare(results)
-    note = "" if args.served else unheard(data["duration"])  # the server cuts long ones up
+    # The server cuts long recordings up; Transformers hears their beginning.
+    cut = not args.served and not all(map(saved.is_saved, models))
+    note = unheard(data["duration"]) if cut else ""
     described = describe(results, differences, args.worst)
     text = "\n\n".join(filter(None, [str(normalizer), note, described]))
     evaluation.finish(

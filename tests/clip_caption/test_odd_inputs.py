@@ -143,7 +143,7 @@ REFUSED: list[tuple[Main, str, str]] = [
     (prepare.main, "{}/own.csv --caption-column comment --keep captions", "--keep captions: .*own"),
     (prepare.main, "{}/good.csv --group site", "'site' not found in .*available: photo, comment"),
     (prepare.main, "{}/pair.json --group site", "--group needs a table .*'site'"),
-    (prepare.main, "{}/list.json", r"list\.json' is no JSON of COCO's captions"),
+    (prepare.main, "{}/list.json", r"list\.json' is not a JSON file of COCO's captions"),
     (prepare.main, "{}/empty", "empty' has neither a metadata.csv nor a photo"),
     (prepare.main, "{}/nowhere.csv", r"nowhere\.csv' not found"),
     (prepare.main, "{}/good.csv --images {}/empty", "Nothing can be kept: .*no such file.*2"),

@@ -566,7 +566,7 @@ def test_what_is_wrong_with_a_source_is_said(tmp_path: Path) -> None:
         ),
         ([str(table)], r"Nothing can be kept: no such file: 1 \('.*'\)\.$"),
         ([str(tmp_path / "thai.csv")], r"is not UTF-8 \(line 3\)"),
-        ([str(tmp_path / "broken.json")], "is no JSON of COCO's captions"),
+        ([str(tmp_path / "broken.json")], "is not a JSON file of COCO's captions"),
         ([str(tmp_path / "empty")], "neither a metadata.csv nor a photo with a text"),
         ([str(tmp_path / "nowhere")], "nowhere' not found"),
         ([str(tmp_path / "a.jpg")], "is neither a folder, a table"),

@@ -220,7 +220,7 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[Entry]:
             for one in found["images"]
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ZooError(f"'{path}' is no JSON of COCO's captions.") from error
+        raise ZooError(f"'{path}' is not a JSON file of COCO's captions.") from error
     known = {key for _, _, key in photos}
     for key, texts in captions.items():
         if key not in known:

@@ -69,7 +69,7 @@ def find_transformer(name: str) -> Path:
     """Find the directory of a pretrained transformer, or download it from the hub.
 
     Raises:
-        CheckpointError: There is none of that name, or it lacks its configuration.
+        CheckpointError: No checkpoint has this name, or its configuration is missing.
     """
     if not Path(name).exists():
         return checkpoints.from_hub(name)
@@ -138,10 +138,10 @@ def check_lengths(component: Any, corpus: Corpus) -> None:
 
 
 def check_device(device: int) -> None:
-    """Check that there is a GPU of that number; -1 is the CPU.
+    """Check that the machine has the GPU of this number; -1 is the CPU.
 
     Raises:
-        ZooError: There isn't.
+        ZooError: The machine doesn't have it.
     """
     if device >= 0:
         options.check_device(f"cuda:{device}")

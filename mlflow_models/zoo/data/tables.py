@@ -16,6 +16,7 @@ one at a time, so that a million rows need little memory.
 import csv
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ class ColumnNotFound(TableError):
 
 
 @dataclass(frozen=True)
-class TextTable:
+class TextTable(ABC):
     """A table whose header is read.
 
     Args:
@@ -76,9 +77,9 @@ class TextTable:
     path: Path
     header: list[str]
 
+    @abstractmethod
     def _read(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each row's line number, or for Parquet its number, and its cells."""
-        raise NotImplementedError
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | None]]:
         """Yield each row's line number and its cells by column; None if it has too few or too many.

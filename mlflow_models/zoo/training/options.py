@@ -64,7 +64,7 @@ def check_device(name: str) -> None:
         name: As torch names it: cpu, cuda, cuda:1.
 
     Raises:
-        ZooError: It hasn't, or there is no device of this name.
+        ZooError: The machine lacks it, or no device has this name.
     """
     import torch
 
