@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clip_caption.photos import Site, serving
 from tests.clip_caption.translator import write_translator
 from zoo.building.local_server import serve
 
@@ -27,3 +28,10 @@ def any_url(request: pytest.FixtureRequest, clip_model: Path) -> str:  # noqa: A
     """Each of the two."""
     address: str = request.getfixturevalue(request.param)
     return address
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A server of photos, which counts what it is asked for."""
+    with serving() as running:
+        yield running

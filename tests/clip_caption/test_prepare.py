@@ -1,79 +1,24 @@
 """prepare.py: every source is read, photos are fetched once and politely, failures are told."""
 
 import csv
-import html
-import io
 import json
 import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from datasets import Dataset, concatenate_datasets, load_from_disk
-from PIL import ExifTags, Image
+from datasets import concatenate_datasets
 
 from clip_caption import prepare
 from clip_caption.preparing.cells import canonical, position
-from clip_caption.preparing.metadata import COMMENT as A_COMMENT
-from clip_caption.preparing.metadata import DEVICE, OTHER, POSITION, THUMBNAIL, cleaned
-from clip_caption.preparing.privacy import mask
 from demos.clip_caption import scenes
-from tests.clip_caption.photos import Site, jpeg, save, serving
+from tests.clip_caption.photos import Site, jpeg, save
+from tests.clip_caption.prepared import COMMENT, dropped, run, text_of, traffy, write_jsonl
 from tests.zoo.pictures import encoded, scene
-from zoo.data.images import FILE_FORMATS, decode, format_of
+from zoo.data.images import decode, format_of
 from zoo.data.tables import listed
 from zoo.errors import ZooError
-
-HEADER = "ticket_id type organization comment coords photo photo_after address state".split()
-COMMENT = 'น้ำท่วมถนน\nหน้าตลาด "บางรัก", รถผ่านไม่ได้'
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as running:
-        yield running
-
-
-def traffy(path: Path, photos: list[str], **columns: str) -> Path:
-    """An export of complaints, as a spreadsheet writes it, a row for each photo."""
-    usual = {"type": "{น้ำท่วม,ถนน}", "comment": COMMENT, "coords": "100.53084,13.81865"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        table = csv.DictWriter(file, HEADER, restval="")
-        table.writeheader()
-        for number, photo in enumerate(photos):
-            row = {**usual, "ticket_id": f"2022-{number:03}", "photo": photo, **columns}
-            table.writerow(row)
-    return path
-
-
-def write_jsonl(path: Path, *rows: dict[str, str]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def text_of(output: Path) -> str:
-    """The words of the report's page, with one space between them."""
-    page = (output / "report.html").read_text(encoding="utf-8").partition("</head>")[2]
-    return " ".join(html.unescape(re.sub("<[^>]*>", " ", page)).split())
-
-
-def run(source: Path, output: Path, *options: str) -> dict[str, Dataset]:
-    """Prepares; the parts by their names."""
-    quick = ["--pause", "0", "--private-addresses"]
-    prepare.main([str(source), "-o", str(output), *quick, *options])
-    return {p.parent.name: load_from_disk(str(p.parent)) for p in output.glob("*/state.json")}
-
-
-def dropped(output: Path) -> dict[str, str]:
-    """Why photos were left out, by their names."""
-    with (output / "dropped.csv").open(encoding="utf-8", newline="") as file:
-        return {row["name"]: row["reason"] for row in csv.DictReader(file)}
 
 
 def test_an_export_of_complaints_becomes_a_data_set(
@@ -132,74 +77,6 @@ def test_an_export_of_complaints_becomes_a_data_set(
     assert "8 of 13 photos are left out" in printed.splitlines()[-1]
     assert "น้ำท่วม" in (tmp_path / "out" / "types.svg").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "sizes.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_nothing_is_fetched_twice_and_what_is_gone_only_when_asked(
-    site: Site, tmp_path: Path
-) -> None:
-    table = traffy(
-        tmp_path / "export.csv", [f"{site.address}/{p}" for p in ("1.jpg", "404", "busy/9/2.jpg")]
-    )
-    cache = ["--cache", str(tmp_path / "photos"), "--test-share", "0"]
-    run(table, tmp_path / "1", *cache, "--attempts", "1")
-    run(table, tmp_path / "2", *cache, "--attempts", "1")
-    assert site.asked == {"/1.jpg": 1, "/404": 1, "/busy/9/2.jpg": 2}
-    assert dropped(tmp_path / "1") == dropped(tmp_path / "2")
-    run(table, tmp_path / "3", *cache, "--attempts", "1", "--retry-failed")
-    assert site.asked == {"/1.jpg": 1, "/404": 2, "/busy/9/2.jpg": 3}
-
-
-def test_a_killed_run_goes_on_where_it_was(site: Site, tmp_path: Path) -> None:
-    paths = [*(f"{n}.jpg" for n in range(12)), *(f"held/{n}.jpg" for n in range(12, 24))]
-    table = traffy(tmp_path / "export.csv", [f"{site.address}/{path}" for path in paths])
-    output, cache = tmp_path / "out", tmp_path / "out-photos"
-    options = [str(table), "-o", str(output), "--pause", "0", "--private-addresses"]
-    options += ["--connections", "4"]  # then they are fetched in order
-    command = [sys.executable, "-m", "clip_caption.prepare", *options]
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while len(list(cache.glob("*/[!.]*"))) < 12 or not site.serving:
-        assert running.poll() is None
-        time.sleep(0.02)
-    running.kill()  # in the middle of the held ones
-    running.wait()
-    assert not output.exists()
-    whole = {f"/{path}" for path in paths[:12]}
-    assert set(site.asked) >= whole
-    (cache / "00").mkdir(exist_ok=True)
-    (cache / "00" / ".part-left").write_bytes(jpeg(1)[:99])
-
-    site.held.set()
-    parts = run(table, output)
-    assert sum(map(len, parts.values())) == 24
-    assert {path: site.asked[path] for path in whole} == dict.fromkeys(whole, 1)
-    assert max(site.asked.values()) == 2  # those that were on their way
-    assert not list(cache.glob("*/.part*"))
-
-
-def test_a_server_is_not_overrun(site: Site, tmp_path: Path) -> None:
-    photos = [f"{site.address}/slow/{n}.jpg" for n in range(12)]
-    table = traffy(tmp_path / "export.csv", photos)
-    run(table, tmp_path / "1", "--per-host", "2", "--connections", "8")
-    assert site.busiest == 2
-    site.starts.clear()
-    run(table, tmp_path / "2", "--pause", "0.1", "--per-host", "8")
-    # a start is at least 0.08 s after the one before, of which the network may eat some
-    assert max(site.starts) - min(site.starts) > 11 * 0.08 * 0.8
-
-
-def test_private_addresses_are_for_those_who_ask(site: Site, tmp_path: Path) -> None:
-    save(tmp_path / "own.jpg", 7)
-    photos = [f"{site.address}/1.jpg", "http://169.254.169.254/latest", "own.jpg"]
-    table = traffy(tmp_path / "export.csv", photos)
-    prepare.main([str(table), "-o", str(tmp_path / "out"), "--test-share", "0"])
-    assert not site.asked
-    assert {reason.rpartition(" ")[2] for reason in dropped(tmp_path / "out").values()} == {
-        "public"
-    }
-    # and another time with the switch, which what was found before doesn't prevent
-    options = ["--cache", str(tmp_path / "out-photos"), "--private-addresses", "--limit", "1"]
-    prepare.main([str(table), "-o", str(tmp_path / "2"), "--test-share", "0", *options])
-    assert site.asked == {"/1.jpg": 1}
 
 
 def folder(directory: Path) -> Path:
@@ -307,108 +184,6 @@ def test_parts_depend_on_the_seed_alone(tmp_path: Path) -> None:
     assert {name: len(part) for name, part in found.items()} == {"train": 21, "dev": 6, "test": 3}
     assert names("2", "--jobs", "4") == found
     assert names("3", "--seed", "2") != found
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("ไฟดับ โทร0812345678ด่วน", "ไฟดับ โทร[phone]ด่วน"),
-        ("ติดต่อ 02-123-4567 หรือ +66 81 234 5678", "ติดต่อ [phone] หรือ [phone]"),
-        ("๐๘๑-๒๓๔-๕๖๗๘", "[phone]"),
-        ("บัตร 1-1037-02071-81-1 อีเมล som.chai+1@example.co.th",
-         "บัตร [identity] อีเมล [email]"),
-        ("แอดไลน์somchai หรือ ไลน์: mali.b, https://line.me/ti/p/~somchai",
-         "แอดไลน์[line] หรือ ไลน์: [line], https://line.me/ti/p/[line]"),
-        ("Line: a tree fell, pipeline: broken, ไลน์แมน", None),
-        ("ซอย 12 บ้านเลขที่ 99/1234 วันที่ 12/05/2565 13:44", None),
-        ("เสาที่ 20153344 พิกัด 13.7563, 100.5018 โทร 1555", None),
-    ],
-)  # fmt: skip
-def test_who_wrote_a_comment_is_masked(text: str, masked: str | None) -> None:
-    assert mask(text)[0] == (masked or text)
-    assert bool(mask(text)[1]) == bool(masked)
-
-
-def test_personal_data_is_counted_and_masked_when_asked(tmp_path: Path) -> None:
-    save(tmp_path / "a.jpg", 1)
-    table = traffy(tmp_path / "export.csv", ["a.jpg"], comment="โทร 081-234-5678")
-    options = ["--test-share", "0"]
-    assert run(table, tmp_path / "1", *options)["train"][0]["captions"] == ["โทร 081-234-5678"]
-    assert "telephone number 1" in text_of(tmp_path / "1")
-    parts = run(table, tmp_path / "2", *options, "--mask")
-    assert parts["train"][0]["captions"] == ["โทร [phone]"]
-
-
-def exif(orientation: int) -> Image.Exif:
-    """What a phone writes: how it is turned, its name, where it is, and a comment."""
-    found = Image.Exif()
-    found[ExifTags.Base.Orientation] = orientation
-    found[ExifTags.Base.Make], found[ExifTags.Base.Model] = "Phone", "Phone 12"
-    found[ExifTags.Base.ImageDescription] = "call 081-234-5678"
-    position = found.get_ifd(ExifTags.IFD.GPSInfo)
-    position.update({1: "N", 2: (13.0, 45.0, 2.5), 3: "E", 4: (100.0, 30.0, 1.0)})
-    return found
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "MPO", "TIFF"])
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_masked_photo_has_its_pixels_and_nothing_of_its_photographer(
-    kind: str, orientation: int
-) -> None:
-    told = exif(orientation)
-    own: dict[str, dict[str, Any]] = {
-        "MPO": {"save_all": True, "append_images": [scene(64, 64)]},
-        "HEIF": {"xmp": b"<xmpmeta>Phone</xmpmeta>"},
-    }
-    options = own.get(kind, {})
-    file = encoded(scene(), kind, exif=told.tobytes() if kind == "HEIF" else told, **options)
-    clean, kinds = cleaned(file)
-    assert {DEVICE, A_COMMENT} <= set(kinds)
-    assert POSITION in kinds or kind == "TIFF"  # Pillow writes no position into one
-    before, after = decode(file, formats=FILE_FORMATS), decode(clean)
-    assert before.tobytes() == after.tobytes()
-    assert cleaned(clean) == (clean, [])
-    left = Image.open(io.BytesIO(clean)).getexif()
-    assert set(left) <= {ExifTags.Base.Orientation}
-    assert b"Phone" not in clean
-    if kind in ("JPEG", "PNG", "WEBP"):  # not encoded again
-        assert len(file) - 400 < len(clean) < len(file)
-    elif kind == "HEIF":
-        assert format_of(clean) == "HEIF"
-
-
-def test_a_jpeg_loses_its_comments_its_thumbnail_and_what_follows_it() -> None:
-    plain = encoded(scene(), comment=b"0812345678")
-    thumbnail = b"\xff\xe0" + (8 + 9).to_bytes(2) + b"JFXX\0\x10" + bytes(9)
-    file = plain[:2] + thumbnail + plain[2:] + b"a film"
-    clean, kinds = cleaned(file)
-    assert set(kinds) == {A_COMMENT, THUMBNAIL, OTHER}
-    assert clean == encoded(scene())
-    assert cleaned(encoded(scene(), icc_profile=b"colours"))[1] == []
-
-
-def test_masking_holds_for_all_that_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(encoded(scene(), exif=exif(6)))
-    (tmp_path / "b.bmp").write_bytes(encoded(scene(seed=3), "BMP"))
-    table = write_jsonl(
-        tmp_path / "t.jsonl",
-        {"id": "081-234-5678", "photo": "a.jpg", "comment": "ไลน์ @somchai", "note": "a@b.co"},
-        {"id": "081-234-5678", "photo": "b.bmp", "comment": "LINE ID: mali_99", "note": "1555"},
-        {"id": "081-234-5679", "photo": "gone.jpg", "comment": "โทร 081-234-5679", "note": ""},
-    )
-    options = ["--keep", "comment", "note", "--test-share", "0", "--mask"]
-    rows = sorted(run(table, tmp_path / "out", *options)["train"], key=lambda row: row["name"])
-    assert [row["name"] for row in rows] == ["[phone]", "[phone] (2)"]
-    assert [row["captions"] for row in rows] == [["ไลน์ [line]"], ["LINE ID: [line]"]]
-    assert [row["comment"] for row in rows] == ["ไลน์ [line]", "LINE ID: [line]"]
-    assert [row["note"] for row in rows] == ["[email]", "1555"]
-    assert b"Phone" not in rows[0]["image"]
-    assert dropped(tmp_path / "out") == {"[phone]": "no such file"}
-    page = text_of(tmp_path / "out")
-    for found in ("in texts: Line id 4", "in texts: telephone number 2", "in files: device 1",
-                  "in files: position (GPS) 1", "What was found was taken out"):  # fmt: skip
-        assert found in page
-    assert not re.search(r"\d{3}-\d{4}|somchai|mali", page)
 
 
 def test_near_copies_and_sites_stay_in_one_part(tmp_path: Path) -> None:
