@@ -38,7 +38,7 @@ build: setup
 	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
 
 promote: setup
-	$(BIN)/python -m zoo.promote $(MODEL) $(if $(BACK),--back $(BACK),--data $(DATA))
+	$(BIN)/python -m zoo.promote $(MODEL) $(if $(BACK),--back $(BACK),--data $(DATA) $(if $(FIRST),--first))
 
 serve: setup
 	THERESA_PORT=$(PORT) $(BIN)/python -m zoo.serving.launch $(SAVED)

@@ -16,7 +16,7 @@ def normal(address: str) -> str:
     """HOST:PORT as Kong keeps it: an IPv6 address, in brackets, is written out.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not such an address.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not PORT.fullmatch(port) or int(port) > LAST_PORT:
@@ -25,16 +25,16 @@ def normal(address: str) -> str:
         try:
             return f"[{ipaddress.IPv6Address(host[1:-1].partition('%')[0]).exploded}]:{port}"
         except ValueError:
-            raise ValueError(f"'{host}' is no IPv6 address") from None
+            raise ValueError(f"'{host}' is not an IPv6 address") from None
     if ":" in host:
         raise ValueError("an IPv6 address stands in brackets, such as [2001:db8::5]:8080")
     if re.fullmatch(r"[0-9.]+", host):
         try:
             ipaddress.IPv4Address(host)
         except ValueError:
-            raise ValueError(f"'{host}' is no IPv4 address") from None
+            raise ValueError(f"'{host}' is not an IPv4 address") from None
     elif len(host) > LONGEST_NAME or not all(LABEL.fullmatch(one) for one in host.split(".")):
-        raise ValueError(f"'{host}' is no host's name")
+        raise ValueError(f"'{host}' is not a host name")
     return address
 
 

@@ -155,7 +155,7 @@ class Admin:
         """The gateway's version and role, if it takes objects.
 
         Raises:
-            GatewayError: it is none, too old, has no database, or gets its objects from elsewhere.
+            GatewayError: not Kong, too old, without a database, or a data plane.
         """
         about = self.about()
         if about.role == "data_plane":
@@ -215,9 +215,7 @@ class Admin:
             wants = "wants a client certificate that an authority of its own has signed"
             return f"{self.url} {wants} ({said}): give --cert and --key."
         if status in (401, 403):
-            hint = (
-                "" if "Kong-Admin-Token" in self._client.headers else "; has it users? --token-file"
-            )
+            hint = "" if "Kong-Admin-Token" in self._client.headers else "; try giving --token-file"
             return f"{self.url} doesn't let us {method} {path} ({status}): {said}{hint}"
         return f"Kong answered {method} {path} with {status}: {said}"
 

@@ -183,5 +183,5 @@ def secret(file: Path | None, variable: str) -> str | None:
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        said = getattr(error, "strerror", None) or "it is no text"
+        said = getattr(error, "strerror", None) or "the file is not text"
         raise KongError(f"The file '{file}' can't be read: {said}.") from None

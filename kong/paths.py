@@ -20,7 +20,7 @@ def takes(route: Mapping[str, Any], path: str) -> str | None:
     `/` alone is what gateways have for the rest: it loses to any longer path.
 
     Raises:
-        NotUnderstood: it may.
+        NotUnderstood: the route may take the path; its rule can't be read.
     """
     if expression := route.get("expression"):
         raise NotUnderstood(str(expression))

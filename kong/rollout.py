@@ -102,12 +102,12 @@ class Rollout:
                 return
 
     def well(self, targets: Sequence[str]) -> list[str]:
-        """Those of the targets that are well. Only where none is at once is any waited for.
+        """The targets that are well; waits only if no target is well at once.
 
         A prediction, too, may take no longer than the deadline.
 
         Raises:
-            NotReady: none is.
+            NotReady: no target is well.
         """
         ill: dict[str, str] = {}
         spec = self.spec.model_copy(update={"read_seconds": max(1, int(self.timing.deadline))})
@@ -180,7 +180,7 @@ class Rollout:
                 name, whose = self.spec.name, holder(self.gateway.admin, self.spec.name)
                 raise KongError(
                     f"Another run works on {name}, or was killed: {whose} (the consumer "
-                    f"{name}{PROBE}). If it lives no more, run this again with --take-over."
+                    f"{name}{PROBE}). If that process has ended, run this again with --take-over."
                 ) from None
             raise
 

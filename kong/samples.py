@@ -28,7 +28,7 @@ class Sample:
         """Reads a model's `sample.json`.
 
         Raises:
-            KongError: it isn't one.
+            KongError: the file is not a sample.
         """
         try:
             body = path.read_bytes()
@@ -65,7 +65,7 @@ class Sample:
         except (ValueError, LookupError, TypeError):
             raise NotReady(f"{whose} answers its sample, but not with predictions.") from None
         if not isinstance(predictions, list) or len(predictions) != self.rows:
-            raise NotReady(f"{whose} answers its sample of {self.rows} rows with another number.")
+            raise NotReady(f"{whose} answers {self.rows} sample rows with another number of rows.")
         for number, record in enumerate(predictions):
             if not record or (isinstance(record, dict) and record.get("error")):
                 raise NotReady(f"{whose} has no prediction for row {number} of its sample.")

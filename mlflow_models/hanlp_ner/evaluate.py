@@ -213,7 +213,7 @@ def report(
     for label, row in scores[first].items():
         if not row["gold"] and row["predicted"] and not args.labels:
             print(
-                f"The set has no {label}, so that {row['predicted']:.0f} of it count as wrong; if "
+                f"The set has no {label}, so all {row['predicted']:.0f} found count as wrong; if "
                 "it isn't annotated there, name with --labels the labels that are.",
                 file=sys.stderr,
             )

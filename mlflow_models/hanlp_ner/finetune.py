@@ -125,7 +125,7 @@ def check(args: argparse.Namespace) -> None:
     """Check that no two options contradict each other, and that the device is there.
 
     Raises:
-        ZooError: They do, or it isn't.
+        ZooError: Two options contradict each other, or the device is missing.
     """
     if args.from_scratch and args.hidden % (2 * args.heads):
         raise DataError("--hidden must be a multiple of twice --heads.")

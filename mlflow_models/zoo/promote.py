@@ -76,16 +76,14 @@ def _promote(
 ) -> None:
     candidate = _version(client, args.name, args.candidate)
     if candidate is None:
-        raise ZooError(
-            f"Model '{args.name}' has no version '{args.candidate}'; build.py makes one."
-        )
+        raise ZooError(f"Model '{args.name}' has no {args.candidate}; build.py makes one.")
     if candidate == champion:
         print(f"{args.name} version {champion} is the {args.champion} already.")
         return
     if champion is None and not args.first:
         raise ZooError(
-            f"Model '{args.name}' has no version '{args.champion}'; --first takes the candidate "
-            "without a comparison."
+            f"Model '{args.name}' has no {args.champion} yet; --first takes the candidate without "
+            "a comparison."
         )
     if champion is not None and args.first:
         raise ZooError(
@@ -121,7 +119,7 @@ def _back(client: "MlflowClient", args: argparse.Namespace, champion: str | None
     """Move the alias to the version that the champion has replaced.
 
     Raises:
-        ZooError: It has replaced none that is known.
+        ZooError: The registry doesn't say which version the champion replaced.
     """
     if args.back and args.back != champion:
         print(f"{args.name} version {args.back} isn't the {args.champion}; nothing is moved.")
@@ -129,7 +127,7 @@ def _back(client: "MlflowClient", args: argparse.Namespace, champion: str | None
     tags = client.get_model_version(args.name, champion).tags if champion else {}
     before = tags.get(BEFORE)
     if before is None:
-        raise ZooError(f"The champion of '{args.name}' has replaced no version that is known.")
+        raise ZooError(f"The version before the champion of '{args.name}' is unknown.")
     client.set_registered_model_alias(args.name, args.champion, before)
     print(f"{args.name} version {before} is the {args.champion} again, in place of {champion}.")
 
@@ -153,7 +151,7 @@ def _compare(
                *options]  # fmt: skip
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise ZooError(f"{folder.name}/evaluate.py can't score the models; it says above why.")
+        raise ZooError(f"{folder.name}/evaluate.py can't score the models; see its error above.")
     found = json.loads(done.stdout.strip().splitlines()[-1])
     changes = [ScoreChange(**one) for one in found.get("comparison", [])]
     said = "\n".join(map(str, changes))

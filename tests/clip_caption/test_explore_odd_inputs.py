@@ -161,7 +161,7 @@ def test_a_folder_of_all_formats(photos: Path, embed: Embed, tmp_path: Path) -> 
     (folder / "notes").write_text("none")
     found, said = embed(folder)
     assert found.ids == [f"{number}.{suffix}" for number, suffix in enumerate(suffixes)]
-    assert "passed over, as they are no images: 1 .mp4, 1 without a suffix" in said
+    assert "skipped files that are not images: 1 .mp4, 1 without a suffix" in said
     assert "9 of 11 images" in said
     assert "left out: damaged.png" in said
     assert "left out: text.jpg" in said

@@ -177,7 +177,7 @@ REFUSED: list[tuple[Main, str, str]] = [
     (finetune.main, TRAINING + "--longest 1", "--longest must be at least 2"),
     (finetune.main, TRAINING + "--longest 5000", "don't fit into GPT-2's 128 positions"),
     (finetune.main, TRAINING + "--longest 2", "of 1 captions 1 are longer .*jpg'.*--max-lost"),
-    (finetune.main, TRAINING + "--max-lost 2", "--max-lost: 2 is not at least 0 and at most 1"),
+    (finetune.main, TRAINING + "--max-lost 2", "--max-lost: 2 is not between 0 and 1"),
     (finetune.main, TRAINING + "--lr nan", "--lr must be above 0"),
     (finetune.main, TRAINING + "--output {}/a.jpg", r"a\.jpg' is a file"),
     (finetune.main, TRAINING + "--samples 0", "--samples: 0 is less than 1"),

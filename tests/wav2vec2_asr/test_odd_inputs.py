@@ -89,7 +89,7 @@ CASES: list[Case] = [
      lambda _, f: [*trained(f, "--from-scratch"), "--train", stored(f / "mute", ["", " "])],
      ["no character to learn"]),
     ("a share above 1", finetune.main, lambda _, f: trained(f, "--model", "demo", "--join", "1.5"),
-     ["--join", "at most 1"]),
+     ["--join", "between 0 and 1"]),
     ("a share of unknowns", finetune.main,
      lambda _, f: trained(f, "--model", "demo", "--max-unknown", "10"), ["--max-unknown"]),
     ("speed of nothing", finetune.main,

@@ -133,7 +133,7 @@ TRAIN: list[tuple[str, str, str, list[str]]] = [  # data, dev, options, what the
     ("nothing", "good", "", ["nothing", "is not a data set"]),
     ("textless", "good", "", ["'text' not found", "available: audio, duration"]),
     ("good", "good", "--window-seconds 0.5", ["longer than --window-seconds"]),
-    ("missing", "missing", "--noise 2", ["--noise", "at most 1"]),
+    ("missing", "missing", "--noise 2", ["--noise", "between 0 and 1"]),
     ("missing", "missing", "--batch-size 0", ["--batch-size", "less than 1"]),
     ("missing", "missing", "--eval-every 0", ["--eval-every", "less than 1"]),
     ("missing", "missing", "--workers -1", ["--workers", "less than 0"]),

@@ -88,7 +88,7 @@ def test_a_candidate_earns_its_place(
     assert champion() == equal
     run("--back", equal)
     assert champion() == first
-    with pytest.raises(ZooError, match="replaced no version"):
+    with pytest.raises(ZooError, match="is unknown"):
         run("--back")
     capsys.readouterr()
     with pytest.raises(ZooError, match="'nothing' not found"):

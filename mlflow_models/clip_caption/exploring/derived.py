@@ -1,4 +1,4 @@
-"""What was made of embeddings: indexes and maps, which are older than they once they change.
+"""What was made of embeddings: indexes and maps, which are outdated once the embeddings change.
 
 EMBEDDINGS/_derived.json      the directory of each, the command that made it, and of which state
 """

@@ -78,7 +78,7 @@ def _weights(checkpoint: str) -> str:
 def _tell_left_out(collection: ImageCollection) -> None:
     """Says which files and columns of the source are passed over."""
     if collection.passed:
-        print(f"passed over, as they are no images: {counted(collection.passed)}")
+        print(f"skipped files that are not images: {counted(collection.passed)}")
     if collection.left_out:
         print(f"columns left out, which embeddings have themselves or which aren't plain: "
               f"{', '.join(collection.left_out)}")  # fmt: skip

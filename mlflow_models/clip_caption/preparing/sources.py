@@ -101,7 +101,7 @@ def read_source(path: Path, columns: PhotoColumns, images: Path | None = None) -
         raise ZooError(f"'{path}' not found.")
     if columns.group and (path.suffix.lower() == ".json" or _is_plain(path)):
         raise ZooError(
-            f"--group needs a table with the column '{columns.group}'; '{path}' is none."
+            f"--group needs a table with the column '{columns.group}'; '{path}' is not a table."
         )
     if path.is_dir():
         return read_folder(path, columns)

@@ -208,7 +208,7 @@ def check_mapping(mapping: Mapping[str, str], corpora: Iterable[Corpus]) -> None
     """Check that each label of `--map` is in the data.
 
     Raises:
-        DataError: One isn't.
+        DataError: A label is not in the data.
     """
     labels = joined(corpora).labels
     if missing := sorted(set(mapping) - labels):

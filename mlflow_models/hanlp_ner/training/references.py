@@ -114,7 +114,7 @@ def check_characters(tokenizer: Any, corpus: Corpus, kind: str) -> None:
     """Say which characters the tokenizer doesn't know, and refuse if they are most of the text.
 
     Raises:
-        DataError: They are.
+        DataError: The tokenizer doesn't know most characters.
     """
     texts = [text for text, _ in corpus.examples]
     unknown = unknown_characters(tokenizer, texts)

@@ -46,7 +46,7 @@ def open_checkpoint(name: str, trained: Corpus, device: int) -> Any:
     """Load the recognizer that training starts from.
 
     Raises:
-        CheckpointError: there is none, or it is a multi-task one.
+        CheckpointError: the checkpoint is not found, or is a multi-task one.
         DataError: it lacks a tag of the training sets.
     """
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
@@ -123,7 +123,7 @@ def check_lengths(component: Any, corpus: Corpus) -> None:
     HanLP reads a sentence in windows of 512 tokens; a transformer with fewer positions fails.
 
     Raises:
-        DataError: One is.
+        DataError: A sentence is too long.
     """
     positions = component.model.encoder.transformer.config.max_position_embeddings
     if positions >= MAX_WINDOW_TOKENS:
@@ -132,7 +132,7 @@ def check_lengths(component: Any, corpus: Corpus) -> None:
     rows = zip(corpus.examples, corpus.places, strict=True)
     if long := [place for (text, _), place in rows if len(text) > limit]:
         raise DataError(
-            f"{len(long)} sentences are longer than the {limit} characters that this transformer "
+            f"Sentences longer than the {limit} characters that this transformer "
             f"reads: {some(long)}; cut them."
         )
 

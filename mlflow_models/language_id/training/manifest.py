@@ -94,7 +94,7 @@ def check_files(recordings: Sequence[TaggedClip]) -> None:
     """See that all recordings are there, before a model is loaded.
 
     Raises:
-        ZooError: One isn't.
+        ZooError: A recording is missing.
     """
     missing = [one for one in recordings if not one.path.is_file()]
     if missing:

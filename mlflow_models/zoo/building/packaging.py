@@ -280,7 +280,7 @@ def _next_steps(
 Saved to {home}. Next:
   serve it     make serve MODEL={name}
                mlflow models serve -m {home} -p 8080 --env-manager local   (MLflow's own server)
-  promote it   python -m zoo.promote {name} --data TEST_SET    (add --first if there is no champion)
+  promote it   make promote MODEL={name} DATA=TEST_SET    (FIRST=1 if there is no champion yet)
   its image    mlflow models build-docker -m {home} -n theresa/{name}:{version} --env-manager local
   query it     curl -s localhost:8080/invocations -H 'Content-Type: application/json' \\
                  -d @{sample}"""

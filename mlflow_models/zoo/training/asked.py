@@ -42,8 +42,8 @@ def answers(
             refused.append(f"'{name}': {record['error']}")
         yield record
     if refused:
-        said = f"{len(refused)} of {len(names)} rows are refused by {model}"
-        print(f"{said}, and count as unanswered; the first is {refused[0]}", file=sys.stderr)
+        said = f"{model} refuses {len(refused)} of {len(names)} rows"
+        print(f"{said}, which count as unanswered; the first is {refused[0]}", file=sys.stderr)
 
 
 def recordings(data: "Dataset") -> Iterator[bytes]:

@@ -83,7 +83,7 @@ def chosen(known: dict[str, str], columns: CorpusColumns, directory: Path) -> di
     """Choose the columns to keep from those that a layout has.
 
     Raises:
-        ColumnNotFound: it hasn't one of them.
+        ColumnNotFound: the layout lacks one of the columns.
     """
     for name in columns.keep:
         if name not in known:

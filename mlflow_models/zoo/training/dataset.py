@@ -62,7 +62,7 @@ def features(extra: Collection[str]) -> "Features":
         extra: Those to keep of the corpus.
 
     Raises:
-        ZooError: The data set has one of them itself.
+        ZooError: The data set already has a column of that name.
     """
     from datasets import Features, Sequence, Value
 

@@ -31,7 +31,7 @@ def share(text: str) -> float:
     """Read a share, 0 to 1, for argparse."""
     value = float(text)
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 0 and at most 1")
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
@@ -88,7 +88,7 @@ def check_machine(args: argparse.Namespace) -> None:
     """See that the machine computes in the precision that is asked for, before data are read.
 
     Raises:
-        ZooError: It doesn't.
+        ZooError: The machine can't compute in this precision.
     """
     import torch
 
@@ -105,7 +105,7 @@ def check_machine(args: argparse.Namespace) -> None:
         )
         if not able:
             raise ZooError(
-                f"--precision bf16 isn't computed by this {'GPU' if gpu else 'CPU'}; take "
+                f"This {'GPU' if gpu else 'CPU'} doesn't support --precision bf16; take "
                 f"{'fp16 or ' if gpu else ''}fp32."
             )
 
