@@ -133,5 +133,5 @@ deploy/parser/node_modules: deploy/parser/package-lock.json
 
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt
-	for file in mlflow_models/*/requirements*.in mlflow_models/zoo/serving/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done
+	for file in mlflow_models/*/requirements*.in mlflow_models/zoo/serving/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$(if grep --quiet '^onnxruntime-gpu' $$file; then echo --override overrides-gpu.txt; fi) $$file --output-file $${file%.in}.txt; done
 	for file in benchmarks/peers/*/requirements.in; do grep --invert-match '^opentelemetry-' requirements.txt | $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints /dev/stdin $$file --output-file $${file%.in}.txt; done  # BentoML needs another opentelemetry

@@ -8,7 +8,7 @@ python mlflow_models/language_id/build.py --checkpoint DIRECTORY       finetune.
 from pathlib import Path
 
 from language_id.options import DECLARATION
-from zoo.building import checkpoints, packaging
+from zoo.building import checkpoints, hardware, packaging
 
 FOLDER = Path(__file__).parent
 
@@ -35,7 +35,7 @@ def convert(checkpoint: Path, output: Path, precision: str = "fp32") -> None:
 def main() -> None:
     """Reads the command line and builds."""
     parser = packaging.parser(__doc__, FOLDER.name)
-    packaging.add_precision(parser)
+    hardware.add_precision(parser)
     args = parser.parse_args()
 
     from language_id.engine import Engine

@@ -24,6 +24,9 @@ workers = Gauge("theresa_workers", "Workers that are ready.", multiprocess_mode=
 model_info = Gauge(
     "theresa_model", "The model that is served.", ["name", "version"], multiprocess_mode="max"
 )
+device = Gauge(
+    "theresa_device", "What the model computes on.", ["kind", "name"], multiprocess_mode="max"
+)
 
 
 class EngineMetrics:

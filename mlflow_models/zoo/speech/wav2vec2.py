@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.serving.onnx import CPU, CUDA, open_session
+from zoo.serving.onnx import on_gpu, open_session
 
 ABOUT, GRAPH = "engine.json", "model.onnx"
 EPSILON = 1e-7  # Wav2Vec2FeatureExtractor adds it to the variance
@@ -28,8 +28,8 @@ class Wav2Vec2:
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self.about: dict[str, Any] = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
         self.hop, self.reach = int(self.about["hop"]), int(self.about["reach"])
-        self._session = open_session(directory / GRAPH, threads, (CUDA, CPU))
-        self.on_gpu = self._session.get_providers()[0] != CPU
+        self._session = open_session(directory / GRAPH, threads)
+        self.on_gpu = on_gpu(self._session)
 
     def frames(self, samples: int) -> int:
         """Count the frames that the network makes of so many samples."""
