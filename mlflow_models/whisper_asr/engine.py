@@ -149,14 +149,16 @@ class Engine(WhisperEngine):
         directory: What `convert` wrote.
         threads: How many batches are decoded at once. None: on a CPU the number of cores, divided
             by `OMP_NUM_THREADS`, which each of them uses; on a GPU one or two, by its memory.
+
+    Attributes:
+        device: Where it computes: `cpu` or `cuda`.
     """
 
     def __init__(self, directory: Path, threads: int | None = None) -> None:
         self.model = _open(directory, threads)
-        self.placement = self.model.placement
-        super().__init__(
-            self.placement.batches, joins=True, wait_seconds=self.placement.wait_seconds
-        )
+        placement = self.model.placement
+        self.device = placement.device.kind
+        super().__init__(placement.batches, joins=True, wait_seconds=placement.wait_seconds)
         known = self.model.hf_tokenizer.token_to_id
         codes = self.model.supported_languages
         self.tailor(tuple(code for code in codes if known(f"<|{code}|>") is not None))

@@ -46,7 +46,22 @@ class Placement:
     keys_bytes: int = GIB
 
     @property
-    def on_gpu(precision: str, weights_bytes: int, batches: int | None = None) -> Placement | None:
+    def on_gpu(self) -> bool:
+        """Whether it is a GPU."""
+        return self.device.kind == "cuda"
+
+    @property
+    def number_bytes(self) -> int:
+        """How long a number of the keys and values is."""
+        return 2 if self.compute_type.endswith("float16") else 4
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long a batch may wait for other requests."""
+        return runner.GPU_WAIT_SECONDS if self.on_gpu else 0.0
+
+
+def on_gpu(precision: str, weights_bytes: int, batches: int | None = None) -> Placement | None:
     """Choose how a model is computed on the GPU; None if there is none that can be used.
 
     Args:
