@@ -46,7 +46,7 @@ def test_a_gpu_that_cant_be_used_is_told_and_the_cpu_is_taken(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = Device("cuda", "one that isn't here", 16 * GB)
-    for load in ({}, {"_load_cublas": lambda: True}):  # no cuBLAS; a driver that fails
+    for load in ({}, {"load_cublas": lambda: True}):  # no cuBLAS; a driver that fails
         for name, function in load.items():
             monkeypatch.setattr(f"zoo.serving.ctranslate2.{name}", function)
         monkeypatch.setattr(devices, "is_there", lambda: True)

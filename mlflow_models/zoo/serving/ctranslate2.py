@@ -78,7 +78,7 @@ def on_gpu(precision: str, weights_bytes: int, batches: int | None = None) -> Pl
     device = devices.find(CUDA_LINE)
     if device.kind == "cpu":
         return None
-    if not _load_cublas():
+    if not load_cublas():
         devices.stay_on_cpu("cuBLAS 12 can't be loaded (build.py --gpu packs it)")
         return None
     limit = round(asked.gpu_memory * devices.GB) or device.memory_bytes
@@ -123,7 +123,7 @@ def _packaged() -> list[Path]:
     return [place / "cublas" / "lib" for place in places if (place / "cublas").is_dir()]
 
 
-def _load_cublas() -> bool:
+def load_cublas() -> bool:
     """Load cuBLAS 12 from its package, or from the system."""
     packaged = _packaged()
     try:
