@@ -22,6 +22,8 @@ from zoo.serving.runner import Runner
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
 PADDED_TOKENS = 512  # per batch: little padding, and the activations fit into the CPU's cache
+GPU_PADDED_TOKENS = 16_384  # enough work for each of a GPU's kernels
+GPU_THREADS = 2  # one computes on the GPU; the other makes entities of scores meanwhile
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ class Engine:
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
         self._runner: Runner[tuple[str, Sequence[str]], PieceAnswer] = Runner(
-            self._run, lambda piece: len(piece[0]), PADDED_TOKENS, lambda piece: tuple(piece[1])
+            self._run,
+            lambda piece: self._network.pad.width(len(piece[0])) - 2,  # [CLS], [SEP]
+            GPU_PADDED_TOKENS if self._network.on_gpu else PADDED_TOKENS,
+            lambda piece: tuple(piece[1]),
+            GPU_THREADS if self._network.on_gpu else 1,
         )
 
     def __call__(
