@@ -19,6 +19,8 @@ from hanlp_ner.tagger import PieceAnswer, best, padding
 from zoo.errors import BadInput
 from zoo.serving.onnx import SLOW_FUSION, device_of, on_gpu, open_session
 
+ENCODER_SHARE = 0.7  # of a GPU's memory; the classifiers divide the rest
+
 
 def _bound(session: Any, device: str, **inputs: Any) -> Any:
     """Run a graph of one output.
@@ -69,11 +71,12 @@ class TokenizedText:
 class Head:
     """The classifier of one task of sequence labeling, on the vectors of sub-tokens or words."""
 
-    def __init__(self, directory: Path, head: dict[str, Any], threads: int) -> None:
+    def __init__(self, directory: Path, head: dict[str, Any], threads: int, share: float) -> None:
         stem = head["file"]
         self.gives, self.after = head["gives"], head["after"]
         self.tags = TagSet(head["tags"])
-        self._session = open_session(directory / f"{stem}.onnx", threads, disabled=[SLOW_FUSION])
+        graph = directory / f"{stem}.onnx"
+        self._session = open_session(graph, threads, disabled=[SLOW_FUSION], share=share)
         crf = directory / f"{stem}.npz"
         self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
 
@@ -113,10 +116,12 @@ class MultiTask:
         self._config = config
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._normal = str.maketrans(config["normal"])
-        self._encoder = open_session(directory / "encoder.onnx", threads, disabled=[SLOW_FUSION])
+        graph = directory / "encoder.onnx"
+        self._encoder = open_session(graph, threads, disabled=[SLOW_FUSION], share=ENCODER_SHARE)
         self.on_gpu, self.pad = on_gpu(self._encoder), padding(config, self._encoder)
+        share = (1 - ENCODER_SHARE) / len(config["heads"])
         self._heads = {
-            task: Head(directory, head, threads) for task, head in config["heads"].items()
+            task: Head(directory, head, threads, share) for task, head in config["heads"].items()
         }
         self._parsers = Parsers(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
