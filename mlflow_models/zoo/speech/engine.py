@@ -24,7 +24,7 @@ from zoo.speech.recording import Asked, Found, Recording, Source, WindowJob
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Window, without_text
 
-MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
+MAX_BATCH_WINDOWS = 1_000_000  # so much more than any `batch_size` that a share is exact
 Spoken = TypeVar("Spoken", bound=SpeechOptions)
 Result = TypeVar("Result")
 log = logging.getLogger("theresa.speech")
