@@ -13,8 +13,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from benchmarks.gpu import device
-from benchmarks.harness import NotHere
 from wav2vec2_asr.acoustic import Acoustic
 from wav2vec2_asr.building.convert import convert as convert_wav2vec2
 from whisper_asr import engine as whisper
@@ -22,6 +20,7 @@ from whisper_asr.building.convert import convert as convert_whisper
 from whisper_asr.options import Options
 from zoo.building.packaging import ROOT
 from zoo.data.audio import decode
+from zoo.serving import devices
 from zoo.speech.transcript import Transcript
 
 CUDA = "CUDAExecutionProvider"
@@ -30,17 +29,8 @@ ERRORS = 0.02  # characters that float16 may hear otherwise than float32
 LOGIT = 0.05  # that TF32 and other kernels may move a logit by
 
 
-def missing() -> str:
-    """Why nothing can run here; empty where it can."""
-    try:
-        device()
-    except NotHere as reason:
-        return str(reason)
-    return ""
-
-
 pytestmark = pytest.mark.gpu
-needs_gpu = pytest.mark.skipif(bool(missing()), reason=missing())
+needs_gpu = pytest.mark.skipif(devices.find(12).kind == "cpu", reason=devices.find(12).why)
 
 
 @pytest.fixture(scope="module")
