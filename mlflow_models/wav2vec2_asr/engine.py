@@ -18,6 +18,7 @@ from zoo.errors import BadParameter
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window, speech_windows
 
@@ -38,6 +39,7 @@ class Engine(SpeechEngine[Options]):
         self.acoustic = Acoustic(directory, each)
         usual = 1 if self.acoustic.on_gpu else max(1, runner.cores() // each)
         super().__init__(threads or usual)
+        self.speakers = Speakers.open(directory, each)
         labels = self.acoustic.labels
         search = functools.partial(BeamSearch, labels.texts, labels.blank, special=labels.special)
         self._searches = {False: search()}
