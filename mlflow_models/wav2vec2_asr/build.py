@@ -71,7 +71,7 @@ def main() -> None:
         check_language_model(model, checkpoint)
     voices = speakers.Packed.find(args)
     with packaging.workspace(args) as work:
-        convert(checkpoint, work, args.precision, args.language)
+        convert(checkpoint, work, args.precision, args.gpu, args.language)
         if model:
             pack_language_model(model, work)
         voices.write(work)
