@@ -35,7 +35,7 @@ demo: setup
 	$(BIN)/python -m zoo.building.demo $(MODEL) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(JSON),--json)
 
 build: setup
-	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
+	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(filter 1 yes,$(GPU)),--gpu) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
 
 promote: setup
 	$(BIN)/python -m zoo.promote $(MODEL) $(if $(BACK),--back $(BACK),--data $(DATA) $(if $(FIRST),--first))
@@ -116,7 +116,7 @@ push: setup
 	$(BIN)/python deploy/push.py $(MODEL) --image theresa/$(MODEL):$(VERSION) --report $(REPORTS)/$(MODEL).release.json
 
 user-data: setup
-	@$(BIN)/python deploy/user_data.py $(MODEL) --image $(IMAGE) $(if $(GPU),--gpu)
+	@$(BIN)/python deploy/user_data.py $(MODEL) --image $(IMAGE) $(if $(filter 1 yes,$(GPU)),--gpu)
 
 kong-credentials:
 	@umask 077 && mkdir -p $(KONG_FILES) && cd $(KONG_FILES) \
@@ -133,5 +133,5 @@ deploy/parser/node_modules: deploy/parser/package-lock.json
 
 pins:
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --override overrides.txt requirements.in --output-file requirements.txt
-	for file in mlflow_models/*/requirements*.in mlflow_models/zoo/serving/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$file --output-file $${file%.in}.txt; done
+	for file in mlflow_models/*/requirements*.in mlflow_models/zoo/serving/requirements.in; do $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints requirements.txt $$(if grep --quiet '^onnxruntime-gpu' $$file; then echo --override overrides-gpu.txt; fi) $$file --output-file $${file%.in}.txt; done
 	for file in benchmarks/peers/*/requirements.in; do grep --invert-match '^opentelemetry-' requirements.txt | $(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --constraints /dev/stdin $$file --output-file $${file%.in}.txt; done  # BentoML needs another opentelemetry

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clip_caption.building.checkpoint import add_normalize_option, find
 from clip_caption.options import DECLARATION
-from zoo.building import packaging
+from zoo.building import hardware, packaging
 
 FOLDER = Path(__file__).parent
 
@@ -43,7 +43,7 @@ def main() -> None:
         "directory (default: by the checkpoint's width, ViT-B-32-quickgelu or RN50x4-quickgelu)",
     )
     add_normalize_option(parser)
-    packaging.add_precision(parser)
+    hardware.add_precision(parser)
     parser.add_argument(
         "--index",
         type=Path,
@@ -63,7 +63,7 @@ def main() -> None:
     with packaging.workspace(args) as work:
         requirements = work.with_name("requirements.txt")
         convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix)
-        pins = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pins = hardware.requirements(FOLDER, args).read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, work) if args.index else []
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
         described = ("checkpoint", "clip", "normalize_prefix", "precision", "index")

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 from hanlp_ner.options import DECLARATION
-from zoo.building import checkpoints, packaging
+from zoo.building import checkpoints, hardware, packaging
+from zoo.errors import ZooError
 
 FOLDER = Path(__file__).parent
 
@@ -23,7 +24,7 @@ def main() -> None:
         help="a JSON file of entity types by word, packed with the model "
         "(default: the checkpoint's dictionary.json)",
     )
-    packaging.add_precision(parser)
+    hardware.add_precision(parser)
     parser.add_argument(
         "--no-torch",
         action="store_true",
@@ -43,7 +44,9 @@ def main() -> None:
         words = read_file(checkpoint / PACKED)
     with packaging.workspace(args) as work:
         config = convert(checkpoint, work, args.precision, not args.no_torch)
-        if others := config.get("others"):
+        if (others := config.get("others")) and args.gpu:
+            raise ZooError(f"--gpu packs no torch, which {', '.join(others)} need; add --no-torch.")
+        if others:
             print(
                 f"{', '.join(others)} need torch and HanLP, GBs in the model's image; "
                 "--no-torch leaves these tasks out."
@@ -58,7 +61,7 @@ def main() -> None:
             checkpoint,
             args,
             ("checkpoint", "precision"),
-            FOLDER / ("requirements-torch.txt" if others else "requirements.txt"),
+            FOLDER / "requirements-torch.txt" if others else None,
         )
 
 

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from wav2vec2_asr.options import DECLARATION
-from zoo.building import packaging
+from zoo.building import hardware, packaging
 
 FOLDER = Path(__file__).parent
 
@@ -46,7 +46,7 @@ def pack_language_model(given: Path, directory: Path) -> None:
 def main() -> None:
     """Reads the command line and builds."""
     parser = packaging.parser(__doc__, FOLDER.name)
-    packaging.add_precision(parser)
+    hardware.add_precision(parser)
     parser.add_argument(
         "--language-model",
         type=Path,
@@ -69,7 +69,7 @@ def main() -> None:
     if model:
         check_language_model(model, checkpoint)
     with packaging.workspace(args) as work:
-        convert(checkpoint, work, args.precision, args.language)
+        convert(checkpoint, work, args.precision, args.gpu, args.language)
         if model:
             pack_language_model(model, work)
         described = ("checkpoint", "precision", "language_model")

@@ -24,9 +24,6 @@ def main() -> None:
         help="auto (default): int8 on a CPU, float16 on a GPU; int8: half the size, and on a GPU "
         "too; float32: the reference's own arithmetic",
     )
-    parser.add_argument(
-        "--gpu", action="store_true", help="pack cuBLAS as well (0.6 GB), for GPU hosts"
-    )
     args = parser.parse_args()
 
     from whisper_asr.building.convert import convert
@@ -37,16 +34,8 @@ def main() -> None:
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch, suffixes=(".pt",))
     with packaging.workspace(args) as work:
         convert(checkpoint, args.checkpoint, work, args.precision)
-        packaging.publish(
-            FOLDER,
-            DECLARATION,
-            Engine,
-            work,
-            checkpoint,
-            args,
-            ("checkpoint", "precision"),
-            FOLDER / "requirements-gpu.txt" if args.gpu else None,
-        )
+        described = ("checkpoint", "precision")
+        packaging.publish(FOLDER, DECLARATION, Engine, work, checkpoint, args, described)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Settings from environment variables; each kind has its own prefix."""
 
 import os
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,7 +10,7 @@ from zoo.errors import ZooError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # Variables with the same prefix that other parts of the project read.
-OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED")
+OTHERS = ("API_KEY", "CORES", "EXPORTS", "GPU_IMAGES", "MODEL", "SCREENSHOTS", "SHARED")
 # Kubernetes sets these in each pod for a Service that is named theresa.
 KUBERNETES = ("THERESA_SERVICE_", "THERESA_PORT_")
 
@@ -62,6 +62,24 @@ class Settings(BaseSettings):
         30, gt=0, description="After that, how long requests in flight may take to finish."
     )
     port: int = Field(8080, gt=0, lt=65536, description="The port to listen on.")
+
+
+class DeviceSettings(BaseSettings):
+    """Where a model computes, each from `THERESA_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="THERESA_")
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="`auto`: the GPU where the model and the host have one, else the CPU. `cpu`: "
+        "never the GPU. `cuda`: the GPU, or the server doesn't start.",
+    )
+    gpu_memory: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="GB that ONNX Runtime may take of the GPU's memory; 0: all of it.",
+    )
 
 
 class FetchSettings(BaseSettings):
@@ -117,7 +135,7 @@ def check() -> Settings:
         ZooError: A variable's value isn't allowed, or its name is unknown.
     """
     known = {f"THERESA_{name}" for name in OTHERS}
-    for kind in (Settings, FetchSettings, TrackingSettings):
+    for kind in (Settings, DeviceSettings, FetchSettings, TrackingSettings):
         read(kind)
         prefix = str(kind.model_config["env_prefix"])
         known |= {(prefix + name).upper() for name in kind.model_fields}

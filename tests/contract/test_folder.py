@@ -6,6 +6,7 @@ import re
 import yaml
 
 from tests.contract.conftest import Capability
+from zoo.building import hardware
 from zoo.building.cards import written
 from zoo.building.packaging import ROOT
 from zoo.serving.declaration import parameters, table
@@ -52,6 +53,23 @@ def test_the_engine_knows_neither_mlflow_nor_pandas(capability: Capability) -> N
         text = path.read_text("utf-8")
         if path.name != "model.py" and '\nif __name__ == "__main__":' not in text:
             assert not re.search(r"^\s*(import|from) (mlflow|pandas)\b", text, re.MULTILINE), path
+
+
+def test_it_is_built_for_gpus_as_well(capability: Capability) -> None:
+    """ONNX Runtime's two builds overwrite each other's files, so a model has one of them."""
+    pinned = {
+        file: dict(re.findall(r"^([\w.-]+)==(\S+)", (capability.folder / file).read_text(), re.M))
+        for file in ("requirements.txt", hardware.REQUIREMENTS)
+    }
+    ours, gpu = pinned.values()
+    assert hardware.cuda_line(capability.folder / "requirements.txt") == ""
+    assert hardware.cuda_line(capability.folder / hardware.REQUIREMENTS) in ("12", "13")
+    assert len({"onnxruntime", "onnxruntime-gpu"} & set(gpu)) == 1
+    more = {name for name in gpu if name.startswith("nvidia-")} | {"onnxruntime-gpu"}
+    assert {name: gpu[name] for name in set(gpu) - more} == {
+        name: ours[name]
+        for name in set(ours) - (set() if "onnxruntime" in gpu else {"onnxruntime"})
+    }
 
 
 def test_the_pipeline_tests_and_builds_it(capability: Capability) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -12,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.building import checkpoints
+from zoo.building import checkpoints, hardware
 from zoo.building.saved import MODELS
 from zoo.building.tracking import ROOT, TRACKING_URI, reach, set_experiment
 from zoo.data.outputs import check_output
 from zoo.errors import ZooError
 from zoo.serving.declaration import Declaration
 from zoo.serving.model import ARTIFACT, EngineClass
+from zoo.speech import silero
 
 COMMAND = '\nif __name__ == "__main__":'
 TRACE = "proof.txt"  # the output of a model that couldn't answer its sample
@@ -70,18 +72,8 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         default=MODELS / name,
         help=f"where to save a copy (default: mlflow_models/models/{name})",
     )
+    hardware.add_gpu(parser)
     return parser
-
-
-def add_precision(parser: argparse.ArgumentParser) -> None:
-    """Add the choice of arithmetic that builders of ONNX graphs have."""
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "int8"),
-        default="fp32",
-        help="fp32 (default): the checkpoint's own answers; int8: faster on a CPU, and nearly the "
-        "same (evaluate both on your data)",
-    )
 
 
 def check(args: argparse.Namespace) -> None:
@@ -91,8 +83,10 @@ def check(args: argparse.Namespace) -> None:
         args: The parsed options of `parser`.
 
     Raises:
-        ZooError: `--output` exists and isn't a saved model, or the tracking server doesn't answer.
+        ZooError: `--output` exists and isn't a saved model, the options don't go together, or the
+            tracking server doesn't answer.
     """
+    hardware.choose_precision(args)
     check_output(args.output, "MLmodel", "a saved model")
     reach(args.tracking_uri)
 
@@ -142,14 +136,17 @@ def publish(
         checkpoint: The checkpoint that they were converted from.
         args: The parsed options of `parser`.
         described: The names of the options that are logged with the model.
-        requirements: The pinned packages for serving. None: the folder's `requirements.txt`.
+        requirements: The pinned packages for serving. None: the folder's, for a CPU or a GPU.
     """
     import mlflow
     from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
+    if args.gpu:  # MLflow warns at each load that this environment lacks them
+        logging.getLogger("mlflow.utils.requirements_utils").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     name, args.output = declaration.name, args.output.resolve()
+    requirements = requirements or hardware.requirements(folder, args)
     engine = engine_class(directory)
     signature = declaration.signature(engine.options)
     about = {key: str(getattr(args, key)) for key in described}
@@ -175,10 +172,11 @@ def publish(
                 artifacts={ARTIFACT: str(directory)},
                 signature=signature,
                 input_example=(example, params) if params else example,
-                pip_requirements=str(requirements or folder / "requirements.txt"),
+                pip_requirements=str(requirements),
                 metadata={
                     "name": name,
                     "fork_safe": declaration.fork_safe,
+                    "cuda": hardware.cuda_line(requirements),
                     **about,
                     "declaration": declaration.describe(engine.options, engine.languages),
                 },
@@ -218,6 +216,7 @@ def stage_code(folder: Path, work: Path) -> list[str]:
     for name in ROOMS:
         _copy_modules(zoo / name, work / "zoo" / name)
     shutil.copy(zoo / "serving" / "requirements.txt", work / "zoo" / "serving")
+    shutil.copy(silero.weights(), work / "zoo" / "speech" / silero.WEIGHTS)
     _copy_modules(folder, work / folder.name, commands=False)
     return [str(work / "zoo"), str(work / folder.name)]
 
@@ -276,8 +275,9 @@ def _next_steps(
         path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         for path in (args.output, sample)
     )
+    needs = hardware.needs(args.output / "requirements.txt")
     return f"""Registered {name} version {version} as '{args.alias}' (run {run_id}).
-Saved to {home}. Next:
+{needs}Saved to {home}. Next:
   serve it     make serve MODEL={name}
                mlflow models serve -m {home} -p 8080 --env-manager local   (MLflow's own server)
   promote it   make promote MODEL={name} DATA=TEST_SET    (FIRST=1 if there is no champion yet)

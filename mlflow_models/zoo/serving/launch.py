@@ -4,10 +4,10 @@
   python -m zoo.serving.launch --check          asks the server on this machine if it is ready
 
 Workers share one copy of the weights: the model is loaded once, then gunicorn forks. If the engine
-doesn't survive a fork (the model's metadata says `fork_safe: false`), or if there is a GPU, a
-single worker loads the model itself. On SIGTERM `/ready` becomes 503, then the server stops
-listening, then the requests in flight finish. The process becomes gunicorn's master, so signals do
-what gunicorn documents. Settings come from `THERESA_*` (see `zoo.settings`),
+doesn't survive a fork (the model's metadata says `fork_safe: false`), or if the model takes a GPU
+that is here, a single worker loads the model itself. On SIGTERM `/ready` becomes 503, then the
+server stops listening, then the requests in flight finish. The process becomes gunicorn's master,
+so signals do what gunicorn documents. Settings come from `THERESA_*` (see `zoo.settings`),
 `MLFLOW_MODELS_WORKERS` and `GUNICORN_CMD_ARGS`.
 """
 
@@ -21,12 +21,12 @@ import urllib.request
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.serving import devices
 from zoo.serving.runner import cores
 from zoo.serving.shared import MAX_WORKERS
-from zoo.settings import Settings, check
+from zoo.settings import DeviceSettings, Settings, check, read
 
 WORKER_CLASS = "zoo.serving.worker.Worker"
-GPU = Path("/dev/nvidiactl")  # exists if `docker run --gpus` gives the container a GPU
 
 
 def gunicorn_arguments(given: str) -> tuple[list[str], str | None]:
@@ -77,12 +77,22 @@ def worker_count(variable: str, value: str) -> int:
 
 
 def survives_fork(model: Path) -> bool:
-    """Tell whether workers can share a model that is loaded before the fork."""
+    """Tell whether workers can share a model that is loaded before the fork.
+
+    Raises:
+        ZooError: `THERESA_DEVICE` is `cuda`, and the model can't have a GPU.
+    """
     import yaml
 
     about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
-    declared = (about.get("metadata") or {}).get("fork_safe", True)
-    return bool(declared) and not GPU.exists()  # CUDA doesn't survive a fork either
+    metadata, wanted = about.get("metadata") or {}, read(DeviceSettings).device
+    line, found = metadata.get("cuda"), None
+    if line and wanted != "cpu" and (wanted == "cuda" or devices.is_there()):
+        found = devices.look_apart(int(line))
+    if wanted == "cuda" and (found is None or found.kind == "cpu"):
+        raise devices.no_gpu(found.why if found else "the model was built without --gpu")
+    on_gpu = found is not None and found.kind == "cuda"
+    return bool(metadata.get("fork_safe", True)) and not on_gpu  # nor does CUDA survive it
 
 
 def command(settings: Settings, model: Path) -> list[str]:

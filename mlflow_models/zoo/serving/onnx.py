@@ -1,8 +1,13 @@
 """Opens ONNX graphs: the only place that chooses where they run."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from zoo.serving import devices
+from zoo.serving.devices import Device
+from zoo.settings import DeviceSettings, read
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # This fusion of a sum and a layer normalization is up to seven times slower than both apart.
@@ -11,18 +16,26 @@ ERRORS_ONLY = 3  # ONNX Runtime's log level
 
 
 def open_session(
-    path: Path, threads: int, providers: Sequence[str] = (CPU,), disabled: Sequence[str] = ()
+    path: Path,
+    threads: int,
+    disabled: Sequence[str] = (),
+    gpu: bool = True,
+    share: float = 1.0,
 ) -> Any:
-    """Open a graph.
+    """Open a graph: on the GPU if there is one and ONNX Runtime is its build for CUDA.
 
     Args:
         path: The `.onnx` file.
-        threads: Threads in one run.
-        providers: Where the graph may run, best first; what isn't installed is left out.
+        threads: Threads in one run on the CPU.
         disabled: Optimizations of ONNX Runtime to leave out.
+        gpu: Whether this graph gains from a GPU.
+        share: Of the memory that the model may take on the GPU, the part for this graph.
 
     Returns:
         An `onnxruntime.InferenceSession`.
+
+    Raises:
+        ZooError: `THERESA_DEVICE` is `cuda`, and no GPU can be used.
     """
     import onnxruntime
 
@@ -30,10 +43,65 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
-    known = onnxruntime.get_available_providers()
-    return onnxruntime.InferenceSession(
+    opened = functools.partial(
+        onnxruntime.InferenceSession,
         str(path),
         options,
-        [name for name in providers if name in known],
         disabled_optimizers=list(disabled),
+        enable_fallback=0,
     )
+    if gpu and device().kind == "cuda":
+        try:
+            session = opened([(CUDA, _cuda_options(share)), CPU])
+        except Exception as error:  # ONNX Runtime's errors have no common class
+            devices.stay_on_cpu(f"'{path.name}' can't be opened on it ({_first_line(error)})")
+        else:
+            if on_gpu(session):
+                return session
+            devices.stay_on_cpu("ONNX Runtime can't load CUDA's libraries or cuDNN")
+    return opened([CPU])
+
+
+@functools.cache  # the driver is asked once, in the process that computes
+def device() -> Device:
+    """Find where ONNX graphs run in this process.
+
+    Raises:
+        ZooError: `THERESA_DEVICE` is `cuda`, and no GPU can be used.
+    """
+    import onnxruntime
+
+    if CUDA not in onnxruntime.get_available_providers():
+        why = "this model's ONNX Runtime is the build for CPUs (build.py --gpu packs the other)"
+        wanted = read(DeviceSettings).device == "cuda"
+        return devices.stay_on_cpu(why) if wanted or devices.is_there() else Device("cpu", why=why)
+    found = devices.find(int(onnxruntime.cuda_version.partition(".")[0]))
+    if found.kind == "cuda":
+        onnxruntime.preload_dlls()  # CUDA's libraries and cuDNN, from their Python packages
+    return found
+
+
+def on_gpu(session: Any) -> bool:
+    """Tell whether a session runs on a GPU."""
+    return bool(session.get_providers()[0] == CUDA)
+
+
+def device_of(session: Any) -> str:
+    """Name a session's device as ONNX Runtime does, for `OrtValue` and for binding: cuda or cpu."""
+    return "cuda" if on_gpu(session) else "cpu"
+
+
+def _cuda_options(share: float) -> dict[str, str]:
+    """Choose the provider's options: exact arithmetic, and memory that grows as it is asked for."""
+    limit = round(read(DeviceSettings).gpu_memory * devices.GB * share)
+    return {
+        "device_id": "0",
+        "use_tf32": "0",  # its products have 10 bits: float32 is to give the CPU's answers
+        "cudnn_conv_algo_search": "HEURISTIC",  # the search by trying would run for every shape
+        "arena_extend_strategy": "kSameAsRequested",  # the other strategy doubles the arena
+        **({"gpu_mem_limit": str(limit)} if limit else {}),
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

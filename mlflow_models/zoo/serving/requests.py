@@ -18,7 +18,7 @@ from mlflow.pyfunc import PyFuncModel  # type: ignore[attr-defined]
 from mlflow.types import DataType, ParamSpec
 
 from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
-from zoo.serving import inference_protocol, metrics, runner, tables
+from zoo.serving import devices, inference_protocol, metrics, runner, tables
 from zoo.serving.rows import LONE_SURROGATE
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
@@ -40,7 +40,8 @@ class RequestScorer:
         self._model, self._max_bytes = model, max_bytes
         about = model.metadata.metadata or {}
         self.name, self.version = str(about.get("name", "")), str(model.metadata.model_uuid)
-        self.metadata = inference_protocol.metadata(self.name, self.version, about)
+        told = {**about, "device": devices.used().describe()}
+        self.metadata = inference_protocol.metadata(self.name, self.version, told)
         self._schema = model.metadata.get_input_schema()
         optional = [column.name for column in self._schema if not column.required]
         self._read = tables.TableReader(self._schema.input_names(), optional, max_rows, max_bytes)

@@ -1,15 +1,17 @@
 """Finds where somebody speaks, in a recording of any length.
 
-Silero's model, which comes with faster-whisper, detects the voice activity. Speech that is longer
-than a model takes is cut where it is quietest.
+Silero's model detects the voice activity. Speech that is longer than a model takes is cut where it
+is quietest.
 """
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
+from zoo.speech import silero
 from zoo.speech.level import audible, raised
 
 Span = tuple[int, int]  # from and to, samples of the recording
@@ -30,25 +32,31 @@ def find_speech(
         longest: How many samples a span may have, at most.
         threshold: How probable speech must be, 0 to 1.
     """
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
     if not sound.any():
         return []
-    options = VadOptions(
-        threshold=threshold,
-        min_silence_duration_ms=160,
-        speech_pad_ms=1000 * AROUND_SAMPLES // SAMPLE_RATE,
-        min_speech_duration_ms=100,  # no syllable is shorter, but many a crackle
-    )
-    found = get_speech_timestamps(audible(sound), options)
+    sure = silero.probabilities(audible(sound))
     spans = []
-    for start, end in ((one["start"], one["end"]) for one in found):
+    for start, end in _widened(silero.spans(sure, len(sound), threshold), len(sound)):
         while end - start > longest:
             cut = start + quietest_place(sound[start : start + int(longest)])
             spans.append((start, cut))
             start = cut
         spans.append((start, end))
     return spans
+
+
+def _widened(found: Sequence[Span], samples: int) -> list[Span]:
+    """Give each span of a sound the silence around it; two share what is between them."""
+    pauses = [start - end for (_, end), (start, _) in itertools.pairwise(found)]
+    shares = [
+        AROUND_SAMPLES,
+        *(min(pause // 2, AROUND_SAMPLES) for pause in pauses),
+        AROUND_SAMPLES,
+    ]
+    return [
+        (max(0, start - before), min(samples, end + after))
+        for (start, end), before, after in zip(found, shares, shares[1:], strict=False)
+    ]
 
 
 def quietest_place(sound: np.ndarray) -> int:
