@@ -35,7 +35,7 @@ demo: setup
 	$(BIN)/python -m zoo.building.demo $(MODEL) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(JSON),--json)
 
 build: setup
-	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
+	$(BIN)/python mlflow_models/$(MODEL)/build.py $(if $(filter 1 yes,$(GPU)),--gpu) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(ALIAS),--alias $(ALIAS))
 
 promote: setup
 	$(BIN)/python -m zoo.promote $(MODEL) $(if $(BACK),--back $(BACK),--data $(DATA) $(if $(FIRST),--first))
@@ -116,7 +116,7 @@ push: setup
 	$(BIN)/python deploy/push.py $(MODEL) --image theresa/$(MODEL):$(VERSION) --report $(REPORTS)/$(MODEL).release.json
 
 user-data: setup
-	@$(BIN)/python deploy/user_data.py $(MODEL) --image $(IMAGE) $(if $(GPU),--gpu)
+	@$(BIN)/python deploy/user_data.py $(MODEL) --image $(IMAGE) $(if $(filter 1 yes,$(GPU)),--gpu)
 
 kong-credentials:
 	@umask 077 && mkdir -p $(KONG_FILES) && cd $(KONG_FILES) \

@@ -14,7 +14,6 @@ from benchmarks import (
     batch,
     clip_caption,
     clip_serving,
-    gpu,
     hanlp_ner,
     harness,
     hostile,
@@ -29,6 +28,7 @@ from benchmarks import (
     whisper_quality,
     whisper_quality_serving,
 )
+from benchmarks.gpu import page as gpu
 from benchmarks.peers import benchmark as peers
 
 MODULES: dict[str, Any] = {

@@ -14,45 +14,25 @@ import numpy as np
 from benchmarks.clip_contender import ENGINES
 from benchmarks.contender import Contender, render_speed
 from benchmarks.harness import compare, machine
+from benchmarks.inputs import CLIP_WIDTH, write_captioner
 from benchmarks.plots import Panel, Range, times
-from tests.clip_caption.checkpoints import PUBLISHED, STOP, make_model, write_clip
+from tests.clip_caption.checkpoints import PUBLISHED, write_clip
 from zoo.building.packaging import ROOT
 
 MODULE = "benchmarks.clip_contender"
 DEMO = ROOT / "mlflow_models" / "clip_caption" / "demo"
-WIDTH = 512  # of ViT-B/32's features
 TOKENS = 67  # of every caption
 TOGETHER = 16
 BEAMS = {"beam": "beam 5"}
 SCENES = 200  # that the demo hasn't seen
 
 
-def write_checkpoint(directory: Path, layout: str, gpt2: dict[str, int]) -> Path:
-    """A checkpoint whose captions have no end, so that all are equally long.
-
-    Args:
-        directory: of the checkpoint; it is given no CLIP.
-        layout: of the mapper.
-        gpt2: sizes; none for GPT-2 small's.
-    """
-    import torch
-
-    from clip_caption.building import checkpoint
-
-    model = make_model(layout, gpt2, WIDTH)
-    with torch.no_grad():  # every logit of the period gets the same, large subtrahend
-        gpt = model.gpt.transformer
-        gpt.wte.weight[STOP] = -3 * gpt.ln_f.bias
-    checkpoint.save(model, directory)
-    return directory
-
-
 def convert_for_all(work: Path, layout: str, gpt2: dict[str, int]) -> Path:
     """What each contender loads. CLIP is a small one: the contenders are given features."""
     from clip_caption.building.convert import convert
 
-    clip = write_clip(work / "clip", width=WIDTH)
-    checkpoint = write_checkpoint(work / "checkpoint", layout, gpt2)
+    clip = write_clip(work / "clip", width=CLIP_WIDTH)
+    checkpoint = write_captioner(work / "checkpoint", layout, gpt2)
     for precision in ("fp32", "int8"):
         convert(checkpoint, work / precision, str(clip), precision)
     return work
@@ -134,7 +114,7 @@ class Decoding:
             rng = np.random.default_rng(1)
             features = [str(work / f"{number}.npy") for number in range(TOGETHER)]
             for path in features:
-                np.save(path, rng.normal(size=WIDTH).astype(np.float32))
+                np.save(path, rng.normal(size=CLIP_WIDTH).astype(np.float32))
             engines = {"reference": PerImage("reference", work, features, 1)}
             for name in list(ENGINES)[1:]:
                 for images, how in ((1, "alone"), (TOGETHER, f"in {TOGETHER}s"))[quick:]:

@@ -15,8 +15,9 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 from PIL import Image
 
-from benchmarks.clip_caption import TOKENS, write_checkpoint
+from benchmarks.clip_caption import TOKENS
 from benchmarks.harness import machine, saved
+from benchmarks.inputs import write_captioner, write_clip
 from benchmarks.plots import Panel, exact
 from zoo.building.local_server import direct, serve
 from zoo.building.packaging import ROOT
@@ -33,26 +34,9 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 
 
-def write_clip(directory: Path) -> Path:
-    """ViT-B/32 of random weights."""
-    import open_clip
-
-    from clip_caption.building.clip import Clip, save_clip
-
-    name = "ViT-B-32-quickgelu"
-    model = open_clip.create_model(name, pretrained=None)
-    preprocess = {
-        "mean": list(open_clip.constants.OPENAI_DATASET_MEAN),
-        "std": list(open_clip.constants.OPENAI_DATASET_STD),
-    }
-    about = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": preprocess}
-    save_clip(Clip(model, about), directory)
-    return directory
-
-
 def build(work: Path) -> dict[str, Path]:
     """Saved models of random weights, by their precision."""
-    checkpoint = write_checkpoint(work / "checkpoint", "mlp", {})
+    checkpoint = write_captioner(work / "checkpoint", "mlp", {})
     clip = write_clip(work / "clip")
     models = {}
     for precision in ("fp32", "int8"):

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from zoo.building.packaging import ROOT
-from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.transcript import Transcript
 
 Answer = Callable[[list[np.ndarray], dict[str, Any]], list[Any]]
@@ -106,18 +105,6 @@ def _first_answer(
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return cpu, wall
-
-
-def talk(
-    sentences: list[np.ndarray], seconds: float, pause: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Sentences with pauses between them of `pause` seconds on average; without, of a tenth."""
-    parts: list[np.ndarray] = []
-    while sum(map(len, parts)) < seconds * SAMPLE_RATE:
-        gap = rng.exponential(pause) if pause else 0.1
-        parts.append(sentences[int(rng.integers(len(sentences)))])
-        parts.append(np.zeros(round(gap * SAMPLE_RATE), np.float32))
-    return np.concatenate(parts)[: round(seconds * SAMPLE_RATE)]
 
 
 def texts_of(answers: Iterable[Transcript | Exception]) -> list[str]:

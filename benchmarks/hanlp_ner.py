@@ -1,6 +1,5 @@
 """hanlp_ner against HanLP's own `predict`, on the same weights, one thread each."""
 
-import random
 import subprocess
 import sys
 import tempfile
@@ -10,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Row, compare, machine, quartiles, saved
+from benchmarks.inputs import ELECTRA_SMALL, sentences
 from benchmarks.plots import Panel, times
 from hanlp_ner.building.convert import convert
 from hanlp_ner.component import load
 from hanlp_ner.engine import Engine, Found
-from tests.hanlp_ner.checkpoints import COMMON, random_component
+from tests.hanlp_ner.checkpoints import random_component
 from tests.hanlp_ner.multitask_checkpoints import random_multitask
 from zoo.building.packaging import ROOT
 
 DEMO = ROOT / "mlflow_models" / "hanlp_ner" / "demo"
-ELECTRA_SMALL = {"width": 256, "layers": 12, "heads": 4, "size": 21128}
 TITLE = "hanlp_ner: sentences per second of CPU time"
 
 # The least that a fresh process does until it has an answer, for HanLP, our engine and MLflow.
@@ -39,17 +38,6 @@ from mlflow.pyfunc import load_model
 load_model(directory).predict(pd.DataFrame({"text": ["我爱中国"]}))
 """,
 }
-
-
-def sentences(path: Path | None, count: int, longest: int = 64) -> list[str]:
-    """The first sentences of up to `longest` characters of a CoNLL file; else random ones."""
-    if path is None:
-        source = random.Random(1)
-        lengths = (source.randint(10, 64) for _ in range(count))
-        return ["".join(source.choices(COMMON, k=length)) for length in lengths]
-    blocks = path.read_text(encoding="utf-8").strip().split("\n\n")
-    texts = ["".join(line[0] for line in block.splitlines() if line) for block in blocks]
-    return [text for text in texts if len(text) <= longest][:count]
 
 
 @contextmanager

@@ -43,13 +43,13 @@ def write(modules: Mapping[str, Any], root: Path = ROOT) -> list[Path]:
     (root / PLOTS).mkdir(parents=True, exist_ok=True)
     parts, written, found = [HEAD], [], results()
     for name, module in modules.items():
-        if name not in found:
+        result = found.get(name, getattr(module, "NOT_RUN", None))
+        if result is None:
             continue
-        result = found[name]
         parts.append(f"## {module.TITLE}\n\n{module.render(result)}\n")
-        if hasattr(module, "chart"):
+        if panels := module.chart(result) if hasattr(module, "chart") else []:
             path = PLOTS / f"{name}.svg"
-            draw(module.chart(result), root / path)
+            draw(panels, root / path)
             written.append(root / path)
             parts.append(f"![{module.TITLE}]({path})\n")
         parts.append(f"Command: `{result['command']}`\\\nMachine: {result['machine']}\n")

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu import page as gpu
 from benchmarks.wav2vec2_asr import MINUTES as THAI_MINUTES
 from benchmarks.whisper_asr import MINUTES as CHINESE_MINUTES
 
@@ -36,13 +37,13 @@ def measured(results: dict[str, Any]) -> dict[str, float]:
 def page(results: dict[str, Any]) -> str:
     """The page."""
     core = measured(results)
-    gpu, gpu_is = _gpu(results)
-    cpu_day, gpu_day = 24 * CORES * BUSY, 24 * BUSY * gpu
+    gpu_cores, gpu_is = _gpu(results)
+    cpu_day, gpu_day = 24 * CORES * BUSY, 24 * BUSY * gpu_cores
     megabytes = results["clip_serving"]["megabytes"]
     image = results["server"]["size"]["ours"]
     photo_rate = PHOTOS * megabytes / 86_400
     values: dict[str, Any] = {
-        "cores": CORES, "busy": BUSY, "gpu": gpu, "gpu_is": gpu_is, "audio_hours": AUDIO_HOURS,
+        "cores": CORES, "busy": BUSY, "gpu": gpu_cores, "gpu_is": gpu_is, "audio_hours": AUDIO_HOURS,
         "photos": PHOTOS, "kilobits": KILOBITS, "gigabits": GIGABITS, "megabytes": megabytes,
         "image": image, "network": GIGABITS * BUSY,
         "cpu_day": cpu_day,
@@ -61,7 +62,7 @@ def page(results: dict[str, Any]) -> str:
     for name, per_hour in core.items():
         values[name] = per_hour
         values[f"{name}_cpu_host"] = per_hour * CORES * BUSY
-        values[f"{name}_gpu_host"] = per_hour * gpu * BUSY
+        values[f"{name}_gpu_host"] = per_hour * gpu_cores * BUSY
     for name, load in (
         ("whisper", AUDIO_HOURS),
         ("wav2vec2", AUDIO_HOURS),
@@ -82,11 +83,12 @@ def _hosts(needed: float) -> tuple[float, int]:
 
 def _gpu(results: dict[str, Any]) -> tuple[float, str]:
     """How many cores' work a GPU does, and whether that is known."""
-    if "gpu" not in results:
+    found = results.get("gpu", gpu.NOT_RUN)
+    files = gpu.per_second(found, "whisper", {"unit": "files"})
+    if files is None:
         return GPU_CORES, "an assumption: no GPU was at hand"
-    found = results["gpu"]
-    best = max(row["speedup"][1] for row in found["rows"].values())
-    return round(best), f"whisper-small's, measured on {found['device']}"
+    core = _row(results["whisper_asr"]["rows"], what="a file with pauses")["rows"]["ours int8"]
+    return round(files * core["seconds"]), f"whisper-small's, measured on {found['machine']}"
 
 
 def _photos(row: dict[str, Any]) -> float:

@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contender import (
-    Contender,
-    render_speed,
-    talk,
-)
+from benchmarks.contender import Contender, render_speed
 from benchmarks.harness import compare, machine
+from benchmarks.inputs import WAV2VEC2, talk
 from benchmarks.plots import Panel, times
 from benchmarks.wav2vec2_contender import ENGINES
 from tests.wav2vec2_asr.checkpoints import write_checkpoint
@@ -23,27 +20,6 @@ TITLE = "wav2vec2_asr against Transformers' pipeline"
 MINUTES = 10  # of the file
 MODULE = "benchmarks.wav2vec2_contender"
 FOLDER = ROOT / "mlflow_models" / "wav2vec2_asr"
-SHAPES: dict[str, dict[str, Any]] = {
-    "base": {
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-        "conv_dim": [512] * 7,
-        "num_conv_pos_embeddings": 128,
-        "num_conv_pos_embedding_groups": 16,
-        "feat_extract_norm": "group",
-    },
-    "large XLSR": {
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "conv_dim": [512] * 7,
-        "num_conv_pos_embeddings": 128,
-        "num_conv_pos_embedding_groups": 16,
-    },
-}
 
 
 def write_sounds(work: Path, minutes: float) -> dict[str, tuple[list[str], float]]:
@@ -95,7 +71,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
         work = Path(work_)
         sounds = write_sounds(work, 1 if quick else MINUTES)
         models = {"demo": convert_for_all(FOLDER / "demo", work / "demo")}
-        for name, shape in {} if quick else SHAPES.items():
+        for name, shape in {} if quick else WAV2VEC2.items():
             checkpoint = write_checkpoint(work / f"{name} checkpoint", **shape)
             models[name] = convert_for_all(checkpoint, work / name)
         plans: list[tuple[str, str, int, Any]] = [
@@ -108,7 +84,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
             )
         ]
         if not quick:
-            plans += [(name, "a file with pauses", 1, anything) for name in SHAPES]
+            plans += [(name, "a file with pauses", 1, anything) for name in WAV2VEC2]
         for model, what, turns, check in plans:
             engines = {name: Contender(MODULE, name, models[model]) for name in ENGINES}
             paths, seconds = sounds[what]

@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contender import (
-    Contender,
-    render_speed,
-    talk,
-)
+from benchmarks.contender import Contender, render_speed
 from benchmarks.harness import compare, machine
+from benchmarks.inputs import WHISPER_SMALL, WHISPER_TOKENS, talk, write_whisper
 from benchmarks.plots import Panel, times
 from benchmarks.whisper_contender import ENGINES
 from zoo.building.packaging import ROOT
@@ -22,42 +19,6 @@ FIRST = {"beam_size": 1}  # of the request that a start is measured by
 TITLE = "whisper_asr against openai-whisper and faster-whisper"
 FOLDER = ROOT / "mlflow_models" / "whisper_asr"
 MINUTES = 10  # of a file
-TOKENS = 100  # of text in every window
-WHISPER_SMALL = {"state": 768, "head": 12, "layer": 12}
-
-
-def write_model(path: Path, state: int, head: int, layer: int) -> None:
-    """A checkpoint of OpenAI's format whose every window is the same `TOKENS` tokens long.
-
-    The weights are random and cost what trained ones do; but each of the decoder's positions is so
-    near to one token's embedding that this token follows, in any engine and any precision.
-    """
-    import torch
-    from whisper.model import ModelDimensions, Whisper
-    from whisper.tokenizer import get_tokenizer
-
-    torch.manual_seed(1)
-    dims = ModelDimensions(80, 1500, state, head, layer, 51865, 448, state, head, layer)
-    model = Whisper(dims)
-    for weight in model.parameters():
-        if weight.dim() > 1:
-            torch.nn.init.normal_(weight, std=0.02)
-    known = get_tokenizer(multilingual=True)
-    characters = [
-        token
-        for token in range(known.eot)
-        if len(text := known.decode([token])) == 1 and "\u4e00" <= text <= "\u9fff"
-    ]
-    chosen = np.random.default_rng(1).choice(characters, TOKENS, replace=False).tolist()
-    begin = known.timestamp_begin
-    start = [known.sot + 20, known.transcribe, begin]
-    follows = [*start, *chosen, begin + 1000]  # 20 s
-    follows += [known.eot] * (448 - len(follows))
-    with torch.no_grad():
-        embedding = model.decoder.token_embedding.weight
-        embedding *= 30 / state / 0.02  # a logit of 30 for what follows, far above all others
-        model.decoder.positional_embedding.copy_(60 * embedding[follows])
-    torch.save({"dims": vars(dims), "model_state_dict": model.half().state_dict()}, path)
 
 
 def write_sounds(work: Path, minutes: float) -> dict[str, list[str]]:
@@ -84,7 +45,7 @@ def write_sounds(work: Path, minutes: float) -> dict[str, list[str]]:
 def same_text(expected: list[str], texts: list[str]) -> None:
     """Every engine says the same in every window, of which it may find more or fewer."""
     for one, other in zip(expected, texts, strict=True):
-        unit = one[:TOKENS]
+        unit = one[:WHISPER_TOKENS]
         assert set(one.split(unit)) == {""}, one
         assert set(other.split(unit)) == {""}, other
         # Speech of the file with pauses fills half of the windows that the reference hears.
@@ -132,7 +93,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
         sounds = write_sounds(work, 1 if quick else MINUTES)
         small, demo = work / "small", convert_for_all(FOLDER / "demo", work / "demo")
         if not quick:
-            write_model(work / "small.pt", **WHISPER_SMALL)
+            write_whisper(work / "small.pt", **WHISPER_SMALL)
             convert_for_all(work / "small.pt", small)
         plans: list[tuple[str, Path, int, int, Any]] = [
             ("one window", small, 1, 3, equal),

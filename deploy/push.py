@@ -5,7 +5,8 @@ python deploy/push.py hanlp_ner --image theresa/hanlp_ner:latest --report report
 
 REGISTRY is where to, such as registry.example.com/theresa; REGISTRY_USER and REGISTRY_PASSWORD, if
 they are set, log in. The version is MODEL_VERSION-COMMIT: the number in MLflow's registry of the
-model that was saved last, and the commit that all of it was made from.
+model that was saved last, and the commit that all of it was made from; then -gpu, if CUDA's
+libraries are in it.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -47,17 +49,26 @@ def commit(root: Path) -> str:
     return output(["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"])
 
 
-def registered_version(model: Path, name: str, tracking_uri: str) -> str:
-    """The number that MLflow's registry gave to a saved model.
+def read_model(model: Path, name: str) -> dict[str, Any]:
+    """What a saved model says about itself.
 
     Raises:
-        ZooError: nothing is saved there, it isn't registered, or the registry doesn't answer.
+        ZooError: nothing is saved there.
+    """
+    if not (model / "MLmodel").is_file():
+        raise ZooError(f"'{model}' is not a saved model: `make build MODEL={name}` first.")
+    about: dict[str, Any] = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+    return about
+
+
+def registered_version(run_id: str, name: str, tracking_uri: str) -> str:
+    """The number that MLflow's registry gave to the model of a run.
+
+    Raises:
+        ZooError: it isn't registered, or the registry doesn't answer.
     """
     import mlflow
 
-    if not (model / "MLmodel").is_file():
-        raise ZooError(f"'{model}' is not a saved model: `make build MODEL={name}` first.")
-    run_id = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))["run_id"]
     reach(tracking_uri)
     client = mlflow.MlflowClient(tracking_uri=tracking_uri)
     found = client.search_model_versions(f"name='{name}' and run_id='{run_id}'")
@@ -89,11 +100,13 @@ def main() -> None:
     if not registry:
         raise ZooError("where to? Set REGISTRY, such as registry.example.com/theresa.")
     sha = commit(ROOT)
-    number = registered_version(args.saved or MODELS / args.model, args.model, TRACKING_URI)
+    about = read_model(args.saved or MODELS / args.model, args.model)
+    number = registered_version(about["run_id"], args.model, TRACKING_URI)
     if user := os.environ.get("REGISTRY_USER"):
         host, password = registry.split("/")[0], os.environ.get("REGISTRY_PASSWORD", "")
         output(["docker", "login", "--username", user, "--password-stdin", host], password)
-    reference = f"{registry}/{args.model}:{number}-{sha}"
+    kind = "-gpu" if about.get("metadata", {}).get("cuda") else ""
+    reference = f"{registry}/{args.model}:{number}-{sha}{kind}"
     pushed = {
         "image": reference,
         "digest": push(args.image, reference),

@@ -44,7 +44,7 @@ def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[s
         gpu: Whether it gets the host's GPUs.
 
     Raises:
-        Refused: one of them is wrong.
+        BadOption: one of them is wrong.
     """
     for value, pattern, option in (
         (name, NAME, "the name"),
@@ -98,11 +98,16 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("name", help="the model's name, such as hanlp_ner")
     parser.add_argument("--image", required=True, help="what `make push` has pushed")
     parser.add_argument("--port", type=int, default=8080, help="the host's port (%(default)s)")
-    parser.add_argument("--memory", default="4g", help="what it may use (%(default)s)")
-    parser.add_argument("--gpu", action="store_true", help="give it the host's GPUs")
+    parser.add_argument(
+        "--memory", help="what it may use of the host's (4g; 8g with --gpu, for CUDA's libraries)"
+    )
+    parser.add_argument(
+        "--gpu", action="store_true", help="give it the host's GPUs; the image is one of --gpu, too"
+    )
     args = parser.parse_args(words)
+    memory = args.memory or ("8g" if args.gpu else "4g")
     try:
-        made = document(args.name, args.image, args.port, args.memory, args.gpu)
+        made = document(args.name, args.image, args.port, memory, args.gpu)
     except BadOption as error:
         print(f"error: {error}.", file=sys.stderr)
         return 1

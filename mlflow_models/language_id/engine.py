@@ -20,6 +20,7 @@ from zoo.speech.wav2vec2 import Wav2Vec2
 from zoo.speech.windows import Window, speech_windows
 
 MAX_STRETCH_SAMPLES = 10 * SAMPLE_RATE
+GPU_STRETCHES = 32
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,14 @@ class Engine(SoundEngine[Options, Stretch, Identified]):
     Args:
         directory: What the builder wrote.
         threads: Stretches that are heard at once (default: one per core, over `OMP_NUM_THREADS`,
-            which is how many threads each of them has).
+            which is how many threads each of them has; on a GPU one batch).
     """
 
     def __init__(self, directory: Path, threads: int | None = None) -> None:
         each = threads_per_batch()
         self._network = Wav2Vec2(directory, each)
-        super().__init__(threads or (1 if self._network.on_gpu else max(1, runner.cores() // each)))
+        usual = 1 if self._network.on_gpu else max(1, runner.cores() // each)
+        super().__init__(threads or usual, joins=self._network.batches)
         self.languages = tuple(self._network.about["labels"])
         count = len(self.languages)
         self.options = tailored(Options, top={"default": min(3, count), "le": count})
@@ -101,20 +103,30 @@ class Engine(SoundEngine[Options, Stretch, Identified]):
     def language_of(self, options: Options) -> str:  # noqa: ARG002
         return ""  # stretches of any language are heard together
 
+    def batch_size(self, options: Options) -> int:  # noqa: ARG002
+        return GPU_STRETCHES if self._network.batches else 1
+
     def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
         return speech_windows(blocks, MAX_STRETCH_SAMPLES, options.vad_threshold)
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[Stretch]:  # noqa: ARG002
-        return [self._stretch(window) for window in windows]
+        least = self._network.reach
+        sounds = [
+            np.pad(window.sound, (0, max(0, least - len(window.sound)))) for window in windows
+        ]
+        return [
+            _stretch(window, logits)
+            for window, logits in zip(windows, self._network(sounds), strict=True)
+        ]
 
     def result(self, recording: Recording[Stretch], options: Options) -> Identified:
         stretches = [recording.found[span] for span in sorted(recording.found)]
         warnings = recording.warnings if stretches else [*recording.warnings, NO_SPEECH]
         return Identified(self.languages, stretches, options, warnings)
 
-    def _stretch(self, window: Window) -> Stretch:
-        short = max(0, self._network.reach - len(window.sound))
-        logits = self._network(np.pad(window.sound, (0, short)))
-        weights = np.exp(logits - logits.max())
-        (start, end), *_ = window.spans
-        return Stretch(start / SAMPLE_RATE, end / SAMPLE_RATE, weights / weights.sum())
+
+def _stretch(window: Window, logits: np.ndarray) -> Stretch:
+    """Turn the logits of a stretch, (languages,), into probabilities."""
+    weights = np.exp(logits - logits.max())
+    (start, end), *_ = window.spans
+    return Stretch(start / SAMPLE_RATE, end / SAMPLE_RATE, weights / weights.sum())

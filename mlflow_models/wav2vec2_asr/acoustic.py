@@ -14,9 +14,10 @@ class Acoustic:
 
     Args:
         directory: What `convert` wrote.
-        threads: Threads in one run of the network.
+        threads: Threads in one run of the network on a CPU.
 
     Attributes:
+        on_gpu: Whether the network runs on a GPU.
         labels: What each logit stands for.
         language: The code of the transcripts' language.
     """
@@ -28,6 +29,11 @@ class Acoustic:
         self.labels = Labels.read(directory, self._network.about["outputs"])
         self.language = str(self._network.about["language"])
 
+    @property
+    def batches(self) -> bool:
+        """Whether the network computes several recordings at once."""
+        return self._network.batches
+
     def __call__(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Compute the logits of recordings.
 
@@ -38,7 +44,10 @@ class Acoustic:
             For each recording float32 (frames, labels), a frame every 20 ms. A recording shorter
             than `reach` has no frame.
         """
-        nothing = np.zeros((0, len(self.labels)), np.float32)
-        return [
-            self._network(wave) if self._network.frames(len(wave)) else nothing for wave in waves
-        ]
+        found = [np.zeros((0, len(self.labels)), np.float32) for _ in waves]
+        long = [place for place, wave in enumerate(waves) if self._network.frames(len(wave))]
+        for place, logits in zip(
+            long, self._network([waves[place] for place in long]), strict=True
+        ):
+            found[place] = logits
+        return found

@@ -69,7 +69,7 @@ def main() -> None:
     if model:
         check_language_model(model, checkpoint)
     with packaging.workspace(args) as work:
-        convert(checkpoint, work, args.precision, args.language)
+        convert(checkpoint, work, args.precision, args.gpu, args.language)
         if model:
             pack_language_model(model, work)
         described = ("checkpoint", "precision", "language_model")

@@ -22,6 +22,8 @@ from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window, speech_windows
 
 LANGUAGE_MODEL = "language_model.json"
+GPU_WINDOWS = 16  # of 20 s, say; the network divides them where they are long
+GPU_THREADS = 2  # one computes, the other searches texts meanwhile
 
 
 class Engine(SpeechEngine[Options]):
@@ -30,14 +32,16 @@ class Engine(SpeechEngine[Options]):
     Args:
         directory: What `convert` wrote; it may have a language model.
         threads: How many recordings, or parts of a long one, are transcribed at once. None: the
-            number of cores, divided by `OMP_NUM_THREADS`, which each of them uses.
+            number of cores, divided by `OMP_NUM_THREADS`, which each of them uses; on a GPU
+            `GPU_THREADS`.
     """
 
     def __init__(self, directory: Path, threads: int | None = None) -> None:
         each = threads_per_batch()
         self.acoustic = Acoustic(directory, each)
-        usual = 1 if self.acoustic.on_gpu else max(1, runner.cores() // each)
-        super().__init__(threads or usual)
+        gpu = self.acoustic.on_gpu
+        usual = GPU_THREADS if gpu else max(1, runner.cores() // each)
+        super().__init__(threads or usual, joins=self.acoustic.batches)
         labels = self.acoustic.labels
         search = functools.partial(BeamSearch, labels.texts, labels.blank, special=labels.special)
         self._searches = {False: search()}
@@ -55,6 +59,9 @@ class Engine(SpeechEngine[Options]):
         if options.language_model and options.beam_size == 1:
             raise BadParameter("beam_size", "is 1; a language model needs 2 or more")
 
+    def batch_size(self, options: Options) -> int:  # noqa: ARG002
+        return GPU_WINDOWS if self.acoustic.batches else 1
+
     def windows(self, blocks: Iterator[np.ndarray], options: Options) -> Iterator[Window]:
         longest = round(options.chunk_length_s * SAMPLE_RATE)
         return speech_windows(blocks, longest, options.vad_threshold)
@@ -64,9 +71,9 @@ class Engine(SpeechEngine[Options]):
 
     def decode(self, windows: list[Window], _: str, options: Options) -> list[list[Segment]]:
         found = []
-        for window in windows:
+        heard = self.acoustic([window.sound for window in windows])
+        for window, logits in zip(windows, heard, strict=True):
             runner.stop_if_cancelled()
-            (logits,) = self.acoustic([window.sound])
             one = self._segment(ctc.log_softmax(logits), 0, options)
             found.append([window.place(replace(one, text=f" {one.text.strip()}"))] if one else [])
         return found

@@ -81,6 +81,18 @@ class TooBusy(ZooError):
     code = "BUSY"
 
 
+class OutOfMemory(ZooError):
+    """A request that the free memory is too small for, in smaller batches, too."""
+
+    status = 503
+    code = "OUT_OF_MEMORY"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The memory is too small for this request now; send fewer rows, or try again later."
+        )
+
+
 class TimedOut(ZooError):
     """A request that took longer than the server allows."""
 

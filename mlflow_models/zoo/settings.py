@@ -10,7 +10,7 @@ from zoo.errors import ZooError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # Variables with the same prefix that other parts of the project read.
-OTHERS = ("API_KEY", "CORES", "EXPORTS", "MODEL", "SCREENSHOTS", "SHARED")
+OTHERS = ("API_KEY", "CORES", "EXPORTS", "GPU_IMAGES", "MODEL", "SCREENSHOTS", "SHARED")
 # Kubernetes sets these in each pod for a Service that is named theresa.
 KUBERNETES = ("THERESA_SERVICE_", "THERESA_PORT_")
 

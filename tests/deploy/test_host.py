@@ -54,7 +54,7 @@ def test_its_command_line(
     else:
         assert code == 0
         assert out.startswith("#cloud-config\n")
-        assert yaml.safe_load(out) == document("hanlp_ner", IMAGE, 8080, "4g", gpu=True)
+        assert yaml.safe_load(out) == document("hanlp_ner", IMAGE, 8080, "8g", gpu=True)
 
 
 @pytest.mark.skipif(not shutil.which("cloud-init"), reason="cloud-init isn't installed")

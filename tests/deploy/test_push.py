@@ -42,11 +42,12 @@ def test_the_commit_is_named_and_what_isnt_committed_is_refused(tmp_path: Path) 
 def test_a_saved_model_has_the_number_that_the_registry_gave_it(
     ner_model: Path, registry: str, tmp_path: Path
 ) -> None:
-    assert push.registered_version(ner_model, "hanlp_ner", registry) == "1"
+    run = push.read_model(ner_model, "hanlp_ner")["run_id"]
+    assert push.registered_version(run, "hanlp_ner", registry) == "1"
     with pytest.raises(ZooError, match="isn't registered"):
-        push.registered_version(ner_model, "whisper_asr", registry)
+        push.registered_version(run, "whisper_asr", registry)
     with pytest.raises(ZooError, match=re.escape(str(tmp_path))):
-        push.registered_version(tmp_path, "hanlp_ner", registry)
+        push.read_model(tmp_path, "hanlp_ner")
 
 
 def test_it_says_what_it_lacks(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from transformers import (
 from language_id.build import FOLDER, convert
 from language_id.engine import Engine
 from language_id.options import Options
+from tests.zoo.halves import rounding_session
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.errors import BadInput, CheckpointError
 
@@ -21,10 +22,13 @@ SAMPLES = {"mandarin.flac": "zh", "thai.flac": "th", "english.flac": "en"}
 SIZES = {"base": ("group", False), "large, as mms-lid": ("layer", True)}
 
 
-def converted(checkpoint: Path, output: Path, precision: str = "fp32") -> Engine:
+def converted(checkpoint: Path, output: Path, precision: str = "fp32", gpu: bool = False) -> Engine:
+    """The engine on a checkpoint; with `gpu` it makes batches, on the CPU that stands in."""
     output.mkdir(exist_ok=True)
-    convert(checkpoint, output, precision)
-    return Engine(output, threads=1)
+    convert(checkpoint, output, precision, gpu)
+    engine = Engine(output, threads=1)
+    engine._network.batches = gpu
+    return engine
 
 
 def write(directory: Path, norm: str, stable: bool, **changes: object) -> Path:
@@ -51,20 +55,25 @@ def write(directory: Path, norm: str, stable: bool, **changes: object) -> Path:
     return directory
 
 
+@pytest.mark.parametrize("gpu", [False, True])
 @pytest.mark.parametrize("kind", SIZES)
-def test_the_logits_are_pytorchs(kind: str, tmp_path: Path) -> None:
+def test_the_logits_are_pytorchs(kind: str, gpu: bool, tmp_path: Path) -> None:
+    """Of each recording alone, also where they are computed in a batch."""
     checkpoint = write(tmp_path / "checkpoint", *SIZES[kind])
-    ours = converted(checkpoint, tmp_path / "ours")
+    ours = converted(checkpoint, tmp_path / "ours", gpu=gpu)
     theirs = Wav2Vec2ForSequenceClassification.from_pretrained(checkpoint).eval()
     extractor = Wav2Vec2FeatureExtractor.from_pretrained(checkpoint)
     assert ours.languages == ("cmn", "tha", "eng", "yue")
-    for seconds in (0.05, 1.0, 4.3):
-        rng = np.random.default_rng(1)
-        wave = rng.normal(0, 0.1, int(seconds * SAMPLE_RATE)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    waves = [
+        rng.normal(0, 0.1, int(seconds * SAMPLE_RATE)).astype(np.float32)
+        for seconds in (0.05, 1.0, 4.3)
+    ]
+    for wave, found in zip(waves, ours._network(waves), strict=True):
         with torch.no_grad():
             heard = extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")
             expected = theirs(heard.input_values).logits[0].numpy()
-        assert np.abs(ours._network(wave) - expected).max() < 1e-3
+        assert np.abs(found - expected).max() < 1e-3
 
 
 def test_weighted_layers_are_refused(tmp_path: Path) -> None:
@@ -100,6 +109,21 @@ def test_int8_says_the_same(demo: Engine, tmp_path: Path) -> None:
         assert not isinstance(one, Exception)
         assert not isinstance(other, Exception)
         assert one.record()["language"] == other.record()["language"]
+
+
+def test_batches_in_float16_say_nearly_the_same(demo: Engine, tmp_path: Path) -> None:
+    """On the CPU, and with each result rounded as on a GPU; the card states the tolerance."""
+    half = converted(FOLDER / "demo", tmp_path / "half", "fp16", gpu=True)
+    files = [FOLDER / "samples" / name for name in SAMPLES]
+    expected = demo(files, Options(segments=True))
+    on_cpu = half(files, Options(segments=True))
+    half._network._session = rounding_session(tmp_path / "half" / "model.onnx")
+    for answers in (on_cpu, half(files, Options(segments=True))):
+        for one, other in zip(answers, expected, strict=True):
+            assert not isinstance(one, Exception)
+            assert not isinstance(other, Exception)
+            assert np.abs(one.probabilities - other.probabilities).max() < 0.005
+            assert len(one.stretches) == len(other.stretches)
 
 
 def test_a_recording_in_three_languages_has_a_share_of_each(demo: Engine) -> None:

@@ -99,11 +99,15 @@ def _write_processor(directory: Path, labels: dict[str, int], attention_mask: bo
         (directory / name).write_text(text, encoding="utf-8")
 
 
-def converted(checkpoint: Path, output: Path, precision: str = "fp32") -> Acoustic:
-    """The engine on a checkpoint."""
+def converted(
+    checkpoint: Path, output: Path, precision: str = "fp32", gpu: bool = False
+) -> Acoustic:
+    """The engine on a checkpoint; with `gpu` it makes batches, on the CPU that stands in."""
     output.mkdir()
-    convert(checkpoint, output, precision)
-    return Acoustic(output)
+    convert(checkpoint, output, precision, gpu)
+    engine = Acoustic(output)
+    engine._network.batches = gpu
+    return engine
 
 
 def changed(directory: Path, name: str, **changes: Any) -> Path:

@@ -173,6 +173,21 @@ def test_metrics_count_over_all_workers(zoo_url: str) -> None:
     assert metric(zoo_url, "theresa_queue_depth") == 0
 
 
+def test_what_memory_is_too_small_for_is_halved_once(echo_url: str) -> None:
+    def said(room: int) -> httpx2.Response:
+        rows = [str(number) for number in range(8)]
+        return ask(echo_url, json.dumps({"inputs": {"text": rows}, "params": {"room": room}}))
+
+    halvings = metric(echo_url, "theresa_memory_halvings_total")
+    assert said(4).json()["predictions"] == said(8).json()["predictions"]
+    assert metric(echo_url, "theresa_memory_halvings_total") == halvings + 1
+    refused = said(3)
+    assert_refused(refused, 503, "memory")
+    assert refused.json()["error_code"] == "OUT_OF_MEMORY"
+    assert refused.headers["Retry-After"].isdecimal()
+    assert said(8).status_code == 200
+
+
 def test_workers_share_a_model_only_where_its_engine_survives_a_fork(
     ner_model: Path, whisper_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

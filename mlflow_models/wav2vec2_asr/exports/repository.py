@@ -43,7 +43,7 @@ def write(
     model = output / "models" / NAME
     version = model / "1"
     (version / "engine").mkdir(parents=True)
-    convert(checkpoint, version / "engine", precision, language)
+    convert(checkpoint, version / "engine", precision, language=language)
     if language_model:
         pack_language_model(language_model, version / "engine")
     stage_code(HERE.parent, version)

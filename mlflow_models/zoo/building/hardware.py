@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.serving.devices import LEAST_DRIVER
 
 REQUIREMENTS = "requirements-gpu.txt"
 CUDA_PACKAGE = re.compile(r"^nvidia-(?:cublas|cudnn)-cu(\d+)==", re.MULTILINE)
@@ -57,3 +58,12 @@ def cuda_line(requirements: Path) -> str:
     """Read which line of CUDA pinned packages bring: `12` or `13`; "" for none."""
     found = CUDA_PACKAGE.search(requirements.read_text(encoding="utf-8"))
     return found[1] if found else ""
+
+
+def needs(requirements: Path) -> str:
+    """Say in a line what a host needs for pinned packages; "" if it is nothing."""
+    line = cuda_line(requirements)
+    if not line:
+        return ""
+    driver = LEAST_DRIVER[int(line)]
+    return f"Built for CUDA {line}: a GPU host needs NVIDIA's driver {driver} or newer.\n"

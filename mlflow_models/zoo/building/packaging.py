@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -140,6 +141,8 @@ def publish(
     import mlflow
     from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
+    if args.gpu:  # MLflow warns at each load that this environment lacks them
+        logging.getLogger("mlflow.utils.requirements_utils").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     name, args.output = declaration.name, args.output.resolve()
@@ -272,8 +275,9 @@ def _next_steps(
         path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         for path in (args.output, sample)
     )
+    needs = hardware.needs(args.output / "requirements.txt")
     return f"""Registered {name} version {version} as '{args.alias}' (run {run_id}).
-Saved to {home}. Next:
+{needs}Saved to {home}. Next:
   serve it     make serve MODEL={name}
                mlflow models serve -m {home} -p 8080 --env-manager local   (MLflow's own server)
   promote it   make promote MODEL={name} DATA=TEST_SET    (FIRST=1 if there is no champion yet)

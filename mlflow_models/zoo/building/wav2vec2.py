@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.building import checkpoints
+from zoo.building.float16 import to_float16
 from zoo.building.onnx import export, quantize
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 FILES = ["*.json", "*.safetensors", "pytorch_model*.bin", "language_model/*", "README.md"]
 SAMPLE_RATE = 16_000  # Hz
+# These parts stay in float32. The first convolution may normalise over time: it sums squares over
+# up to 96,000 frames, more than float16 can count. The head is small, and its logits are compared.
+EXACT = ("/Unsqueeze", "/convolutions.0/", "/head/")
 
 
 def fetch(name: str) -> Path:
@@ -96,6 +100,7 @@ def convert(
     head: "torch.nn.Module",
     output: Path,
     precision: str,
+    gpu: bool,
     **about: Any,
 ) -> None:
     """Write what `zoo.speech.wav2vec2` loads: the graph, and facts about it.
@@ -103,9 +108,12 @@ def convert(
     Args:
         checkpoint: A directory in Hugging Face's format.
         model: The checkpoint's network.
-        head: What follows the encoder: from float32 (batch, frames, width) to logits.
+        head: What follows the encoder; `zoo.building.wav2vec2_heads` has them.
         output: An empty directory.
-        precision: `fp32` gives the checkpoint's own answers; `int8` is faster, and nearly the same.
+        precision: `fp32` gives the checkpoint's own answers; `fp16` and `int8` are nearly the same,
+            and faster on a GPU or on a CPU.
+        gpu: Whether the graph takes recordings of several lengths at once. On a CPU such a batch
+            gains nothing, and a graph without lengths is faster.
         about: Other facts that the engine needs.
 
     Raises:
@@ -119,14 +127,19 @@ def convert(
     for size, stride in zip(model.config.conv_kernel, model.config.conv_stride, strict=True):
         reach += (size - 1) * hop
         hop *= stride
-    waves = torch.randn(2, 32_000)  # float32 (batch, samples), 2 s
+    inputs = {"waves": torch.randn(2, 32_000)}  # float32 (batch, samples), 2 s
+    axes: dict[str, tuple[str, ...]] = {"waves": ("batch", "samples")}
     network = Network(model, head)
-    of_frames = network(waves).ndim == 3  # (batch, frames, labels), or (batch, labels)
-    open_sizes = ("batch", "frames") if of_frames else ("batch",)
-    axes = {"waves": ("batch", "samples"), "logits": open_sizes}
-    export(network, output / GRAPH, {"waves": waves}, ["logits"], axes)
+    of_frames = network(inputs["waves"]).ndim == 3  # (batch, frames, labels), or (batch, labels)
+    if gpu:
+        inputs["lengths"] = torch.tensor([32_000, 20_000])
+        axes["lengths"] = ("batch",)
+    axes["logits"] = ("batch", "frames") if of_frames else ("batch",)
+    export(network, output / GRAPH, inputs, ["logits"], axes)
     if precision == "int8":
         quantize(output / GRAPH)
+    elif precision == "fp16":
+        to_float16(output / GRAPH, EXACT)
     about |= {"precision": precision, "normalize": normalizes(checkpoint)}
     about |= {"hop": hop, "reach": reach}
     write_json(output / ABOUT, about)

@@ -4,6 +4,12 @@ Baevski et al. 2020, "wav2vec 2.0: A Framework for Self-Supervised Learning of S
 Representations". Frames stay in rows (batch, frames, channels) from the first layer to the last.
 Strided convolutions are products of a matrix with parts of the input: int8 arithmetic has fast
 products, but no fast convolution.
+
+In a batch the network hears each recording as if it were alone: it is told the recordings' lengths,
+and what fills up the shorter ones has no part in means, in convolutions or in attention. A
+recording's own frames never hear the samples behind it, so only three places need the lengths: the
+normalisation over time of the first convolution (`feat_extract_norm` is `group`), the position
+embeddings, and attention. Transformers leaves out the first.
 """
 
 from typing import Any
@@ -20,7 +26,7 @@ class Network(nn.Module):
 
     Args:
         model: Transformers' Wav2Vec2 with any head; its layers are used, and changed.
-        head: What follows the encoder: from float32 (batch, frames, width) to logits.
+        head: What follows the encoder; `zoo.building.wav2vec2_heads` has them.
 
     Raises:
         CheckpointError: The model has parts that this network lacks.
@@ -50,19 +56,25 @@ class Network(nn.Module):
         )
         self.head = head
 
-    def forward(self, waves: torch.Tensor) -> torch.Tensor:
+    def forward(self, waves: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Compute logits.
 
         Args:
-            waves: float32 (batch, samples) at 16 kHz.
+            waves: float32 (batch, samples) at 16 kHz; shorter ones are filled up at their end.
+            lengths: How many samples each of them has, int64 (batch,). None: all are as long.
 
         Returns:
-            float32 (batch, frames, labels), a frame every 20 ms; or what another head makes.
+            float32 (batch, frames, labels), a frame every 20 ms; or what another head makes. What
+            belongs to no recording is undefined.
         """
-        x = waves[:, :, None]  # (batch, samples, 1)
+        x, counts = waves[:, :, None], lengths  # (batch, samples, 1)
         for convolution in self.convolutions:
-            x = convolution(x)  # (batch, frames, channels)
+            x, counts = convolution(x, counts)  # (batch, frames, channels), (batch,) frames
         x = self.projection(self.projection_norm(x))  # (batch, frames, width)
+        keys = inside = None
+        if counts is not None:
+            keys, inside = _key_lengths(counts, x.shape[1]), _inside(counts, x.shape[1])
+            x = torch.where(inside, x, 0.0)  # as the convolution fills up a recording
         places = self.places(x.transpose(1, 2))  # (batch, width, frames): position embeddings
         if self.cut:
             places = places[:, :, : -self.cut]
@@ -70,11 +82,34 @@ class Network(nn.Module):
         if not self.norm_first:
             x = self.norm(x)
         for layer in self.layers:
-            x = layer(x)
+            x = layer(x, keys)
         if self.norm_first:
             x = self.norm(x)
-        logits: torch.Tensor = self.head(x)
+        logits: torch.Tensor = self.head(x, inside)
         return logits
+
+
+def _inside(counts: torch.Tensor, frames: int) -> torch.Tensor:
+    """Tell which of a batch's frames are recordings': from (batch,) to bool (batch, frames, 1)."""
+    return torch.arange(frames, device=counts.device)[None, :, None] < counts[:, None, None]
+
+
+def _key_lengths(counts: torch.Tensor, frames: int) -> torch.Tensor:
+    """Tell attention how many frames it may attend to, as ONNX Runtime's kernels take it.
+
+    In this form the CUDA provider takes its memory-efficient kernel, and the CPU's reads the first
+    part (com.microsoft.MultiHeadAttention, `key_padding_mask`).
+
+    Args:
+        counts: int64 (batch,).
+        frames: Of the longest.
+
+    Returns:
+        int32 (3 * batch + 2,): the counts, then where each recording's queries start and where the
+        last one's end, and the same of the keys.
+    """
+    starts = torch.arange(counts.shape[0] + 1, device=counts.device) * frames
+    return torch.cat([counts, starts, starts]).to(torch.int32)
 
 
 class Convolution(nn.Module):
@@ -92,21 +127,33 @@ class Convolution(nn.Module):
         self.norm: Any = getattr(layer, "layer_norm", None)
         self.over_time = isinstance(self.norm, nn.GroupNorm)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Convolve float32 (batch, time, channels in) to float32 (batch, frames, channels out)."""
+    def forward(
+        self, x: torch.Tensor, counts: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Convolve a batch.
+
+        Args:
+            x: float32 (batch, time, channels in).
+            counts: How much of the time is each recording's, int64 (batch,). None: all.
+
+        Returns:
+            float32 (batch, frames, channels out), and the counts of the frames.
+        """
         frames = (x.shape[1] - self.size) // self.stride + 1
         last = (frames - 1) * self.stride + 1
         stretches = [x[:, place : place + last : self.stride] for place in range(self.size)]
         x = torch.cat(stretches, dim=2)  # (batch, frames, time * channels in)
+        if counts is not None:
+            counts = (counts - self.size) // self.stride + 1
         if self.over_time:
-            x = self._normalized(x)
+            x = self._normalized(x, counts)
         else:
             x = self.product(x)
             if self.norm is not None:
                 x = self.norm(x)
-        return functional.gelu(x)
+        return functional.gelu(x), counts
 
-    def _normalized(self, x: torch.Tensor) -> torch.Tensor:
+    def _normalized(self, x: torch.Tensor, counts: torch.Tensor | None) -> torch.Tensor:
         """Compute the product so that each channel has mean 0 and variance 1 over time.
 
         The small covariance of the input, 10 x 10, tells each channel's variance. So the weights
@@ -114,12 +161,19 @@ class Convolution(nn.Module):
 
         Args:
             x: float32 (batch, frames, time * channels in).
+            counts: How many frames are each recording's, int64 (batch,). None: all.
 
         Returns:
             float32 (batch, frames, channels out).
         """
-        x = x - x.mean(dim=1, keepdim=True)
-        covariance = x.transpose(1, 2) @ x / x.shape[1]  # (batch, inputs, inputs)
+        if counts is None:
+            x = x - x.mean(dim=1, keepdim=True)
+            covariance = x.transpose(1, 2) @ x / x.shape[1]  # (batch, inputs, inputs)
+        else:
+            inside, number = _inside(counts, x.shape[1]), counts[:, None, None].to(x.dtype)
+            mean = torch.where(inside, x, 0.0).sum(dim=1, keepdim=True) / number
+            x = torch.where(inside, x - mean, 0.0)
+            covariance = x.transpose(1, 2) @ x / number
         weight = self.product.weight  # (channels out, inputs)
         variance = ((weight @ covariance) * weight).sum(dim=2)  # (batch, channels out)
         scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
@@ -127,18 +181,24 @@ class Convolution(nn.Module):
 
 
 class Attention(torch.autograd.Function):
-    """Attention over all frames; exported as the one operator that ONNX Runtime has for it."""
+    """Attention; exported as the one operator that ONNX Runtime has for it."""
 
     @staticmethod
     def forward(
-        _: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int
+        _: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        keys: torch.Tensor | None,
+        heads: int,
     ) -> torch.Tensor:
-        """Attend over all frames.
+        """Attend over all frames of a recording.
 
         Args:
             query: float32 (batch, frames, width).
             key: float32 (batch, frames, width).
             value: float32 (batch, frames, width).
+            keys: What `_key_lengths` gives. None: the recordings are equally long.
             heads: How many heads there are.
 
         Returns:
@@ -149,14 +209,19 @@ class Attention(torch.autograd.Function):
             part.view(batch, frames, heads, width // heads).transpose(1, 2)
             for part in (query, key, value)
         )
-        mixed = functional.scaled_dot_product_attention(query, key, value)
+        mask = None if keys is None else _inside(keys[:batch], frames).transpose(1, 2)[:, None]
+        mixed = functional.scaled_dot_product_attention(query, key, value, mask)
         return mixed.transpose(1, 2).reshape(batch, frames, width)
 
     @staticmethod
-    def symbolic(graph: Any, query: Any, key: Any, value: Any, heads: int) -> Any:
+    def symbolic(graph: Any, query: Any, key: Any, value: Any, keys: Any, heads: int) -> Any:
         """Write the operator into the graph."""
+        inputs = [query, key, value]
+        if keys is not None:
+            no_bias = graph.op("prim::Constant").setType(torch._C.OptionalType.ofTensor())
+            inputs += [no_bias, keys]
         operator = "com.microsoft::MultiHeadAttention"
-        return graph.op(operator, query, key, value, num_heads_i=heads).setType(query.type())
+        return graph.op(operator, *inputs, num_heads_i=heads).setType(query.type())
 
 
 class Layer(nn.Module):
@@ -175,18 +240,18 @@ class Layer(nn.Module):
         self.wide = layer.feed_forward.intermediate_dense
         self.narrow = layer.feed_forward.output_dense
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor:
         """Transform frames: float32 (batch, frames, width) to float32 (batch, frames, width)."""
         if self.norm_first:
-            x = x + self.attend(self.norm(x))
+            x = x + self.attend(self.norm(x), keys)
             return x + self.feed(self.last_norm(x))
-        x = self.norm(x + self.attend(x))
+        x = self.norm(x + self.attend(x, keys))
         normalised: torch.Tensor = self.last_norm(x + self.feed(x))
         return normalised
 
-    def attend(self, x: torch.Tensor) -> torch.Tensor:
+    def attend(self, x: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor:
         """Apply self-attention, float32 (batch, frames, width) to (batch, frames, width)."""
-        mixed = Attention.apply(*self.parts(x).chunk(3, dim=2), self.heads)
+        mixed = Attention.apply(*self.parts(x).chunk(3, dim=2), keys, self.heads)
         out: torch.Tensor = self.out(mixed)
         return out
 
@@ -194,25 +259,3 @@ class Layer(nn.Module):
         """Apply the feed-forward part, float32 (batch, frames, width) to (batch, frames, width)."""
         out: torch.Tensor = self.narrow(functional.gelu(self.wide(x)))
         return out
-
-
-class MeanPooled(nn.Module):
-    """The head of a `Wav2Vec2ForSequenceClassification`: a logit for each label of a recording.
-
-    Args:
-        model: The model, whose head is used.
-
-    Raises:
-        CheckpointError: The model weighs the layers' outputs, which can't be converted.
-    """
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        if model.config.use_weighted_layer_sum:
-            raise CheckpointError("The checkpoint weighs its layers, which can't be converted.")
-        self.projector, self.classifier = model.projector, model.classifier
-
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """Compute logits: float32 (batch, frames, width) to float32 (batch, labels)."""
-        logits: torch.Tensor = self.classifier(self.projector(frames).mean(dim=1))
-        return logits

@@ -119,10 +119,15 @@ def stay_on_cpu(why: str) -> Device:
         ZooError: `THERESA_DEVICE` is `cuda`.
     """
     if read(DeviceSettings).device == "cuda":
-        raise ZooError(f"THERESA_DEVICE is 'cuda', but no GPU can be used: {why}.")
+        raise no_gpu(why)
     _say(f"No GPU is used: {why}.")
     _Used.device = Device("cpu", why=why)
     return _Used.device
+
+
+def no_gpu(why: str) -> ZooError:
+    """Make the refusal to start where the operator asks for a GPU."""
+    return ZooError(f"THERESA_DEVICE is 'cuda', but no GPU can be used: {why}.")
 
 
 @functools.cache  # a model has several networks, and one reason
@@ -141,7 +146,7 @@ def _driver() -> Any:
 def _ask(line: int, driver: Any) -> Device:
     """Ask a driver (CUDA's driver API) for its first GPU."""
     if driver is None:
-        why = "there is none"
+        why = "none is here (`docker run --gpus all` gives a container its host's)"
         if is_there():
             why = f"the container lacks {LIBRARY}; NVIDIA_DRIVER_CAPABILITIES must have 'compute'"
         return Device("cpu", why=why)

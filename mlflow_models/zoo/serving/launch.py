@@ -90,8 +90,7 @@ def survives_fork(model: Path) -> bool:
     if line and wanted != "cpu" and (wanted == "cuda" or devices.is_there()):
         found = devices.look_apart(int(line))
     if wanted == "cuda" and (found is None or found.kind == "cpu"):
-        why = found.why if found else "the model was built without --gpu"
-        raise ZooError(f"THERESA_DEVICE is 'cuda', but {why}.")
+        raise devices.no_gpu(found.why if found else "the model was built without --gpu")
     on_gpu = found is not None and found.kind == "cuda"
     return bool(metadata.get("fork_safe", True)) and not on_gpu  # nor does CUDA survive it
 

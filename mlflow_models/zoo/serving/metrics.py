@@ -14,6 +14,7 @@ latency = Histogram("theresa_request_seconds", "Seconds per prediction.", bucket
 rows = Histogram("theresa_request_rows", "Rows per prediction.", buckets=SIZES)
 batch_size = Histogram("theresa_batch_items", "Items in a batch of the engine.", buckets=SIZES)
 engine_seconds = Counter("theresa_engine_seconds", "Seconds that the engine worked.")
+halvings = Counter("theresa_memory_halvings", "Batches that were halved, since memory had run out.")
 in_flight = Gauge(
     "theresa_requests_in_flight", "Predictions queued or running.", multiprocess_mode="livesum"
 )
@@ -30,7 +31,7 @@ device = Gauge(
 
 
 class EngineMetrics:
-    """Counts what the engine does, for `zoo.serving.runner`."""
+    """Counts what the engine does, for `zoo.serving.observers`."""
 
     def queued(self, change: int) -> None:
         """Count batches that wait for the engine; a negative change: they don't wait any more."""
@@ -40,6 +41,10 @@ class EngineMetrics:
         """Count a batch that is done."""
         batch_size.observe(items)
         engine_seconds.inc(seconds)
+
+    def halved(self) -> None:
+        """Count a batch that memory was too small for."""
+        halvings.inc()
 
 
 def render() -> bytes:

@@ -12,11 +12,20 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE
 from mlflow.pyfunc import PythonModel  # type: ignore[attr-defined]
 
-from zoo.errors import BadInput, BadParameter, BadRow, Cancelled, FailedRow, RowError, ZooError
-from zoo.serving import identity
+from zoo.errors import (
+    BadInput,
+    BadParameter,
+    BadRow,
+    Cancelled,
+    FailedRow,
+    OutOfMemory,
+    RowError,
+    ZooError,
+)
+from zoo.serving import identity, memory
 from zoo.serving.declaration import Declaration, Options, read
 from zoo.serving.rows import RequestRow, read_rows
 
@@ -95,14 +104,18 @@ class ZooModel(PythonModel):
         """Answer a request.
 
         Raises:
-            MlflowException: The request is refused (400), or the model failed (500). The message is
-                one sentence.
+            MlflowException: The request is refused (400), memory has run out (503), or the model
+                failed (500). The message is one sentence.
         """
         try:
             return self._predict(model_input, dict(params or {}))
-        except ZooError as error:
-            code = BAD_REQUEST if error.status < 500 else INTERNAL_ERROR
-            raise MlflowException(str(error), error_code=code) from error
+        except Exception as error:
+            cause = OutOfMemory() if memory.ran_out(error) else error
+            if not isinstance(cause, ZooError):
+                raise
+            code = BAD_REQUEST if cause.status < 500 else INTERNAL_ERROR
+            code = TEMPORARILY_UNAVAILABLE if isinstance(cause, OutOfMemory) else code
+            raise MlflowException(str(cause), error_code=code) from cause
 
     def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
         for name, value in params.items():
@@ -116,7 +129,7 @@ class ZooModel(PythonModel):
         answers = self.engine([row.value for _, row in good], options)
         outcomes: list[Any] = list(rows)
         for (number, row), answer in zip(good, answers, strict=True):
-            if isinstance(answer, Cancelled):
+            if isinstance(answer, Cancelled | OutOfMemory):  # neither is about a row
                 raise answer
             outcomes[number] = (
                 _blame(number, row.column, answer) if isinstance(answer, Exception) else answer

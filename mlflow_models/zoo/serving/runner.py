@@ -4,8 +4,11 @@ MLflow calls `predict` in a thread per request. If an engine computed in all the
 would compete for the cores. So the engine has its own threads, mostly one, which run the batches.
 The requests take turns, so that a small request doesn't wait for all of a large one.
 
-If a batch has room, items of other requests that wait join it. Nobody waits for such items: only
-under load there are any, and then larger batches help (`python -m benchmarks peers_captions`).
+If a batch has room, items of other requests that wait join it. On a CPU nobody waits for such
+items: only under load there are any, and then larger batches help (`python -m benchmarks
+peers_captions`). On a GPU a batch of two takes hardly longer than one. So there a batch waits a few
+milliseconds for the clients that were just answered, if they were several: they may ask again. A
+lone client never waits.
 """
 
 import contextlib
@@ -18,15 +21,17 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
-from zoo.errors import Cancelled
+from zoo.errors import Cancelled, OutOfMemory
+from zoo.serving import memory, observers
+from zoo.serving.pending import Item, Pending, Result
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # a joint batch may cost so many times the batches apart, since it has more padding
+GPU_WAIT_SECONDS = 0.004  # in which an answer reaches a client nearby, and its next request is here
 log = logging.getLogger(__name__)
 
 # The event is set when nobody waits for the answer any more: the rest isn't computed.
@@ -53,19 +58,6 @@ def cores(groups: Path = CONTROL_GROUPS) -> int:
     return max(1, allowed)
 
 
-class Observer(Protocol):
-    """Counts what an engine does, such as the server's metrics."""
-
-    def queued(self, change: int) -> None:
-        """Count batches that wait for the engine; a negative change: they don't wait any more."""
-
-    def computed(self, items: int, seconds: float) -> None:
-        """Count a batch that is done."""
-
-
-observers: list[Observer] = []
-
-
 def stop_if_cancelled() -> None:
     """Raise `Cancelled` if nobody waits for this thread's request any more."""
     event = cancellation.get()
@@ -73,53 +65,17 @@ def stop_if_cancelled() -> None:
         raise Cancelled("The request was cancelled.")
 
 
-def queued(change: int) -> None:
-    """Tell the observers how many more batches wait for the engine; negative: fewer."""
-    for observer in observers:
-        observer.queued(change)
+@dataclass(frozen=True)
+class Expected:
+    """Requests of one kind that may soon wait again, and until when a batch waits for them."""
 
-
-def computed(items: int, seconds: float) -> None:
-    """Tell the observers about a batch that is done."""
-    for observer in observers:
-        observer.computed(items, seconds)
-
-
-class Pending(Generic[Item, Result]):
-    """A request in the queue: its items, the batches that are left, and its answers so far."""
-
-    def __init__(self, items: Sequence[Item], batches: deque[list[int]]) -> None:
-        self.items, self.batches = items, batches
-        self.cancellation = cancellation.get()
-        self._answers: list[Result | Exception | None] = [None] * len(items)
-        self._left, self._done = len(items), threading.Event()
-        self._lock = threading.Lock()
-        if not items:
-            self._done.set()
-
-    def results(self) -> list[Result | Exception]:
-        """Wait for one result per item, in order; a failed item has its exception."""
-        self._done.wait()
-        return self._answers  # type: ignore[return-value]  # all set once done
-
-    def answer(self, index: int, result: Result | Exception) -> None:
-        """Set an item's result."""
-        self._answers[index] = result
-        with self._lock:  # several threads may answer one request
-            self._left -= 1
-            if not self._left:
-                self._done.set()
-
-    def cancel_if_asked(self) -> None:
-        """Drop the batches that are left if the request was cancelled."""
-        if self.cancellation is not None and self.cancellation.is_set():
-            queued(-len(self.batches))
-            for index in (index for batch in self.batches for index in batch):
-                self.answer(index, Cancelled("The request was cancelled."))
-            self.batches.clear()
+    requests: int = 0
+    kind: Hashable = None
+    until: float = 0.0
 
 
 Share = list[tuple[Pending[Item, Result], int]]
+NOBODY = Expected()
 
 
 class Runner(Generic[Item, Result]):
@@ -132,6 +88,8 @@ class Runner(Generic[Item, Result]):
         kind: The kind of an item; a batch has items of one kind, and so has a request.
         threads: How many batches are computed at once.
         joins: Whether a batch may have items of several requests.
+        wait_seconds: How long a batch waits at most for items of other requests, after the engine
+            has answered several; `GPU_WAIT_SECONDS` on a GPU, 0 on a CPU.
     """
 
     def __init__(
@@ -142,9 +100,11 @@ class Runner(Generic[Item, Result]):
         kind: Callable[[Item], Hashable] = lambda _: None,
         threads: int = 1,
         joins: bool = True,
+        wait_seconds: float = 0.0,
     ) -> None:
         self._run, self._length, self._kind = run, length, kind
         self._budget, self.threads, self._joins = budget, threads, joins
+        self._wait_seconds = wait_seconds
         self.reset()
         _runners.add(self)
 
@@ -153,6 +113,7 @@ class Runner(Generic[Item, Result]):
         self._queue: deque[Pending[Item, Result]] = deque()
         self._wake = threading.Condition()
         self._started: list[threading.Thread] = []
+        self._expected = NOBODY
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Exception]:
         """Compute items; return for each, in order, its result or its exception.
@@ -169,10 +130,13 @@ class Runner(Generic[Item, Result]):
             Cancelled: Nobody waits for the answer any more.
         """
         stop_if_cancelled()
-        pending: Pending[Item, Result] = Pending(items, self._batches(items))
+        kind = self._kind(items[0]) if items else None
+        pending: Pending[Item, Result] = Pending(
+            items, self._batches(items), kind, cancellation.get()
+        )
         if not items:
             return pending
-        queued(len(pending.batches))
+        observers.queued(len(pending.batches))
         with self._wake:
             self._queue.append(pending)
             if len(self._started) < self.threads:
@@ -199,9 +163,41 @@ class Runner(Generic[Item, Result]):
             with self._wake:
                 while not self._queue:
                     self._wake.wait()
+                self._wait_for_more()
                 share = self._share()
             if share:
                 self._compute(share)
+
+    def _wait_for_more(self) -> None:
+        """Wait for those who are expected, if any; then wake a thread for what is left."""
+        if self._expected.requests > 1:
+            self._wake.wait_for(self._is_enough, self._expected.until - time.monotonic())
+            self._expected = NOBODY
+            self._wake.notify()
+
+    def _is_enough(self) -> bool:
+        """Tell whether the next batch has nothing to wait for."""
+        if not self._queue:  # another thread has taken all
+            return True
+        first, expected = self._queue[0], self._expected
+        full = self._longest(first) * (len(first.batches[0]) + 1) > self._budget
+        return full or first.kind != expected.kind or self._count(first.kind) >= expected.requests
+
+    def _expect(self, batch: Share[Item, Result]) -> None:
+        """Expect those who are about to be answered, beside those who wait already."""
+        if self._wait_seconds:
+            with self._wake:
+                kind, until = batch[0][0].kind, time.monotonic() + self._wait_seconds
+                answered = {pending for pending, _ in batch} - {*self._queue}
+                self._expected = Expected(len(answered) + self._count(kind), kind, until)
+
+    def _count(self, kind: Hashable) -> int:
+        """Count the requests of a kind that wait."""
+        return sum(pending.kind == kind for pending in self._queue)
+
+    def _longest(self, pending: Pending[Item, Result]) -> int:
+        """Give the length of the longest item of a request's next batch."""
+        return self._length(pending.items[pending.batches[0][-1]])
 
     def _share(self) -> Share[Item, Result]:
         """Take the next batch of the request whose turn it is, and what joins it from others."""
@@ -214,26 +210,27 @@ class Runner(Generic[Item, Result]):
                 continue
             if share and not self._joins:
                 break
-            batch = pending.batches[0]
-            longest = self._length(pending.items[batch[-1]])
+            batch, longest = pending.batches[0], self._longest(pending)
             wide, many = max(width, longest), count + len(batch)
             work = apart + longest * len(batch)
             if share:
-                first, others = share[0]
-                same = self._kind(first.items[others[0]]) == self._kind(pending.items[batch[0]])
-                if not same or wide * many > min(self._budget, PADDING * work):
+                alike = pending.kind == share[0][0].kind
+                if not alike or wide * many > min(self._budget, PADDING * work):
                     continue
             width, count, apart = wide, many, work
             self._queue.remove(pending)
             share.append((pending, pending.batches.popleft()))
-            queued(-1)
+            observers.queued(-1)
         self._queue.extend(pending for pending, _ in share if pending.batches)
         return [(pending, index) for pending, batch in share for index in batch]
 
-    def _compute(self, batch: Share[Item, Result]) -> None:
-        """Run one batch; if it fails, run its halves.
+    def _compute(self, batch: Share[Item, Result], half: bool = False) -> None:
+        """Run one batch; if it fails, run its halves, so that only the bad item fails.
 
-        So only the bad item fails, and a batch that needs too much memory is run in smaller ones.
+        Args:
+            batch: Items, each with its request.
+            half: Whether memory ran out when this was half of a batch. If it does so again, these
+                items are refused: it isn't the batch's size, and each try takes time.
         """
         start = time.perf_counter()
         alone = {pending for pending, _ in batch}
@@ -243,24 +240,35 @@ class Runner(Generic[Item, Result]):
             results = self._run([pending.items[index] for pending, index in batch])
             pairs = list(zip(batch, results, strict=True))
         except BaseException as error:  # nothing may end a thread that all requests wait for
-            if len(batch) == 1 or isinstance(error, Cancelled):
-                failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
-                for pending, index in batch:
-                    pending.answer(index, failure)
+            short = memory.ran_out(error)
+            if len(batch) == 1 or isinstance(error, Cancelled) or (half and short):
+                self._fail(batch, error)
                 return
             reason = type(error).__name__
         else:
-            computed(len(batch), time.perf_counter() - start)
+            observers.computed(len(batch), time.perf_counter() - start)
+            self._expect(batch)
             for (pending, index), result in pairs:
                 pending.answer(index, result)
             return
         finally:
             cancellation.reset(token)
         # Not earlier: while the error exists, it keeps the batch's memory.
+        if short:
+            observers.halved()
         log.warning("A batch of %d failed (%s); its halves are tried.", len(batch), reason)
-        half = len(batch) // 2
-        self._compute(batch[:half])
-        self._compute(batch[half:])
+        middle = len(batch) // 2
+        self._compute(batch[:middle], short)
+        self._compute(batch[middle:], short)
+
+    def _fail(self, batch: Share[Item, Result], error: BaseException) -> None:
+        """Answer a batch with an error; what the operator can do about it, the log says."""
+        if memory.ran_out(error):
+            log.error("A batch of %d was refused: %s", len(batch), error)
+            error = OutOfMemory()
+        failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
+        for pending, index in batch:
+            pending.answer(index, failure)
 
 
 _runners: "weakref.WeakSet[Runner[Any, Any]]" = weakref.WeakSet()

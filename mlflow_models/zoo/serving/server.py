@@ -31,7 +31,7 @@ from zoo.errors import (
     TooSlow,
     UnsupportedMedia,
 )
-from zoo.serving import devices, metrics, runner
+from zoo.serving import devices, metrics, observers, runner
 from zoo.serving.requests import RequestScorer
 from zoo.serving.shared import MAX_WORKERS, shared
 from zoo.settings import Settings
@@ -65,7 +65,7 @@ class Server:
         """Answer the sample, in the worker, after a fork; only then is the worker ready."""
         # The pool makes threads only when it needs them, for as many requests as there may be.
         self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
-        runner.observers[:] = [metrics.EngineMetrics()]
+        observers.observers[:] = [metrics.EngineMetrics()]
         metrics.model_info.labels(self.scorer.name, self.scorer.version).set(1)
         metrics.device.labels(devices.used().kind, devices.used().name).set(1)
         await self._run(

@@ -17,7 +17,8 @@ import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
 from zoo.serving import runner
-from zoo.serving.runner import Pending, Runner
+from zoo.serving.pending import Pending
+from zoo.serving.runner import Runner
 from zoo.speech.options import NO_SPEECH, SpeechOptions
 from zoo.speech.recording import Asked, Found, Recording, Source, WindowJob
 from zoo.speech.transcript import Segment, Transcript
@@ -35,6 +36,7 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     Args:
         threads: How many batches are computed at once.
         joins: Whether windows of several requests are computed together, where they wait.
+        wait_seconds: How long a batch waits at most for such windows.
 
     Attributes:
         options: The parameters, as this checkpoint has them.
@@ -44,9 +46,9 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
     options: type[Asked]
     languages: tuple[str, ...]
 
-    def __init__(self, threads: int, joins: bool = False) -> None:
+    def __init__(self, threads: int, joins: bool = False, wait_seconds: float = 0.0) -> None:
         self._runner: Runner[WindowJob[Asked, Found], Found] = Runner(
-            self._run, self._share, MAX_BATCH_WINDOWS, self._kind, threads, joins
+            self._run, self._share, MAX_BATCH_WINDOWS, self._kind, threads, joins, wait_seconds
         )
 
     @property

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from zoo.serving import declaration
 from zoo.serving.declaration import Column, Declaration
 from zoo.serving.model import ZooModel
+from zoo.serving.runner import Runner
 
 
 class Options(declaration.Options):
@@ -20,6 +21,7 @@ class Options(declaration.Options):
     seconds: float = Field(0.0, ge=0, description="How long it takes.")
     words: tuple[str, ...] = Field((), description="Words to say back.")
     numbers: tuple[float, ...] = Field((), description="Numbers to say back.")
+    room: int = Field(64, ge=0, description="How many rows its memory is enough for.")
 
 
 class Record(BaseModel):
@@ -47,14 +49,20 @@ class Engine:
 
     options, languages = Options, ()
 
-    def __init__(self, directory: Path) -> None:
-        pass
+    def __init__(self, directory: Path) -> None:  # noqa: ARG002
+        self._runner = Runner(self._run, lambda _: 1, 64, lambda item: item.options)
 
-    def __call__(self, items: Sequence[str], options: Options) -> list[Echo]:
+    def __call__(self, items: Sequence[str], options: Options) -> Sequence[Echo | Exception]:
         time.sleep(options.seconds)
         if "boom" in items:
             raise RuntimeError("a fault, as an engine may have one")
-        return [Echo(text, options) for text in items]
+        return self._runner([Echo(text, options) for text in items])
+
+    @staticmethod
+    def _run(batch: list[Echo]) -> list[Echo]:
+        if len(batch) > batch[0].options.room:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return batch
 
 
 DECLARATION = Declaration(

@@ -1,0 +1,162 @@
+"""What a check is given: where it computes, what it keeps, and how it reports."""
+
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+BATCHES = (1, 8, 64)
+SHORT_BATCHES = (1, 4)  # of the stand-in
+TURN_SECONDS = 1.5  # in which runs are repeated
+MOST_TURNS, LEAST_TURNS = 15, 3
+GB = 1_000_000_000
+
+
+class Skipped(Exception):
+    """What a check needs isn't here; the message is a clause that says what."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A check's place of work.
+
+    Args:
+        work: The folder of models that are made from a seed; later checks find them there.
+        stand_in: Whether the CPU stands in for the GPU, with small models.
+        output: Where rows go, a line of JSON each.
+    """
+
+    work: Path
+    stand_in: bool
+    output: TextIO
+
+    @property
+    def device(self) -> str:
+        """The device as torch names it."""
+        return "cpu" if self.stand_in else "cuda"
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """How many items are computed together, from few to many."""
+        return SHORT_BATCHES if self.stand_in else BATCHES
+
+    def torch(self) -> Any:
+        """Import torch: new tensors are on the device, and nothing is learnt.
+
+        Raises:
+            Skipped: Torch can't use a GPU here.
+        """
+        import torch
+
+        if not self.stand_in and not torch.cuda.is_available():
+            raise Skipped("torch sees no GPU")
+        torch.set_grad_enabled(False)
+        torch.set_default_device(self.device)
+        return torch
+
+    def onnx(self) -> None:
+        """See that ONNX Runtime computes on the GPU.
+
+        Raises:
+            Skipped: It computes on the CPU here.
+        """
+        from zoo.serving import onnx
+
+        if not self.stand_in:
+            import torch  # noqa: F401  CUDA's libraries come with it
+
+            found = onnx.device()
+            if found.kind != "cuda":
+                raise Skipped(f"ONNX Runtime computes on the CPU: {found.why}")
+
+    def require_gpu(self, session: Any) -> None:
+        """See that a session runs on the GPU.
+
+        Raises:
+            Skipped: It runs on the CPU.
+        """
+        from zoo.serving.onnx import on_gpu
+
+        if not self.stand_in and not on_gpu(session):
+            raise Skipped("ONNX Runtime can't load CUDA's libraries or cuDNN")
+
+    def made(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Give a folder or file of the models, and make it where no earlier check did.
+
+        Args:
+            name: Its name.
+            write: Writes it, at a path that is free.
+        """
+        home = self.work / name
+        if not home.exists():
+            begun = self.work / f"{name}.begun"
+            shutil.rmtree(begun, ignore_errors=True)
+            import torch
+
+            with torch.device("cpu"), torch.enable_grad():
+                write(begun)
+            begun.rename(home)
+        return home
+
+    def measure(self, run: Callable[[], object], items: int, **about: Any) -> float:
+        """Time a run, and report it.
+
+        Args:
+            run: What to time. It ends with its results in the CPU's memory.
+            items: How many items one run works on.
+            about: What the row says besides: `side`, `what`, `precision`, `unit`.
+
+        Returns:
+            The median, in seconds.
+        """
+        run()  # what a first run sets up isn't timed
+        least, most = (2, 2) if self.stand_in else (LEAST_TURNS, MOST_TURNS)
+        times: list[float] = []
+        begin = time.perf_counter()
+        while len(times) < least or (
+            len(times) < most and time.perf_counter() - begin < TURN_SECONDS
+        ):
+            start = time.perf_counter()
+            run()
+            times.append(time.perf_counter() - start)
+        quartiles = statistics.quantiles(times, n=4, method="inclusive")
+        self._report(kind="speed", items=items, seconds=quartiles, gb=self.used_gb(), **about)
+        return quartiles[1]
+
+    def promise(self, what: str, found: str, kept: bool | None = None) -> None:
+        """Report what was found of a promise.
+
+        Args:
+            what: The promise.
+            found: What was found.
+            kept: Whether it is kept. None: it is a fact, not a promise.
+        """
+        self._report(kind="promise", what=what, found=found, kept=kept)
+
+    def pays(self, what: str, seconds: Mapping[int, float]) -> None:
+        """Report whether batches pay.
+
+        Args:
+            what: What was computed.
+            seconds: The time of a run, by its number of items.
+        """
+        one, most = min(seconds), max(seconds)
+        gain = seconds[one] / one / (seconds[most] / most)
+        found = f"{gain:.1f} times as many items a second"
+        self.promise(f"{what}: {most} together pay", found, gain > 1)
+
+    def used_gb(self) -> float:
+        """Count the GPU's memory that is in use, by whatever process, in GB; 0 for the stand-in."""
+        if self.stand_in:
+            return 0.0
+        import torch
+
+        free, whole = torch.cuda.mem_get_info()
+        return float(whole - free) / GB
+
+    def _report(self, **row: Any) -> None:
+        print(json.dumps(row), file=self.output, flush=True)

@@ -1,0 +1,100 @@
+"""Captions with ViT-B/32 and GPT-2 small: the captioner's own loops on the device, and ours."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.gpu.bench import Bench
+from benchmarks.inputs import CLIP_WIDTH, write_captioner, write_clip
+
+TOKENS, FEW_TOKENS = 67, 6  # of every caption; of the stand-in's
+SIDE, SMALL_SIDE = 224, 64  # pixels that CLIP looks at
+MODES = {"greedy": "greedy", "beam": "beam 5"}
+PRECISIONS = {"float32": "fp32", "float16": "fp16"}
+
+
+def weights(bench: Bench) -> Path:
+    """A checkpoint from a seed, whose captions have no end."""
+    from tests.clip_caption import checkpoints
+
+    small = checkpoints.PUBLISHED if bench.stand_in else {}
+    return bench.made("captions", lambda home: write_captioner(home, "mlp", small))
+
+
+def clip(bench: Bench) -> Path:
+    """A CLIP from a seed."""
+    from tests.clip_caption import checkpoints
+
+    if bench.stand_in:
+        return bench.made("clip", lambda home: checkpoints.write_clip(home, width=CLIP_WIDTH))
+    return bench.made("clip", write_clip)
+
+
+def packed(bench: Bench, precision: str) -> Path:
+    """What our engine loads."""
+    from clip_caption.building.convert import convert
+
+    return bench.made(
+        f"captions-{precision}",
+        lambda home: convert(weights(bench), home, str(clip(bench)), precision),
+    )
+
+
+def photos(bench: Bench) -> np.ndarray:
+    """Pixels as CLIP takes them, float32 (photos, 3, side, side)."""
+    side = SMALL_SIDE if bench.stand_in else SIDE
+    shape = (bench.batches[-1], 3, side, side)
+    return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+def reference(bench: Bench) -> None:
+    """Measure CLIP_prefix_caption's notebook: one photo at a time, and no cache."""
+    torch = bench.torch()
+    from clip_caption.building.checkpoint import open_model
+    from clip_caption.building.clip import open_clip_model
+    from tests.clip_caption.reference import generate2, generate_beam
+
+    tokens = FEW_TOKENS if bench.stand_in else TOKENS
+    with torch.device("cpu"):
+        model = open_model(weights(bench))
+        vision = open_clip_model(str(clip(bench)), CLIP_WIDTH).model
+    pixels = torch.from_numpy(photos(bench)[:1])
+    for precision in PRECISIONS:
+        kind = getattr(torch, precision)
+        model, vision = model.to(bench.device, kind), vision.to(bench.device, kind).eval()
+        for mode, name in MODES.items():
+            generate = generate_beam if mode == "beam" else generate2
+
+            def run(kind: object = kind, generate: object = generate) -> None:
+                features = vision.encode_image(pixels.to(bench.device, kind))
+                generate(model, model.prefixes(features), entry_length=tokens)  # type: ignore[operator]
+
+            bench.measure(
+                run, 1, side="the captioner's loops", precision=precision, what=name, unit="photos"
+            )
+
+
+def ours(bench: Bench) -> None:
+    """Measure the captioner that is served, from pixels to captions."""
+    bench.onnx()
+    from clip_caption.captioner import Captioner
+    from clip_caption.options import Options
+
+    tokens = FEW_TOKENS if bench.stand_in else TOKENS
+    pixels = list(photos(bench))
+    for precision, own in PRECISIONS.items():
+        captioner = Captioner(packed(bench, own))
+        for mode, name in MODES.items():
+            options = Options(mode=mode, max_tokens=tokens)
+            seconds = {}
+            for batch in bench.batches:
+
+                def run(
+                    batch: int = batch, captioner: Captioner = captioner, options: Options = options
+                ) -> None:
+                    captioner.caption(captioner.embed(pixels[:batch]), options)
+
+                seconds[batch] = bench.measure(
+                    run, batch, side="ours", precision=precision, what=name, unit="photos"
+                )
+            bench.pays(f"captions, {name}, {precision}", seconds)

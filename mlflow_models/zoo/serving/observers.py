@@ -1,0 +1,37 @@
+"""Who counts what engines do, such as the server's metrics."""
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Counts what an engine does."""
+
+    def queued(self, change: int) -> None:
+        """Count batches that wait for the engine; a negative change: they don't wait any more."""
+
+    def computed(self, items: int, seconds: float) -> None:
+        """Count a batch that is done."""
+
+    def halved(self) -> None:
+        """Count a batch that memory was too small for."""
+
+
+observers: list[Observer] = []
+
+
+def queued(change: int) -> None:
+    """Tell the observers how many more batches wait for the engine; negative: fewer."""
+    for observer in observers:
+        observer.queued(change)
+
+
+def computed(items: int, seconds: float) -> None:
+    """Tell the observers about a batch that is done."""
+    for observer in observers:
+        observer.computed(items, seconds)
+
+
+def halved() -> None:
+    """Tell the observers about a batch that memory was too small for."""
+    for observer in observers:
+        observer.halved()
