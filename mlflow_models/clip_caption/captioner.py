@@ -49,6 +49,7 @@ class Captioner:
 
     Attributes:
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
+        on_gpu: Whether the networks run on a GPU.
         batch: How many images are embedded, or captioned, at once.
     """
 
@@ -64,7 +65,8 @@ class Captioner:
         self._vision = opened("vision.onnx", VISION_SHARE)
         self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
-        self.batch = GPU_BATCH_IMAGES if on_gpu(self._vision) else BATCH_IMAGES
+        self.on_gpu = on_gpu(self._vision)
+        self.batch = GPU_BATCH_IMAGES if self.on_gpu else BATCH_IMAGES
         # Few requests have search words, and their encoder is a quarter of the weights.
         self._text: Any = None
         self._text_lock = threading.Lock()
@@ -145,9 +147,8 @@ class Captioner:
             float32 (batch, prefix_length, gpt_width).
         """
         row = self._decoder.row_bytes(self._prefix + options.max_tokens)
-        budget = BUDGET_BYTES
-        if self._decoder.device != "cpu":
-            budget = round(GPU_BUDGET_SHARE * memory_bytes())
+        on_cpu = self._decoder.device == "cpu"
+        budget = BUDGET_BYTES if on_cpu else round(GPU_BUDGET_SHARE * memory_bytes())
         size = max(1, budget // (row * options.rows))
         for start in range(0, len(features), size):
             yield self.prefixes(features[start : start + size])

@@ -19,7 +19,7 @@ from clip_caption.pixels import Photo, PhotoReader
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
-from zoo.serving.runner import Runner
+from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
 KEPT_TEXTS = 100  # their features are kept for the next batch
 
@@ -67,7 +67,11 @@ class Engine:
             neighbours={"default": self._index.k if self._index else 0},
         )
         self._runner: Runner[PhotoJob, Any] = Runner(
-            self._run, lambda _: 1, captioner.batch, lambda job: job.options
+            self._run,
+            lambda _: 1,
+            captioner.batch,
+            lambda job: job.options,
+            wait_seconds=GPU_WAIT_SECONDS if captioner.on_gpu else 0.0,
         )
         self.reader = PhotoReader(captioner.pixels_of, captioner.batch, Fetcher())
         self._text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
