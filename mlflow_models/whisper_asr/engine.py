@@ -39,6 +39,7 @@ from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
 from zoo.speech.level import raised
+from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
 
@@ -169,6 +170,7 @@ class Engine(WhisperEngine):
             keep_memory()
         usual = 1 if self.device == "cuda" else max(1, runner.cores() // each)
         super().__init__(threads or usual, joins=True)
+        self.speakers = Speakers.open(directory, each)
         self.model = _Model(
             str(directory),
             device=self.device,
