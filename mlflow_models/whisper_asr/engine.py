@@ -39,6 +39,7 @@ from zoo.serving.ctranslate2 import Placement
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
 from zoo.speech.level import raised
+from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
 
@@ -159,6 +160,7 @@ class Engine(WhisperEngine):
         placement = self.model.placement
         self.device = placement.device.kind
         super().__init__(placement.batches, joins=True, wait_seconds=placement.wait_seconds)
+        self.speakers = Speakers.open(directory, threads_per_batch())
         known = self.model.hf_tokenizer.token_to_id
         codes = self.model.supported_languages
         self.tailor(tuple(code for code in codes if known(f"<|{code}|>") is not None))
