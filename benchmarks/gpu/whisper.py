@@ -114,7 +114,9 @@ def ours(bench: Bench) -> None:
     precision = "int8" if bench.stand_in else "float16"
 
     def hear(sounds: list[np.ndarray], batch: int) -> None:
-        options = Options(temperature=(0.0,), script="as_is", beam_size=1, batch_size=min(batch, 16))
+        options = Options(
+            temperature=(0.0,), script="as_is", beam_size=1, batch_size=min(batch, 16)
+        )
         for answer in engine(sounds, options):
             if isinstance(answer, Exception):
                 raise answer
