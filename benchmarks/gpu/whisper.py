@@ -115,7 +115,7 @@ def ours(bench: Bench) -> None:
 
     def hear(sounds: list[np.ndarray], batch: int) -> None:
         options = Options(
-            temperature=(0.0,), script="as_is", beam_size=1, batch_size=min(batch, 16)
+            temperature=(0.0,), script="as_is", beam_size=1, batch_size=batch
         )
         for answer in engine(sounds, options):
             if isinstance(answer, Exception):
