@@ -30,7 +30,7 @@ def open_session(
     Args:
         path: The `.onnx` file.
         threads: Threads in one run on the CPU.
-        disabled: Optimizations of ONNX Runtime to leave out.
+        disabled: Optimizations of ONNX Runtime to leave out on a CPU, where they are slow.
         gpu: Whether this graph gains from a GPU.
         share: Of the memory that the model may take on the GPU, the part for this graph.
 
@@ -46,13 +46,7 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
-    opened = functools.partial(
-        onnxruntime.InferenceSession,
-        str(path),
-        options,
-        disabled_optimizers=list(disabled),
-        enable_fallback=0,
-    )
+    opened = functools.partial(onnxruntime.InferenceSession, str(path), options, enable_fallback=0)
     if gpu and device().kind == "cuda":
         try:
             session = opened([(CUDA, _cuda_options(share)), CPU])
@@ -62,7 +56,7 @@ def open_session(
             if on_gpu(session):
                 return session
             devices.stay_on_cpu("ONNX Runtime can't load CUDA's libraries or cuDNN")
-    return opened([CPU])
+    return opened([CPU], disabled_optimizers=list(disabled))
 
 
 @functools.cache  # the driver is asked once, in the process that computes
