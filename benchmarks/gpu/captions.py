@@ -38,7 +38,7 @@ def packed(bench: Bench, precision: str) -> Path:
 
     return bench.made(
         f"captions-{precision}",
-        lambda home: convert(weights(bench), home, str(clip(bench)), precision),
+        lambda home: convert(weights(bench), home, str(clip(bench)), precision, gpu=True),
     )
 
 
