@@ -3,7 +3,8 @@
 What a word is, and what counts as a mistake, is a choice (training/words.py): each is a switch
 here, and is printed and logged with the score. A checkpoint is scored with and without a language
 model and noise reduction, on the same utterances, with an interval of confidence for the
-difference; by duration and by noise, worst utterances first.
+difference; by duration and by noise, worst utterances first. With --rttm, a saved model is scored
+that tells who speaks when.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from wav2vec2_asr.training.predictions import read_predictions
 from wav2vec2_asr.training.words import PACKAGES, TOKENIZERS, Convention, score
 from zoo.building import packaging, tracking
 from zoo.speech.denoise import GATE_DB
-from zoo.training import evaluation
+from zoo.training import evaluation, speaker_evaluation
 from zoo.training.options import check_device, whole
 from zoo.training.results import (
     TranscriptionResult,
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
                      "a checkpoint")  # fmt: skip
     cli.add_argument("--columns", default="reference,prediction", help="of the CSV; further ones "
                      "are other systems' predictions, compared with the first's")  # fmt: skip
+    speaker_evaluation.add_option(cli)
     _add_convention(cli.add_argument_group("what counts"))
     _add_running(cli.add_argument_group("how a checkpoint is run"))
     evaluation.add_options(cli, "wav2vec2_asr")
@@ -138,10 +140,15 @@ def main(argv: list[str] | None = None) -> None:
     args = cli.parse_args(argv)
     if bool(args.predictions) == bool(args.model and args.data):
         cli.error("give either MODEL and DATA, or --predictions")
+    if args.predictions and args.rttm:
+        cli.error("--rttm needs MODEL and DATA")
     convention = Convention(args.words, args.spaces, args.lower, args.normalize)
     convention.check()
     check_device(args.device)
     tracking.reach(args.tracking_uri)
+    if args.rttm:
+        speaker_evaluation.evaluate(args, {}, convention.spell)
+        return
     notes: list[str] = []
     if args.predictions:
         results = from_table(args, convention)

@@ -2,19 +2,21 @@
 
 What counts as a mistake depends on the normaliser (training/normalizer.py), so each of its choices
 is a switch here, and is printed and logged with the score. Two checkpoints are compared on the same
-utterances, with an interval of confidence for the difference.
+utterances, with an interval of confidence for the difference. With --rttm, a saved model is scored
+that tells who speaks when.
 """
 
 import argparse
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whisper_asr.finetune import checkpoint_directory
-from whisper_asr.training.error_rates import scored
+from whisper_asr.training.error_rates import characters, scored
 from whisper_asr.training.normalizer import SCRIPTS, Normalizer
 from whisper_asr.training.transcribe import Decoding, transcribe, transcribe_served, unheard
 from zoo.building import packaging, saved, tracking
-from zoo.training import asked, evaluation
+from zoo.training import asked, evaluation, speaker_evaluation
 from zoo.training.options import check_device, whole
 from zoo.training.results import (
     TranscriptionResult,
@@ -40,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("model", help="demo, base, an identifier of the hub, a directory or "
                      ".pt file; or a saved model: its directory, models:/NAME@ALIAS")  # fmt: skip
     cli.add_argument("data", type=Path, help="a directory that prepare.py wrote")
+    speaker_evaluation.add_option(cli)
     cli.add_argument("--compare", metavar="MODEL", help="another checkpoint, on the same data")
     cli.add_argument("--language", default="zh", help="Whisper's code")
     cli.add_argument("--served", action="store_true", help="as build.py packs it and the server "
@@ -96,8 +99,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     check_device(args.device)
     tracking.reach(args.tracking_uri)
-    data = open_data(args.data)
     normalizer = Normalizer(args.script, args.width, args.case, args.numerals, args.punctuation)
+    if args.rttm:
+        asking = Decoding(args.language, args.beam_size, args.batch_size).parameters
+        speaker_evaluation.evaluate(args, asking, functools.partial(characters, normalizer))
+        return
+    data = open_data(args.data)
     models = [args.model, *([args.compare] if args.compare else [])]
     results = {name: score(name, data, args, normalizer) for name in models}
     differences = compare(results)

@@ -5,10 +5,14 @@ from zoo.training.error_rates import ErrorCounts, count_errors
 from zoo.training.results import TranscriptionResult, Utterance
 
 
+def characters(normalizer: Normalizer, text: str) -> str:
+    """Give the characters that CER counts: white space is left out."""
+    return "".join(normalizer(text).split())
+
+
 def character_errors(reference: str, hypothesis: str, normalizer: Normalizer) -> ErrorCounts:
     """Counts wrong characters (CER), white space left out."""
-    pair = ("".join(normalizer(text).split()) for text in (reference, hypothesis))
-    return count_errors(*pair)
+    return count_errors(characters(normalizer, reference), characters(normalizer, hypothesis))
 
 
 def mixed_errors(reference: str, hypothesis: str, normalizer: Normalizer) -> ErrorCounts:

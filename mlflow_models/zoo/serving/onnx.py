@@ -12,6 +12,9 @@ from zoo.settings import DeviceSettings, read
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # This fusion of a sum and a layer normalization is up to seven times slower than both apart.
 SLOW_FUSION = "SkipLayerNormFusion"
+# This choice of layouts for convolutions on a CPU crashes (1.31.1) on a float16 graph in which a
+# product was fused with the transposition before it.
+CRASHES_IN_FLOAT16 = "NchwcTransformer"
 ERRORS_ONLY = 3  # ONNX Runtime's log level
 
 
@@ -83,6 +86,12 @@ def on_gpu(session: Any) -> bool:
 def device_of(session: Any) -> str:
     """Name a session's device as ONNX Runtime does, for `OrtValue` and for binding: cuda or cpu."""
     return "cuda" if on_gpu(session) else "cpu"
+
+
+def memory_bytes() -> int:
+    """Tell how much of the GPU's memory this model may take; 0 on a CPU."""
+    whole, limit = device().memory_bytes, round(read(DeviceSettings).gpu_memory * devices.GB)
+    return min(whole, limit or whole)
 
 
 def _cuda_options(share: float) -> dict[str, str]:
