@@ -17,8 +17,8 @@ ANY = NUMBERS | {"BOOL"}
 KERNELS = {
     "": {
         **dict.fromkeys(
-            "ArgMax AveragePool Conv Gelu Gemm LayerNormalization LogSoftmax MatMul Reciprocal Relu "
-            "Sigmoid Softmax Sqrt Tanh".split(),
+            "ArgMax AveragePool Conv Gelu Gemm LayerNormalization LogSoftmax MatMul Reciprocal "
+            "Relu Sigmoid Softmax Sqrt Tanh".split(),
             FLOATS,
         ),
         **dict.fromkeys(
