@@ -26,7 +26,7 @@ def packed(bench: Bench, precision: str) -> Path:
 
     def write(home: Path) -> None:
         home.mkdir()
-        convert(weights(bench), home, precision)
+        convert(weights(bench), home, precision, gpu=True)
 
     return bench.made(f"wav2vec2-{precision}", write)
 
