@@ -1,8 +1,10 @@
-"""How long the windows are that Whisper is given, and how many are decoded together."""
+"""The windows that Whisper is given: how long, how many together, and one taken out of a batch."""
 
+import numpy as np
 import pytest
+from ctranslate2 import StorageView
 
-from whisper_asr.decoder import padded_seconds, windows_in_memory
+from whisper_asr.decoder import Encoded, padded_seconds, windows_in_memory
 from whisper_asr.options import Options
 from zoo.data.audio import SAMPLE_RATE
 
@@ -26,3 +28,11 @@ def test_large_models_decode_fewer_windows_at_once() -> None:
     assert large * 1500 * 2 * 1280 * 32 * 4 <= 1 << 30
     assert most(1280, 10) >= 2 * large
     assert most(1280, 30, 2) >= 2 * large
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])  # a GPU encodes in float16
+def test_a_window_is_taken_out_of_a_batch(kind: type[np.floating]) -> None:
+    batch = np.arange(24, dtype=kind).reshape(3, 2, 4)
+    encoded = Encoded(StorageView.from_array(batch))
+    for place in range(3):
+        np.testing.assert_array_equal(np.array(encoded.alone(place)), batch[[place]])
