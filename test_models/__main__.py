@@ -2,6 +2,7 @@
 
   python -m test_models transcribe talk.wav --format srt
   python -m test_models transcribe *.flac -o transcripts --format vtt --param word_timestamps=true
+  python -m test_models transcribe call.wav --speakers 2 --rename S1=Wang --format srt
   python -m test_models entities letters.txt --format table
   python -m test_models caption photos/*.jpg --url https://api.example.com/caption --format json
   python -m test_models ready
@@ -27,6 +28,7 @@ from test_models.answers import Answer, Captions, Entities, Transcript
 from test_models.calls import ServiceError, parameter
 from test_models.client import AsyncClient
 from test_models.formats import FORMATS
+from test_models.speakers import attributed, missing, names_of, renamed, renaming
 
 TASKS = ("transcribe", "entities", "caption")
 
@@ -37,6 +39,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.task == "transcribe" and args.output and args.format == "table":
         parser.error("--output writes files of another --format than table")
+    if args.task == "transcribe" and not _asks_who_speaks(args):
+        for option, given in (("--rename", args.rename), ("--format rttm", args.format == "rttm")):
+            if given:
+                parser.error(f"{option} needs --speakers, or --param channels=separate")
     try:
         failed = asyncio.run(_run(args))
     except (ServiceError, OSError, UnicodeDecodeError) as error:
@@ -44,8 +50,19 @@ def main() -> None:
     sys.exit(1 if failed else 0)
 
 
+def _asks_who_speaks(args: argparse.Namespace) -> bool:
+    params = _params(args)
+    return params.get("speakers", "off") != "off" or params.get("channels") == "separate"
+
+
+def _params(args: argparse.Namespace) -> dict[str, Any]:
+    """The model's parameters."""
+    speakers = {"speakers": args.speakers} if getattr(args, "speakers", None) else {}
+    return {**dict(args.param), **speakers}
+
+
 async def _run(args: argparse.Namespace) -> int:
-    """Asks; how many inputs couldn't be answered."""
+    """Asks; how many inputs couldn't be answered as they should."""
     key = os.environ.get("THERESA_API_KEY")
     async with AsyncClient(args.url, key=key, timeout=args.timeout) as client:
         if args.task == "ready":
@@ -60,13 +77,33 @@ async def _run(args: argparse.Namespace) -> int:
         }
         with tqdm(total=len(inputs), desc=args.task, disable=None) as bar:
             answers = await methods[args.task](
-                inputs, on_error="report", progress=bar.update, **dict(args.param)
+                inputs, on_error="report", progress=bar.update, **_params(args)
             )
+    faults = [answer.error for answer in answers]
+    if args.task == "transcribe" and args.rename:
+        answers, faults = _renamed(answers, dict(args.rename))
     _write(args, names, answers)
-    for name, answer in zip(names, answers, strict=True):
-        if answer.error is not None:
-            print(f"{name}: {answer.error}", file=sys.stderr)
-    return sum(answer.error is not None for answer in answers)
+    for name, fault in zip(names, faults, strict=True):
+        if fault is not None:
+            print(f"{name}: {fault}", file=sys.stderr)
+    return sum(fault is not None for fault in faults)
+
+
+def _renamed(
+    answers: Sequence[Answer], given: dict[str, str]
+) -> tuple[list[Answer], list[str | None]]:
+    """Transcripts with the speakers' names, and a sentence on each that lacks one of them."""
+    found: list[Answer] = []
+    faults: list[str | None] = []
+    for answer in answers:
+        if answer.error is None and isinstance(answer, Transcript):
+            answer = attributed(answer)
+            faults.append(missing(answer, given))
+            found.append(renamed(answer, given))
+        else:
+            faults.append(answer.error)
+            found.append(answer)
+    return found, faults
 
 
 def _inputs(args: argparse.Namespace) -> tuple[list[str], list[Any]]:
@@ -90,7 +127,7 @@ def _write(args: argparse.Namespace, names: Sequence[str], answers: Sequence[Ans
         stems = _unlike([Path(name).stem for name in names])
         for stem, answer in zip(stems, answers, strict=True):
             if answer.error is None:
-                _write_whole(args.output / f"{stem}.{args.format}", _rendered(args.format, answer))
+                _write_whole(args.output / f"{stem}.{args.format}", _rendered(args, answer, stem))
         print(f"{args.output}: {sum(one.error is None for one in answers)} files", file=sys.stderr)
     elif args.format == "table":
         Console().print(table(names, answers), highlight=False)
@@ -99,14 +136,20 @@ def _write(args: argparse.Namespace, names: Sequence[str], answers: Sequence[Ans
             record = {"input": name, **answer.model_dump(exclude_none=True)}
             print(json.dumps(record, ensure_ascii=False))
     else:
+        between = "" if args.format == "rttm" else "\n"  # an RTTM may be on several recordings
         print(
-            "\n".join(_rendered(args.format, one) for one in answers if one.error is None), end=""
+            between.join(
+                _rendered(args, answer, Path(name).stem)
+                for name, answer in zip(names, answers, strict=True)
+                if answer.error is None
+            ),
+            end="",
         )
 
 
-def _rendered(form: str, answer: Answer) -> str:
+def _rendered(args: argparse.Namespace, answer: Answer, name: str) -> str:
     assert isinstance(answer, Transcript)
-    return FORMATS[form](answer)
+    return FORMATS[args.format](answer, name)
 
 
 def table(names: Sequence[str], answers: Sequence[Answer]) -> Table:
@@ -125,13 +168,25 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
     if answer.error is not None:
         return [("error", answer.error)]
     if isinstance(answer, Transcript):
-        return [(f"{one.start:.2f}-{one.end:.2f} s", one.text) for one in answer.segments]
+        return _said(answer)
     if isinstance(answer, Entities):
         return [(f"{one.type} {one.start}-{one.end}", one.text) for one in answer.entities]
     assert isinstance(answer, Captions)
     category = [("category", answer.category)] if answer.category else []
     return [*category, *(("" if one.score is None else f"{one.score:.3f}", one.text)
                          for one in answer.captions)]  # fmt: skip
+
+
+def _said(transcript: Transcript) -> list[tuple[str, str]]:
+    """When each segment is said, and what is, after the name of who says it."""
+    transcript = attributed(transcript)
+    known = names_of(transcript)
+    found = []
+    for one in transcript.segments:
+        name = known.get(one.speaker or "", "")
+        said = f"{name}: {one.text}" if name else one.text
+        found.append((f"{one.start:.2f}-{one.end:.2f} s", said))
+    return found
 
 
 def _unlike(stems: Sequence[str]) -> list[str]:
@@ -165,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="that one answer may take (%(default)g)")  # fmt: skip
     tasks.add_parser("ready", parents=[common], help="is it up?")
     for task, what, formats in (
-        ("transcribe", "recordings", ("txt", "srt", "vtt", "json", "table")),
+        ("transcribe", "recordings", (*FORMATS, "table")),
         ("entities", "text files, a text a line; - is the standard input", ("table", "json")),
         ("caption", "photos", ("table", "json")),
     ):
@@ -176,6 +231,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--param", type=parameter, action="append", default=[],
                          metavar="NAME=VALUE", help="a parameter of the model")  # fmt: skip
         if task == "transcribe":
+            sub.add_argument("--speakers", metavar="auto|NUMBER", help="say who speaks; how many "
+                             "people, or auto, which finds out")  # fmt: skip
+            sub.add_argument("--rename", type=renaming, action="append", default=[],
+                             metavar="LABEL=NAME", help="a speaker's name: S1=Wang; where channels "
+                             "are heard apart, C1=Wang")  # fmt: skip
             sub.add_argument("-o", "--output", type=Path, metavar="DIRECTORY",
                              help="write a file for each recording there")  # fmt: skip
     return parser

@@ -24,6 +24,7 @@ class Word(BaseModel):
     start: float
     end: float
     probability: float | None = None
+    speaker: str | None = None
 
 
 class Segment(BaseModel):
@@ -33,6 +34,9 @@ class Segment(BaseModel):
         confidence: mean probability of its characters, where the model says so (CTC).
         avg_logprob: mean log-probability of its tokens, where the model says so (Whisper).
         words: with `word_timestamps`.
+        speaker: who says it, such as `S1`; with `speakers`.
+        channel: from 1; where channels are heard apart.
+        overlap: whether somebody else speaks at the same time.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -43,15 +47,51 @@ class Segment(BaseModel):
     confidence: float | None = None
     avg_logprob: float | None = None
     words: list[Word] | None = None
+    speaker: str | None = None
+    channel: int | None = None
+    overlap: bool | None = None
+
+
+class Speaker(BaseModel):
+    """Somebody who speaks, for so many seconds.
+
+    Attributes:
+        speaker: as segments and turns have it, such as `S1`.
+        name: of the enrolled voice, or as a person has it; None: nobody knows.
+        channel: from 1; where channels are heard apart.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    speaker: str
+    seconds: float = 0.0
+    name: str | None = None
+    channel: int | None = None
+
+
+class SpokenTurn(BaseModel):
+    """A stretch in which one person speaks. Times in seconds."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    start: float
+    end: float
+    speaker: str
+    channel: int | None = None
 
 
 class Transcript(Answer):
-    """A recording's text. `duration` in seconds."""
+    """A recording's text. `duration` in seconds.
+
+    Attributes:
+        speakers: who speaks, in the order in which they begin; None: nobody asked.
+        turns: who speaks when, in order; None likewise.
+    """
 
     text: str = ""
     language: str | None = None
     duration: float = 0.0
     segments: list[Segment] = []
+    speakers: list[Speaker] | None = None
+    turns: list[SpokenTurn] | None = None
 
 
 class Entity(BaseModel):

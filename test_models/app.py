@@ -28,7 +28,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from test_models import labels, look, openai_api, start
-from test_models.asr import live
+from test_models.asr import downloads, live
 from test_models.asr import page as asr
 from test_models.calls import ServiceError
 from test_models.caption import maps
@@ -59,6 +59,7 @@ def create(
         app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
     app.include_router(openai_api.router(services, max_upload))
     app.include_router(maps.router(collection))
+    app.include_router(downloads.router())
     live.register(app, services)
     return gr.mount_gradio_app(
         app,

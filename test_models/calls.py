@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
+import tenacity
 from pydantic import ValidationError
 
 from test_models.answers import Answer
@@ -28,6 +29,7 @@ BUSY = (429, 503)  # asked again, after a pause
 PASSING = (408, 425)  # may go better the next time, but the request itself was at fault
 LONGEST_WAIT = 30.0  # seconds that a server may ask for
 MAX_BYTES = 30_000_000  # of a request with several rows
+_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8.0)  # s, if the server names none
 
 
 class ServiceError(Exception):
@@ -164,6 +166,12 @@ def check(response: httpx2.Response) -> httpx2.Response:
     if status != 200:
         raise Refused(status, _said(response), _fields(response))
     return response
+
+
+def pause(state: tenacity.RetryCallState) -> float:
+    """Seconds until a busy server is asked again: what it says, or longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.wait if isinstance(error, Busy) and error.wait else _backoff(state)
 
 
 def records(response: httpx2.Response) -> list[Any]:

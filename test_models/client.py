@@ -32,6 +32,7 @@ from test_models.calls import (
     check,
     encoded,
     in_batches,
+    pause,
     raise_first,
     records,
 )
@@ -40,7 +41,6 @@ R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
 Progress = Callable[[int], object]
 TEXTS, IMAGES = 256, 16  # rows of a request
-_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8.0)  # s, if the server names none
 
 
 class AsyncClient:
@@ -76,7 +76,7 @@ class AsyncClient:
             raise ServiceError(f"The connection's options are wrong: {error}.") from error
 
     async def transcribe(self, audio: File, **params: Any) -> Transcript:
-        """A recording's text; `params` are the model's, such as `word_timestamps=True`.
+        """A recording's text; `params` are the model's, such as `speakers="auto"`, or `speakers=2`.
 
         Raises:
             ServiceError: of it `RowFailed`, `Refused` and `Unavailable` are kinds.
@@ -90,6 +90,7 @@ class AsyncClient:
         *,
         on_error: OnError = "raise",
         progress: Progress | None = None,
+        speakers: str | int | None = None,
         **params: Any,
     ) -> list[Transcript]:
         """Recordings' texts, in order; each recording is a request.
@@ -97,7 +98,10 @@ class AsyncClient:
         Args:
             on_error: `report` gives what fails an answer with an `error`.
             progress: called with the number of rows that were just answered.
+            speakers: `auto`, or how many people speak: the answers say who says what.
         """
+        if speakers is not None:
+            params["speakers"] = str(speakers)  # the models take a text
         calls = in_batches("audio", map(encoded, audios), params, Transcript, 1)
         return await self._all(calls, on_error, progress)
 
@@ -197,7 +201,7 @@ class AsyncClient:
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Busy),
             stop=tenacity.stop_after_attempt(self._attempts),
-            wait=_pause,
+            wait=pause,
             reraise=True,
         )
         return await attempts(self._post, body)
@@ -220,12 +224,6 @@ class AsyncClient:
         except httpx2.TransportError as error:
             said = str(error) or type(error).__name__
             raise Unavailable(f"{self.url} can't be reached: {said}.") from error
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds until a busy server is asked again: what it says, or longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    return error.wait if isinstance(error, Busy) and error.wait else _backoff(state)
 
 
 class Client:

@@ -1,74 +1,133 @@
-"""A transcript as text, subtitles (SRT, WebVTT) or JSON.
+"""A transcript as text, subtitles (SRT, WebVTT), RTTM or JSON.
 
 A caption of SubRip or WebVTT is one segment; where the segment has words and lasts longer than
-`LONGEST`, or has more than `WIDEST` columns, it is cut between words.
+`LONGEST`, or has more than `WIDEST` columns, it is cut between words. Where the transcript says who
+speaks, text and captions have the names.
 """
 
+import itertools
 import json
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from test_models.answers import Segment, Transcript, Word
+from test_models.speakers import attributed, checked, names_of
+from test_models.words import space
 
 LONGEST = 7.0  # seconds that a caption stays
 WIDEST = 84  # columns of a caption: two lines of 42; a Chinese character takes two columns
+RECORDING = "recording"  # what RTTM calls a file without a name
 
 
-def as_text(transcript: Transcript) -> str:
-    """The text, and a newline."""
-    return transcript.text + "\n"
+@dataclass(frozen=True)
+class Caption:
+    """Text of one line. Times in seconds; `name` is who says it, "" where nobody knows."""
+
+    start: float
+    end: float
+    text: str
+    name: str = ""
+
+    @property
+    def said(self) -> str:
+        """The text, after the name."""
+        return f"{self.name}: {self.text}" if self.name else self.text
 
 
-def as_json(transcript: Transcript) -> str:
+def as_text(transcript: Transcript, _: str = "") -> str:
+    """The text, and a newline; where it is known who speaks, a line for each turn."""
+    transcript = attributed(transcript)
+    if not transcript.speakers:
+        return transcript.text + "\n"
+    known = names_of(transcript)
+    lines = []
+    for name, segments in itertools.groupby(
+        transcript.segments, lambda one: known.get(one.speaker or "", "")
+    ):
+        text = ""
+        for one in segments:
+            text += (space(text, one.text) if text and one.text else "") + one.text
+        lines.append(Caption(0, 0, text, name).said + "\n")
+    return "".join(lines)
+
+
+def as_json(transcript: Transcript, _: str = "") -> str:
     """The model's answer as it came."""
     return json.dumps(transcript.model_dump(exclude_none=True), ensure_ascii=False, indent=2) + "\n"
 
 
-def as_srt(transcript: Transcript) -> str:
-    """SubRip's format: numbered captions, `00:00:01,250 --> 00:00:02,000`."""
+def as_srt(transcript: Transcript, _: str = "") -> str:
+    """SubRip's format: numbered captions, `00:00:01,250 --> 00:00:02,000`, `Name: text`."""
     blocks = (
-        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{text}\n"
-        for number, (start, end, text) in enumerate(captions(transcript), 1)
+        f"{number}\n{_clock(one.start, ',')} --> {_clock(one.end, ',')}\n{one.said}\n"
+        for number, one in enumerate(captions(transcript), 1)
     )
     return "\n".join(blocks)
 
 
-def as_vtt(transcript: Transcript) -> str:
-    """WebVTT's format: `00:00:01.250 --> 00:00:02.000`, with `&`, `<` and `>` as entities."""
+def as_vtt(transcript: Transcript, _: str = "") -> str:
+    """WebVTT's format: `00:00:01.250 --> 00:00:02.000`, `<v Name>text`, with `&`, `<` and `>` as
+    entities."""
     blocks = (
-        f"{_clock(start, '.')} --> {_clock(end, '.')}\n{_escaped(text)}\n"
-        for start, end, text in captions(transcript)
+        f"{_clock(one.start, '.')} --> {_clock(one.end, '.')}\n"
+        f"{f'<v {_escaped(one.name)}>' if one.name else ''}{_escaped(one.text)}\n"
+        for one in captions(transcript)
     )
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-FORMATS: dict[str, Callable[[Transcript], str]] = {
+def as_rttm(transcript: Transcript, file: str = RECORDING) -> str:
+    """NIST's Rich Transcription Time Marked: a line for each turn; spaces become underscores.
+
+    Args:
+        file: what the recording is called there.
+
+    Raises:
+        ServiceError: the transcript doesn't say who speaks.
+    """
+    transcript = checked(transcript)
+    known = names_of(transcript)
+    name = "_".join(file.split()) or RECORDING
+    return "".join(
+        f"SPEAKER {name} {one.channel or 1} {one.start:.3f} {max(one.end - one.start, 0):.3f} "
+        f"<NA> <NA> {'_'.join(known.get(one.speaker, one.speaker).split())} <NA> <NA>\n"
+        for one in transcript.turns or ()
+    )
+
+
+FORMATS: dict[str, Callable[[Transcript, str], str]] = {
     "txt": as_text,
     "srt": as_srt,
     "vtt": as_vtt,
+    "rttm": as_rttm,
     "json": as_json,
 }
+"""By name; each takes a transcript and the recording's name."""
 
 
-def captions(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
-    """Start and end in seconds, and the text of one line."""
+def captions(transcript: Transcript) -> Iterator[Caption]:
+    """The captions, in order."""
+    transcript = attributed(transcript)
+    known = names_of(transcript)
     for segment in transcript.segments:
-        for words in _cut(segment):
+        name = known.get(segment.speaker or "", "")
+        for words in _cut(segment, width(f"{name}: ") if name else 0):
             text = " ".join("".join(word.text for word in words).split())
             if text:
-                yield words[0].start, words[-1].end, text
+                yield Caption(words[0].start, words[-1].end, text, name)
 
 
-def _cut(segment: Segment) -> Iterator[list[Word]]:
-    """The segment's words, a caption's at a time."""
+def _cut(segment: Segment, before: int) -> Iterator[list[Word]]:
+    """The segment's words, a caption's at a time; `before` columns are for the name."""
     whole = Word(text=segment.text, start=segment.start, end=segment.end)
     kept: list[Word] = []
-    columns = 0
+    columns = before
     for word in _with_spaces(segment) if segment.words else [whole]:
         wide = width(word.text)
         if kept and (word.end - kept[0].start > LONGEST or columns + wide > WIDEST):
             yield kept
-            kept, columns = [], 0
+            kept, columns = [], before
         kept.append(word)
         columns += wide
     if kept:

@@ -14,7 +14,8 @@ CAPABILITIES = sorted(path.parent.name for path in MODELS.glob("*/build.py"))
 LOCKS = sorted(MODELS.glob("*/requirements*.txt"))
 GPU_ONLY = ("nvidia-", "onnxruntime-gpu")  # nothing here or in CI would load them
 # Every capability declares its own in `options.py`, or has its own engine.
-ONE_CONCEPT = {"Options", "Engine", "Record", "Segment", "Word", "Language", "Caption", "Neighbour"}
+ONE_CONCEPT = {"Options", "Engine", "Record", "Segment", "Word", "Language", "Caption", "Neighbour",
+               "Speaker", "SpokenTurn", "HeardChannel"}  # fmt: skip
 CLIENTS_VIEW = ("answers.py", "about.py")  # in test_models: the same records, for a client
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 

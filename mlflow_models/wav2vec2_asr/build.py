@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from wav2vec2_asr.options import DECLARATION
-from zoo.building import hardware, packaging
+from zoo.building import hardware, packaging, speakers
 
 FOLDER = Path(__file__).parent
 
@@ -55,6 +55,7 @@ def main() -> None:
         "checkpoint's language_model.json, if it has one)",
     )
     parser.add_argument("--language", default="th", help="code, for the transcripts (%(default)s)")
+    speakers.add_options(parser)
     args = parser.parse_args()
 
     from wav2vec2_asr.building.checkpoint import find
@@ -68,11 +69,13 @@ def main() -> None:
         model = checkpoint / "language_model.json"
     if model:
         check_language_model(model, checkpoint)
+    voices = speakers.Packed.find(args)
     with packaging.workspace(args) as work:
         convert(checkpoint, work, args.precision, args.gpu, args.language)
         if model:
             pack_language_model(model, work)
-        described = ("checkpoint", "precision", "language_model")
+        voices.write(work)
+        described = ("checkpoint", "precision", "language_model", "speakers")
         packaging.publish(FOLDER, DECLARATION, Engine, work, checkpoint, args, described)
 
 

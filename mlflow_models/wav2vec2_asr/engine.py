@@ -18,6 +18,7 @@ from zoo.errors import BadParameter
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window, speech_windows
 
@@ -41,7 +42,9 @@ class Engine(SpeechEngine[Options]):
         self.acoustic = Acoustic(directory, each)
         gpu = self.acoustic.on_gpu
         usual = GPU_THREADS if gpu else max(1, runner.cores() // each)
-        super().__init__(threads or usual, joins=self.acoustic.batches)
+        wait = runner.GPU_WAIT_SECONDS if gpu else 0.0
+        super().__init__(threads or usual, self.acoustic.batches, wait)
+        self.speakers = Speakers.open(directory, each)
         labels = self.acoustic.labels
         search = functools.partial(BeamSearch, labels.texts, labels.blank, special=labels.special)
         self._searches = {False: search()}

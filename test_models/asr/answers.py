@@ -8,8 +8,8 @@ from typing import Any
 
 from test_models import frame
 from test_models.calls import RowFailed, ServiceError
-from test_models.formats import FORMATS
 from test_models.services import Service
+from test_models.speakers import attributed
 
 Shown = dict[str, Any]
 
@@ -26,7 +26,7 @@ async def answers(
 
     Yields:
         For each model `{"model"}` while it works; then with `"seconds"` that it took and
-        `"transcript"` and `"files"` (text by format), or with `"error"`, a sentence.
+        `"transcript"`, or with `"error"`, a sentence.
     """
     shown: list[Shown] = [{"model": one.name} for one in services]
     yield list(shown)
@@ -59,6 +59,5 @@ async def _answer(audio: bytes, service: Service, params: Mapping[str, Any]) -> 
         return {"error": frame.PAGE_FAILED}
     return {
         "seconds": time.perf_counter() - began,
-        "transcript": transcript.model_dump(exclude_none=True),
-        "files": {kind: render(transcript) for kind, render in FORMATS.items()},
+        "transcript": attributed(transcript).model_dump(exclude_none=True),
     }

@@ -29,6 +29,8 @@ PATIENCE = 30.0  # seconds that the rest of the text may take
 SILENCE = 20.0  # seconds without any message after which the browser is taken for gone
 PAUSE = 0.1  # seconds between two looks at the text
 STEADY = {"temperature": [0.0], "beam_size": 1}  # sampled text doesn't agree with itself
+# A window's speakers aren't those of the next one; the whole recording has them afterwards.
+ALONE = {"speakers": "off", "voices": "", "channels": "mix"}
 POLICY = 1008  # WebSocket's code for what isn't allowed
 
 
@@ -80,6 +82,7 @@ async def opened(services: Services, model: str, params: str) -> Stream:
         raise ServiceError("'params' isn't a JSON object.") from None
     if service.described.takes("temperature"):
         given |= service.described.only(STEADY)
+    given |= service.described.only(ALONE)
     return Stream(service.url, given, buffer_seconds=BEHIND, key=service.key)
 
 

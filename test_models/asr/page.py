@@ -50,7 +50,9 @@ def build(services: Services) -> None:
     with gr.Accordion(label("options"), open=False):
         options = controls(OPTIONS, known[:1], (), **first)
     result = frame.scripted(
-        HERE / "result.js", WORDS, uses=[HERE / "player.js", HERE / "transcript.js"]
+        HERE / "result.js",
+        WORDS,
+        uses=[HERE / "player.js", HERE / "people.js", HERE / "transcript.js"],
     )
 
     async def transcribe(

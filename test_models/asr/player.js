@@ -38,8 +38,9 @@ function newPlayer(moved) {
   const time = make("span", {class: "time"});
   const name = make("span", {class: "name"});
   const note = make("p", {class: "note", hidden: true}, words.unplayable);
+  const lanes = make("div", {class: "lanes", hidden: true});
   const all = make("section", {class: "player", "aria-label": words.recording, hidden: true},
-    make("div", {class: "bar"}, toggle, slider), make("div", {class: "under"}, name, time), note);
+    make("div", {class: "bar"}, toggle, slider), lanes, make("div", {class: "under"}, name, time), note);
   let peaks = null;
   let loaded = 0;  // recordings so far: an older one's waveform comes too late
   let length = 0;
@@ -53,6 +54,7 @@ function newPlayer(moved) {
     slider.setAttribute("aria-valuenow", at.toFixed(1));
     slider.setAttribute("aria-valuetext", time.textContent);
     draw(length ? at / length : 0);
+    lanes.style.setProperty("--at", `${length ? at / length * 100 : 0}%`);
     moved(at, !paused);
   }
 
@@ -156,7 +158,9 @@ function newPlayer(moved) {
   show();
   return {
     element: all,
+    lanes,  // for what has the waveform's times
     load,
+    seek,
     play(seconds) {
       seek(seconds);
       audio.play().catch(() => {});

@@ -1,5 +1,5 @@
 // The player and the models' answers side by side, as Python sends them:
-// {error} or {file, answers: [{model}, {model, error}, {model, seconds, transcript, files}]}.
+// {error} or {file, answers: [{model}, {model, error}, {model, seconds, transcript}]}.
 let transcripts = [];
 const player = newPlayer((at, playing) => transcripts.forEach(one => one.mark(at, playing)));
 const said = make("p", {class: "said", role: "status"});
@@ -28,10 +28,15 @@ function render() {
   const next = answers.map((one, n) => {
     const key = JSON.stringify(one);
     return shown[n]?.key === key && shown[n].file === value.file ? shown[n]
-      : {key, file: value.file, part: newTranscript(one, value.file, player.play)};
+      : {key, file: value.file, part: newTranscript(one, value.file, player)};
   });
   if (next.length !== shown.length) columns.replaceChildren(...next.map(one => one.part.element));
   else next.forEach((one, n) => { if (one !== shown[n]) shown[n].part.element.replaceWith(one.part.element); });
+  if (next.some((one, n) => one !== shown[n]) || next.length !== shown.length) {
+    const lanes = next.map(one => one.part.lanes).filter(Boolean);
+    player.lanes.replaceChildren(...lanes);
+    player.lanes.hidden = !lanes.length;
+  }
   shown = next;
   transcripts = next.map(one => one.part);
 }

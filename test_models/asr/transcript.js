@@ -1,6 +1,6 @@
 // A transcript: segments that play when they are pressed, and words marked by confidence.
 const SURE = 0.8, FAIR = 0.5;  // probabilities from which a word is sure, or less sure
-const KINDS = {txt: "text/plain", srt: "application/x-subrip", vtt: "text/vtt", json: "application/json"};
+const KINDS = {txt: "text/plain", srt: "application/x-subrip", vtt: "text/vtt", rttm: "text/plain", json: "application/json"};
 const LANGUAGES = new Intl.DisplayNames([theresa.language()], {type: "language", fallback: "code"});
 
 function levelOf(probability) {
@@ -51,16 +51,23 @@ function facts(pairs) {
   return list;
 }
 
-// The text in all forms, saved from the browser's memory.
-function downloads(answer, file) {
+// The text in all forms; the server writes them, and keeps nothing.
+function downloads(answer, file, people) {
   const stem = file.replace(/\.[^.]*$/, "") || "transcript";
   const row = make("div", {class: "downloads", role: "group", "aria-label": words.download});
+  const fault = make("div", {role: "alert"});
   row.append(make("span", {}, words.download));
-  for (const [kind, text] of Object.entries(answer.files)) {
-    const name = `${stem}.${answer.model}.${kind}`;
-    row.append(theresa.button(kind, () => theresa.save(name, text, KINDS[kind])));
+  for (const [kind, type] of Object.entries(KINDS)) {
+    if (kind === "rttm" && !people) continue;  // it is about nothing but speakers
+    row.append(theresa.button(kind, async () => {
+      const query = new URLSearchParams({form: kind, file: stem});
+      const body = JSON.stringify(people ? people.edited() : answer.transcript);
+      const response = await fetch(`asr/transcript?${query}`, {method: "POST", body}).catch(() => null);
+      fault.replaceChildren(...(response?.ok ? [] : [make("p", {class: "theresa-error"}, words.unsaved)]));
+      if (response?.ok) theresa.save(`${stem}.${answer.model}.${kind}`, await response.text(), type);
+    }));
   }
-  return row;
+  return make("div", {}, row, fault);
 }
 
 // A bar for as long as nobody knows how long.
@@ -72,11 +79,29 @@ function newBusy() {
   return make("div", {class: "busy", role: "progressbar", "aria-label": words.working}, strip);
 }
 
-// One model's answer: {element, mark(seconds, playing)}; `play` is called with a segment's start.
-function newTranscript(answer, file, play) {
+// A segment that plays when it is pressed, with the name of who says it.
+function newSegment(segment, people, player) {
+  const who = make("span", {class: "who"});
+  const show = () => who.replaceChildren(people.mark(segment.speaker), people.name(segment.speaker));
+  if (people && segment.speaker) {
+    people.onchange(show);
+    show();
+  }
+  const one = make("button", {type: "button", class: "segment"},
+    make("span", {class: "times"}, `${clock(segment.start)} – ${clock(segment.end)}`),
+    ...(who.firstChild ? [who] : []),
+    make("span", {class: "text"}, ...textOf(segment)),
+    ...(segment.overlap ? [make("span", {class: "also"}, words.overlap)] : []));
+  one.addEventListener("click", () => player.play(segment.start));
+  return one;
+}
+
+// One model's answer: {element, lanes, mark(seconds, playing)}; `lanes` are null where nobody asked who speaks.
+function newTranscript(answer, file, player) {
   const column = make("article", {class: "answer"}, make("h2", {}, answer.model));
   const segments = [];
   let mark = () => {};
+  let lanes = null;
   if (answer.error) {
     column.append(make("p", {class: "theresa-error", role: "alert"}, answer.error));
   } else if (!answer.transcript) {
@@ -88,16 +113,19 @@ function newTranscript(answer, file, play) {
       [words.duration, clock(duration)],
       [words.took, `${theresa.number(answer.seconds, 2)} ${words.seconds}`],
     ]));
+    const people = newPeople(answer.transcript);
+    if (people) {
+      lanes = make("section", {"aria-label": `${words.people}: ${answer.model}`},
+        make("h3", {}, answer.model), people.lanes(player.seek));
+      column.append(people.element);
+    }
     const list = make("ol", {"aria-label": words.segments, lang: language ?? null});
     for (const segment of answer.transcript.segments) {
-      const one = make("button", {type: "button", class: "segment"},
-        make("span", {class: "times"}, `${clock(segment.start)} – ${clock(segment.end)}`),
-        make("span", {class: "text"}, ...textOf(segment)));
-      one.addEventListener("click", () => play(segment.start));
+      const one = newSegment(segment, people, player);
       segments.push([segment, one]);
       list.append(make("li", {}, one));
     }
-    column.append(text.trim() ? list : make("p", {class: "note"}, words.silent), downloads(answer, file));
+    column.append(text.trim() ? list : make("p", {class: "note"}, words.silent), downloads(answer, file, people));
     mark = (at, playing) => {
       for (const [segment, one] of segments) {
         const here = at >= segment.start && at < segment.end && (playing || at > 0);
@@ -105,7 +133,7 @@ function newTranscript(answer, file, play) {
       }
     };
   }
-  return {element: column, mark: (at, playing) => mark(at, playing)};
+  return {element: column, lanes, mark: (at, playing) => mark(at, playing)};
 }
 
 function newLegend() {

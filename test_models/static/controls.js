@@ -31,8 +31,9 @@ function control(one, value = one.default) {
 function made(one, value, id) {
   if (one.list) return make("input", {type: "text", value: value.join(", ")});
   if (one.type === "boolean") return make("input", {type: "checkbox", checked: value});
-  if (one.choices.length) {
-    return make("select", {}, ...one.choices.map(choice =>
+  const choices = choicesOf(one, value);
+  if (choices.length) {
+    return make("select", {}, ...choices.map(choice =>
       make("option", {value: choice, selected: choice === value}, words[`${one.name}=${choice}`] ?? choice)));
   }
   if (one.type === "string") {
@@ -40,6 +41,13 @@ function made(one, value, id) {
   }
   const step = one.type === "long" ? 1 : "any";
   return make("input", {type: "number", value, step, min: one.minimum ?? one.above, max: one.maximum});
+}
+
+// The words that the model takes; of a text those that the page has labels for, and the one that it has.
+function choicesOf(one, value) {
+  if (one.choices.length || one.type !== "string") return one.choices;
+  const labelled = Object.keys(words).filter(key => key.startsWith(`${one.name}=`)).map(key => key.slice(one.name.length + 1));
+  return labelled.length ? [...new Set([...labelled, value])] : [];
 }
 
 // What the model knows, by names in the browser's language; others may be typed.

@@ -136,7 +136,7 @@ class EcapaTdnn(nn.Module):
             )
         joined = sum(channels[1:-1])
         self.mfa = _Tdnn(joined, channels[-1], kernels[-1], dilations[-1])
-        self.asp = _Attention(channels[-1], attention)
+        self.asp = _AttentivePooling(channels[-1], attention)
         self.asp_bn = _Norm(2 * channels[-1])
         self.fc = _Convolution(2 * channels[-1], width)
 
@@ -236,7 +236,7 @@ class _SqueezeBlock(nn.Module):
         return summed
 
 
-class _Attention(nn.Module):
+class _AttentivePooling(nn.Module):
     """Pools frames to their weighted means and deviations, (windows, 2 * channels, 1)."""
 
     def __init__(self, channels: int, attention: int) -> None:

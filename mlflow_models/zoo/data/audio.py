@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from zoo.data.channels import Channels, Mixer
+from zoo.data.channels import Mixed, Mixer, Survey
 from zoo.errors import BadInput
 
 SAMPLE_RATE = 16_000  # Hz
@@ -43,7 +43,7 @@ def decode(source: bytes | Path) -> np.ndarray:
 def decode_blocks(
     source: bytes | Path,
     seconds: float = BLOCK_SECONDS,
-    channels: Channels = "mix",
+    channels: Mixed | int = "mix",
     warnings: list[str] | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a recording block by block, so that a long one needs no more memory.
@@ -53,7 +53,7 @@ def decode_blocks(
     Args:
         source: A file's content, or its path.
         seconds: How long a block is.
-        channels: `left` and `right` take one of two channels; more than two are always mixed.
+        channels: As `Mixer` takes them.
         warnings: What a user should know of the recording is added to them: `OPPOSITE_PHASE`.
 
     Yields:
@@ -75,7 +75,25 @@ def decode_blocks(
         yield np.concatenate(pending) * SCALE
 
 
-def _pieces(source: bytes | Path, mixer: Mixer) -> Iterator[np.ndarray]:
+def survey(source: bytes | Path) -> list[str | None]:
+    """Find the channels of a recording that have a sound of their own.
+
+    Args:
+        source: A file's content, or its path.
+
+    Returns:
+        For each channel why it need not be heard, as `Survey.left_out` says.
+
+    Raises:
+        BadInput: As `decode` does.
+    """
+    listener = Survey()
+    for _ in _pieces(source, listener):
+        pass
+    return listener.left_out()
+
+
+def _pieces(source: bytes | Path, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz, as they are decoded; at least one sample in all."""
     if isinstance(source, Path):
         with source.open("rb") as file:
@@ -86,7 +104,7 @@ def _pieces(source: bytes | Path, mixer: Mixer) -> Iterator[np.ndarray]:
         yield from _from_file(io.BytesIO(source), mixer)
 
 
-def _from_file(file: BinaryIO, mixer: Mixer) -> Iterator[np.ndarray]:
+def _from_file(file: BinaryIO, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz."""
     import av
 
@@ -108,7 +126,7 @@ def _from_file(file: BinaryIO, mixer: Mixer) -> Iterator[np.ndarray]:
         raise BadInput("has no samples")
 
 
-def _resampled(container: Any, mixer: Mixer) -> Iterator[np.ndarray]:
+def _resampled(container: Any, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz; skip broken packets, as players do."""
     import av
 
@@ -126,24 +144,26 @@ def _resampled(container: Any, mixer: Mixer) -> Iterator[np.ndarray]:
                 if frame.layout.nb_channels > MAX_CHANNELS:
                     raise BadInput(f"has more than {MAX_CHANNELS} channels")
                 yield from _samples(resampler, None, mixer)
-                resampler, current = _resampler(frame.layout), kind
+                resampler, current = _resampler(frame.layout, mixer.apart), kind
             yield from _samples(resampler, frame, mixer)
     yield from _samples(resampler, None, mixer)
 
 
-def _resampler(layout: Any) -> Any:
-    """Make a resampler to 16 kHz; to one channel, unless `Mixer` mixes them."""
+def _resampler(layout: Any, apart: bool) -> Any:
+    """Make a resampler to 16 kHz; to one channel, unless `Mixer` mixes them or takes one."""
     import av
 
-    if layout.nb_channels == 2:
+    if apart:
+        layout = layout.name
+    elif layout.nb_channels == 2:
         layout = "stereo"
     elif layout.nb_channels == 1 or not layout.name.endswith(UNDECLARED):
         layout = "mono"
     return av.AudioResampler(format="s16", layout=layout, rate=SAMPLE_RATE)
 
 
-def _samples(resampler: Any, frame: Any, mixer: Mixer) -> Iterator[np.ndarray]:
+def _samples(resampler: Any, frame: Any, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
     """Yield a frame's samples, int16 (samples,) at 16 kHz; for None, the resampler's rest."""
     for piece in resampler.resample(frame) if resampler is not None else ():
         samples, count = piece.to_ndarray()[0], piece.layout.nb_channels
-        yield samples if count == 1 else mixer(samples.reshape(-1, count))
+        yield mixer(samples.reshape(-1, count))

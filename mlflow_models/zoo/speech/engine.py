@@ -19,12 +19,14 @@ from zoo.data.audio import SAMPLE_RATE
 from zoo.serving import runner
 from zoo.serving.pending import Pending
 from zoo.serving.runner import Runner
-from zoo.speech.options import NO_SPEECH, SpeechOptions
+from zoo.speech import apart
+from zoo.speech.options import NO_SPEECH, SEPARATE, SpeechOptions
 from zoo.speech.recording import Asked, Found, Recording, Source, WindowJob
+from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Window, without_text
 
-MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
+MAX_BATCH_WINDOWS = 1_000_000  # so much more than any `batch_size` that a share is exact
 Spoken = TypeVar("Spoken", bound=SpeechOptions)
 Result = TypeVar("Result")
 log = logging.getLogger("theresa.speech")
@@ -154,7 +156,13 @@ class SoundEngine(ABC, Generic[Asked, Found, Result]):
 
 
 class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
-    """Turns speech into text."""
+    """Turns speech into text.
+
+    Attributes:
+        speakers: Tells who says what, where the model has a network for that.
+    """
+
+    speakers = Speakers()
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
@@ -183,6 +191,15 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         """Give the segments as they are answered."""
         return segments
 
+    def __call__(self, items: Sequence[Source], options: Spoken) -> list[Transcript | Exception]:
+        self.speakers.check(options)
+        if options.channels != SEPARATE:
+            return super().__call__(items, options)
+        recordings = [apart.Split(item) for item in items]
+        channels = [channel for one in recordings for channel in one.sources]
+        heard = iter(super().__call__(channels, options))
+        return [one.merged(heard) for one in recordings]
+
     def denoises(self, options: Spoken) -> bool:
         return options.denoise
 
@@ -204,6 +221,10 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     def _run(self, batch: list[WindowJob[Spoken, list[Segment]]]) -> list[list[Segment]]:
         if batch[0].window is None:
             return [self._whole(job.recording, job.options) for job in batch]
+        windows = [job.window for job in batch if job.window is not None]
+        voices = self.speakers.hear(windows, batch[0].options)
+        for job, window, heard in zip(batch, windows, voices, strict=True):
+            job.recording.heard[window.spans[0]] = heard
         return super()._run(batch)
 
     def _whole(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
@@ -224,7 +245,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         ]
         segments = self.polished(in_order, recording, options)
         silent = options.vad and not recording.spans
-        return Transcript(
+        found = Transcript(
             language,
             recording.seconds,
             segments,
@@ -234,6 +255,8 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
                 for start, end in without_text(recording.spans, segments)
             ],
         )
+        heard = [one for place in sorted(recording.heard) for one in recording.heard[place]]
+        return self.speakers.tell(found, heard, options)
 
 
 def threads_per_batch() -> int:

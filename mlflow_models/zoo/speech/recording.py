@@ -8,19 +8,31 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE, decode_blocks
-from zoo.data.channels import Channels
+from zoo.data.channels import Mixed
 from zoo.errors import BadInput
 from zoo.serving import runner
 from zoo.speech.denoise import denoised
 from zoo.speech.options import SoundOptions
+from zoo.speech.turns import Heard
 from zoo.speech.vad import Span
 from zoo.speech.windows import Window
 
 BLOCK_SECONDS = 600.0  # of a recording that are in memory at once
-Source = bytes | Path | np.ndarray
+
 Asked = TypeVar("Asked", bound=SoundOptions)
 Found = TypeVar("Found")
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class OneChannel:
+    """A channel of a file, from 0."""
+
+    file: bytes | Path
+    number: int
+
+
+Source = bytes | Path | np.ndarray | OneChannel
 
 
 class Recording(Generic[Found]):
@@ -30,27 +42,32 @@ class Recording(Generic[Found]):
         seconds: How long it is, as far as it is read.
         found: What was found in each window, by the window's first span.
         spans: Where speech was found, in order.
+        heard: The voices in each window, by the window's first span, where they were asked for.
         warnings: Codes of what a user should know of the sound.
         language_probability: How likely the language is that was detected.
     """
 
-    def __init__(self, source: Source, language: str | None, channels: Channels = "mix") -> None:
+    def __init__(self, source: Source, language: str | None, channels: Mixed = "mix") -> None:
         self.source, self.language, self.channels = source, language, channels
         self.language_probability: float | None = None
         self.seconds = 0.0
         self.spans: list[Span] = []
         self.warnings: list[str] = []
         self.found: dict[Span, Found] = {}
+        self.heard: dict[Span, list[Heard]] = {}
         self.failure: Exception | None = None
 
     def blocks(self, denoise: bool) -> Iterator[np.ndarray]:
         """Yield the samples block by block, float32 (samples,) at 16 kHz; count the seconds."""
         source = self.source
+        channels: Mixed | int = self.channels
+        if isinstance(source, OneChannel):
+            channels, source = source.number, source.file
         self.seconds = 0.0
         blocks: Iterable[np.ndarray] = (
             [source]
             if isinstance(source, np.ndarray)
-            else decode_blocks(source, BLOCK_SECONDS, self.channels, self.warnings)
+            else decode_blocks(source, BLOCK_SECONDS, channels, self.warnings)
         )
         for block in blocks:
             runner.stop_if_cancelled()

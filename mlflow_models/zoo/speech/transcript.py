@@ -1,6 +1,6 @@
 """What a speech model answers for one recording: the same shape for every one of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -12,13 +12,15 @@ class Word:
     start: float
     end: float
     probability: float
+    speaker: str | None = None
 
 
 @dataclass
 class Segment:
     """A stretch of speech. Times in seconds; `scores` has what a model adds of its own.
 
-    `language` is that of this segment, where a recording may have several.
+    `language` is that of this segment, where a recording may have several. `speaker` says it, or
+    `channel` has it, where that was asked for; in an `overlap` somebody else speaks, too.
     """
 
     start: float
@@ -28,6 +30,43 @@ class Segment:
     scores: dict[str, float] = field(default_factory=dict)
     language: str | None = None
     language_probability: float | None = None
+    speaker: str | None = None
+    channel: int | None = None
+    overlap: bool | None = None
+
+    def spoken_by(self, speaker: str) -> "Segment":
+        """Give the segment, and its words, a speaker."""
+        words = self.words and [replace(word, speaker=speaker) for word in self.words]
+        return replace(self, words=words, speaker=speaker)
+
+
+@dataclass
+class SpokenTurn:
+    """A stretch in which one person speaks, as it is heard. Times in seconds."""
+
+    start: float
+    end: float
+    speaker: str
+    channel: int | None = None
+
+
+@dataclass
+class Speaker:
+    """A person who speaks: for how many seconds, and who it is, if the voice is enrolled."""
+
+    speaker: str
+    seconds: float
+    name: str | None = None
+    similarity: float | None = None
+    channel: int | None = None
+
+
+@dataclass
+class HeardChannel:
+    """A channel of a recording, from 1; `left_out` says why it has no text, if it has none."""
+
+    channel: int
+    left_out: str | None = None
 
 
 @dataclass
@@ -41,6 +80,9 @@ class Transcript:
         warnings: Codes of what a user should know of the recording.
         unrecognized: From and to, in seconds: speech without text.
         scores: What a model adds of its own.
+        speakers: Who speaks, in the order in which they begin; None if that wasn't asked for.
+        turns: Who speaks when, in order; None likewise.
+        channels: Those of a recording whose channels are heard apart.
     """
 
     language: str
@@ -49,6 +91,9 @@ class Transcript:
     warnings: list[str] = field(default_factory=list)
     unrecognized: list[tuple[float, float]] = field(default_factory=list)
     scores: dict[str, float | None] = field(default_factory=dict)
+    speakers: list[Speaker] | None = None
+    turns: list[SpokenTurn] | None = None
+    channels: list[HeardChannel] | None = None
 
     @property
     def text(self) -> str:
@@ -75,14 +120,51 @@ class Transcript:
                     **_words(segment),
                     **{name: _rounded(score) for name, score in segment.scores.items()},
                     **_language(segment),
+                    **_given(speaker=segment.speaker, channel=segment.channel),
+                    **_given(overlap=segment.overlap),
                 }
                 for number, segment in enumerate(self.segments)
             ],
+            **self._attribution(),
         }
+
+    def _attribution(self) -> dict[str, Any]:
+        """Give who speaks when, and the channels, where they were asked for."""
+        found: dict[str, Any] = {}
+        if self.speakers is not None:
+            found["speakers"] = [
+                {
+                    "speaker": one.speaker,
+                    "seconds": round(one.seconds, 3),
+                    **_given(name=one.name, similarity=_rounded(one.similarity)),
+                    **_given(channel=one.channel),
+                }
+                for one in self.speakers
+            ]
+        if self.turns is not None:
+            found["turns"] = [
+                {
+                    "start": round(one.start, 3),
+                    "end": round(one.end, 3),
+                    "speaker": one.speaker,
+                    **_given(channel=one.channel),
+                }
+                for one in self.turns
+            ]
+        if self.channels is not None:
+            found["channels"] = [
+                {"channel": one.channel, **_given(left_out=one.left_out)} for one in self.channels
+            ]
+        return found
 
 
 def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 4)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """Leave out the fields that have no value."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _language(segment: Segment) -> dict[str, Any]:
@@ -104,6 +186,7 @@ def _words(segment: Segment) -> dict[str, Any]:
                 "start": round(word.start, 3),
                 "end": round(word.end, 3),
                 "probability": round(word.probability, 4),
+                **_given(speaker=word.speaker),
             }
             for word in segment.words
         ]

@@ -1,0 +1,43 @@
+"""A transcript as a file, with the names that a person has given its speakers on the page."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from pydantic import ValidationError
+
+from test_models.answers import Transcript
+from test_models.calls import ServiceError
+from test_models.formats import FORMATS
+
+MAX_BYTES = 50_000_000  # a day's transcript, with words
+
+
+def router() -> APIRouter:
+    """`POST /asr/transcript?form=srt&file=NAME`, with a transcript in JSON; nothing is kept."""
+    routes = APIRouter()
+
+    @routes.post("/asr/transcript")
+    async def transcript(request: Request, form: str = "txt", file: str = "") -> Response:
+        try:
+            return PlainTextResponse(_file(await _body(request), form, file))
+        except ServiceError as error:
+            return PlainTextResponse(str(error), 400)
+
+    return routes
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BYTES:
+            raise ServiceError(f"The transcript is larger than {MAX_BYTES:,} bytes.")
+    return bytes(body)
+
+
+def _file(body: bytes, form: str, name: str) -> str:
+    if form not in FORMATS:
+        raise ServiceError(f"Format '{form[:40]}' not found; available: {', '.join(FORMATS)}.")
+    try:
+        return FORMATS[form](Transcript.model_validate_json(body), name)
+    except ValidationError:
+        raise ServiceError("The request isn't a transcript.") from None
