@@ -43,8 +43,9 @@ def page(results: dict[str, Any]) -> str:
     image = results["server"]["size"]["ours"]
     photo_rate = PHOTOS * megabytes / 86_400
     values: dict[str, Any] = {
-        "cores": CORES, "busy": BUSY, "gpu": gpu_cores, "gpu_is": gpu_is, "audio_hours": AUDIO_HOURS,
-        "photos": PHOTOS, "kilobits": KILOBITS, "gigabits": GIGABITS, "megabytes": megabytes,
+        "cores": CORES, "busy": BUSY, "gpu": gpu_cores, "gpu_is": gpu_is,
+        "audio_hours": AUDIO_HOURS, "photos": PHOTOS, "kilobits": KILOBITS,
+        "gigabits": GIGABITS, "megabytes": megabytes,
         "image": image, "network": GIGABITS * BUSY,
         "cpu_day": cpu_day,
         "gpu_day": gpu_day,

@@ -1,7 +1,7 @@
 """Wheels for a machine with a GPU and no network: gathered here, cut into parts, joined there.
 
-A bundle is a folder of parts and `manifest.json`. A group of wheels is one tar file, cut into parts.
-The parts may come to the other machine one after another: `join` keeps what has come.
+A bundle is a folder of parts and `manifest.json`. A group of wheels is one tar file, cut into
+parts. The parts may come to the other machine one after another: `join` keeps what has come.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ def pack(group: str, files: Sequence[Path], out: Path, part_bytes: int) -> list[
     Returns:
         For each part its name, its bytes and its SHA-256.
     """
-    parts = []
+    parts: list[dict[str, Any]] = []
     with tempfile.TemporaryFile() as whole:
         with tarfile.open(fileobj=whole, mode="w") as tar:
             for path in files:

@@ -33,7 +33,7 @@ class Check(NamedTuple):
     Attributes:
         name: Also the word for `--only`.
         model: The capability; "" for all.
-        run: The module below `benchmarks.gpu`, and its function.
+        run: Its module and function.
         seconds: The most that it may take.
     """
 
@@ -44,21 +44,21 @@ class Check(NamedTuple):
 
 
 CHECKS = (
-    Check(DEVICE, "", "device:device", 60),
-    Check("wav2vec2_reference", "wav2vec2_asr", "wav2vec2:reference", 90),
-    Check("wav2vec2", "wav2vec2_asr", "wav2vec2:ours", 120),
-    Check("captions_reference", "clip_caption", "captions:reference", 75),
-    Check("captions", "clip_caption", "captions:ours", 90),
-    Check("ner_reference", "hanlp_ner", "ner:reference", 60),
-    Check("ner", "hanlp_ner", "ner:ours", 60),
-    Check("whisper_reference", "whisper_asr", "whisper:reference", 90),
-    Check("whisper", "whisper_asr", "whisper:ours", 75),
-    Check("parity", "", "parity:ours", 75),
-    Check("memory", "wav2vec2_asr", "limits:memory", 60),
-    Check("start", "", "limits:start", 75),
-    Check("parity_torch", "wav2vec2_asr", "parity:torch", 45),
-    Check("whisper_transformers", "whisper_asr", "whisper:transformers", 60),
-    Check("ner_network", "hanlp_ner", "ner:network", 45),
+    Check(DEVICE, "", "benchmarks.gpu.device:device", 60),
+    Check("wav2vec2_reference", "wav2vec2_asr", "benchmarks.gpu.wav2vec2:reference", 90),
+    Check("wav2vec2", "wav2vec2_asr", "benchmarks.gpu.wav2vec2:ours", 120),
+    Check("captions_reference", "clip_caption", "benchmarks.gpu.captions:reference", 75),
+    Check("captions", "clip_caption", "benchmarks.gpu.captions:ours", 90),
+    Check("ner_reference", "hanlp_ner", "benchmarks.gpu.ner:reference", 60),
+    Check("ner", "hanlp_ner", "benchmarks.gpu.ner:ours", 60),
+    Check("whisper_reference", "whisper_asr", "benchmarks.gpu.whisper:reference", 90),
+    Check("whisper", "whisper_asr", "benchmarks.gpu.whisper:ours", 75),
+    Check("parity", "", "benchmarks.gpu.parity:ours", 75),
+    Check("memory", "wav2vec2_asr", "benchmarks.gpu.limits:memory", 60),
+    Check("start", "", "benchmarks.gpu.limits:start", 75),
+    Check("parity_torch", "wav2vec2_asr", "benchmarks.gpu.parity:torch", 45),
+    Check("whisper_transformers", "whisper_asr", "benchmarks.gpu.whisper:transformers", 60),
+    Check("ner_network", "hanlp_ner", "benchmarks.gpu.ner:network", 45),
 )
 
 
@@ -118,11 +118,11 @@ def run(
     return result
 
 
-def run_check(name: str, work: Path, stand_in: bool, rows: Path, errors: Path) -> None:
+def run_check(run: str, work: Path, stand_in: bool, rows: Path, errors: Path) -> None:
     """Run one check in this process.
 
     Args:
-        name: The check's.
+        run: The check's module and function.
         work: The folder of models.
         stand_in: Whether the CPU stands in for the GPU.
         rows: Gets what is found, a line of JSON each.
@@ -132,13 +132,11 @@ def run_check(name: str, work: Path, stand_in: bool, rows: Path, errors: Path) -
     with errors.open("w") as file:
         for number in (1, 2):
             os.dup2(file.fileno(), number)
-    (check,) = [one for one in CHECKS if one.name == name]
-    module, _, function = check.run.partition(":")
+    module, _, function = run.partition(":")
     status, why = "done", ""
     with rows.open("w", encoding="utf-8") as output:
         try:
-            found = importlib.import_module(f"benchmarks.gpu.{module}")
-            getattr(found, function)(Bench(work, stand_in, output))
+            getattr(importlib.import_module(module), function)(Bench(work, stand_in, output))
         except Skipped as reason:
             status, why = "skipped", str(reason)
         except ModuleNotFoundError as error:
@@ -166,12 +164,12 @@ def _run_one(check: Check, work: Path, stand_in: bool, seconds: float) -> dict[s
     for path in (rows, errors):
         path.write_text("", encoding="utf-8")
     begin = time.monotonic()
-    arguments = (check.name, work, stand_in, rows, errors)
+    arguments = (check.run, work, stand_in, rows, errors)
     process = FORKS.Process(target=run_check, args=arguments)
     process.start()
     process.join(seconds)
     if late := process.is_alive():
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(int(process.pid or 0), signal.SIGKILL)
         process.join()
     lines = rows.read_text(encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines if line.endswith("}")]

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 
-
 from benchmarks.gpu import captions, ner, wav2vec2, whisper
 from benchmarks.gpu.bench import Bench
 

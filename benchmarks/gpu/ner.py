@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.bench import PRECISIONS, Bench
 from benchmarks.inputs import ELECTRA_SMALL, sentences
 
 CHARACTERS = 64  # of a sentence that the bare network reads
-PRECISIONS = {"float32": "fp32", "float16": "fp16"}
 ABOUT = {"what": "sentences of 10 to 64 characters", "unit": "sentences"}
 
 
@@ -15,7 +14,10 @@ def weights(bench: Bench) -> Path:
     from tests.hanlp_ner.checkpoints import random_component
 
     shape = {} if bench.stand_in else ELECTRA_SMALL
-    return bench.made("ner", lambda home: random_component(home, "electra", **shape))
+    return bench.made(
+        "ner",
+        lambda home: random_component(home, "electra", **shape),  # type: ignore[arg-type]
+    )
 
 
 def packed(bench: Bench, precision: str) -> Path:
@@ -32,9 +34,9 @@ def packed(bench: Bench, precision: str) -> Path:
 def reference(bench: Bench) -> None:
     """Measure HanLP's `predict`."""
     bench.torch()
-    from hanlp_ner.component import load
-
     import torch
+
+    from hanlp_ner.component import load
 
     with torch.device("cpu"):
         home = weights(bench)
@@ -62,7 +64,7 @@ def network(bench: Bench) -> None:
     torch.manual_seed(1)
     model = ElectraForTokenClassification(config).eval()
     ids = torch.randint(1, config.vocab_size, (bench.batches[-1], CHARACTERS), device="cpu")
-    for precision in PRECISIONS:
+    for precision in bench.precisions:
         model = model.to(getattr(torch, precision))
         for batch in bench.batches:
 

@@ -19,8 +19,8 @@ NOT_RUN: dict[str, Any] = {
     "checks": {},
 }
 NOTE = (
-    "Checkpoints of the true size with random weights; our engines beside what they replace, on the "
-    "same device. [docs/gpu.md](docs/gpu.md) says how to run it."
+    "Checkpoints of the true size with random weights; our engines beside what they replace, on "
+    "the same device. [docs/gpu.md](docs/gpu.md) says how to run it."
 )
 Wanted = dict[str, Any]
 

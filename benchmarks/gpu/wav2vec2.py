@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.bench import PRECISIONS, Bench
 from benchmarks.inputs import WAV2VEC2, talk
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples"
 SECONDS, SHORT_SECONDS = 10.0, 2.0  # of a recording; of the stand-in's
-PRECISIONS = {"float32": "fp32", "float16": "fp16"}  # torch's name: ours
 
 
 def weights(bench: Bench) -> Path:
@@ -49,7 +48,7 @@ def reference(bench: Bench) -> None:
 
     extract = AutoFeatureExtractor.from_pretrained(weights(bench))
     sounds = recordings(bench)
-    for precision in PRECISIONS:
+    for precision in bench.precisions:
         kind = getattr(torch, precision)
         model = Wav2Vec2ForCTC.from_pretrained(weights(bench)).to(bench.device, kind).eval()
         for batch in bench.batches:

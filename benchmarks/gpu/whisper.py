@@ -1,5 +1,6 @@
 """Whisper of small's size: openai-whisper and Transformers on the device, and ours."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ from benchmarks.inputs import WHISPER_SMALL, WHISPER_TOKENS, talk, write_whisper
 
 SAMPLES = Path(__file__).parents[2] / "mlflow_models" / "whisper_asr" / "samples"
 SMALL = {"state": 64, "head": 2, "layer": 2}
-MINUTES, FEW_MINUTES = 10.0, 0.5  # of the file; of the stand-in's
-SHORT_TOKENS = 5  # that Transformers writes for the stand-in
-PRECISIONS = ("float32", "float16")
+MINUTES, FEW_MINUTES = 10.0, 0.2  # of the file; of the stand-in's
+SHORT_TOKENS = 2  # that Transformers writes for the stand-in
 
 
 def weights(bench: Bench) -> Path:
@@ -49,7 +49,7 @@ def reference(bench: Bench) -> None:
     with torch.device("cpu"):
         model = whisper.load_model(str(weights(bench)), bench.device)
     sound, about = file(bench)
-    for precision in PRECISIONS[: 1 if bench.stand_in else 2]:  # its float16 needs a GPU
+    for precision in bench.precisions:
 
         def run(precision: str = precision) -> None:
             model.transcribe(
@@ -77,7 +77,7 @@ def transformers(bench: Bench) -> None:
     shape = (bench.batches[-1], config.num_mel_bins, 2 * config.max_source_positions)
     features = torch.randn(shape, device="cpu")
     start = config.decoder_start_token_id
-    for precision in PRECISIONS:
+    for precision in bench.precisions:
         kind = getattr(torch, precision)
         model = model.to(kind)
         for batch in bench.batches:
@@ -114,7 +114,9 @@ def ours(bench: Bench) -> None:
     precision = "int8" if bench.stand_in else "float16"
 
     def hear(sounds: list[np.ndarray], batch: int) -> None:
-        options = Options(temperature=(0.0,), script="as_is", beam_size=1, batch_size=min(batch, 16))
+        options = Options(
+            temperature=(0.0,), script="as_is", beam_size=1, batch_size=min(batch, 16)
+        )
         for answer in engine(sounds, options):
             if isinstance(answer, Exception):
                 raise answer
@@ -122,7 +124,7 @@ def ours(bench: Bench) -> None:
     seconds = {}
     for batch in bench.batches:
         seconds[batch] = bench.measure(
-            lambda batch=batch: hear(windows[:batch], batch), batch, side="ours",
+            functools.partial(hear, windows[:batch], batch), batch, side="ours",
             precision=precision, what=f"recordings of 30 s, {WHISPER_TOKENS} tokens of a window",
             unit="recordings",
         )  # fmt: skip

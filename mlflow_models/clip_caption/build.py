@@ -5,6 +5,7 @@ python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --clip V
 python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
+python mlflow_models/clip_caption/build.py --gpu                           for GPU hosts, in float16
 """
 
 import importlib.metadata
@@ -62,7 +63,7 @@ def main() -> None:
     checkpoint = find(args.checkpoint)
     with packaging.workspace(args) as work:
         requirements = work.with_name("requirements.txt")
-        convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix)
+        convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix, args.gpu)
         pins = hardware.requirements(FOLDER, args).read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, work) if args.index else []
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")

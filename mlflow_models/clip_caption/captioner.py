@@ -17,10 +17,19 @@ from clip_caption.options import Options
 from clip_caption.pixels import Pixels
 from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary
 from zoo.errors import BadParameter
-from zoo.serving.onnx import SLOW_FUSION, open_session
+from zoo.serving.onnx import (
+    CRASHES_IN_FLOAT16,
+    SLOW_FUSION,
+    memory_bytes,
+    on_gpu,
+    open_session,
+)
 
-BATCH_IMAGES = 16  # in one run of CLIP
-BUDGET_BYTES = 768 << 20  # for keys, values and logits of the captions that are written at once
+BATCH_IMAGES, GPU_BATCH_IMAGES = 16, 64  # embedded, or captioned, at once
+# For keys, values and logits of the captions that are written at once: bytes, on a GPU a share of
+# the memory that the model may take there. The networks have the rest.
+BUDGET_BYTES = 768 << 20
+GPU_BUDGET_SHARE, VISION_SHARE, TEXT_SHARE, MAPPER_SHARE = 0.25, 0.2, 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -40,23 +49,28 @@ class Captioner:
 
     Attributes:
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
+        on_gpu: Whether the networks run on a GPU.
+        batch: How many images are embedded, or captioned, at once.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
         about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
-        opened = functools.partial(_open, directory, threads)
+        disabled = [SLOW_FUSION] + [CRASHES_IN_FLOAT16] * (about["precision"] == "fp16")
+        opened = functools.partial(_open, directory, threads, disabled)
         self.pixels_of = Pixels(about["pixels"])
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
         self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
-        self._vision = opened("vision.onnx")
-        self._mapper = opened("mapper.onnx")
+        self._vision = opened("vision.onnx", VISION_SHARE)
+        self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
+        self.on_gpu = on_gpu(self._vision)
+        self.batch = GPU_BATCH_IMAGES if self.on_gpu else BATCH_IMAGES
         # Few requests have search words, and their encoder is a quarter of the weights.
         self._text: Any = None
         self._text_lock = threading.Lock()
-        self._open_text = functools.partial(opened, "text.onnx")
+        self._open_text = functools.partial(opened, "text.onnx", TEXT_SHARE)
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Prepare an image for CLIP: float32 (3, size, size)."""
@@ -72,8 +86,8 @@ class Captioner:
             Features, not normalised, float32 (images, clip_width).
         """
         found = [np.empty((0, self._width), np.float32)]
-        for start in range(0, len(pixels), BATCH_IMAGES):
-            batch = np.stack(pixels[start : start + BATCH_IMAGES])  # (batch, 3, size, size)
+        for start in range(0, len(pixels), self.batch):
+            batch = np.stack(pixels[start : start + self.batch])  # (batch, 3, size, size)
             found += self._vision.run(["features"], {"pixels": batch})
         return np.concatenate(found)
 
@@ -82,8 +96,8 @@ class Captioner:
         with self._text_lock:
             self._text = self._text or self._open_text()
         found = [np.empty((0, self._width), np.float32)]
-        for start in range(0, len(texts), BATCH_IMAGES):
-            tokens = self._tokenizer(texts[start : start + BATCH_IMAGES])  # (batch, length)
+        for start in range(0, len(texts), self.batch):
+            tokens = self._tokenizer(texts[start : start + self.batch])  # (batch, length)
             found += self._text.run(["features"], {"tokens": tokens})
         return np.concatenate(found)
 
@@ -133,10 +147,12 @@ class Captioner:
             float32 (batch, prefix_length, gpt_width).
         """
         row = self._decoder.row_bytes(self._prefix + options.max_tokens)
-        size = max(1, BUDGET_BYTES // (row * options.rows))
+        on_cpu = self._decoder.device == "cpu"
+        budget = BUDGET_BYTES if on_cpu else round(GPU_BUDGET_SHARE * memory_bytes())
+        size = max(1, budget // (row * options.rows))
         for start in range(0, len(features), size):
             yield self.prefixes(features[start : start + size])
 
 
-def _open(directory: Path, threads: int, name: str) -> Any:
-    return open_session(directory / name, threads, disabled=[SLOW_FUSION])
+def _open(directory: Path, threads: int, disabled: Sequence[str], name: str, share: float) -> Any:
+    return open_session(directory / name, threads, disabled, share=share)

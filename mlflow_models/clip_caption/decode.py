@@ -35,14 +35,15 @@ def _beam(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> li
     A group is the beams of an image whose search goes on, in successive rows of `rows`.
     """
     images, beams = len(prefixes), options.beam_size
-    rows = Rows(decoder, prefixes, options.max_tokens, beams, 1 / options.temperature)
+    scale = 1 / options.temperature
+    rows = decoder.rows(prefixes, beams, options.max_tokens, beams, scale)
     found: list[list[Written]] = [[] for _ in range(images)]
     left = np.arange(images)  # (groups,): the image of each group
     scores = rows.values  # (groups, beams): sums of log-probabilities
     tokens = rows.tokens[:, :, None]  # (groups, beams, length)
     lengths = np.ones(scores.shape, np.float32)  # (groups, beams): tokens of each beam
     stopped = tokens[:, :, 0] == STOP  # (groups, beams)
-    rows.split(beams)
+    rows.split()
     while True:
         ended = stopped.all(axis=1) | (tokens.shape[2] == options.max_tokens)  # (groups,)
         for group in np.flatnonzero(ended):
@@ -151,7 +152,7 @@ def _sample(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> 
     """
     each, greedy = options.rows, options.mode == "greedy"
     best, scale = (1, 1.0) if greedy else (FEW_TOKENS, 1 / options.temperature)
-    rows = Rows(decoder, prefixes, options.max_tokens, best, scale)
+    rows = decoder.rows(prefixes, each, options.max_tokens, best, scale)
     captions: list[list[int]] = [[] for _ in range(len(prefixes) * each)]
     sums = np.zeros(len(captions))  # (captions,): sums of log-probabilities
     # Each caption has its own generator, so that its draws don't depend on the other images.
@@ -161,7 +162,7 @@ def _sample(decoder: CaptionDecoder, prefixes: np.ndarray, options: Options) -> 
         if not greedy and (np.exp(rows.values).sum(axis=1) <= options.top_p).any():
             rows.rank(len(decoder.words))
         if rows.count < len(left):
-            rows.split(each)
+            rows.split()
         places = np.zeros(len(left), int)  # (rows,): the place of the token among the best
         if not greedy:
             for row, caption in enumerate(left):

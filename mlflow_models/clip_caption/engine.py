@@ -19,9 +19,8 @@ from clip_caption.pixels import Photo, PhotoReader
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
-from zoo.serving.runner import Runner
+from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
-BATCH_PHOTOS = 16  # embedded, or captioned, at once
 KEPT_TEXTS = 100  # their features are kept for the next batch
 
 
@@ -68,9 +67,13 @@ class Engine:
             neighbours={"default": self._index.k if self._index else 0},
         )
         self._runner: Runner[PhotoJob, Any] = Runner(
-            self._run, lambda _: 1, BATCH_PHOTOS, lambda job: job.options
+            self._run,
+            lambda _: 1,
+            captioner.batch,
+            lambda job: job.options,
+            wait_seconds=GPU_WAIT_SECONDS if captioner.on_gpu else 0.0,
         )
-        self.reader = PhotoReader(captioner.pixels_of, BATCH_PHOTOS, Fetcher())
+        self.reader = PhotoReader(captioner.pixels_of, captioner.batch, Fetcher())
         self._text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
 
     def __call__(self, items: Sequence[Photo], options: Options) -> list[Described | Exception]:

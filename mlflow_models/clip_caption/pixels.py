@@ -5,6 +5,7 @@ fetched and decoded in parallel, one batch ahead of the network; only two batche
 """
 
 import contextvars
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ from zoo.serving import runner
 
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 MODES = ("shortest", "squash")
-THREADS = 8  # all may fetch at once, but only as many decode as there are cores
+SHARE_READ = 0.5  # of a batch, at once; but only as many photos are decoded as there are cores
 Photo = bytes | str
 """A file's bytes, or a URL."""
 
@@ -71,7 +72,7 @@ class PhotoReader:
 
     def __init__(self, pixels: Pixels, batch: int, fetcher: Fetcher) -> None:
         self._pixels, self._batch, self.fetcher = pixels, batch, fetcher
-        self._threads = ThreadPoolExecutor(THREADS, "reader")
+        self._threads = ThreadPoolExecutor(math.ceil(batch * SHARE_READ), "reader")
         self._decoding = threading.Semaphore(runner.cores())
 
     def __call__(self, photos: Sequence[Photo]) -> Iterator[list[np.ndarray | BadInput]]:

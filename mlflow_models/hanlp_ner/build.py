@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hanlp_ner.options import DECLARATION
 from zoo.building import checkpoints, hardware, packaging
-from zoo.errors import ZooError
 
 FOLDER = Path(__file__).parent
 
@@ -43,10 +42,8 @@ def main() -> None:
     if not args.dictionary and (checkpoint / PACKED).is_file():
         words = read_file(checkpoint / PACKED)
     with packaging.workspace(args) as work:
-        config = convert(checkpoint, work, args.precision, not args.no_torch)
-        if (others := config.get("others")) and args.gpu:
-            raise ZooError(f"--gpu packs no torch, which {', '.join(others)} need; add --no-torch.")
-        if others:
+        config = convert(checkpoint, work, args.precision, not args.no_torch, args.gpu)
+        if others := config.get("others"):
             print(
                 f"{', '.join(others)} need torch and HanLP, GBs in the model's image; "
                 "--no-torch leaves these tasks out."

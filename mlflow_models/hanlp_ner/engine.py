@@ -17,11 +17,13 @@ from hanlp_ner.options import Options
 from hanlp_ner.tagger import PieceAnswer, Tagger
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
-from zoo.serving.runner import Runner
+from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
 PADDED_TOKENS = 512  # per batch: little padding, and the activations fit into the CPU's cache
+GPU_PADDED_TOKENS = 16_384  # enough work for each of a GPU's kernels
+GPU_THREADS = 2  # one computes on the GPU; the other makes entities of scores meanwhile
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,14 @@ class Engine:
         self._limit = config["limit"]
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
+        gpu = self._network.on_gpu
         self._runner: Runner[tuple[str, Sequence[str]], PieceAnswer] = Runner(
-            self._run, lambda piece: len(piece[0]), PADDED_TOKENS, lambda piece: tuple(piece[1])
+            self._run,
+            lambda piece: self._network.pad.width(len(piece[0])) - 2,  # [CLS], [SEP]
+            GPU_PADDED_TOKENS if gpu else PADDED_TOKENS,
+            lambda piece: tuple(piece[1]),
+            GPU_THREADS if gpu else 1,
+            wait_seconds=GPU_WAIT_SECONDS if gpu else 0.0,
         )
 
     def __call__(

@@ -1,11 +1,9 @@
 """A multi-task checkpoint: finds the words of a text, then entities and tags of these words.
 
 This is HanLP's MultiTaskLearning (He and Choi, 2021). Its tasks of sequence labeling (words, parts
-of speech, entities) are written again for ONNX Runtime and NumPy. Its parsers (dependencies,
-semantics, roles, constituents) are HanLP's own code on torch, loaded at their first use.
+of speech, entities) are written again for ONNX Runtime and NumPy.
 """
 
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +14,34 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from hanlp_ner.decode import Crf, Span, TagSet
-from hanlp_ner.tagger import PieceAnswer, best, pad
+from hanlp_ner.parsers import Parsers
+from hanlp_ner.tagger import PieceAnswer, best, padding
 from zoo.errors import BadInput
-from zoo.serving.onnx import SLOW_FUSION, open_session
+from zoo.serving.onnx import SLOW_FUSION, device_of, on_gpu, open_session
 
-log = logging.getLogger(__name__)
+ENCODER_SHARE = 0.7  # of a GPU's memory; the classifiers divide the rest
+
+
+def _bound(session: Any, device: str, **inputs: Any) -> Any:
+    """Run a graph of one output.
+
+    Args:
+        session: The graph.
+        device: Where its output is to be, as ONNX Runtime names it.
+        inputs: Arrays, or what other graphs have left on the device.
+
+    Returns:
+        An `OrtValue`.
+    """
+    binding = session.io_binding()
+    for name, value in inputs.items():
+        if isinstance(value, np.ndarray):
+            binding.bind_cpu_input(name, value)
+        else:
+            binding.bind_ortvalue_input(name, value)
+    binding.bind_output(session.get_outputs()[0].name, device)
+    session.run_with_iobinding(binding)
+    return binding.get_outputs()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +71,21 @@ class TokenizedText:
 class Head:
     """The classifier of one task of sequence labeling, on the vectors of sub-tokens or words."""
 
-    def __init__(self, directory: Path, head: dict[str, Any], threads: int) -> None:
+    def __init__(self, directory: Path, head: dict[str, Any], threads: int, share: float) -> None:
         stem = head["file"]
         self.gives, self.after = head["gives"], head["after"]
         self.tags = TagSet(head["tags"])
-        self._session = open_session(directory / f"{stem}.onnx", threads, disabled=[SLOW_FUSION])
+        graph = directory / f"{stem}.onnx"
+        self._session = open_session(graph, threads, disabled=[SLOW_FUSION], share=share)
         crf = directory / f"{stem}.npz"
         self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
 
-    def run(
-        self, hidden: NDArray[np.float32], items: list[list[tuple[int, int]]]
-    ) -> list[NDArray[np.int64]]:
+    def run(self, hidden: Any, items: list[list[tuple[int, int]]]) -> list[NDArray[np.int64]]:
         """Tag the items of each text.
 
         Args:
-            hidden: The encoder's output, float32 (batch, length + 2, width).
+            hidden: The encoder's output, an `OrtValue` on its device, float32 (batch, length,
+                width).
             items: For each text ranges of sub-tokens, such as words. The vector of an item is the
                 mean over its sub-tokens.
 
@@ -78,30 +99,39 @@ class Head:
             for place, (first, last) in zip(row, ranges, strict=False):
                 place[: last - first] = np.arange(first + 1, last + 1)  # after [CLS]
         # (batch, items) tags, or (batch, items, tags) scores for the CRF
-        (output,) = self._session.run(None, {"hidden": hidden, "places": places})
+        output = _bound(self._session, "cpu", hidden=hidden, places=places).numpy()
         return best(output, [len(row) for row in items], self._crf)
 
 
 class MultiTask:
-    """The networks of a multi-task checkpoint, as `hanlp_ner.building.convert` wrote them."""
+    """The networks of a multi-task checkpoint, as `hanlp_ner.building.convert` wrote them.
+
+    Attributes:
+        tasks: The names of all tasks.
+        on_gpu: Whether they run on a GPU.
+        pad: Fills up pieces to a batch.
+    """
 
     def __init__(self, directory: Path, config: dict[str, Any], threads: int) -> None:
         self._config = config
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._normal = str.maketrans(config["normal"])
-        self._encoder = open_session(directory / "encoder.onnx", threads, disabled=[SLOW_FUSION])
+        graph = directory / "encoder.onnx"
+        self._encoder = open_session(graph, threads, disabled=[SLOW_FUSION], share=ENCODER_SHARE)
+        self.on_gpu, self.pad = on_gpu(self._encoder), padding(config, self._encoder)
+        share = (1 - ENCODER_SHARE) / len(config["heads"])
         self._heads = {
-            task: Head(directory, head, threads) for task, head in config["heads"].items()
+            task: Head(directory, head, threads, share) for task, head in config["heads"].items()
         }
-        self._hanlp = _Hanlp(directory / "hanlp", shared=config["shared"])
+        self._parsers = Parsers(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:
         """Find the entities of a batch of texts, and do other tasks."""
         pieces = [self._split(text) for text in texts]
         ids = [piece.ids for piece in pieces]  # (length,) each
-        # (batch, length + 2, width)
-        (hidden,) = self._encoder.run(None, {"input_ids": pad(ids, self._config)})
+        # (batch, length, width); it stays on its device, for the classifiers
+        hidden = _bound(self._encoder, device_of(self._encoder), input_ids=self.pad(ids))
         recognizer = self._config["recognizer"]
         wanted = {recognizer, *tasks}.intersection(self._heads)
         words = {
@@ -133,8 +163,8 @@ class MultiTask:
             # If both are asked for, a constituent tree has the parts of speech at its leaves.
             tags = [task for task in wanted if self._heads[task].gives == "tags"]
             # (length + 2, width) each, by token ids
-            vectors = {row.tobytes(): rows for row, rows in zip(ids, hidden, strict=True)}
-            parsed = self._hanlp(texts, [*tags, *rest], vectors)
+            vectors = {row.tobytes(): rows for row, rows in zip(ids, hidden.numpy(), strict=True)}
+            parsed = self._parsers(texts, [*tags, *rest], vectors)
             for result, other in zip(results, parsed, strict=True):
                 result.update({task: other[task] for task in rest})
         return [
@@ -165,13 +195,13 @@ class MultiTask:
         return TokenizedText(text, np.array(ids, dtype=np.int32), offsets)
 
     def _words(
-        self, task: str, hidden: NDArray[np.float32], pieces: list[TokenizedText]
+        self, task: str, hidden: Any, pieces: list[TokenizedText]
     ) -> list[list[tuple[int, int]]]:
         """Find the words of each text; a word starts at each B and S.
 
         Args:
             task: The tokenizing task.
-            hidden: The encoder's output, float32 (batch, length + 2, width).
+            hidden: The encoder's output, an `OrtValue` on its device.
             pieces: The texts.
 
         Returns:
@@ -208,62 +238,3 @@ def _result(head: Head, words: list[str], tags: NDArray[np.int64]) -> list[Any]:
         ["".join(words[start:end]), type_, start, end]
         for start, end, type_ in head.tags.spans(tags)
     ]
-
-
-class _Hanlp:
-    """HanLP itself, for the tasks that need it; loaded at the first call.
-
-    Its encoder takes most of the time. If every task reads the encoder's last layer (`shared`), it
-    isn't run: our own encoder has just made the same vectors of the same texts.
-    """
-
-    def __init__(self, directory: Path, shared: bool) -> None:
-        self._directory, self._shared = directory, shared
-        self._component: Any = None
-        self._vectors: dict[bytes, NDArray[np.float32]] = {}
-
-    def __call__(
-        self, texts: list[str], tasks: list[str], vectors: dict[bytes, NDArray[np.float32]]
-    ) -> list[dict[str, Any]]:
-        """Parse texts, in plain JSON types.
-
-        Args:
-            texts: The texts.
-            tasks: The tasks' names.
-            vectors: The encoder's output for each text, float32 (length + 2, width) or longer, by
-                the bytes of its token ids without [CLS] and [SEP].
-
-        Returns:
-            For each text HanLP's results by task.
-        """
-        if self._component is None:
-            self._component = self._load()
-        self._vectors = vectors
-        document = self._component(texts, tasks=tasks).to_dict()
-        return [{task: document[task][row] for task in tasks} for row in range(len(texts))]
-
-    def _load(self) -> Any:
-        import torch
-
-        from hanlp_ner.component import load
-
-        log.info("Loading torch and HanLP for the tasks that need them.")
-        torch.set_num_threads(1)
-        component = load(self._directory)
-
-        class Encoder(torch.nn.Module):
-            average_subwords = True
-
-            def forward(_, batch: dict[str, Any]) -> torch.Tensor:
-                """Give the vectors of a batch, float32 (batch, length + 2, width)."""
-                ids = batch["token_input_ids"].numpy().astype(np.int32)  # (batch, length + 2)
-                rows = [self._vectors[row[1 : np.count_nonzero(row) - 1].tobytes()] for row in ids]
-                # (batch, length + 2, width)
-                hidden = np.zeros((*ids.shape, rows[0].shape[-1]), dtype=np.float32)
-                for place, row in zip(hidden, rows, strict=True):
-                    place[: len(row)] = row[: len(place)]
-                return torch.from_numpy(hidden)
-
-        if self._shared:
-            component.model.encoder = Encoder()
-        return component

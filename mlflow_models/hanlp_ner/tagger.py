@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlp_ner.decode import Crf, Span, TagSet
-from zoo.serving.onnx import SLOW_FUSION, open_session
+from zoo.serving.onnx import SLOW_FUSION, on_gpu, open_session
 
 CODE_POINTS = 0x110000
+GPU_STEP_TOKENS = 32  # a GPU chooses its kernels, and its memory, for each length anew
 
 
 class PieceAnswer(NamedTuple):
@@ -30,22 +31,42 @@ class PieceAnswer(NamedTuple):
     tasks: dict[str, Any]
 
 
-def pad(pieces: Sequence[NDArray[np.int32]], config: dict[str, Any]) -> NDArray[np.int64]:
-    """Join pieces to a batch, each row [CLS], the piece, [SEP], then zeros.
+class Padding:
+    """How pieces are filled up to a batch.
 
     Args:
-        pieces: For each piece its token ids, int32 (length,).
-        config: The ids of the special tokens, `cls` and `sep`.
-
-    Returns:
-        Token ids, int64 (batch, length + 2).
+        config: The ids of the special tokens, `cls` and `sep`, and the `limit` of other tokens.
+        step: Batches are as long as a multiple of it, where the model can take that. What is filled
+            up is masked, so it changes no result.
     """
-    batch = np.zeros((len(pieces), max(map(len, pieces)) + 2), dtype=np.int64)
-    batch[:, 0] = config["cls"]
-    for row, piece in zip(batch, pieces, strict=True):
-        row[1 : len(piece) + 1] = piece
-        row[len(piece) + 1] = config["sep"]
-    return batch
+
+    def __init__(self, config: dict[str, Any], step: int) -> None:
+        self._config, self._step = config, step
+
+    def width(self, length: int) -> int:
+        """Give how many tokens a piece of so many becomes, if it is the longest of a batch."""
+        return min(-(-(length + 2) // self._step) * self._step, self._config["limit"] + 2)
+
+    def __call__(self, pieces: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
+        """Join pieces to a batch, each row [CLS], the piece, [SEP], then zeros.
+
+        Args:
+            pieces: For each piece its token ids, int32 (length,).
+
+        Returns:
+            Token ids, int64 (batch, width).
+        """
+        batch = np.zeros((len(pieces), self.width(max(map(len, pieces)))), dtype=np.int64)
+        batch[:, 0] = self._config["cls"]
+        for row, piece in zip(batch, pieces, strict=True):
+            row[1 : len(piece) + 1] = piece
+            row[len(piece) + 1] = self._config["sep"]
+        return batch
+
+
+def padding(config: dict[str, Any], session: Any) -> Padding:
+    """Choose how batches are filled up on the device of a session."""
+    return Padding(config, GPU_STEP_TOKENS if on_gpu(session) else 1)
 
 
 def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[NDArray[np.int64]]:
@@ -53,7 +74,7 @@ def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[
 
     Args:
         output: Of a graph that has chosen itself, tag indices, int64 (batch, items); for a CRF,
-            scores, float32 (batch, items, tags).
+            scores, float32 (batch, items, tags). What comes after the longest sequence is padding.
         lengths: How many items each sequence has.
         crf: Decodes the scores. None: the graph has chosen.
 
@@ -61,23 +82,29 @@ def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[
         For each sequence its tag indices, int64 (items,).
     """
     if crf is not None:
-        return crf.decode(output, lengths)
+        return crf.decode(output[:, : max(lengths)], lengths)
     return [row[:length] for row, length in zip(output, lengths, strict=True)]
 
 
 class Tagger:
-    """The network of a single-task checkpoint, as `hanlp_ner.building.convert` wrote it."""
+    """The network of a single-task checkpoint, as `hanlp_ner.building.convert` wrote it.
+
+    Attributes:
+        tasks: The names of other tasks; there are none.
+        on_gpu: Whether it runs on a GPU.
+        pad: Fills up pieces to a batch.
+    """
 
     tasks: Collection[str] = ()
 
     def __init__(self, directory: Path, config: dict[str, Any], threads: int) -> None:
         tables = np.load(directory / "tables.npz")
-        self._config = config
         self._ids = np.full(CODE_POINTS, config["unknown"], dtype=np.int32)
         self._ids[tables["codes"]] = tables["ids"]
         self._tags = TagSet(config["tags"])
         self._crf = Crf.load(tables) if "crf_start" in tables else None
         self._session = open_session(directory / "model.onnx", threads, disabled=[SLOW_FUSION])
+        self.on_gpu, self.pad = on_gpu(self._session), padding(config, self._session)
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:  # noqa: ARG002
         """Find the entities of a batch of texts; there are no other tasks."""
@@ -86,7 +113,7 @@ class Tagger:
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         ids = np.split(self._ids[codes], np.cumsum(lengths)[:-1])  # (length,) each
         # (batch, length) tags, or (batch, length, tags) scores for the CRF
-        (output,) = self._session.run(None, {"input_ids": pad(ids, self._config)})
+        (output,) = self._session.run(None, {"input_ids": self.pad(ids)})
         return [
             PieceAnswer(self._tags.spans(tags), {}) for tags in best(output, lengths, self._crf)
         ]

@@ -94,8 +94,10 @@ class Engine(SoundEngine[Options, Stretch, Identified]):
     def __init__(self, directory: Path, threads: int | None = None) -> None:
         each = threads_per_batch()
         self._network = Wav2Vec2(directory, each)
-        usual = 1 if self._network.on_gpu else max(1, runner.cores() // each)
-        super().__init__(threads or usual, joins=self._network.batches)
+        gpu = self._network.on_gpu
+        usual = 1 if gpu else max(1, runner.cores() // each)
+        wait = runner.GPU_WAIT_SECONDS if gpu else 0.0
+        super().__init__(threads or usual, self._network.batches, wait)
         self.languages = tuple(self._network.about["labels"])
         count = len(self.languages)
         self.options = tailored(Options, top={"default": min(3, count), "le": count})

@@ -42,7 +42,8 @@ class Engine(SpeechEngine[Options]):
         self.acoustic = Acoustic(directory, each)
         gpu = self.acoustic.on_gpu
         usual = GPU_THREADS if gpu else max(1, runner.cores() // each)
-        super().__init__(threads or usual, joins=self.acoustic.batches)
+        wait = runner.GPU_WAIT_SECONDS if gpu else 0.0
+        super().__init__(threads or usual, self.acoustic.batches, wait)
         self.speakers = Speakers.open(directory, each)
         labels = self.acoustic.labels
         search = functools.partial(BeamSearch, labels.texts, labels.blank, special=labels.special)

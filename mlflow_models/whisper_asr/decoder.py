@@ -4,9 +4,10 @@ Beam search ranks texts by mean log-probability; other temperatures are the fall
 are skipped; segments end at timestamps. Speech that then has no text is decoded once more, alone.
 """
 
+import functools
 import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,6 @@ MAX_PASSES = 30  # over one window; a trained model needs one or two
 FIRST_TIMESTAMP_SECONDS = 1.0  # the latest time at which a window's first segment may begin
 # No language needs more: Thai's letters are three tokens each. It ends loops in short windows.
 MAX_TOKENS, MAX_TOKENS_PER_SECOND = 30, 40
-MAX_MEMORY_BYTES = 1 << 30  # of one batch's keys and values
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 FRAMES_PER_SECOND = 100
@@ -61,12 +61,14 @@ class WindowDecoder:
         model: The loaded model; any number of decoders and threads may share it.
         language: A code such as `zh`.
         options: The request's.
-        width: Of the model: 512 for base, 1280 for large.
+        most: Gives how many windows of so many seconds are decoded together at most.
     """
 
-    def __init__(self, model: WhisperModel, language: str, options: Options, width: int) -> None:
-        self._model, self._language, self._width = model, language, width
-        self._options = options
+    def __init__(
+        self, model: WhisperModel, language: str, options: Options, most: Callable[[int], int]
+    ) -> None:
+        self._model, self._language, self._options = model, language, options
+        self._most = most
         self.tokenizer = Tokenizer(
             model.hf_tokenizer, model.model.is_multilingual, options.task, language
         )
@@ -90,7 +92,7 @@ class WindowDecoder:
     def _decode_alone(self, windows: Sequence[Window]) -> list[list[Segment]]:
         """Decode parts of windows; a prompt may be why they were left out, so they have none."""
         options = self._options.model_copy(update={"initial_prompt": ""})
-        plain = WindowDecoder(self._model, self._language, options, self._width)
+        plain = WindowDecoder(self._model, self._language, options, self._most)
         return plain._decode_windows(windows)
 
     def _decode_windows(self, windows: Sequence[Window]) -> list[list[Segment]]:
@@ -98,7 +100,7 @@ class WindowDecoder:
         length = operator.attrgetter("padded")
         for padded, group in itertools.groupby(sorted(work, key=length), key=length):
             alike = list(group)
-            size = min(self._options.batch_size, windows_in_memory(self._width, padded))
+            size = min(self._options.batch_size, self._most(padded))
             for start in range(0, len(alike), size):
                 self._decode_batch(alike[start : start + size])
         return [one.segments for one in work]
@@ -106,9 +108,9 @@ class WindowDecoder:
     def _decode_batch(self, left: list["_Progress"]) -> None:
         """Decode windows of one length until nothing of them is left."""
         while left:
-            encoded = self._model.encode(np.stack([one.ahead for one in left]))
+            encoded = Encoded(self._model.encode(np.stack([one.ahead for one in left])))
             longest = max(one.seconds_left for one in left)
-            for place, result in enumerate(self._generate(encoded, len(left), 0, longest)):
+            for place, result in enumerate(self._generate(encoded.whole, len(left), 0, longest)):
                 decoded = self._weigh(result, left[place].seconds_left)
                 self._advance(left[place], decoded, encoded, place)
             left = [one for one in left if one.frames_left > 0]
@@ -121,10 +123,10 @@ class WindowDecoder:
         mel = log_mel(self._model, sound)
         return _Progress(window, mel, len(window.sound) // FRAME_SAMPLES, padded)
 
-    def _advance(self, one: "_Progress", decoded: Decoded, encoded: Any, place: int) -> None:
+    def _advance(self, one: "_Progress", decoded: Decoded, encoded: "Encoded", place: int) -> None:
         """Turn tokens into segments, and move on to where they end."""
         if decoded.failed and len(self._options.temperature) > 1:
-            decoded = self._try_again(alone(encoded, place), decoded)
+            decoded = self._try_again(encoded.alone(place), decoded)
         if decoded.silent:
             one.seek = one.frames
             return
@@ -138,7 +140,7 @@ class WindowDecoder:
             seek=start,
         )
         if self._options.word_timestamps:
-            self._align(alone(encoded, place), pieces, rest)
+            self._align(encoded.alone(place), pieces, rest)
             last = max((word["end"] for piece in pieces for word in piece["words"]), default=0.0)
             if not ended and last * FRAMES_PER_SECOND > start:
                 one.seek = round(last * FRAMES_PER_SECOND)
@@ -210,7 +212,7 @@ class WindowDecoder:
             piece["words"] = piece.get("words", [])
 
 
-def windows_in_memory(width: int, padded: int) -> int:
+def windows_in_memory(width: int, padded: int, keys_bytes: int, number_bytes: int) -> int:
     """Give how many windows are decoded together, so that memory stays bounded.
 
     The decoder keeps keys and values of each of the encoder's positions in each of its layers.
@@ -219,10 +221,12 @@ def windows_in_memory(width: int, padded: int) -> int:
     Args:
         width: Of the model: 512 for base, 1280 for large.
         padded: Seconds of a window.
+        keys_bytes: What the keys and values may take.
+        number_bytes: How long a number of them is.
     """
     positions = padded * FRAMES_PER_SECOND // 2
-    window = positions * 2 * width * -(-width // 40) * np.dtype(np.float32).itemsize
-    return max(1, MAX_MEMORY_BYTES // window)
+    window_bytes = positions * 2 * width * -(-width // 40) * number_bytes
+    return max(1, keys_bytes // window_bytes)
 
 
 @dataclass
@@ -258,12 +262,21 @@ class _Progress:
         return pad_or_trim(self.mel[:, self.seek :], FRAMES_PER_SECOND * self.padded)
 
 
-def alone(encoded: Any, place: int) -> Any:
-    """Take one window out of an encoder's output (batch, positions, width): a batch of 1."""
-    if encoded.shape[0] == 1:
-        return encoded
-    on_cpu = encoded.to_device(Device.cpu)
-    return StorageView.from_array(np.ascontiguousarray(np.array(on_cpu)[[place]]))
+@dataclass(frozen=True)
+class Encoded:
+    """The encoder's output of a batch, where it was computed: (batch, positions, width)."""
+
+    whole: Any
+
+    def alone(self, place: int) -> Any:
+        """Take one window out: a batch of 1."""
+        if self.whole.shape[0] == 1:
+            return self.whole
+        return StorageView.from_array(np.ascontiguousarray(self._on_cpu[[place]]))
+
+    @functools.cached_property
+    def _on_cpu(self) -> np.ndarray:  # once for all windows
+        return np.array(self.whole.to_device(Device.cpu))
 
 
 def log_mel(model: WhisperModel, sound: np.ndarray) -> np.ndarray:

@@ -1,11 +1,9 @@
 """Transcribes recordings by Whisper on CTranslate2, through faster-whisper.
 
-CTranslate2 runs one batch per core at once, each on one thread, with one copy of the weights.
+On a CPU CTranslate2 runs one batch per core at once, each on one thread; on a GPU two, each in a
+stream of its own. There is one copy of the weights.
 """
 
-import ctypes
-import functools
-import importlib.util
 import itertools
 import json
 import logging
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ctranslate2 import StorageView, get_cuda_device_count
+from ctranslate2 import StorageView
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
@@ -30,12 +28,14 @@ from whisper_asr.decoder import (
     WindowDecoder,
     log_mel,
     padded_seconds,
+    windows_in_memory,
 )
 from whisper_asr.options import Options
 from whisper_asr.text import polished
 from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import BadInput, BadParameter
-from zoo.serving import runner
+from zoo.serving import ctranslate2, devices, runner
+from zoo.serving.ctranslate2 import Placement
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
 from zoo.speech.level import raised
@@ -44,20 +44,10 @@ from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
 
 log = logging.getLogger("theresa.whisper_asr")
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-GIB = 1 << 30
 MAX_UNCUT_SECONDS = 1200.0  # of a recording whose speech isn't found first; it takes a GB
 FULL_SAMPLES = FULL_SECONDS * SAMPLE_RATE
 MAX_SPEECH_SAMPLES = (FULL_SECONDS - MARGIN_SECONDS) * SAMPLE_RATE  # of a window
 MAX_PROMPT_TOKENS = 223  # half the decoder's context, less the token that opens a prompt
-COMPUTE = {  # by precision and device
-    ("auto", "cpu"): "int8_float32",
-    ("auto", "cuda"): "float16",
-    ("int8", "cpu"): "int8_float32",
-    ("int8", "cuda"): "int8_float16",
-    ("float32", "cpu"): "float32",
-    ("float32", "cuda"): "float32",
-}
 
 
 class WhisperEngine(SpeechEngine[Options]):
@@ -158,26 +148,19 @@ class Engine(WhisperEngine):
 
     Args:
         directory: What `convert` wrote.
-        threads: How many batches are decoded at once. None: the number of cores, divided by
-            `OMP_NUM_THREADS`, which each of them uses.
+        threads: How many batches are decoded at once. None: on a CPU the number of cores, divided
+            by `OMP_NUM_THREADS`, which each of them uses; on a GPU one or two, by its memory.
+
+    Attributes:
+        device: Where it computes: `cpu` or `cuda`.
     """
 
     def __init__(self, directory: Path, threads: int | None = None) -> None:
-        about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
-        self.device = "cuda" if get_cuda_device_count() and has_cublas() else "cpu"
-        each = threads_per_batch()
-        if self.device == "cpu":
-            keep_memory()
-        usual = 1 if self.device == "cuda" else max(1, runner.cores() // each)
-        super().__init__(threads or usual, joins=True)
-        self.speakers = Speakers.open(directory, each)
-        self.model = _Model(
-            str(directory),
-            device=self.device,
-            compute_type=COMPUTE[about["precision"], self.device],
-            cpu_threads=each,
-            num_workers=self.threads,
-        )
+        self.model = _open(directory, threads)
+        placement = self.model.placement
+        self.device = placement.device.kind
+        super().__init__(placement.batches, joins=True, wait_seconds=placement.wait_seconds)
+        self.speakers = Speakers.open(directory, threads_per_batch())
         known = self.model.hf_tokenizer.token_to_id
         codes = self.model.supported_languages
         self.tailor(tuple(code for code in codes if known(f"<|{code}|>") is not None))
@@ -194,7 +177,7 @@ class Engine(WhisperEngine):
         return str(token).strip("<|>"), float(probability)
 
     def decode(self, windows: list[Window], language: str, options: Options) -> list[list[Segment]]:
-        return WindowDecoder(self.model, language, options, self.model.width)(windows)
+        return WindowDecoder(self.model, language, options, self.model.most)(windows)
 
     def decode_sound(self, sound: np.ndarray, language: str, options: Options) -> Iterator[Segment]:
         found, _ = self.model.transcribe(
@@ -215,43 +198,48 @@ class Engine(WhisperEngine):
             yield segment(one.start, one.end, one.text, one, words)
 
 
-def keep_memory() -> None:
-    """Tell glibc to keep freed memory for the next batch.
-
-    CTranslate2 allocates large buffers at every layer. By default glibc maps and unmaps them each
-    time, and the kernel's page faults take a fifth of the encoder's time.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):  # another C library
-        return
-    for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, GIB), (M_TRIM_THRESHOLD, GIB)):
-        mallopt(option, value)
-
-
-def has_cublas() -> bool:
-    """Load cuBLAS from its Python package, where CTranslate2 doesn't look, or from the system."""
-    found = importlib.util.find_spec("nvidia")
-    places = [Path(place) for place in found.submodule_search_locations or ()] if found else []
-    packaged = [place / "cublas" / "lib" for place in places if (place / "cublas").is_dir()]
-    try:
-        for name in ("libcublasLt.so.12", "libcublas.so.12"):  # the second needs the first
-            path = next((str(place / name) for place in packaged), name)
-            ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
-    except OSError:
-        log.warning("There is a GPU, but no cuBLAS 12 (build.py --gpu packs it): using the CPU.")
-        return False
-    return True
+def _open(directory: Path, threads: int | None) -> "_Model":
+    """Open what `convert` wrote: on the GPU, or where that can't be used, on the CPU."""
+    about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
+    precision, weights_bytes = about["precision"], (directory / "model.bin").stat().st_size
+    placement = ctranslate2.on_gpu(precision, weights_bytes, threads)
+    if placement is not None:
+        try:
+            return _Model(directory, placement)
+        except (RuntimeError, ValueError) as error:  # a full memory, a GPU that is too old
+            devices.stay_on_cpu(f"CTranslate2 can't use it ({error})")
+    each = threads_per_batch()
+    return _Model(directory, ctranslate2.on_cpu(precision, each, threads), each)
 
 
 class _Model(WhisperModel):
-    """faster-whisper's model, which stops for cancelled requests and shortens prompts."""
+    """faster-whisper's model, which stops for cancelled requests and shortens prompts.
 
-    @functools.cached_property
-    def width(self) -> int:
-        """The width of the encoder's output, 512 for base."""
+    Args:
+        directory: What `convert` wrote.
+        placement: How it is computed.
+        threads: Of one batch on a CPU.
+
+    Attributes:
+        width: The width of the encoder's output, 512 for base.
+    """
+
+    def __init__(self, directory: Path, placement: Placement, threads: int = 1) -> None:
+        super().__init__(
+            str(directory),
+            device=placement.device.kind,
+            compute_type=placement.compute_type,
+            cpu_threads=threads,
+            num_workers=placement.batches,
+        )
+        self.placement = placement
         shortest = np.zeros((self.feature_extractor.mel_filters.shape[0], 2), np.float32)
-        return int(self.encode(shortest).shape[-1])
+        self.width = int(self.encode(shortest).shape[-1])  # it shows that the device works, too
+
+    def most(self, padded: int) -> int:
+        """Give how many windows of so many seconds are decoded together at most."""
+        keys_bytes, number_bytes = self.placement.keys_bytes, self.placement.number_bytes
+        return windows_in_memory(self.width, padded, keys_bytes, number_bytes)
 
     def encode(self, features: np.ndarray) -> Any:
         """Encode spectrograms, on a CPU one after the other.
@@ -265,7 +253,7 @@ class _Model(WhisperModel):
         Returns:
             A StorageView, float32 or float16 (batch, positions, width).
         """
-        if features.ndim == 2 or len(features) == 1 or self.model.device != "cpu":
+        if features.ndim == 2 or len(features) == 1 or self.placement.on_gpu:
             runner.stop_if_cancelled()
             return super().encode(features)
         parts = [np.array(self.encode(one[None])) for one in features]

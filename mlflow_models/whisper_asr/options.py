@@ -65,7 +65,7 @@ class Options(SpeechOptions):
         description="`auto`: windows as long as the speech needs; `full`: 30 s each, the "
         "reference's arithmetic, which takes more time.",
     )
-    batch_size: int = Field(8, ge=1, le=16, description="How many windows are decoded together.")
+    batch_size: int = Field(8, ge=1, le=64, description="How many windows are decoded together.")
 
     @field_validator("language", mode="before")
     @classmethod

@@ -4,7 +4,6 @@ One of them by default, in an environment of its own requirements; all of them, 
 THERESA_GPU_IMAGES is set: that takes an hour and 20 GB.
 """
 
-import functools
 import os
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from tests.zoo import containers
 from tests.zoo.containers import docker
 from tests.zoo.helpers import HTTP, assert_same
 from zoo.building.local_server import free_port, running
-from zoo.building.packaging import ROOT
 
 ALL = "THERESA_GPU_IMAGES"
 ASK_PROVIDERS = "import onnxruntime; print(*onnxruntime.get_available_providers())"
@@ -27,21 +25,6 @@ CUDA = "CUDAExecutionProvider"
 PARAMS = {"whisper_asr": {"temperature": [0.0]}}
 
 pytestmark = pytest.mark.gpu
-
-
-@pytest.fixture(scope="module")
-def gpu_model_of(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The saved model of a capability that is built with `--gpu`, by its name."""
-
-    @functools.cache
-    def build(name: str) -> Path:
-        output = tmp_path_factory.mktemp("gpu") / name
-        script = ROOT / "mlflow_models" / name / "build.py"
-        where = ["--tracking-uri", registry, "--output", str(output), "--alias", "gpu"]
-        subprocess.run([sys.executable, str(script), "--gpu", *where], check=True)
-        return output
-
-    return build
 
 
 def check(url: str, capability: Capability) -> None:

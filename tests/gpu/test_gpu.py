@@ -1,11 +1,7 @@
-"""What only a CUDA device can show: `pytest -m gpu`.
-
-hanlp_ner and clip_caption compute on the CPU alone, so they have nothing here. That a batch which
-the memory is too small for is halved is tested without a GPU, with the error that CTranslate2
-raises (tests/whisper_asr/test_parity.py).
-"""
+"""What only a CUDA device can show: `pytest -m gpu`, where the models' requirements-gpu.txt are."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jiwer
@@ -13,98 +9,102 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from benchmarks.gpu import device
-from benchmarks.harness import NotHere
-from wav2vec2_asr.acoustic import Acoustic
-from wav2vec2_asr.building.convert import convert as convert_wav2vec2
-from whisper_asr import engine as whisper
-from whisper_asr.building.convert import convert as convert_whisper
+from tests.contract.conftest import FOUND
+from tests.zoo.helpers import HTTP, assert_same
+from whisper_asr.building.convert import convert
+from whisper_asr.engine import Engine
 from whisper_asr.options import Options
+from zoo.building.local_server import serve
 from zoo.building.packaging import ROOT
 from zoo.data.audio import decode
+from zoo.serving import ctranslate2, devices
+from zoo.serving.onnx import CUDA
 from zoo.speech.transcript import Transcript
 
-CUDA = "CUDAExecutionProvider"
-WHISPER, WAV2VEC2 = ROOT / "mlflow_models/whisper_asr", ROOT / "mlflow_models/wav2vec2_asr"
-ERRORS = 0.02  # characters that float16 may hear otherwise than float32
-LOGIT = 0.05  # that TF32 and other kernels may move a logit by
-
-
-def missing() -> str:
-    """Why nothing can run here; empty where it can."""
-    try:
-        device()
-    except NotHere as reason:
-        return str(reason)
-    return ""
-
+WHISPER = ROOT / "mlflow_models/whisper_asr"
+SAMPLES = sorted((WHISPER / "samples").glob("*.flac"))
+ERRORS = 0.02  # characters that float16 or int8 may hear otherwise than float32
+PARAMS = {"whisper_asr": {"temperature": [0.0]}}
+CLOSE = 0.1  # to the CPU's scores: float16 beside float32, or beside Whisper's int8
 
 pytestmark = pytest.mark.gpu
-needs_gpu = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
-@pytest.fixture(scope="module")
-def recognizer(tmp_path_factory: pytest.TempPathFactory) -> whisper.Engine:
-    """The demo as it is built by default, on the device."""
-    output = tmp_path_factory.mktemp("auto")
-    convert_whisper(WHISPER / "demo", str(WHISPER / "demo"), output, "auto")
-    return whisper.Engine(output)
+def missing(name: str) -> str:
+    """Why a model can't compute on a GPU here; empty where it can."""
+    if name == "whisper_asr":
+        found = devices.look(ctranslate2.CUDA_LINE)
+        lacking = "" if ctranslate2.load_cublas() else "cuBLAS 12 isn't installed"
+    else:
+        found = devices.look(13)
+        has_build = CUDA in onnxruntime.get_available_providers()
+        lacking = "" if has_build else "ONNX Runtime is the build for CPUs"
+    return (found.why and f"no GPU: {found.why}") or lacking
 
 
-def heard(engine: whisper.Engine, sounds: list[np.ndarray], options: Options) -> list[str]:
+def need(name: str) -> None:
+    if why := missing(name):
+        pytest.skip(why)
+
+
+@pytest.mark.build
+@pytest.mark.parametrize("name", FOUND)
+def test_a_model_answers_on_the_gpu_what_it_does_on_the_cpu(
+    name: str, gpu_model_of: Callable[[str], Path]
+) -> None:
+    need(name)
+    request = {**FOUND[name].sample, "params": PARAMS.get(name, {})}
+    answers = {}
+    for kind in ("cuda", "cpu"):
+        with serve(gpu_model_of(name), {"THERESA_DEVICE": kind}) as url:
+            about = HTTP.get(f"{url}/v2/models/{name}").json()["parameters"]
+            assert about["device"]["kind"] == kind
+            answer = HTTP.post(f"{url}/invocations", json=request, timeout=60)
+            answers[kind] = answer.json()["predictions"]
+    assert_same(answers["cuda"], answers["cpu"], CLOSE)
+
+
+def engine_of(precision: str, output: Path) -> Engine:
+    """Whisper's demo in a precision, on the device that is to be taken."""
+    need("whisper_asr")
+    home = output / precision
+    home.mkdir()
+    convert(WHISPER / "demo", str(WHISPER / "demo"), home, precision)
+    return Engine(home)
+
+
+def heard(engine: Engine, sounds: list[np.ndarray], options: Options) -> list[str]:
     outcomes = engine(sounds, options)
     found = [one.text for one in outcomes if isinstance(one, Transcript)]
     assert len(found) == len(sounds), outcomes
     return found
 
 
-def samples(folder: Path) -> list[np.ndarray]:
-    return [decode(path) for path in sorted((folder / "samples").glob("*.flac"))]
-
-
-@needs_gpu
-def test_whisper_takes_the_gpu_and_float16(recognizer: whisper.Engine) -> None:
-    assert recognizer.device == "cuda"
-    assert recognizer.model.model.compute_type == "float16"
-
-
-@needs_gpu
-@pytest.mark.parametrize("beams", [1, 5])
+@pytest.mark.parametrize(
+    ("precision", "compute_type"),
+    [("auto", "float16"), ("int8", "int8_float16"), ("float32", "float32")],
+)
 def test_whisper_hears_what_it_hears_on_a_cpu(
-    recognizer: whisper.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beams: int
+    precision: str, compute_type: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convert_whisper(WHISPER / "demo", str(WHISPER / "demo"), tmp_path, "float32")
-    monkeypatch.setattr(whisper, "get_cuda_device_count", lambda: 0)
-    reference = whisper.Engine(tmp_path)
+    engine = engine_of(precision, tmp_path)
+    assert (engine.device, engine.model.model.compute_type) == ("cuda", compute_type)
+    monkeypatch.setenv("THERESA_DEVICE", "cpu")
+    reference = engine_of("float32", tmp_path)
     assert reference.device == "cpu"
-    options = Options(beam_size=beams, temperature=(0.0,))
-    expected = heard(reference, samples(WHISPER), options)
-    assert jiwer.cer(expected, heard(recognizer, samples(WHISPER), options)) <= ERRORS
+    sounds = [decode(file) for file in SAMPLES]
+    for beams in (1, 5):
+        options = Options(beam_size=beams, temperature=(0.0,), word_timestamps=beams == 5)
+        expected = heard(reference, sounds, options)
+        assert jiwer.cer(expected, heard(engine, sounds, options)) <= ERRORS
 
 
-@needs_gpu
-def test_batches_pay(recognizer: whisper.Engine) -> None:
-    sounds = samples(WHISPER) * 8
+def test_batches_pay(tmp_path: Path) -> None:
+    engine = engine_of("auto", tmp_path)
+    sounds = [decode(file) for file in SAMPLES] * 8
     seconds = {}
     for size in (1, 8, 1, 8):  # the first of each warms up
         begin = time.perf_counter()
-        heard(recognizer, sounds, Options(beam_size=1, temperature=(0.0,), batch_size=size))
+        heard(engine, sounds, Options(beam_size=1, temperature=(0.0,), batch_size=size))
         seconds[size] = time.perf_counter() - begin
     assert seconds[8] < seconds[1]
-
-
-@pytest.mark.skipif(
-    CUDA not in onnxruntime.get_available_providers(),
-    reason="ONNX Runtime is the build for CPUs; onnxruntime-gpu would take the device",
-)
-def test_wav2vec2_hears_what_it_hears_on_a_cpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    convert_wav2vec2(WAV2VEC2 / "demo", tmp_path, "fp32")
-    on_gpu = Acoustic(tmp_path)
-    if not on_gpu.on_gpu:
-        pytest.skip("ONNX Runtime found no CUDA device that it can use")
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    sounds = samples(WAV2VEC2)
-    for one, other in zip(Acoustic(tmp_path)(sounds), on_gpu(sounds), strict=True):
-        np.testing.assert_allclose(other, one, atol=LOGIT)

@@ -114,6 +114,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, Engine]:
 
 def compare(engines: tuple[Engine, Engine], recordings: list[Path | np.ndarray]) -> None:
     """See that both write the same, with the same times but for a frame."""
+    assert recordings
     for expected, found in zip(
         *(engine(recordings, Options(word_timestamps=True)) for engine in engines), strict=True
     ):
@@ -134,4 +135,4 @@ def test_recordings_have_the_same_text_in_batches_of_float16(
 
 
 def test_real_thai_has_the_same_text(engines: tuple[Engine, Engine], shared: Path) -> None:
-    compare(engines, sorted((shared / "speech/thai").glob("*.wav")))
+    compare(engines, sorted((shared / "data/speech/thai").glob("*.wav")))

@@ -109,10 +109,13 @@ def test_a_small_request_overtakes_a_large_one() -> None:
     assert finished.index("small") <= 2
 
 
-def test_many_threads_get_their_own_answers() -> None:
-    shared = runner()
+@pytest.mark.parametrize(
+    "shared",
+    [runner(), Runner(double, abs, 100, lambda item: item % 3, threads=3, wait_seconds=0.001)],
+)
+def test_many_threads_get_their_own_answers(shared: Runner[int, int]) -> None:
     with ThreadPoolExecutor(16) as pool:
-        requests = [list(range(start, start + 20)) for start in range(200)]
+        requests = [list(range(start, start + 60, 3)) for start in range(200)]
         answers = list(pool.map(shared, requests))
     assert answers == [[2 * item for item in request] for request in requests]
 

@@ -1,8 +1,9 @@
 """From a ClipCap checkpoint to the directory that the engine loads: ONNX graphs and vocabularies.
 
-vision.onnx, text.onnx      CLIP's two halves, in float32 always: search compares their features
+vision.onnx, text.onnx      CLIP's two halves, never in int8: search compares their features
 mapper.onnx                 features to prefixes
 decoder.onnx, .bin          GPT-2, one token at a time; words.npy, places.npy: its embeddings
+rows.onnx                   for GPUs: copies the captions' keys and values
 vocab.json                  GPT-2's tokens; clip_tokenizer.json: CLIP's
 engine.json                 sizes, and how images are prepared
 """
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clip_caption.building.checkpoint import clip_of, open_model
+from clip_caption.decoder import COPIER, GRAPH
 from clip_caption.pixels import FILTERS, MODES
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
+from zoo.building.float16 import to_float16
 from zoo.building.onnx import export
 from zoo.data.outputs import write_json
 from zoo.errors import CheckpointError
@@ -30,6 +33,7 @@ def convert(
     clip: str | None = None,
     precision: str = "fp32",
     normalize: bool | None = None,
+    gpu: bool = False,
 ) -> None:
     """Writes what the engine loads.
 
@@ -37,9 +41,10 @@ def convert(
         checkpoint: a `.pt` file or a directory.
         output: a directory; made where it is missing.
         clip: the CLIP to take; None: the checkpoint's own, or the published one of its width.
-        precision: `fp32` gives the reference's own captions; `int8` quantizes GPT-2: faster, and
-            nearly the same.
+        precision: `fp32` gives the reference's own captions; `fp16` halves all networks, for GPUs;
+            `int8` quantizes GPT-2: faster on a CPU. Both give nearly the same captions.
         normalize: whether the mapper gets features of length 1; None: as `open_model` has it.
+        gpu: whether GPT-2's graph is the one for GPUs; in `fp16` it is so anyway.
 
     Raises:
         CheckpointError: the checkpoint or its CLIP is incomplete, of another kind, or not safe to
@@ -59,7 +64,10 @@ def convert(
     output.mkdir(parents=True, exist_ok=True)
     _write_clip(eyes, output, pixels["size"])
     prefix_length = _write_mapper(model, output, width)
-    _write_gpt2(model, output, precision)
+    _write_gpt2(model, output, precision, gpu or precision == "fp16")
+    if precision == "fp16":
+        for name in ("vision.onnx", "text.onnx", "mapper.onnx"):
+            to_float16(output / name)
     write_json(output / GPT2, vocabulary.ids)
     about = {
         "precision": precision,
@@ -139,11 +147,13 @@ def _write_mapper(model: "CaptionModel", output: Path, width: int) -> int:
         return model.prefixes(features).shape[1]
 
 
-def _write_gpt2(model: "CaptionModel", output: Path, precision: str) -> None:
-    from clip_caption.building.graph import write_decoder
+def _write_gpt2(model: "CaptionModel", output: Path, precision: str, gpu: bool) -> None:
+    from clip_caption.building.graph import write_decoder, write_rows
 
     weights = {name: one.numpy() for name, one in model.gpt.transformer.state_dict().items()}
-    write_decoder(weights.__getitem__, model.gpt.config, output / "decoder.onnx", precision)
+    write_decoder(weights.__getitem__, model.gpt.config, output / GRAPH, precision, gpu)
+    if gpu:
+        write_rows(model.gpt.config, output / COPIER, precision)
     np.save(output / "words.npy", weights["wte.weight"])
     np.save(output / "places.npy", weights["wpe.weight"])
 

@@ -1,21 +1,35 @@
 """GPT-2 as the ONNX graph that the engine runs: one for the prefix and for every token after it.
 
 Radford et al. 2019, "Language Models are Unsupervised Multitask Learners". It is written node by
-node, since its speed is in what an exporter wouldn't choose: keys and values stay in buffers of
-their full length that the attention extends in place, the layers' last product and the vocabulary
-are computed for one position of each row, and of the 50,257 logits only the best leave the graph.
+node, since its speed is in what an exporter wouldn't choose: the layers' last product and the
+vocabulary are computed for one position of each row, and of the 50,257 logits only the best leave
+the graph.
 
     embeddings (rows x length, width)   of tokens and places, summed, in one row after another
     shape      (3)                      rows, length, 3 x width
-    lengths    (rows), int32            positions that each row has after this run, less one
-    total      (1), int32               the most of these, plus one
     last       (rows)                   which of the embeddings are a row's last
     scale      (1)                      1 / temperature
     k          (1)                      how many tokens to give
-    past_N     (rows, heads, capacity, width / heads)     for layer L, keys 2L and values 2L + 1
+    past_N     (rows, heads, positions, width / heads)     for layer L, keys 2L and values 2L + 1
 to
     values, tokens (rows, k)            log-probabilities and ids of the likeliest tokens, in order
-    present_N                           bound to the buffers that past_N is read from
+    present_N                           as past_N, and the new keys and values
+
+There are two kinds, for CPUs and for GPUs.
+
+For CPUs (`GroupQueryAttention`) past_N and present_N are the same buffers, of their full length,
+which the attention extends in place. It also reads
+
+    lengths    (rows), int32            positions that each row has after this run, less one
+    total      (1), int32               the most of these, plus one
+
+For GPUs (`MultiHeadAttention`) present_N is another buffer, one position longer. ONNX Runtime's
+CUDA kernel of `GroupQueryAttention` knows no float32, and this one does. A second graph copies the
+rows that go on, in their new order, from past_N to present_N; it reads `sources` (new rows).
+
+In float16 the layers' weights, products, keys and values are float16. What is summed up over the
+layers stays in float32, and so do normalisation, logits and log-softmax: float16 logits differ by
+so much that one caption of 20 would be another.
 """
 
 from collections.abc import Callable
@@ -26,7 +40,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSETS = (helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1))
+MICROSOFT = "com.microsoft"  # the domain of ONNX Runtime's own operators
+OPSETS = (helper.make_opsetid("", 20), helper.make_opsetid(MICROSOFT, 1))
 IR_VERSION = 9
 
 
@@ -37,11 +52,11 @@ class _Graph:
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
         self.shared: set[str] = set()
-        self.int8 = precision == "int8"
+        self.int8, self.fp16 = precision == "int8", precision == "fp16"
 
     def add(self, kind: str, inputs: list[str], name: str, **how: Any) -> str:
         """Adds a node; the standard's, or ONNX Runtime's."""
-        domain = "" if onnx.defs.has(kind, domain="") else "com.microsoft"
+        domain = "" if onnx.defs.has(kind, domain="") else MICROSOFT
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, domain=domain, **how))
         return name
 
@@ -50,14 +65,33 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def product(self, x: str, weight: np.ndarray, name: str, bias: np.ndarray | None = None) -> str:
-        """x (rows, in) times a weight (in, out), plus a bias."""
+    def product(
+        self,
+        x: str,
+        weight: np.ndarray,
+        name: str,
+        bias: np.ndarray | None = None,
+        fp16: bool = True,
+    ) -> str:
+        """x (rows, in) times a weight (in, out), plus a bias; in a float16 graph in float16, unless
+        `fp16` is false."""
         if self.int8:
             return self._product_int8(x, weight, name, bias)
-        inputs = [x, self.weight(f"{name}.weight", weight)]
+        kind = np.float16 if self.fp16 and fp16 else np.float32
+        inputs = [x, self.weight(f"{name}.weight", weight.astype(kind))]
         if bias is None:
             return self.add("MatMul", inputs, name)
-        return self.add("Gemm", [*inputs, self.weight(f"{name}.bias", bias)], name)
+        return self.add("Gemm", [*inputs, self.weight(f"{name}.bias", bias.astype(kind))], name)
+
+    def narrow(self, x: str) -> str:
+        """A float32 value as the products read it: as it is, or in float16."""
+        kind = TensorProto.FLOAT16
+        return self.add("Cast", [x], f"{x}.narrow", to=kind) if self.fp16 else x
+
+    def wide(self, x: str) -> str:
+        """What a product gives, in float32."""
+        kind = TensorProto.FLOAT
+        return self.add("Cast", [x], f"{x}.wide", to=kind) if self.fp16 else x
 
     def _product_int8(
         self, x: str, weight: np.ndarray, name: str, bias: np.ndarray | None = None
@@ -111,7 +145,7 @@ def _rows_of_sum(sums: np.ndarray) -> np.ndarray:
 
 
 def write_decoder(
-    weights: Callable[[str], np.ndarray], config: Any, path: Path, precision: str
+    weights: Callable[[str], np.ndarray], config: Any, path: Path, precision: str, gpu: bool
 ) -> None:
     """Writes the graph, and its weights beside it (`.bin`).
 
@@ -120,7 +154,8 @@ def write_decoder(
             matrices (in, out), vectors (out,).
         config: a `GPT2Config`.
         path: of the graph.
-        precision: `fp32` or `int8`.
+        precision: `fp32`, `fp16` or `int8`.
+        gpu: whether it is the graph for GPUs.
     """
     graph = _Graph(precision)
     epsilon = config.layer_norm_epsilon
@@ -135,64 +170,109 @@ def write_decoder(
     def product(name: str, x: str) -> str:
         return graph.product(x, weights(f"{name}.weight"), name, weights(f"{name}.bias"))
 
+    attend = _attend_anew if gpu else _attend_in_place
     x = "embeddings"
     for layer in range(config.n_layer):
         at = f"h.{layer}"
-        parts = product(f"{at}.attn.c_attn", normalize(f"{at}.ln_1", x))
+        parts = product(f"{at}.attn.c_attn", graph.narrow(normalize(f"{at}.ln_1", x)))
         parts = graph.add("Reshape", [parts, "shape"], f"{at}.parts")
-        cache = [f"{2 * layer}", f"{2 * layer + 1}"]
-        inputs = [parts, "", "", *(f"past_{one}" for one in cache), "lengths", "total"]
-        graph.nodes.append(
-            helper.make_node(
-                "GroupQueryAttention",
-                inputs,
-                [f"{at}.mixed", *(f"present_{one}" for one in cache)],
-                domain="com.microsoft",
-                num_heads=config.n_head,
-                kv_num_heads=config.n_head,
-            )
-        )
+        attend(graph, config.n_head, layer, parts)
         mixed = graph.add("Reshape", [f"{at}.mixed", "flat"], f"{at}.rows")
         if layer == config.n_layer - 1:  # the others' keys and values are all that is still needed
             mixed = graph.add("Gather", [mixed, "last"], f"{at}.last", axis=0)
             x = graph.add("Gather", [x, "last"], f"{at}.last_x", axis=0)
-        x = graph.add("Add", [x, product(f"{at}.attn.c_proj", mixed)], f"{at}.middle")
-        wide = product(f"{at}.mlp.c_fc", normalize(f"{at}.ln_2", x))
-        wide = graph.add("FastGelu", [wide], f"{at}.gelu")
-        x = graph.add("Add", [x, product(f"{at}.mlp.c_proj", wide)], f"{at}.end")
+        projected = graph.wide(product(f"{at}.attn.c_proj", mixed))
+        x = graph.add("Add", [x, projected], f"{at}.middle")
+        hidden = product(f"{at}.mlp.c_fc", graph.narrow(normalize(f"{at}.ln_2", x)))
+        hidden = graph.add("FastGelu", [hidden], f"{at}.gelu")
+        x = graph.add("Add", [x, graph.wide(product(f"{at}.mlp.c_proj", hidden))], f"{at}.end")
     scaled = graph.add("Mul", [normalize("ln_f", x), "scale"], "scaled")
-    logits = graph.product(scaled, weights("wte.weight").T, "logits")
+    logits = graph.product(scaled, weights("wte.weight").T, "logits", fp16=False)
     probabilities = graph.add("LogSoftmax", [logits], "probabilities", axis=-1)
     graph.nodes.append(
         helper.make_node("TopK", [probabilities, "k"], ["values", "tokens"], axis=-1)
     )
-    _write(graph, config, path)
+    _write(graph, config, path, gpu)
 
 
-def _write(graph: _Graph, config: Any, path: Path) -> None:
+def write_rows(config: Any, path: Path, precision: str) -> None:
+    """Writes the graph that copies rows, for GPUs.
+
+    Args:
+        config: a `GPT2Config`.
+        path: of the graph.
+        precision: `fp32` or `fp16`.
+    """
+    inputs, outputs = _cache(config, precision, "rows", "positions")
+    inputs.append(helper.make_tensor_value_info("sources", TensorProto.INT64, ["new_rows"]))
+    nodes = [
+        helper.make_node("Gather", [past.name, "sources"], [present.name], present.name, axis=0)
+        for past, present in zip(inputs, outputs, strict=False)
+    ]
+    onnx.save_model(_model(nodes, "rows", inputs, outputs, []), path)
+
+
+def _attend_in_place(graph: _Graph, heads: int, layer: int, parts: str) -> None:
+    """Attention that extends the buffers of keys and values."""
+    past, present = _names(layer)
+    inputs = [parts, "", "", *past, "lengths", "total"]
+    outputs = [f"h.{layer}.mixed", *present]
+    how = {"domain": MICROSOFT, "num_heads": heads, "kv_num_heads": heads}
+    graph.nodes.append(helper.make_node("GroupQueryAttention", inputs, outputs, **how))
+
+
+def _attend_anew(graph: _Graph, heads: int, layer: int, parts: str) -> None:
+    """Attention that writes keys and values to new buffers."""
+    past, present = _names(layer)
+    each = [f"h.{layer}.{name}" for name in ("query", "key", "value")]
+    graph.nodes.append(helper.make_node("Split", [parts], each, axis=2, num_outputs=3))
+    inputs = [*each, "", "", "", *past]
+    outputs = [f"h.{layer}.mixed", *present]
+    how = {"domain": MICROSOFT, "num_heads": heads, "unidirectional": 1}
+    graph.nodes.append(helper.make_node("MultiHeadAttention", inputs, outputs, **how))
+
+
+def _names(layer: int) -> tuple[list[str], list[str]]:
+    """A layer's keys and values, before a run and after it."""
+    numbers = (2 * layer, 2 * layer + 1)
+    return [f"past_{one}" for one in numbers], [f"present_{one}" for one in numbers]
+
+
+def _cache(config: Any, precision: str, rows: str, positions: str) -> tuple[list[Any], list[Any]]:
+    """The declarations of all past_N and present_N."""
+    kind = TensorProto.FLOAT16 if precision == "fp16" else TensorProto.FLOAT
+    shape = [rows, config.n_head, positions, config.n_embd // config.n_head]
+    after = [f"new_{rows}", config.n_head, f"new_{positions}", shape[-1]]
+    value = helper.make_tensor_value_info
+    numbers = range(2 * config.n_layer)
+    return (
+        [value(f"past_{number}", kind, shape) for number in numbers],
+        [value(f"present_{number}", kind, after) for number in numbers],
+    )
+
+
+def _write(graph: _Graph, config: Any, path: Path, gpu: bool) -> None:
     integers, floats = TensorProto.INT64, TensorProto.FLOAT
     value = helper.make_tensor_value_info
-    cache = ["rows", config.n_head, "capacity", config.n_embd // config.n_head]
-    names = [str(number) for number in range(2 * config.n_layer)]
+    past, present = _cache(config, "fp16" if graph.fp16 else "fp32", "rows", "positions")
     inputs = [
-        value("embeddings", floats, ["positions", config.n_embd]),
+        value("embeddings", floats, ["vectors", config.n_embd]),
         value("shape", integers, [3]),
-        value("lengths", TensorProto.INT32, ["rows"]),
-        value("total", TensorProto.INT32, [1]),
         value("last", integers, ["rows"]),
         value("scale", floats, [1]),
         value("k", integers, [1]),
-        *(value(f"past_{name}", floats, cache) for name in names),
+        *past,
     ]
+    if not gpu:
+        inputs.append(value("lengths", TensorProto.INT32, ["rows"]))
+        inputs.append(value("total", TensorProto.INT32, [1]))
     outputs = [
         value("values", floats, ["rows", "k"]),
         value("tokens", integers, ["rows", "k"]),
-        *(value(f"present_{name}", floats, cache) for name in names),
+        *present,
     ]
-    made = helper.make_graph(graph.nodes, "gpt2", inputs, outputs, graph.weights)
-    model = helper.make_model(made, opset_imports=list(OPSETS), ir_version=IR_VERSION)
     onnx.save_model(
-        model,
+        _model(graph.nodes, "gpt2", inputs, outputs, graph.weights),
         path,
         save_as_external_data=True,
         location=path.with_suffix(".bin").name,
@@ -200,3 +280,10 @@ def _write(graph: _Graph, config: Any, path: Path) -> None:
     )
     # onnx writes it for its owner alone, and an image's server is nobody
     path.with_suffix(".bin").chmod(path.stat().st_mode)
+
+
+def _model(
+    nodes: list[Any], name: str, inputs: list[Any], outputs: list[Any], weights: list[Any]
+) -> Any:
+    graph = helper.make_graph(nodes, name, inputs, outputs, weights)
+    return helper.make_model(graph, opset_imports=list(OPSETS), ir_version=IR_VERSION)

@@ -17,37 +17,50 @@ import numpy as np
 
 from hanlp_ner.building.graphs import EncoderGraph, HeadGraph, TaggerGraph, write
 from hanlp_ner.component import MULTI_TASK, load
+from zoo.building.float16 import to_float16
 from zoo.building.onnx import quantize
 from zoo.data.outputs import write_json
 from zoo.errors import CheckpointError
 
+CLASSIFIER = "/decoder/classifier/"  # stays in float32: it is small, and its scores are compared
+
 
 def convert(
-    checkpoint: Path, target: Path, precision: str = "fp32", others: bool = True
+    checkpoint: Path,
+    target: Path,
+    precision: str = "fp32",
+    others: bool = True,
+    gpu: bool = False,
 ) -> dict[str, Any]:
     """Converts a HanLP directory.
 
     Args:
         checkpoint: What HanLP's `save` wrote.
         target: The directory to write; it must exist and be empty.
-        precision: `fp32` gives HanLP's own answers; `int8` is faster, and nearly the same.
+        precision: `fp32` gives HanLP's own answers; `fp16` and `int8` are nearly the same, and
+            faster on a GPU or on a CPU.
         others: Whether to pack HanLP's own files for the tasks of a multi-task checkpoint that
             can't be converted.
+        gpu: Whether the model is for GPUs, whose requirements have no torch.
 
     Returns:
         The configuration that was written; `others` in it names the tasks that need torch.
 
     Raises:
-        CheckpointError: The checkpoint can't be loaded, or has nothing that finds entities.
+        CheckpointError: The checkpoint can't be loaded, has nothing that finds entities, or has
+            tasks that need torch where there is none.
     """
     component = load(checkpoint)
     if component.config["classpath"] == MULTI_TASK:
-        config = _multi(component, checkpoint, target, others)
+        config = _multi(component, checkpoint, target, others, gpu)
     else:
         config = _single(component, checkpoint, target)
     if precision == "int8":
         for graph in target.glob("*.onnx"):
             quantize(graph)
+    elif precision == "fp16":  # a task's classifier is small, and stays as it is
+        network = "encoder.onnx" if config["kind"] == "multi" else "model.onnx"
+        to_float16(target / network, [CLASSIFIER])
     write_json(target / "config.json", config)
     return config
 
@@ -66,12 +79,19 @@ def _single(component: Any, checkpoint: Path, target: Path) -> dict[str, Any]:
     }
 
 
-def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict[str, Any]:
+def _multi(
+    component: Any, checkpoint: Path, target: Path, others: bool, gpu: bool
+) -> dict[str, Any]:
     model, encoder = component.model, component.model.encoder
     heads = _heads(component)
     recognizers = [name for name, head in heads.items() if head["gives"] == "entities"]
     if not recognizers:
         raise CheckpointError(f"'{checkpoint}' has no task that finds entities by tagging words.")
+    rest = [name for name in component.config.task_names if others and name not in heads]
+    if rest and gpu:
+        raise CheckpointError(
+            f"A model for GPUs has no torch, which {', '.join(rest)} need; add --no-torch."
+        )
     transforms = _transforms(component, heads)
     tokenizer = component.config.encoder.get_tokenizer()
     tokenizer.backend_tokenizer.save(str(target / "tokenizer.json"))
@@ -81,7 +101,6 @@ def _multi(component: Any, checkpoint: Path, target: Path, others: bool) -> dict
         write(HeadGraph(decoder, encoder.get_output_dim()), target / f"{stem}.onnx")
         if decoder.crf is not None:
             np.savez(target / f"{stem}.npz", **_crf(decoder))
-    rest = [name for name in component.config.task_names if others and name not in heads]
     if rest:
         _pack(component, transforms, checkpoint, target / "hanlp")
     return {

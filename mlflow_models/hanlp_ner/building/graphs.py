@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch.nn import functional
 
 from zoo.building.onnx import export
 
@@ -72,9 +73,10 @@ class HeadGraph(torch.nn.Module):
         self.outputs = ["tags" if decoder.crf is None else "scores"]
 
     def forward(self, hidden: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        batch, items, most = places.shape
-        index = places.reshape(batch, items * most, 1).expand(-1, -1, hidden.shape[-1])
-        parts = hidden.gather(1, index).reshape(batch, items, most, hidden.shape[-1])
+        batch, length, width = hidden.shape
+        rows = torch.arange(batch, device=places.device)[:, None, None] * length
+        # (batch, items, sub-tokens, width)
+        parts = functional.embedding(places + rows, hidden.reshape(-1, width))
         given = places.ne(0)
         count = given.sum(-1, keepdim=True).clamp(min=1)
         vectors = (parts * given.unsqueeze(-1)).sum(2) / count  # (batch, items, width)

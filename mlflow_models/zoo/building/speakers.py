@@ -53,6 +53,8 @@ class Kind:
         features: The name of its features in `zoo.speech.embedding`.
         window_seconds: How long a window is.
         accepts: How similar a voice must be to an enrolled one, as a cosine.
+        apart: The cosine distance from which on it hears two people; None where nobody has measured
+            it.
     """
 
     file: str
@@ -60,6 +62,7 @@ class Kind:
     features: str
     window_seconds: float
     accepts: float
+    apart: float | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,7 @@ def convert(checkpoint: Path, output: Path) -> None:
         "sample_rate": EXAMPLE_SAMPLES,
         "width": int(network(features).shape[1]),
         "accepts": kind.accepts,
+        "apart": kind.apart,
     }
     write_json(output / ABOUT, about)
 
@@ -285,7 +289,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 KINDS = {
-    "GE2E": Kind("pretrained.pt", _ge2e, "plain_mel", 1.6, 0.75),
+    "GE2E": Kind("pretrained.pt", _ge2e, "plain_mel", 1.6, 0.75, 0.35),
     "ResNet": Kind("avg_model.pt", _resnet, "kaldi_fbank", 1.5, 0.5),
     "ECAPA-TDNN": Kind("embedding_model.ckpt", _ecapa, "decibel_fbank", 1.5, 0.4),
 }

@@ -12,6 +12,9 @@ from zoo.settings import DeviceSettings, read
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # This fusion of a sum and a layer normalization is up to seven times slower than both apart.
 SLOW_FUSION = "SkipLayerNormFusion"
+# This choice of layouts for convolutions on a CPU crashes (1.31.1) on a float16 graph in which a
+# product was fused with the transposition before it.
+CRASHES_IN_FLOAT16 = "NchwcTransformer"
 ERRORS_ONLY = 3  # ONNX Runtime's log level
 
 
@@ -27,7 +30,7 @@ def open_session(
     Args:
         path: The `.onnx` file.
         threads: Threads in one run on the CPU.
-        disabled: Optimizations of ONNX Runtime to leave out.
+        disabled: Optimizations of ONNX Runtime to leave out on a CPU, where they are slow.
         gpu: Whether this graph gains from a GPU.
         share: Of the memory that the model may take on the GPU, the part for this graph.
 
@@ -43,13 +46,7 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
-    opened = functools.partial(
-        onnxruntime.InferenceSession,
-        str(path),
-        options,
-        disabled_optimizers=list(disabled),
-        enable_fallback=0,
-    )
+    opened = functools.partial(onnxruntime.InferenceSession, str(path), options, enable_fallback=0)
     if gpu and device().kind == "cuda":
         try:
             session = opened([(CUDA, _cuda_options(share)), CPU])
@@ -59,7 +56,7 @@ def open_session(
             if on_gpu(session):
                 return session
             devices.stay_on_cpu("ONNX Runtime can't load CUDA's libraries or cuDNN")
-    return opened([CPU])
+    return opened([CPU], disabled_optimizers=list(disabled))
 
 
 @functools.cache  # the driver is asked once, in the process that computes
@@ -89,6 +86,12 @@ def on_gpu(session: Any) -> bool:
 def device_of(session: Any) -> str:
     """Name a session's device as ONNX Runtime does, for `OrtValue` and for binding: cuda or cpu."""
     return "cuda" if on_gpu(session) else "cpu"
+
+
+def memory_bytes() -> int:
+    """Tell how much of the GPU's memory this model may take; 0 on a CPU."""
+    whole, limit = device().memory_bytes, round(read(DeviceSettings).gpu_memory * devices.GB)
+    return min(whole, limit or whole)
 
 
 def _cuda_options(share: float) -> dict[str, str]:

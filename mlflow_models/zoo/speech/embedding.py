@@ -40,6 +40,7 @@ class SpeakerNetwork:
         window: Samples of a window, as the network was trained.
         width: Of an embedding.
         accepts: How similar a voice must be to an enrolled one to have its name, as a cosine.
+        apart: The cosine distance from which on it hears two people; None where that isn't known.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
@@ -47,6 +48,7 @@ class SpeakerNetwork:
         self.identity, self.width = str(self.about["identity"]), int(self.about["width"])
         self.window = round(float(self.about["window_seconds"]) * SAMPLE_RATE)
         self.accepts = float(self.about["accepts"])
+        self.apart: float | None = self.about["apart"]
         self._features = FEATURES[self.about["features"]]
         self._session = open_session(directory / GRAPH, threads, gpu=False)
 

@@ -26,7 +26,7 @@ from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Window, without_text
 
-MAX_BATCH_WINDOWS = 1_000  # far more than any `batch_size`
+MAX_BATCH_WINDOWS = 1_000_000  # so much more than any `batch_size` that a share is exact
 Spoken = TypeVar("Spoken", bound=SpeechOptions)
 Result = TypeVar("Result")
 log = logging.getLogger("theresa.speech")

@@ -82,7 +82,11 @@ class Speakers:
         if self._network is None or options.speakers == OFF:
             return transcript
         found, voices = turns(
-            heard, options.number_of_speakers, options.min_speakers, options.max_speakers
+            heard,
+            options.number_of_speakers,
+            options.min_speakers,
+            options.max_speakers,
+            self._network.apart,
         )
         names = self._voices(options).names(voices, self._network.accepts)
         if found:

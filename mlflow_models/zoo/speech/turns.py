@@ -13,14 +13,16 @@ import numpy as np
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.clustering import cluster
 from zoo.speech.embedding import SpeakerNetwork
-from zoo.speech.vad import AROUND_SAMPLES, BREATH_FRAMES, FRAME_SAMPLES, Span
+from zoo.speech.vad import BREATH_FRAMES, FRAME_SAMPLES, Span
 from zoo.speech.windows import Window
 
 OVERLAP = 0.5  # of a window, with the one before
 MIN_SAMPLES = SAMPLE_RATE // 5  # of a window: less has no voice in it
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
-QUIET_DB = 30.0  # under a span's loud frames: nobody speaks
-LOUD_SHARE = 0.1  # of a span's frames that count as loud
+QUIET_DB = 22.0  # under a span's loud frames: nobody speaks
+LOUD_SHARE, QUIET_SHARE = 0.1, 0.05  # of a span's frames that count as loud, as quiet
+MAX_EDGE_FRAMES = 25  # half a second: a pause before or after speech isn't longer
+NOISE_SHARE = 0.3  # of the range from quiet to loud frames: what is above isn't the noise alone
 SAME_TURN_SECONDS = 0.8  # a shorter pause doesn't end a turn
 
 
@@ -84,7 +86,7 @@ def hear(network: SpeakerNetwork, windows: Sequence[Window]) -> list[list[Heard]
             sound = window.sound[place : place + end - start]
             place += end - start
             loudness = _loudness(sound)
-            first, last = (edge * FRAME_SAMPLES for edge in _edges(loudness))
+            first, last = (edge * FRAME_SAMPLES for edge in _edges(loudness, 0, len(loudness)))
             inside = (first, max(last, first + MIN_SAMPLES))
             cuts = [one for one in cut(inside, network.window) if len(sound[slice(*one)])]
             cuts = cuts if len(sound) >= MIN_SAMPLES else []
@@ -108,7 +110,7 @@ def hear(network: SpeakerNetwork, windows: Sequence[Window]) -> list[list[Heard]
 
 
 def turns(
-    heard: Sequence[Heard], speakers: int | None, least: int, most: int
+    heard: Sequence[Heard], speakers: int | None, least: int, most: int, apart: float | None
 ) -> tuple[list[Turn], list[np.ndarray]]:
     """Tell who speaks when.
 
@@ -117,6 +119,7 @@ def turns(
         speakers: How many people speak, if it is known.
         least: The fewest people, if it isn't.
         most: The most people, if it isn't.
+        apart: As the network has it.
 
     Returns:
         Turns, in order, whose speakers are numbered as they begin; and each speaker's voice,
@@ -127,9 +130,7 @@ def turns(
         return [], []
     embeddings = np.concatenate([one.embeddings for one in heard])
     times = np.concatenate([one.times for one in heard])
-    count = len(times)
-    known = None if speakers is None else min(speakers, count)
-    labels = cluster(embeddings, times, known, min(least, count), min(most, count))
+    labels = cluster(embeddings, times, speakers, least, most, apart)
     voices = [_voice(embeddings[labels == one]) for one in range(labels.max() + 1)]
     parts = iter(labels.tolist())
     found = [
@@ -148,24 +149,30 @@ def _voice(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _of_span(one: Heard, labels: list[int]) -> Iterator[Turn]:
-    """Yield a span's turns; one ends at the quietest moment between two windows."""
-    begin, end = (one.start + edge * FRAME_SECONDS for edge in _edges(one.loudness))
+    """Yield a span's turns; between two, the quietest moment is where the one ends."""
     middles = one.times.mean(axis=1)
+    begin = 0
     for place, (before, after) in enumerate(itertools.pairwise(labels)):
         if before != after:
             change = _quietest(one, middles[place], middles[place + 1])
-            yield Turn(begin, change, before)
+            yield _turn(one, begin, change, before)
             begin = change
-    yield Turn(begin, max(begin, end), labels[-1])
+    yield _turn(one, begin, len(one.loudness), labels[-1])
 
 
-def _quietest(one: Heard, start: float, end: float) -> float:
-    """Find the quietest moment of a part of a span. Times in seconds."""
+def _turn(one: Heard, begin: int, end: int, speaker: int) -> Turn:
+    """Make a turn of some frames of a span, without the silence at its ends."""
+    first, last = _edges(one.loudness, begin, end)
+    return Turn(one.start + first * FRAME_SECONDS, one.start + last * FRAME_SECONDS, speaker)
+
+
+def _quietest(one: Heard, start: float, end: float) -> int:
+    """Find the quietest frame of a span between two times, in seconds."""
     first = round((start - one.start) / FRAME_SECONDS)
     last = max(first + 1, round((end - one.start) / FRAME_SECONDS))
     around = np.pad(one.loudness, BREATH_FRAMES // 2, "edge")
     smooth = np.convolve(around, np.full(BREATH_FRAMES, 1 / BREATH_FRAMES), "valid")
-    return one.start + (first + int(smooth[first:last].argmin())) * FRAME_SECONDS
+    return first + int(smooth[first:last].argmin())
 
 
 def _joined(found: Iterable[Turn]) -> list[Turn]:
@@ -188,16 +195,16 @@ def _loudness(sound: np.ndarray) -> np.ndarray:
     return found
 
 
-def _edges(loudness: np.ndarray) -> tuple[int, int]:
-    """Find the frames from which to which somebody speaks, in the frames of a span.
+def _edges(loudness: np.ndarray, begin: int, end: int) -> tuple[int, int]:
+    """Find from which frame to which somebody speaks, in some frames of a span.
 
-    A span has up to `AROUND_SAMPLES` of silence before and after its speech.
+    A span has 0.4 s of silence before and after its speech; two spans share a shorter pause.
     """
-    most = min(AROUND_SAMPLES // FRAME_SAMPLES, len(loudness) // 3)
-    loud = float(np.quantile(loudness, 1 - LOUD_SHARE)) - QUIET_DB
-    first, last = 0, len(loudness)
-    while first < most and loudness[first] < loud:
-        first += 1
-    while len(loudness) - last < most and loudness[last - 1] < loud:
-        last -= 1
-    return first, last
+    part = loudness[begin:end]
+    loud, quiet = np.quantile(loudness, (1 - LOUD_SHARE, QUIET_SHARE))
+    least = max(loud - QUIET_DB, quiet + min(QUIET_DB, loud - quiet) * NOISE_SHARE)
+    spoken = np.flatnonzero(part >= least)
+    if not len(spoken):
+        return begin, end
+    most = min(MAX_EDGE_FRAMES, len(part) // 3)
+    return begin + min(int(spoken[0]), most), end - min(len(part) - 1 - int(spoken[-1]), most)
