@@ -66,9 +66,7 @@ def test_a_call_has_names(whisper_url: str, tmp_path: Path) -> None:
     first, second = (line.split() for line in done.stdout.splitlines())
     assert [*first[:3], *first[5:]] == ["SPEAKER", "my_call", "1", *NA, "Dr._Li", *NA]
     assert [*second[:3], *second[5:]] == ["SPEAKER", "my_call", "2", *NA, "C2", *NA]
-    assert (
-        float(first[3]) < float(first[4]) <= float(second[3]) + 0.5
-    )  # seconds: from, for how long
+    assert float(first[3]) < float(first[4]) <= float(second[3]) + 0.5  # from, for how long
 
 
 def test_lines_have_entities(zoo_url: str) -> None:
