@@ -77,6 +77,12 @@ class SpeechOptions(SoundOptions):
         description="With `speakers`: enrolled voices, from which speakers get their names; the "
         "content of `voices.json`, which `enroll.py` writes. They add to the packed ones.",
     )
+    return_voices: bool = Field(
+        False,
+        description="With `speakers`: answer `voices` too, the speakers' own voices in the form "
+        "that the parameter `voices` takes. With a name in the place of `S1`, a later recording "
+        "of that person has it.",
+    )
 
     @field_validator("speakers", mode="before")
     @classmethod
@@ -190,4 +196,5 @@ class Record(BaseModel):
     turns: list[SpokenTurn] | None = Field(
         None, description="With `speakers`: who speaks when, in order."
     )
+    voices: str | None = Field(None, description="With `return_voices`: JSON.")
     channels: list[HeardChannel] | None = Field(None, description="With `channels` `separate`.")

@@ -49,8 +49,9 @@ class Speakers:
     def check(self, options: SpeechOptions) -> None:
         """Raise `BadParameter` where this model can't tell speakers as the options ask for."""
         if options.speakers == OFF:
-            if options.voices:
-                raise BadParameter("voices", "needs 'speakers' to be 'auto' or a number")
+            for name in ("voices", "return_voices"):
+                if getattr(options, name):
+                    raise BadParameter(name, "needs 'speakers' to be 'auto' or a number")
             return
         if self._network is None:
             raise BadParameter(
@@ -106,6 +107,9 @@ class Speakers:
             )
             for number in range(len(voices))
         ]
+        if options.return_voices:
+            own = {_label(number): voice for number, voice in enumerate(voices)}
+            transcript.voices = Gallery(self._network.identity, own)
         return transcript
 
     def _voices(self, options: SpeechOptions) -> Gallery:
