@@ -3,6 +3,7 @@
 A node without one is computed on the CPU, without a word, and its tensors are copied there and
 back. The table says what ONNX Runtime's docs/OperatorKernels.md says in the section on the
 CUDAExecutionProvider, for opset 20, of the operators and types that graphs of this repository have.
+Where a kernel has a type in its name, the library of onnxruntime-gpu 1.31.1 has the same names.
 """
 
 from collections.abc import Iterator
