@@ -20,7 +20,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image check test test-lane test-apart test-alone test-browser lint cards bench bench-quick kong-validate pins
+.PHONY: setup demo build serve pages image check test test-lane test-apart test-alone test-browser lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
 .PHONY: promote runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -87,6 +87,13 @@ bench: setup
 
 bench-quick: setup
 	$(BIN)/python -m benchmarks --quick
+
+# On a machine without a network there is no .venv: docs/gpu.md.
+gpu-check:
+	$(firstword $(wildcard $(BIN)/python) python3) -m benchmarks.gpu check $(if $(SECONDS),--seconds $(SECONDS))
+
+gpu-bundle: setup
+	$(BIN)/python -m benchmarks.gpu bundle $(GROUPS) $(if $(PYTHON),--python $(PYTHON))
 
 kong-validate: setup
 	$(BIN)/python kong/declare.py --check

@@ -4,8 +4,9 @@
   client.audio.transcriptions.create(model="whisper_asr", file=open("talk.wav", "rb"))
 
 `POST /v1/audio/transcriptions` follows https://platform.openai.com/docs/api-reference/audio, with
-`file`, `model`, `language`, `prompt`, `temperature`, `response_format` and
-`timestamp_granularities[]`; `GET /v1/models` names the speech models. The client's key goes on to
+`file`, `model`, `language`, `prompt`, `temperature`, `response_format`,
+`timestamp_granularities[]`, `chunking_strategy`, `known_speaker_names[]` and
+`known_speaker_references[]`; `GET /v1/models` names the speech models. The client's key goes on to
 the gateway, where the service has none of its own. A language, prompt or temperature that a model
 doesn't declare is left out. Errors have OpenAI's form, with the model's sentence.
 """
@@ -23,29 +24,34 @@ from starlette.types import Message, Receive
 from test_models.answers import Segment, Transcript
 from test_models.calls import Refused, RowFailed, ServiceError, Unavailable
 from test_models.formats import as_srt, as_text, as_vtt
+from test_models.openai_speakers import (
+    CHUNKING,
+    DIARIZED,
+    MAX_KNOWN,
+    MAX_REFERENCE_CHARACTERS,
+    NAMES,
+    REFERENCES,
+    BadRequest,
+    diarized,
+    known_voices,
+    speaker_params,
+    vad,
+    voices,
+)
 from test_models.services import Service, Services
 
-FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt", DIARIZED)
 GRANULARITIES = ("segment", "word")
 PROMPT = "initial_prompt"  # the model's name of OpenAI's `prompt`
-FORM_BYTES = 100_000  # that the form's other fields may have
+FIELD_OF = {PROMPT: "prompt", "speakers": "response_format", "voices": REFERENCES,
+            "return_voices": REFERENCES, "vad_threshold": CHUNKING}  # fmt: skip
+FORM_BYTES = 100_000 + MAX_KNOWN * MAX_REFERENCE_CHARACTERS  # of the form's other fields
 LANGUAGES = {"zh": "chinese", "th": "thai", "en": "english", "ja": "japanese", "yue": "cantonese"}
 FIELDS = {"file", "model", "language", "prompt", "response_format", "temperature", "stream",
-          "timestamp_granularities[]", "timestamp_granularities", "chunking_strategy",
-          "include[]"}  # fmt: skip
-
-
-class BadRequest(ServiceError):
-    """A field of the request that can't be honoured.
-
-    Attributes:
-        field: its name.
-        status: of HTTP.
-    """
-
-    def __init__(self, field: str | None, reason: str, status: int = 400) -> None:
-        super().__init__(reason)
-        self.field, self.status = field, status
+          "timestamp_granularities[]", "timestamp_granularities", "include[]",
+          CHUNKING, *(f"{CHUNKING}[{one}]" for one in
+                      ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")),
+          NAMES, f"{NAMES}[]", REFERENCES, f"{REFERENCES}[]"}  # fmt: skip
 
 
 def router(services: Services, max_bytes: int) -> APIRouter:
@@ -75,18 +81,29 @@ def router(services: Services, max_bytes: int) -> APIRouter:
 async def _transcribe(services: Services, request: Request, max_bytes: int) -> Response:
     limited = Request(request.scope, _limited(request.receive, max_bytes))
     try:
-        async with limited.form(max_files=1, max_fields=20) as form:
+        async with limited.form(
+            max_files=1, max_fields=30, max_part_size=MAX_REFERENCE_CHARACTERS
+        ) as form:
             service = await _service(services, form)
-            audio = await _audio(form)
+            audio = await _audio(form, max_bytes)
             shape = _one_of(form, "response_format", FORMATS, "json")
             granularities = _granularities(form, shape)
+            known = known_voices(_several(form, NAMES), _several(form, REFERENCES))
             params = _params(form, service)
     except HTTPException as error:
         raise BadRequest(None, f"The form can't be read: {error.detail}") from None
     if shape in ("srt", "vtt") or "word" in granularities:
         params |= service.described.only({"word_timestamps": True})
+    if shape == DIARIZED:
+        params |= speaker_params(service, known)
+    elif known:
+        raise BadRequest(NAMES, f"'{NAMES}' wants the response_format {DIARIZED}.")
     async with service.client(key=_key(request)) as client:
+        if known:
+            params["voices"] = await voices(client, known)
         transcript = await client.transcribe(audio, **params)
+    if shape == DIARIZED:
+        return JSONResponse(diarized(transcript))
     if shape == "json":
         return JSONResponse({"text": transcript.text})
     if shape == "verbose_json":
@@ -142,7 +159,7 @@ def _limited(receive: Receive, max_bytes: int) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise BadRequest("file", f"The file is larger than {max_bytes:,} bytes.", 413)
+            raise _too_large(max_bytes)
         return message
 
     return limited
@@ -159,7 +176,7 @@ async def _service(services: Services, form: FormData) -> Service:
     return services.named(name)
 
 
-async def _audio(form: FormData) -> bytes:
+async def _audio(form: FormData, max_bytes: int) -> bytes:
     unknown = sorted(set(form) - FIELDS)
     if unknown:
         raise BadRequest(unknown[0], f"The field '{unknown[0]}' isn't known.")
@@ -171,7 +188,18 @@ async def _audio(form: FormData) -> bytes:
     audio = await file.read()
     if not audio:
         raise BadRequest("file", "The file is empty.")
+    if len(audio) > max_bytes:
+        raise _too_large(max_bytes)
     return audio
+
+
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest("file", f"The file is larger than {max_bytes:,} bytes.", 413)
+
+
+def _several(form: FormData, field: str) -> list[str]:
+    """The items of a field that is a list; clients write its name with brackets, or without."""
+    return [str(one) for name in (f"{field}[]", field) for one in form.getlist(name)]
 
 
 def _one_of(form: FormData, field: str, known: tuple[str, ...], usual: str) -> str:
@@ -183,11 +211,7 @@ def _one_of(form: FormData, field: str, known: tuple[str, ...], usual: str) -> s
 
 def _granularities(form: FormData, shape: str) -> list[str]:
     """What `verbose_json` has times of."""
-    given = [
-        str(one)
-        for name in ("timestamp_granularities[]", "timestamp_granularities")
-        for one in form.getlist(name)
-    ]
+    given = _several(form, "timestamp_granularities")
     unknown = [one for one in given if one not in GRANULARITIES]
     if unknown:
         raise BadRequest("timestamp_granularities", f"'{unknown[0]}' is neither segment nor word.")
@@ -199,7 +223,7 @@ def _granularities(form: FormData, shape: str) -> list[str]:
 
 def _params(form: FormData, service: Service) -> dict[str, Any]:
     """The model's parameters, of those that it declares."""
-    params: dict[str, Any] = {}
+    params = vad(form)
     if language := form.get("language"):
         params["language"] = language
     if prompt := form.get("prompt"):
@@ -232,7 +256,7 @@ def _error(error: ServiceError) -> JSONResponse:
         status, field, message = 400, "file", f"The file: {error.reason}"
     elif isinstance(error, Refused):
         status, name = error.status, error.fields.get("parameter")
-        field = "prompt" if name == PROMPT else name
+        field = FIELD_OF.get(str(name), name)
     elif isinstance(error, Unavailable):
         status = 503
     if status < 500:

@@ -25,12 +25,12 @@ PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 GROUPS: dict[str, tuple[str, ...]] = {
     "engines": (
         "annotated-types", "pydantic", "pydantic-core", "pydantic-settings", "python-dotenv",
-        "typing-inspection", "anyio", "httpcore2", "truststore", "tokenizers", "pillow-heif", "av",
+        "typing-inspection", "httpcore2", "truststore", "tokenizers", "pillow-heif", "av",
         "ftfy", "wcwidth", "open-clip-torch",
         "hanlp", "hanlp-common", "hanlp-downloader", "hanlp-trie", "phrasetree", "toposort",
         "termcolor", "dill",
         "openai-whisper", "more-itertools",
-        "noisereduce", "joblib", "faster-whisper", "opencc", "cn2an", "proces",
+        "flashlight-text", "noisereduce", "faster-whisper", "opencc", "cn2an", "proces",
     ),
     "onnxruntime": ("onnxruntime-gpu",),
     "ctranslate2": ("ctranslate2",),

@@ -33,12 +33,12 @@ def clip(bench: Bench) -> Path:
 
 
 def packed(bench: Bench, precision: str) -> Path:
-    """What our engine loads."""
+    """What our engine loads, as `build.py --gpu` packs it."""
     from clip_caption.building.convert import convert
 
     return bench.made(
         f"captions-{precision}",
-        lambda home: convert(weights(bench), home, str(clip(bench)), precision),
+        lambda home: convert(weights(bench), home, str(clip(bench)), precision, gpu=True),
     )
 
 

@@ -21,12 +21,12 @@ def weights(bench: Bench) -> Path:
 
 
 def packed(bench: Bench, precision: str) -> Path:
-    """What our engine loads."""
+    """What our engine loads, as `build.py --gpu` packs it."""
     from hanlp_ner.building.convert import convert
 
     def write(home: Path) -> None:
         home.mkdir()
-        convert(weights(bench), home, precision)
+        convert(weights(bench), home, precision, gpu=True)
 
     return bench.made(f"ner-{precision}", write)
 

@@ -87,7 +87,7 @@ def _demo(bench: Bench, name: str, precision: str) -> Path:
 
     def write(home: Path) -> None:
         home.mkdir()
-        convert(MODELS / name / "demo", home, precision=precision)
+        convert(MODELS / name / "demo", home, precision=precision, gpu=True)
 
     return bench.made(f"{name}-demo-{precision}", write)
 

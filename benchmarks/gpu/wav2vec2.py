@@ -21,12 +21,12 @@ def weights(bench: Bench) -> Path:
 
 
 def packed(bench: Bench, precision: str) -> Path:
-    """What our engine loads."""
+    """What our engine loads, as `build.py --gpu` packs it."""
     from wav2vec2_asr.building.convert import convert
 
     def write(home: Path) -> None:
         home.mkdir()
-        convert(weights(bench), home, precision)
+        convert(weights(bench), home, precision, gpu=True)
 
     return bench.made(f"wav2vec2-{precision}", write)
 

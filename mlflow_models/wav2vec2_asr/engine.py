@@ -18,6 +18,7 @@ from zoo.errors import BadParameter
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
 from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.options import OFF
 from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window, speech_windows
@@ -122,7 +123,7 @@ class Engine(SpeechEngine[Options]):
             return None
         start, end = self._times(heard, first)
         words = None
-        if options.word_timestamps:
+        if options.word_timestamps or options.speakers != OFF:
             words = [
                 Word("".join(one.text for one in word), *self._times(word, first), _sure(word))
                 for word in ctc.words(heard, split)

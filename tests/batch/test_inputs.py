@@ -13,6 +13,7 @@ from mlflow.pyfunc import load_model
 
 from batching.session import BATCH_BYTES
 from tests.batch.conftest import Score
+from tests.test_models.calls import call
 from tests.zoo.helpers import assert_same
 from zoo.building.packaging import ROOT
 
@@ -81,8 +82,10 @@ def test_a_folder_of_recordings(score: Score, whisper_model: Path, tmp_path: Pat
         shutil.copy(RECORDINGS / f"{name}.flac", folder)
     (folder / "empty.wav").touch()
     (folder / "no [sound] {here}.wav").write_bytes(b"RIFF, or so it says")
-    rows = {Path(row["path"]).name: row for row in score(whisper_model, folder)}
-    assert len(rows) == 4
+    (folder / "call.flac").write_bytes(call("office", "bank"))
+    apart = json.dumps({"channels": "separate"})
+    rows = {Path(row["path"]).name: row for row in score(whisper_model, folder, "--params", apart)}
+    assert len(rows) == 5
     contents = [(folder / f"{name}.flac").read_bytes() for name in ("bank", "doctor")]
     expected = load_model(str(whisper_model)).predict(pd.DataFrame({"audio": contents}))
     for name, record in zip(("bank", "doctor"), expected, strict=True):
@@ -100,6 +103,11 @@ def test_a_folder_of_recordings(score: Score, whisper_model: Path, tmp_path: Pat
     assert rows["empty.wav"]["error"] == "The file is empty."
     assert rows["no [sound] {here}.wav"]["error"].startswith("Column 'audio': ")
     assert [row["segments"] for row in rows.values()].count(None) == 2
+    assert [one["channel"] for one in rows["call.flac"]["segments"]] == [1, 2]
+    kinds = pq.read_schema(next((tmp_path / "out").glob("part-*.parquet")))
+    speaker = kinds.field("speakers").type.value_type  # nobody asked; the column is there
+    assert pa.types.is_string(speaker.field("name").type)
+    assert pa.types.is_float64(speaker.field("seconds").type)
 
 
 def test_a_manifest_of_photos_one_of_which_is_missing(

@@ -97,6 +97,19 @@ def test_float16_computes_what_is_large_in_it(converted: Path) -> None:
         assert set(heavy) <= {"FLOAT", "FLOAT16"}
 
 
+def test_a_host_without_a_gpu_runs_them_too(converted: Path) -> None:
+    """In float16, on ONNX Runtime's CPU provider; of a text, too."""
+    full, half = (Captioner(converted / name) for name in ("cpu", "fp16"))
+    pixels = [full.pixels(Image.open(path)) for path in SAMPLES]
+    features = half.embed(pixels)
+    assert cosines(full.embed(pixels), features).min() >= 0.9995
+    texts = ["a flooded road", "a fallen tree near a school"]
+    assert cosines(full.embed_texts(texts), half.embed_texts(texts)).min() >= 0.9995
+    prefixes = [one.prefixes(features).reshape(len(features), -1) for one in (full, half)]
+    assert cosines(*prefixes).min() >= 0.9995
+    assert all(image[0].text for image in half.caption(features, Options()))
+
+
 def test_float16_says_the_same(demo: tuple[Captioner, Captioner]) -> None:
     """Of samples and scenes: where two words fit nearly as well, the other may be chosen."""
     full, half = demo

@@ -13,6 +13,7 @@ from hanlp_ner.options import Options
 from hanlp_ner.tagger import GPU_STEP_TOKENS, Padding
 from hanlp_ner.training.corpora import read_corpus
 from tests.hanlp_ner.test_engine import entities, texts
+from tests.zoo.cuda_kernels import without_kernel
 from tests.zoo.halves import rounding_session
 from zoo.building.float16 import to_float16
 from zoo.errors import CheckpointError
@@ -55,6 +56,7 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     to_float16(half / "model.onnx", [CLASSIFIER])
     sizes = [(directory / "model.onnx").stat().st_size for directory in (half, full)]
     assert sizes[0] < 0.6 * sizes[1]
+    assert without_kernel(half / "model.onnx") == set()
     return full, half
 
 
@@ -99,6 +101,8 @@ def test_a_multi_task_model_finds_nearly_the_same_in_float16(
     for name, precision in (("full", "fp32"), ("half", "fp16")):
         (tmp_path / name).mkdir()
         convert(multitask, tmp_path / name, precision, others=False, gpu=True)
+    for graph in (tmp_path / "half").glob("*.onnx"):
+        assert without_kernel(graph) == set()
     options = Options(tasks=("tok/fine", "pos/ctb", "ner/pku"))
     some = [text for text in texts() if text.strip()]
     expected = Engine(tmp_path / "full")(some, options)

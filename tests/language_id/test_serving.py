@@ -14,6 +14,7 @@ from transformers import (
 from language_id.build import FOLDER, convert
 from language_id.engine import Engine
 from language_id.options import Options
+from tests.zoo.cuda_kernels import without_kernel
 from tests.zoo.halves import rounding_session
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.errors import BadInput, CheckpointError
@@ -114,6 +115,7 @@ def test_int8_says_the_same(demo: Engine, tmp_path: Path) -> None:
 def test_batches_in_float16_say_nearly_the_same(demo: Engine, tmp_path: Path) -> None:
     """On the CPU, and with each result rounded as on a GPU; the card states the tolerance."""
     half = converted(FOLDER / "demo", tmp_path / "half", "fp16", gpu=True)
+    assert without_kernel(tmp_path / "half" / "model.onnx") == set()
     files = [FOLDER / "samples" / name for name in SAMPLES]
     expected = demo(files, Options(segments=True))
     on_cpu = half(files, Options(segments=True))

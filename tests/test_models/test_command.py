@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from test_models.answers import Segment, Transcript, Word
-from test_models.formats import as_srt, as_vtt
+from test_models.answers import Segment, Speaker, SpokenTurn, Transcript, Word
+from test_models.formats import as_rttm, as_srt, as_text, as_vtt
+from test_models.speakers import renamed
+from tests.test_models import calls
 from zoo.building.local_server import free_port
 from zoo.building.packaging import ROOT
 
 SAMPLES = ROOT / "mlflow_models" / "whisper_asr" / "samples"
 DOCTOR = SAMPLES / "doctor.flac"
+NA = ["<NA>", "<NA>"]
 SAID = (SAMPLES / "doctor.txt").read_text(encoding="utf-8").strip()
 
 
@@ -48,6 +51,22 @@ def test_recordings_are_written_and_a_bad_one_is_told(whisper_url: str, tmp_path
         "doctor.srt",
     ]
     assert SAID in (tmp_path / "out" / "doctor.srt").read_text(encoding="utf-8")
+
+
+def test_a_call_has_names(whisper_url: str, tmp_path: Path) -> None:
+    (file := tmp_path / "my call.flac").write_bytes(calls.call("office", "bank"))
+    options = ("--url", whisper_url, "--param", "channels=separate", "--rename", "C1=Dr. Li")
+    done = run("transcribe", file, *options, "--rename", "C9=Wang", "--format", "vtt")
+    assert f"<v Dr. Li>{calls.said('office')}" in done.stdout
+    assert f"<v C2>{calls.said('bank')}" in done.stdout
+    assert done.returncode == 1  # who isn't in it is told, and the rest is there
+    assert "'C9'" in done.stderr
+    assert "C1, C2" in done.stderr
+    done = run("transcribe", file, *options, "--format", "rttm")
+    first, second = (line.split() for line in done.stdout.splitlines())
+    assert [*first[:3], *first[5:]] == ["SPEAKER", "my_call", "1", *NA, "Dr._Li", *NA]
+    assert [*second[:3], *second[5:]] == ["SPEAKER", "my_call", "2", *NA, "C2", *NA]
+    assert float(first[3]) < float(first[4]) <= float(second[3]) + 0.5  # from, for how long
 
 
 def test_lines_have_entities(zoo_url: str) -> None:
@@ -99,3 +118,32 @@ def test_subtitles_of_nothing_and_of_markup() -> None:
     assert "01:02:05.500 --> 01:02:06.000\na &lt;b&gt; &amp; c\n" in as_vtt(
         Transcript(segments=[one])
     )
+
+
+def test_two_with_one_name_are_one_person() -> None:
+    found = Transcript(
+        text="How are you? Fine. Thanks. 好的",
+        segments=[
+            Segment(start=0, end=1, text="How are you?", speaker="S1"),
+            Segment(start=1, end=2, text="Fine.", speaker="S2"),
+            Segment(start=2, end=3, text="Thanks.", speaker="S3"),
+            Segment(start=3, end=4, text="好的", speaker="S3"),
+        ],
+        speakers=[Speaker(speaker="S1", name="王"), Speaker(speaker="S2"), Speaker(speaker="S3")],
+        turns=[SpokenTurn(start=0, end=1, speaker="S1"), SpokenTurn(start=1, end=4, speaker="S3")],
+    )
+    named = renamed(found, {"S2": "A & B", "S3": "A & B"})
+    assert as_text(named) == "王: How are you?\nA & B: Fine. Thanks.好的\n"
+    assert "<v A &amp; B>Fine.\n" in as_vtt(named)
+    assert "\nA & B: Thanks.\n" in as_srt(named)
+    assert as_rttm(named, "x").splitlines() == [
+        "SPEAKER x 1 0.000 1.000 <NA> <NA> 王 <NA> <NA>",
+        "SPEAKER x 1 1.000 3.000 <NA> <NA> A_&_B <NA> <NA>",
+    ]
+
+
+@pytest.mark.parametrize("options", [("--format", "rttm"), ("--rename", "S1=Wang")])
+def test_names_need_speakers(options: tuple[str, str]) -> None:
+    done = run("transcribe", DOCTOR, *options)
+    assert done.returncode == 2
+    assert "--speakers" in done.stderr.splitlines()[-1]

@@ -1,15 +1,27 @@
 """The official `openai` client, unchanged, against the endpoint in front of real models."""
 
+import base64
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from test_models import openai_api
 from test_models.client import Client
+from test_models.services import Service, Services
+from tests.test_models import calls
 from tests.test_models.conftest import MAX_UPLOAD
 from tests.zoo.helpers import HTTP
+from zoo.building import speakers
+from zoo.building.local_server import serve
 from zoo.building.packaging import ROOT
+from zoo.errors import CheckpointError
+from zoo.speech.speakers import SPEAKERS
 
 CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "doctor.flac"
 THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"
@@ -100,7 +112,15 @@ def test_the_models_are_listed(client: openai.OpenAI) -> None:
         ({"file": ("a.wav", bytes(MAX_UPLOAD + 200_000))}, openai.APIStatusError, "is larger"),
         ({"language": "xx"}, openai.BadRequestError, "language"),
         ({"temperature": 2}, openai.BadRequestError, "temperature"),
-        ({"response_format": "diarized_json"}, openai.BadRequestError, "response_format"),
+        ({"response_format": "diarized"}, openai.BadRequestError, "response_format"),
+        ({"response_format": "diarized_json"}, openai.BadRequestError, "can't tell speakers"),
+        ({"known_speaker_names": ["Li"]}, openai.BadRequestError, "has 1 items"),
+        (
+            {"known_speaker_names": ["Li"], "known_speaker_references": ["http://x/li.wav"]},
+            openai.BadRequestError,
+            "data URL",
+        ),
+        ({"chunking_strategy": {"type": "words"}}, openai.BadRequestError, "chunking_strategy"),
         ({"timestamp_granularities": ["word"]}, openai.BadRequestError, "verbose_json"),
         ({"extra_body": {"volume": 11}}, openai.BadRequestError, "'volume'"),
         ({"model": "gone-asr"}, openai.InternalServerError, "can't be reached"),
@@ -113,6 +133,48 @@ def test_a_refusal_is_a_sentence(
     with pytest.raises(kind, match=sentence) as refused:
         client.audio.transcriptions.create(**{"model": "whisper_asr", "file": CHINESE, **options})
     assert refused.value.message.count("\n") == 0
+
+
+@pytest.fixture(scope="module")
+def telling(whisper_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of whisper_asr with a network that tells speakers apart."""
+    try:
+        checkpoint = speakers.find("resemblyzer")
+    except CheckpointError as error:
+        pytest.skip(f"The package index doesn't have Resemblyzer: {error}")
+    model = tmp_path_factory.mktemp("telling") / "whisper_asr"
+    shutil.copytree(whisper_model, model)
+    speakers.convert(checkpoint, model / "artifacts" / "model" / SPEAKERS)
+    with serve(model) as url:
+        yield url
+
+
+def test_who_says_what_and_a_voice_that_is_known(telling: str) -> None:
+    app = FastAPI()
+    services = Services([Service("whisper_asr", telling)])
+    app.include_router(openai_api.router(services, MAX_UPLOAD))
+    client = openai.OpenAI(base_url="http://testserver/v1", api_key="none", max_retries=0,
+                           http_client=TestClient(app))  # fmt: skip
+    asked: dict[str, Any] = {
+        "model": "whisper_asr",
+        "file": ("call.flac", calls.call("office", "bank")),
+        "response_format": "diarized_json",
+        "chunking_strategy": "auto",
+    }
+    answer = client.audio.transcriptions.create(**asked)
+    first, second = answer.segments
+    assert (first.speaker, second.speaker) == ("A", "B")
+    assert first.text[:5] == calls.said("office")[:5]
+    assert answer.text == first.text + second.text
+    assert first.start < first.end <= second.start < second.end <= answer.duration
+    assert first.id != second.id
+    voice = base64.b64encode((calls.SAMPLES / "bank.flac").read_bytes()).decode()
+    answer = client.audio.transcriptions.create(
+        **asked,
+        known_speaker_names=["Li Na"],
+        known_speaker_references=[f"data:audio/flac;base64,{voice}"],
+    )
+    assert [one.speaker for one in answer.segments] == ["A", "Li Na"]
 
 
 @pytest.mark.parametrize("body", [b"", b"--x\r\nnothing", b"model=whisper_asr"])

@@ -10,6 +10,7 @@ from transformers import AutoProcessor, Wav2Vec2ForCTC
 
 from tests.wav2vec2_asr.checkpoints import converted, write_checkpoint
 from tests.wav2vec2_asr.test_convert import KINDS, SAMPLES, noise
+from tests.zoo.cuda_kernels import without_kernel
 from tests.zoo.halves import rounding_session
 from wav2vec2_asr.acoustic import Acoustic
 from wav2vec2_asr.building.checkpoint import DEMO
@@ -74,6 +75,7 @@ def test_float16_hears_nearly_the_same(
     convert(checkpoint, full, gpu=True)
     sizes = [(path / "model.onnx").stat().st_size for path in (tmp_path / "engine", full)]
     assert sizes[0] < 0.8 * sizes[1]
+    assert without_kernel(tmp_path / "engine" / "model.onnx") == set()
     rounding = Acoustic(tmp_path / "engine")
     rounding._network._session = rounding_session(tmp_path / "engine" / "model.onnx")
     rounding._network.batches = True

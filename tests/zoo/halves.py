@@ -4,26 +4,14 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
-from onnx import helper
+
+from zoo.building.rounding import round_results
 
 
 def rounding_session(path: Path) -> onnxruntime.InferenceSession:
-    """Open a float16 graph so that no result keeps more bits than it would have on a GPU.
-
-    The CPU computes in float32, and ONNX Runtime leaves out casts between two operators. An
-    `Identity` after each of them holds a true float16, so results that are too large for it become
-    infinite, as they would on a GPU.
-    """
+    """Open a float16 graph so that no result keeps more bits than it would have on a GPU."""
     model = onnx.load(path)
-    nodes = list(model.graph.node)
-    ends = {one.name for one in model.graph.output}
-    for node in list(nodes):
-        for place, name in enumerate(node.output):
-            if name and name not in ends:
-                node.output[place] = f"{name} exact"
-                nodes.append(helper.make_node("Identity", [f"{name} exact"], [name]))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    round_results(model.graph)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1

@@ -119,6 +119,16 @@ def test_a_graph_that_no_gpu_opens_is_run_by_the_cpu(
         onnx.open_session(graph, 1)
 
 
+def test_a_model_takes_the_memory_that_it_is_allowed(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver(Driver())
+    monkeypatch.setattr(onnx, "device", lambda: devices.find(13))
+    for allowed, taken in (("0", 24), ("6", 6), ("80", 24)):
+        monkeypatch.setenv("THERESA_GPU_MEMORY", allowed)
+        assert onnx.memory_bytes() == taken * devices.GB
+
+
 def test_the_build_for_cpus_says_so(driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     driver(Driver())
     assert onnx.CUDA not in onnxruntime.get_available_providers()

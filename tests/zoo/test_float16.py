@@ -12,6 +12,7 @@ from tests.zoo.halves import rounding_session
 from zoo.building import float16
 from zoo.building.float16 import to_float16
 from zoo.building.onnx import export
+from zoo.errors import CheckpointError
 
 WIDTH = 64
 
@@ -19,13 +20,13 @@ WIDTH = 64
 class Masked(torch.nn.Module):
     """Attention with a mask, and a norm that squares large values."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: float) -> None:
         super().__init__()
-        self.product = torch.nn.Linear(WIDTH, WIDTH)
+        self.product, self.scale = torch.nn.Linear(WIDTH, WIDTH), scale
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Attend: (batch, length, width), with a mask (batch, length)."""
-        x = 1000.0 * self.product(x)
+        x = self.scale * (1000.0 * self.product(x))
         x = x / x.pow(2).mean(dim=2, keepdim=True).add(1e-5).sqrt()
         away = torch.where(mask, 0.0, torch.finfo(torch.float32).min)[:, None]
         weights = (x @ x.transpose(1, 2) + away).softmax(dim=2)
@@ -33,21 +34,30 @@ class Masked(torch.nn.Module):
         return attended
 
 
-@pytest.fixture
-def graph(tmp_path: Path) -> Path:
+def write(path: Path, scale: float) -> Path:
+    """A graph of `Masked`, whose numbers are about 1,000 times so large."""
     torch.manual_seed(1)
     inputs = {"x": torch.randn(2, 8, WIDTH), "mask": torch.ones(2, 8, dtype=torch.bool)}
     axes = {"x": ("batch", "length"), "mask": ("batch", "length"), "y": ("batch", "length")}
-    export(Masked(), tmp_path / "full.onnx", inputs, ["y"], axes)
-    return tmp_path / "full.onnx"
+    export(Masked(scale), path, inputs, ["y"], axes)
+    return path
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    return write(tmp_path / "full.onnx", 1)
+
+
+def example() -> dict[str, np.ndarray]:
+    """Two sequences, the second of 5."""
+    x = np.random.default_rng(2).normal(size=(2, 8, WIDTH)).astype(np.float32)
+    return {"x": x, "mask": np.arange(8) < np.array([[8], [5]])}
 
 
 def answers(session: onnxruntime.InferenceSession) -> np.ndarray:
-    """For two sequences, the second of 5: float32 (2, 8, width); what is masked is left out."""
-    x = np.random.default_rng(2).normal(size=(2, 8, WIDTH)).astype(np.float32)
-    mask = np.arange(8) < np.array([[8], [5]])
-    (found,) = session.run(None, {"x": x, "mask": mask})
-    kept: np.ndarray = found[mask]
+    """What a graph makes of the example, float32; what is masked is left out."""
+    (found,) = session.run(None, example())
+    kept: np.ndarray = found[example()["mask"]]
     return kept
 
 
@@ -61,7 +71,7 @@ def copied(graph: Path, name: str) -> Path:
 @pytest.mark.parametrize("keep", [(), ("Softmax", "/product/")])
 def test_results_stay_in_range_and_nearly_the_same(graph: Path, keep: tuple[str, ...]) -> None:
     half = copied(graph, "half.onnx")
-    to_float16(half, keep)
+    to_float16(half, keep, example())
     onnx.checker.check_model(half, full_check=False)
     expected = answers(onnxruntime.InferenceSession(graph))
     for session in (onnxruntime.InferenceSession(half), rounding_session(half)):
@@ -84,8 +94,13 @@ def test_weights_apart_from_the_graph(graph: Path, monkeypatch: pytest.MonkeyPat
         size_threshold=0,
     )
     monkeypatch.setattr(float16, "MAX_INLINE_BYTES", 1000)
-    to_float16(apart / "half.onnx")
+    to_float16(apart / "half.onnx", example=example())
     assert sorted(path.name for path in apart.iterdir()) == ["half.onnx", "half.onnx.data"]
     found = answers(onnxruntime.InferenceSession(apart / "half.onnx"))
     expected = answers(onnxruntime.InferenceSession(graph))
     assert np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_numbers_that_float16_cannot_hold_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="fp32"):
+        to_float16(write(tmp_path / "large.onnx", 1_000), example=example())

@@ -23,6 +23,7 @@ from zoo.data.outputs import write_json
 from zoo.errors import CheckpointError
 
 CLASSIFIER = "/decoder/classifier/"  # stays in float32: it is small, and its scores are compared
+EXAMPLE = np.array([[2, *range(5, 35), 3], [2, 5, 6, 3, *28 * [0]]])  # token ids, one row is padded
 
 
 def convert(
@@ -60,7 +61,7 @@ def convert(
             quantize(graph)
     elif precision == "fp16":  # a task's classifier is small, and stays as it is
         network = "encoder.onnx" if config["kind"] == "multi" else "model.onnx"
-        to_float16(target / network, [CLASSIFIER])
+        to_float16(target / network, [CLASSIFIER], {"input_ids": EXAMPLE})
     write_json(target / "config.json", config)
     return config
 

@@ -139,7 +139,8 @@ def convert(
     if precision == "int8":
         quantize(output / GRAPH)
     elif precision == "fp16":
-        to_float16(output / GRAPH, EXACT)
+        example = {name: value.numpy() for name, value in inputs.items()}
+        to_float16(output / GRAPH, EXACT, example)
     about |= {"precision": precision, "normalize": normalizes(checkpoint)}
     about |= {"hop": hop, "reach": reach}
     write_json(output / ABOUT, about)

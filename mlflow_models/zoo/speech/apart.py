@@ -13,6 +13,7 @@ from zoo.errors import BadInput
 from zoo.speech.options import CHANNELS_LEFT_OUT, NO_SPEECH, ONE_CHANNEL
 from zoo.speech.recording import OneChannel, Source
 from zoo.speech.transcript import HeardChannel, Segment, Transcript
+from zoo.speech.voices import Gallery
 
 MAX_CHANNELS = 8  # that are heard: each takes as long as a recording
 SHARED_SECONDS = 0.3  # in which two channels have speech: less is a matter of imprecise times
@@ -148,6 +149,15 @@ def _merge_speakers(found: Transcript, parts: Sequence[Transcript], numbers: lis
     found.speakers = [
         replace(known[key], speaker=labels[key], channel=key[0]) for key in order if key in known
     ]
+    galleries = [part.voices for part in parts if part.voices is not None]
+    if galleries:
+        own = {
+            labels[number, label]: voice
+            for number, part in zip(numbers, parts, strict=True)
+            for label, voice in (part.voices.voices if part.voices else {}).items()
+            if (number, label) in labels
+        }
+        found.voices = Gallery(galleries[0].network, own)
     found.segments = [
         one.spoken_by(labels[one.channel, one.speaker]) if one.speaker else one
         for one in found.segments

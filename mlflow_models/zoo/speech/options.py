@@ -9,13 +9,17 @@ from zoo.errors import BadParameter
 from zoo.serving.declaration import Column, Options
 from zoo.speech.vad import SURE
 
-WarningCode = Literal["no_speech", "opposite_phase", "one_channel", "channels_left_out"]
+WarningCode = Literal[
+    "no_speech", "opposite_phase", "one_channel", "channels_left_out", "fewer_speakers"
+]
 WARNINGS = (
     "`no_speech`: no speech was found. `opposite_phase`: the two channels had opposite phase, and "
     "one was inverted. `one_channel`: `channels` is `separate`, and there is only one. "
-    "`channels_left_out`: some are silent or identical; `channels` of the answer says which."
+    "`channels_left_out`: some are silent or identical; `channels` of the answer says which. "
+    "`fewer_speakers`: fewer people were heard than `speakers` says."
 )
 NO_SPEECH, ONE_CHANNEL, CHANNELS_LEFT_OUT = "no_speech", "one_channel", "channels_left_out"
+FEWER_SPEAKERS = "fewer_speakers"
 OFF, AUTO, SEPARATE = "off", "auto", "separate"
 MAX_SPEAKERS = 50
 MAX_VOICES_CHARACTERS = 2_000_000  # 600 voices of 256 numbers
@@ -73,6 +77,12 @@ class SpeechOptions(SoundOptions):
         description="With `speakers`: enrolled voices, from which speakers get their names; the "
         "content of `voices.json`, which `enroll.py` writes. They add to the packed ones.",
     )
+    return_voices: bool = Field(
+        False,
+        description="With `speakers`: answer `voices` too, the speakers' own voices in the form "
+        "that the parameter `voices` takes. With a name in the place of `S1`, a later recording "
+        "of that person has it.",
+    )
 
     @field_validator("speakers", mode="before")
     @classmethod
@@ -124,7 +134,7 @@ class Segment(BaseModel):
     speaker: str | None = Field(None, description="With `speakers`: S1 is who speaks first.")
     channel: int | None = Field(None, description="With `channels` `separate`: from 1.")
     overlap: bool | None = Field(
-        None, description="With `speakers`, or `channels` `separate`: somebody else speaks, too."
+        None, description="With `channels` `separate`: somebody speaks in another channel, too."
     )
 
 
@@ -186,4 +196,5 @@ class Record(BaseModel):
     turns: list[SpokenTurn] | None = Field(
         None, description="With `speakers`: who speaks when, in order."
     )
+    voices: str | None = Field(None, description="With `return_voices`: JSON.")
     channels: list[HeardChannel] | None = Field(None, description="With `channels` `separate`.")

@@ -1,20 +1,19 @@
 """What an engine asks of its packed speaker network: who says what in a transcript."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from zoo.errors import BadParameter
 from zoo.speech.attribution import attributed
 from zoo.speech.embedding import GRAPH, SpeakerNetwork
-from zoo.speech.options import OFF, SpeechOptions
+from zoo.speech.options import FEWER_SPEAKERS, OFF, SpeechOptions
 from zoo.speech.transcript import Speaker, SpokenTurn, Transcript
 from zoo.speech.turns import Heard, hear, turns
 from zoo.speech.voices import Gallery
 from zoo.speech.windows import Window
 
 SPEAKERS, VOICES = "speakers", "voices.json"  # in the directory that the builder packs
-Options = TypeVar("Options", bound=SpeechOptions)
 
 
 class Speakers:
@@ -50,8 +49,9 @@ class Speakers:
     def check(self, options: SpeechOptions) -> None:
         """Raise `BadParameter` where this model can't tell speakers as the options ask for."""
         if options.speakers == OFF:
-            if options.voices:
-                raise BadParameter("voices", "needs 'speakers' to be 'auto' or a number")
+            for name in ("voices", "return_voices"):
+                if getattr(options, name):
+                    raise BadParameter(name, "needs 'speakers' to be 'auto' or a number")
             return
         if self._network is None:
             raise BadParameter(
@@ -80,9 +80,10 @@ class Speakers:
         """
         if self._network is None or options.speakers == OFF:
             return transcript
+        asked = options.number_of_speakers
         found, voices = turns(
             heard,
-            options.number_of_speakers,
+            asked,
             options.min_speakers,
             options.max_speakers,
             self._network.apart,
@@ -93,6 +94,10 @@ class Speakers:
                 one.spoken_by(_label(number))
                 for one, number in attributed(transcript.segments, found)
             ]
+        if not options.word_timestamps:  # a model may have them only to cut its segments well
+            transcript.segments = [replace(one, words=None) for one in transcript.segments]
+        if asked is not None and 0 < len(voices) < asked:
+            transcript.warnings = [*transcript.warnings, FEWER_SPEAKERS]
         transcript.turns = [SpokenTurn(one.start, one.end, _label(one.speaker)) for one in found]
         transcript.speakers = [
             Speaker(
@@ -102,6 +107,9 @@ class Speakers:
             )
             for number in range(len(voices))
         ]
+        if options.return_voices:
+            own = {_label(number): voice for number, voice in enumerate(voices)}
+            transcript.voices = Gallery(self._network.identity, own)
         return transcript
 
     def _voices(self, options: SpeechOptions) -> Gallery:

@@ -1,7 +1,10 @@
 """What a speech model answers for one recording: the same shape for every one of them."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.speech.voices import Gallery
 
 
 @dataclass
@@ -82,6 +85,7 @@ class Transcript:
         scores: What a model adds of its own.
         speakers: Who speaks, in the order in which they begin; None if that wasn't asked for.
         turns: Who speaks when, in order; None likewise.
+        voices: Of the speakers, by their labels; None likewise.
         channels: Those of a recording whose channels are heard apart.
     """
 
@@ -93,6 +97,7 @@ class Transcript:
     scores: dict[str, float | None] = field(default_factory=dict)
     speakers: list[Speaker] | None = None
     turns: list[SpokenTurn] | None = None
+    voices: "Gallery | None" = None
     channels: list[HeardChannel] | None = None
 
     @property
@@ -151,6 +156,8 @@ class Transcript:
                 }
                 for one in self.turns
             ]
+        if self.voices is not None:
+            found["voices"] = self.voices.text()
         if self.channels is not None:
             found["channels"] = [
                 {"channel": one.channel, **_given(left_out=one.left_out)} for one in self.channels

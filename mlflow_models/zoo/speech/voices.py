@@ -56,11 +56,11 @@ class Gallery:
             raise ValueError(f"isn't a gallery, which {SHAPE}")
         if given.get("network") != network.identity:
             raise ValueError(
-                f"was made with another network than the packed one ({network.about['kind']} "
-                f"{network.identity}); enroll the voices with this one"
+                f"has voices of another network than {network.about['kind']} {network.identity}, "
+                "which is to hear them; enroll them with that"
             )
         voices = {
-            _name(name): _voice(name, values, network.width)
+            _known_as(name): _voice(name, values, network.width)
             for name, values in given["voices"].items()
         }
         return cls(network.identity, voices)
@@ -104,18 +104,21 @@ class Gallery:
         return found
 
 
-def enrolled(network: SpeakerNetwork, clips: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
+def enrolled(
+    network: SpeakerNetwork, clips: Sequence[np.ndarray], least: float = MIN_SECONDS
+) -> tuple[np.ndarray, float]:
     """Embed the voice of one person.
 
     Args:
         network: The network.
         clips: Recordings in which only this person speaks, each float32 (samples,) at 16 kHz.
+        least: How many seconds of speech are needed.
 
     Returns:
         The voice, float32 (width,), of unit length; and how many seconds of speech it was made of.
 
     Raises:
-        ValueError: There are fewer than `MIN_SECONDS` of speech.
+        ValueError: There is less speech, or none.
     """
     windows = [
         Window(clip[start:end], [(start, end)])
@@ -124,18 +127,30 @@ def enrolled(network: SpeakerNetwork, clips: Sequence[np.ndarray]) -> tuple[np.n
     ]
     found = [span for one in hear(network, windows) for span in one if len(span.times)]
     seconds = sum(float(one.times[-1, 1] - one.times[0, 0]) for one in found)
-    if seconds < MIN_SECONDS:
-        raise ValueError(f"{seconds:.1f} s of speech; a voice needs {MIN_SECONDS:g} s")
+    if not found or seconds < least:
+        raise ValueError(f"{seconds:.1f} s of speech; a voice needs {least:g} s")
     # A long window says more of a voice than a short one.
     lengths = np.concatenate([one.times[:, 1] - one.times[:, 0] for one in found])
     summed = lengths @ np.concatenate([one.embeddings for one in found])
     return summed / np.linalg.norm(summed), seconds
 
 
-def _name(name: str) -> str:
+def check_name(name: str) -> str:
+    """Give a name without spaces around it.
+
+    Raises:
+        ValueError: It is empty or too long.
+    """
     if not name.strip() or len(name) > MAX_NAME_CHARACTERS:
-        raise ValueError(f"has a name that is empty, or over {MAX_NAME_CHARACTERS} characters")
+        raise ValueError(f"is empty, or has over {MAX_NAME_CHARACTERS} characters")
     return name.strip()
+
+
+def _known_as(name: str) -> str:
+    try:
+        return check_name(name)
+    except ValueError as error:
+        raise ValueError(f"has a name that {error}") from None
 
 
 def _voice(name: str, values: Any, width: int) -> np.ndarray:
