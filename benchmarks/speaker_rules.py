@@ -18,7 +18,7 @@ from benchmarks.speakers import MOST, packed, voices
 from benchmarks.speakers_sets import MIXES, SpeakerMaterial, SpokenRecording, in_noise, mixes
 from benchmarks.whisper_quality_runs import folder
 from zoo.building import packaging
-from zoo.speech.clustering import MIN_LENGTH, cluster
+from zoo.speech.clustering import MIN_LENGTH, MIN_WINDOWS, cluster
 from zoo.speech.turns import Heard, turns
 from zoo.training.diarization import DiarizationCounts, SpeakerTurn, diarization_errors
 
@@ -31,11 +31,12 @@ MAX_NEIGHBOURS = 0.25  # likewise, among which NME-SC chooses
 DIMENSIONS, PENALTY = 20, 2.0  # of the Bayesian information criterion
 
 
-def fixed(distance: float) -> Rule:
-    """Cut the tree at a distance."""
+def fixed(distance: float, least: int = 1) -> Rule:
+    """Cut the tree at a distance; groups of fewer windows than the least are nobody's."""
 
     def rule(embeddings: np.ndarray, _: np.ndarray) -> int:
-        return int(fcluster(_tree(embeddings), distance, "distance").max())
+        sizes = np.bincount(fcluster(_tree(embeddings), distance, "distance"))
+        return max(1, int((sizes >= least).sum()))
 
     return rule
 
@@ -124,6 +125,7 @@ RULES: dict[str, Rule] = {
     "NME-SC": of_clear(nme),
     "Bayesian information": of_clear(bayesian),
     f"clear windows, cut at {BEST_FIXED}": of_clear(fixed(BEST_FIXED)),
+    "the same, without groups of one window": of_clear(fixed(BEST_FIXED, MIN_WINDOWS)),
     "served: clear windows, cut by the recording's own breaths": served,
 }
 

@@ -140,7 +140,7 @@ def own_clips(reference: Sequence[SpeakerTurn], said: Sequence[SpeakerTurn]) -> 
     ])  # fmt: skip
     pairs = dict(zip(*linear_sum_assignment(-by_person), strict=True))
     return sum(
-        bool(row.any()) and pairs.get(people.index(one.speaker)) == row.argmax()
+        bool(row.any()) and bool(pairs.get(people.index(one.speaker)) == row.argmax())
         for one, row in zip(reference, shared, strict=True)
     )
 
