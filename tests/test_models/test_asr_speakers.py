@@ -59,6 +59,7 @@ def test_a_call_with_two_people_who_are_named(open_page: OpenPage) -> None:
     for form, part in {"vtt": "<v &lt;b&gt;Wang>妈", "srt": "Li Na: ", "rttm": " Li_Na "}.items():
         assert part in downloaded(page, form)
     people.get_by_label("Same person as: speaker C2").select_option("<b>Wang")
+    people.get_by_role("button", name="Join: speaker C2").click()
     expect(lanes).to_have_count(1)
     expect(segments.last).to_contain_text("<b>Wang" + calls.said("bank"))
     record = json.loads(downloaded(page, "json"))
