@@ -20,9 +20,9 @@ OVERLAP = 0.5  # of a window, with the one before
 MIN_SAMPLES = SAMPLE_RATE // 5  # of a window: less has no voice in it
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 QUIET_DB = 22.0  # under a span's loud frames: nobody speaks
-LOUD_SHARE, QUIET_SHARE = 0.1, 0.05  # of a span's frames that count as loud, as quiet
+LOUD_SHARE, QUIET_SHARE = 0.1, 0.1  # of a span's frames that count as loud, as quiet
 MAX_EDGE_FRAMES = 25  # half a second: a pause before or after speech isn't longer
-NOISE_SHARE = 0.3  # of the range from quiet to loud frames: what is above isn't the noise alone
+NOISE_SHARE = 0.4  # of the range from quiet to loud frames: what is above isn't the noise alone
 SAME_TURN_SECONDS = 0.8  # a shorter pause doesn't end a turn
 
 
