@@ -1,6 +1,7 @@
 """What a check is given: where it computes, what it keeps, and how it reports."""
 
 import json
+import math
 import shutil
 import statistics
 import time
@@ -14,6 +15,7 @@ SHORT_BATCHES = (1, 2)  # of the stand-in
 PRECISIONS = {"float32": "fp32", "float16": "fp16"}  # torch's name: our graphs'
 TURN_SECONDS = 1.5  # in which runs are repeated
 MOST_TURNS, LEAST_TURNS = 15, 3
+LONG_SECONDS = 5.0  # a run that takes longer is timed once
 GB = 1_000_000_000
 
 
@@ -51,7 +53,7 @@ class Bench:
         return tuple(PRECISIONS)[: 1 if self.stand_in else None]
 
     def torch(self) -> Any:
-        """Import torch: new tensors are on the device, and nothing is learnt.
+        """Import torch, for networks that learn nothing.
 
         Raises:
             Skipped: Torch can't use a GPU here.
@@ -61,7 +63,6 @@ class Bench:
         if not self.stand_in and not torch.cuda.is_available():
             raise Skipped("torch sees no GPU")
         torch.set_grad_enabled(False)
-        torch.set_default_device(self.device)
         return torch
 
     def onnx(self) -> None:
@@ -103,7 +104,7 @@ class Bench:
             shutil.rmtree(begun, ignore_errors=True)
             import torch
 
-            with torch.device("cpu"), torch.enable_grad():
+            with torch.enable_grad():
                 write(begun)
             begun.rename(home)
         return home
@@ -117,19 +118,33 @@ class Bench:
             about: What the row says besides: `side`, `what`, `precision`, `unit`.
 
         Returns:
-            The median, in seconds.
+            The median, in seconds; infinite where the memory has no room for it.
         """
-        run()  # what a first run sets up isn't timed
-        least, most = (2, 2) if self.stand_in else (LEAST_TURNS, MOST_TURNS)
-        times: list[float] = []
+        from zoo.serving import memory
+
         begin = time.perf_counter()
+        try:
+            run()  # what a first run sets up isn't timed
+        except Exception as error:
+            if not memory.ran_out(error):
+                raise
+            what = f"{about['side']}, {about['what']}, {about['precision']}: {items} together"
+            self.promise(what, "the memory has no room for it")
+            return math.inf
+        least, most = (2, 2) if self.stand_in else (LEAST_TURNS, MOST_TURNS)
+        if (now := time.perf_counter()) - begin > LONG_SECONDS:
+            least = most = 1
+        begin = now
+        times: list[float] = []
         while len(times) < least or (
             len(times) < most and time.perf_counter() - begin < TURN_SECONDS
         ):
             start = time.perf_counter()
             run()
             times.append(time.perf_counter() - start)
-        quartiles = statistics.quantiles(times, n=4, method="inclusive")
+        quartiles = times * 3
+        if len(times) > 1:
+            quartiles = statistics.quantiles(times, n=4, method="inclusive")
         self._report(kind="speed", items=items, seconds=quartiles, gb=self.used_gb(), **about)
         return quartiles[1]
 
@@ -150,7 +165,10 @@ class Bench:
             what: What was computed.
             seconds: The time of a run, by its number of items.
         """
-        one, most = min(seconds), max(seconds)
+        done = [items for items, taken in seconds.items() if taken < math.inf]
+        one, most = min(done, default=1), max(done, default=1)
+        if one == most:
+            return  # the memory has no room for batches, as other rows say
         gain = seconds[one] / one / (seconds[most] / most)
         found = f"{gain:.1f} times as many items a second"
         kept = None if self.stand_in else gain > 1  # a small model tells nothing

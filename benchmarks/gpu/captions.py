@@ -57,9 +57,8 @@ def reference(bench: Bench) -> None:
     from tests.clip_caption.reference import generate2, generate_beam
 
     tokens = FEW_TOKENS if bench.stand_in else TOKENS
-    with torch.device("cpu"):
-        model = open_model(weights(bench))
-        vision = open_clip_model(str(clip(bench)), CLIP_WIDTH).model
+    model = open_model(weights(bench))
+    vision = open_clip_model(str(clip(bench)), CLIP_WIDTH).model
     pixels = torch.from_numpy(photos(bench)[:1])
     for precision in bench.precisions:
         kind = getattr(torch, precision)
@@ -80,8 +79,10 @@ def _reference(
     model: Any, vision: Any, generate: Callable[..., object], tokens: int, pixels: Any
 ) -> None:
     """Caption one photo, float (1, 3, side, side) in the CPU's memory."""
-    features = vision.encode_image(pixels.to(next(vision.parameters()).device))
-    generate(model, model.prefixes(features), entry_length=tokens)
+    device = next(vision.parameters()).device
+    with device:  # the loops make tensors of their own
+        features = vision.encode_image(pixels.to(device))
+        generate(model, model.prefixes(features), entry_length=tokens)
 
 
 def ours(bench: Bench) -> None:

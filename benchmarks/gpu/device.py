@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 import subprocess
 
-from benchmarks.gpu.bench import GB, Bench
+from benchmarks.gpu.bench import GB, Bench, Skipped
 
 ASK = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
 PACKAGES = (
@@ -22,20 +22,30 @@ def device(bench: Bench) -> None:
         bench.promise("nvidia-smi: name, memory, driver", done.stdout.strip().splitlines()[0])
     except (OSError, subprocess.CalledProcessError, IndexError) as error:
         bench.promise("nvidia-smi", f"doesn't answer ({type(error).__name__})")
+    try:
+        why = _searched(bench)
+    except ModuleNotFoundError as error:  # the references need no more than torch
+        why = f"the zoo's own search lacks Python package '{error.name}'"
+        bench.promise("the zoo's search for a GPU", f"left out: {why}")
+    try:
+        torch = bench.torch()
+    except Skipped as reason:
+        raise Skipped(f"{reason}: {why}" if why else str(reason)) from None
+    found = f"{torch.ones(1, device=bench.device).device}, built for CUDA {torch.version.cuda}"
+    bench.promise("torch computes on", found)
+
+
+def _searched(bench: Bench) -> str:
+    """Report what our libraries find; give why ONNX Runtime's line finds no GPU."""
     from zoo.serving import devices, onnx
 
     for line, library in LINES.items():
         found = devices.find(line)
-        said = found.why
-        if found.kind == "cuda":
-            said = f"{found.name}, {found.memory_bytes / GB:.0f} GB"
-        kept = None if bench.stand_in else found.kind == "cuda"
-        bench.promise(f"{library}'s line, CUDA {line}, finds the GPU", said, kept)
-    found = onnx.device()
-    bench.promise("ONNX Runtime computes on", found.name or f"the CPU: {found.why}")
-    torch = bench.torch()
-    whose = torch.ones(1).device
-    bench.promise("torch computes on", f"{whose}, built for CUDA {torch.version.cuda}")
+        said = f"{found.name}, {found.memory_bytes / GB:.0f} GB" if found.name else found.why
+        bench.promise(f"{library}'s line, CUDA {line}, finds", said)
+    own = onnx.device()
+    bench.promise("ONNX Runtime computes on", own.name or f"the CPU: {own.why}")
+    return found.why
 
 
 def _versions() -> list[str]:

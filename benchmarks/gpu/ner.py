@@ -34,13 +34,9 @@ def packed(bench: Bench, precision: str) -> Path:
 def reference(bench: Bench) -> None:
     """Measure HanLP's `predict`."""
     bench.torch()
-    import torch
-
     from hanlp_ner.component import load
 
-    with torch.device("cpu"):
-        home = weights(bench)
-        component = load(home, -1 if bench.stand_in else 0)
+    component = load(weights(bench), -1 if bench.stand_in else 0)
     texts = [list(text) for text in sentences(None, bench.batches[-1])]
     for batch in bench.batches:
 
@@ -63,9 +59,9 @@ def network(bench: Bench) -> None:
     )  # fmt: skip
     torch.manual_seed(1)
     model = ElectraForTokenClassification(config).eval()
-    ids = torch.randint(1, config.vocab_size, (bench.batches[-1], CHARACTERS), device="cpu")
+    ids = torch.randint(1, config.vocab_size, (bench.batches[-1], CHARACTERS))
     for precision in bench.precisions:
-        model = model.to(getattr(torch, precision))
+        model = model.to(bench.device, getattr(torch, precision))
         for batch in bench.batches:
 
             def run(batch: int = batch, model: ElectraForTokenClassification = model) -> object:

@@ -71,7 +71,7 @@ def measure(_: Path | None, quick: bool) -> dict[str, Any]:
 
     found = devices.find(13)
     if found.kind == "cpu":
-        raise NotHere(f"no CUDA device is here ({found.why})")
+        raise NotHere(f"no CUDA device is found: {found.why}")
     with tempfile.TemporaryDirectory() as work:
         out = Path(work) / "gpu.json"
         command = [sys.executable, "-m", "benchmarks.gpu", "check", "--out", str(out)]

@@ -44,13 +44,12 @@ def file(bench: Bench) -> tuple[np.ndarray, dict[str, str]]:
 
 def reference(bench: Bench) -> None:
     """Measure openai-whisper as its README has it."""
-    torch = bench.torch()
+    bench.torch()
     import whisper
 
-    with torch.device("cpu"):
-        model = whisper.load_model(str(weights(bench)), bench.device)
+    model = whisper.load_model(str(weights(bench)), bench.device)
     sound, about = file(bench)
-    for precision in bench.precisions:
+    for precision in reversed(bench.precisions):  # float16 is its default on a GPU
 
         def run(precision: str = precision) -> None:
             model.transcribe(
@@ -76,11 +75,11 @@ def transformers(bench: Bench) -> None:
     model = WhisperForConditionalGeneration(config).eval()
     tokens = SHORT_TOKENS if bench.stand_in else WHISPER_TOKENS
     shape = (bench.batches[-1], config.num_mel_bins, 2 * config.max_source_positions)
-    features = torch.randn(shape, device="cpu")
+    features = torch.randn(shape)
     start = config.decoder_start_token_id
     for precision in bench.precisions:
         kind = getattr(torch, precision)
-        model = model.to(kind)
+        model = model.to(bench.device, kind)
         for batch in bench.batches:
 
             def run(
@@ -90,7 +89,7 @@ def transformers(bench: Bench) -> None:
             ) -> object:
                 return model.generate(
                     features[:batch].to(bench.device, kind),
-                    decoder_input_ids=torch.full((batch, 1), start),
+                    decoder_input_ids=torch.full((batch, 1), start, device=bench.device),
                     max_new_tokens=tokens,
                     min_new_tokens=tokens,
                     do_sample=False,

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wav2vec2_asr.acoustic import Acoustic
-from wav2vec2_asr.building.convert import convert
+if TYPE_CHECKING:
+    from wav2vec2_asr.acoustic import Acoustic
 
 # Consonants, vowels, tone marks and digits, as in airesearch/wav2vec2-large-xlsr-53-th, and a few
 # Latin letters: Thai speech is full of English words.
@@ -101,8 +101,11 @@ def _write_processor(directory: Path, labels: dict[str, int], attention_mask: bo
 
 def converted(
     checkpoint: Path, output: Path, precision: str = "fp32", gpu: bool = False
-) -> Acoustic:
+) -> "Acoustic":
     """The engine on a checkpoint; with `gpu` it makes batches, on the CPU that stands in."""
+    from wav2vec2_asr.acoustic import Acoustic
+    from wav2vec2_asr.building.convert import convert
+
     output.mkdir()
     convert(checkpoint, output, precision, gpu)
     engine = Acoustic(output)

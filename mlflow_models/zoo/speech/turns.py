@@ -32,20 +32,17 @@ class Heard:
 
     Attributes:
         start: Of the span, in seconds.
+        end: Of the span, in seconds.
         loudness: Of its frames of 20 ms, in decibels: float32 (frames,).
         times: From and to of each window, in seconds: float32 (windows, 2).
         embeddings: float32 (windows, width), each of unit length.
     """
 
     start: float
+    end: float
     loudness: np.ndarray
     times: np.ndarray
     embeddings: np.ndarray
-
-    @property
-    def end(self) -> float:
-        """Of the span, in seconds."""
-        return self.start + len(self.loudness) * FRAME_SECONDS
 
 
 @dataclass(frozen=True)
@@ -97,13 +94,14 @@ def hear(network: SpeakerNetwork, windows: Sequence[Window]) -> list[list[Heard]
         [
             Heard(
                 start / SAMPLE_RATE,
+                end / SAMPLE_RATE,
                 loudness,
                 (np.array(cuts, np.float32).reshape(-1, 2) + start) / np.float32(SAMPLE_RATE),
                 np.array(list(itertools.islice(embeddings, len(cuts))), np.float32).reshape(
                     -1, network.width
                 ),
             )
-            for (start, _), loudness, cuts in one
+            for (start, end), loudness, cuts in one
         ]
         for one in spans
     ]
@@ -163,7 +161,8 @@ def _of_span(one: Heard, labels: list[int]) -> Iterator[Turn]:
 def _turn(one: Heard, begin: int, end: int, speaker: int) -> Turn:
     """Make a turn of some frames of a span, without the silence at its ends."""
     first, last = _edges(one.loudness, begin, end)
-    return Turn(one.start + first * FRAME_SECONDS, one.start + last * FRAME_SECONDS, speaker)
+    start, stop = (one.start + frame * FRAME_SECONDS for frame in (first, last))
+    return Turn(start, min(stop, one.end), speaker)  # the last frame may be padded
 
 
 def _quietest(one: Heard, start: float, end: float) -> int:
