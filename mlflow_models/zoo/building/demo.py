@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from zoo.building import capabilities, checkpoints
+from zoo.building import capabilities, checkpoints, speakers
 from zoo.building.local_server import direct, serve
 from zoo.building.packaging import ROOT, run
 from zoo.building.saved import MODELS
@@ -41,6 +41,7 @@ def main() -> None:
     checkpoint = args.checkpoint or choose(folder, console)
     console.print(f"[bold]1. Building {args.model} from the checkpoint '{checkpoint}'[/bold]")
     command = [sys.executable, str(folder / "build.py"), "--checkpoint", checkpoint]
+    command += [] if args.checkpoint else choose_speakers(folder)
     build = subprocess.run(command, check=False)
     if build.returncode:
         raise ZooError(f"building {args.model} failed; see above.")
@@ -91,6 +92,20 @@ def choose(folder: Path, console: Console) -> str:
         console.print(f"{error}\nSo the small demo checkpoint is taken. {limits}", highlight=False)
         return "demo"
     return name
+
+
+def choose_speakers(folder: Path) -> list[str]:
+    """Give the builder's options that pack a network for speakers, if it takes one that can be had.
+
+    A capability that enrols voices takes one. A checkpoint that can't be fetched is told of.
+    """
+    if not (folder / "enroll.py").is_file():
+        return []
+    try:
+        speakers.find("resemblyzer")
+    except CheckpointError:
+        return []
+    return ["--speakers", "resemblyzer"]
 
 
 def samples(folder: Path) -> dict[str, Path]:
