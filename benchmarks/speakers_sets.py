@@ -58,9 +58,12 @@ class SpeakerMaterial:
     def _sounds(self, pattern: str) -> list[np.ndarray]:
         return [decode(path) for path in sorted(self._speech.glob(pattern))]
 
+    def _four(self) -> dict[str, list[np.ndarray]]:
+        return {name: self._sounds(f"speakers/{name}_*.wav") for name in "abxz"}
+
     def voices(self) -> dict[str, list[np.ndarray]]:
         """The clips of seven people: four of `speakers/`, three of AISHELL."""
-        found = {name: self._sounds(f"speakers/{name}_*.wav") for name in "abxz"}
+        found = self._four()
         found["S0150"] = self._sounds("aishell/*.flac")
         for name in ("S0724", "S0764"):
             found[name] = self._sounds(f"clips/zh_aishell_BAC009{name}*.wav")
@@ -84,8 +87,7 @@ class SpeakerMaterial:
 
     def joined(self) -> list[SpokenRecording]:
         """The twelve clips of `speakers/`, one after the other, as they are, in several orders."""
-        voices = self.voices()
-        clips = [(name, sound) for name in "abxz" for sound in voices[name]]
+        clips = [(name, sound) for name, sounds in self._four().items() for sound in sounds]
         orders = [np.random.default_rng(seed).permutation(len(clips)) for seed in range(1, ORDERS)]
         return [
             _joined(f"joined {number}", [clips[place] for place in order], [0.0] * len(clips))
@@ -106,7 +108,7 @@ class SpeakerMaterial:
 
     def alone(self) -> list[SpokenRecording]:
         """One person of AISHELL, 20 sentences at a time."""
-        sentences = self.voices()["S0150"]
+        sentences = self._sounds("aishell/*.flac")
         return [
             _joined(f"alone {start}", [("S0150", one) for one in sentences[start : start + 20]],
                     [0.3] * 20)

@@ -84,6 +84,7 @@ class Transcript(Answer):
     Attributes:
         speakers: who speaks, in the order in which they begin; None: nobody asked.
         turns: who speaks when, in order; None likewise.
+        voices: the speakers' voices, as the parameter `voices` takes them; with `return_voices`.
     """
 
     text: str = ""
@@ -92,6 +93,7 @@ class Transcript(Answer):
     segments: list[Segment] = []
     speakers: list[Speaker] | None = None
     turns: list[SpokenTurn] | None = None
+    voices: str | None = None
 
 
 class Entity(BaseModel):

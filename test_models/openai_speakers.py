@@ -123,7 +123,7 @@ async def voices(client: AsyncClient, known: Mapping[str, bytes]) -> str:
             heard = await client.transcribe(recording, speakers=1, return_voices=True)
         except RowFailed as error:
             raise BadRequest(REFERENCES, f"The reference of '{name}': {error.reason}") from None
-        gallery = json.loads((heard.model_extra or {}).get("voices") or "{}")
+        gallery = json.loads(heard.voices or "{}")
         embeddings = list(gallery.get("voices", {}).values())
         if not embeddings:
             raise BadRequest(REFERENCES, f"The reference of '{name}' has no speech.")

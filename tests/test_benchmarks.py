@@ -20,7 +20,11 @@ from zoo.building.packaging import ROOT
 # tests/zoo/test_mutations.py sends hostile requests.
 ELSEWHERE = ("batch", "hostile", "peers_captions", "peers_speech", "peers_people")
 # What a machine may lack: then a benchmark says so, and is left out.
-LACKING = ("gpu is left out: no CUDA", "whisper_quality is left out: THERESA_SHARED")
+LACKING = (
+    "gpu is left out: no CUDA",
+    "speakers is left out: THERESA_SHARED",
+    "whisper_quality is left out: THERESA_SHARED",
+)
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")
 PEERS = sorted(path.parent.name for path in environment.HERE.glob("*/requirements.in"))
 

@@ -54,9 +54,11 @@ function newPeople(transcript) {
     const choice = make("select", {"aria-label": `${words.same}: ${who}`},
       make("option", {value: ""}, words.same + " …"),
       ...others.map(one => make("option", {value: one.speaker}, name(one.speaker))));
-    choice.addEventListener("change", () => join(speaker, choice.value));
+    const yes = theresa.button(words.join, () => join(speaker, choice.value), `${words.join}: ${who}`);
+    yes.hidden = true;  // keys change a choice step by step: it is the button that joins
+    choice.addEventListener("change", () => { yes.hidden = !choice.value; });
     return make("li", {}, mark(speaker), field,
-      make("span", {class: "time"}, clock(secondsOf(speaker))), ...(others.length ? [choice] : []));
+      make("span", {class: "time"}, clock(secondsOf(speaker))), ...(others.length ? [choice, yes] : []));
   }
 
   const list = make("ul", {class: "people", "aria-label": words.people});

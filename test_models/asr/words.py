@@ -100,6 +100,7 @@ WORDS: Labels = {
     "speaker": ("speaker", "说话人", "ผู้พูด"),
     "name": ("Name", "姓名", "ชื่อ"),
     "same": ("Same person as", "与此人相同", "คนเดียวกับ"),
+    "join": ("Join", "合并", "รวม"),
     "undo": ("Undo", "撤销", "เลิกทำ"),
     "overlap": ("others speak, too", "同时有人说话", "มีผู้อื่นพูดพร้อมกัน"),
     "download": ("Download", "下载", "ดาวน์โหลด"),

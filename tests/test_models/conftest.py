@@ -13,8 +13,11 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.test_models.servers import Flaky, nobody, serving
-from zoo.building.local_server import free_port, running
+from zoo.building import speakers
+from zoo.building.local_server import free_port, running, serve
 from zoo.building.packaging import ROOT
+from zoo.errors import CheckpointError
+from zoo.speech.speakers import SPEAKERS
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
@@ -62,6 +65,20 @@ def pages_url(
         arguments += [f"{name}={url}" for name, url in models.items()]
         with app(uploads, *arguments) as url:
             yield url
+
+
+@pytest.fixture(scope="session")
+def telling(whisper_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of whisper_asr with a network that tells speakers apart."""
+    try:
+        checkpoint = speakers.find("resemblyzer")
+    except CheckpointError as error:
+        pytest.skip(f"The package index doesn't have Resemblyzer: {error}")
+    model = tmp_path_factory.mktemp("telling") / "whisper_asr"
+    shutil.copytree(whisper_model, model)
+    speakers.convert(checkpoint, model / "artifacts" / "model" / SPEAKERS)
+    with serve(model) as url:
+        yield url
 
 
 def chromium() -> str:

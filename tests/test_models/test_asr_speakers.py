@@ -12,6 +12,7 @@ from test_models import asr
 from tests.test_models import calls
 from tests.test_models.conftest import OpenPage, findings, kept
 from tests.test_models.test_asr_page import answer, put
+from tests.zoo.helpers import HTTP
 
 COLOURS = "all => all.map(one => getComputedStyle(one).backgroundColor)"
 STYLES = (Path(asr.__file__).parent / "people.css").read_text(encoding="utf-8")
@@ -37,10 +38,10 @@ def test_a_call_with_two_people_who_are_named(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Transcribe").click()
     whisper = answer(page, "whisper_asr")
     people = whisper.get_by_role("list", name="Speakers")
-    people.get_by_label("Name: speaker C1").fill("<b>Wang")
+    people.get_by_label("Name: speaker C1").fill("Wang")
     people.get_by_label("Name: speaker C2").fill("Li Na")
     segments = whisper.get_by_role("list", name="Segments").get_by_role("button")
-    expect(segments.first).to_contain_text("<b>Wang" + calls.said("office"))
+    expect(segments.first).to_contain_text("Wang" + calls.said("office"))
     expect(segments.last).to_contain_text("Li Na" + calls.said("bank"))
     lanes = page.get_by_role("region", name="Speakers: whisper_asr").get_by_role("img")
     expect(lanes).to_have_count(2)
@@ -54,9 +55,11 @@ def test_a_call_with_two_people_who_are_named(open_page: OpenPage) -> None:
     assert len(set(colours)) == 2
     assert findings(page) == []
     kept(page, "speakers")
+    people.get_by_label("Name: speaker C1").fill("<b>Wang")
     for form, part in {"vtt": "<v &lt;b&gt;Wang>妈", "srt": "Li Na: ", "rttm": " Li_Na "}.items():
         assert part in downloaded(page, form)
     people.get_by_label("Same person as: speaker C2").select_option("<b>Wang")
+    people.get_by_role("button", name="Join: speaker C2").click()
     expect(lanes).to_have_count(1)
     expect(segments.last).to_contain_text("<b>Wang" + calls.said("bank"))
     record = json.loads(downloaded(page, "json"))
@@ -65,6 +68,20 @@ def test_a_call_with_two_people_who_are_named(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(segments.last).to_contain_text("Li Na")
     expect(lanes).to_have_count(2)
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "sentence"),
+    [
+        ("srt", b"nothing", "isn't a transcript"),
+        ("pdf", b"{}", "'pdf' not found; available: txt, srt"),
+        ("rttm", b"{}", "doesn't say who speaks"),
+    ],
+)
+def test_what_cant_be_a_file_is_told(pages_url: str, form: str, body: bytes, sentence: str) -> None:
+    response = HTTP.post(f"{pages_url}/asr/transcript?form={form}", content=body, timeout=30)
+    assert response.status_code == 400
+    assert sentence in response.text
 
 
 def luminance(colour: str) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from test_models.calls import Busy, Refused, RowFailed, ServiceError, Unavailable
 from test_models.client import AsyncClient, Client
+from tests.test_models import calls
 from tests.test_models.servers import HANG_UP, Flaky, awaited, serving
 from zoo.building.local_server import free_port
 from zoo.building.packaging import ROOT
@@ -39,6 +40,23 @@ def test_a_recording_is_transcribed(whisper_url: str) -> None:
     words = [word for segment in found.segments for word in segment.words or []]
     assert "".join(word.text for word in words) in said
     assert all(0 <= word.start <= word.end <= found.duration for word in words)
+
+
+def test_a_voice_is_known_again(telling: str) -> None:
+    recording = calls.call("office", "bank")
+    with Client(telling, http=DIRECT) as model:
+        first = model.transcribe(
+            recording, channels="separate", speakers="auto", return_voices=True
+        )
+        assert [(one.speaker, one.channel) for one in first.speakers or []] == [
+            ("S1", 1),
+            ("S2", 2),
+        ]
+        gallery = json.loads(first.voices or "")
+        gallery["voices"] = {"Li Na": gallery["voices"]["S2"]}
+        again = model.transcribe(recording, speakers=2, voices=json.dumps(gallery))
+    assert [one.name for one in again.speakers or []] == [None, "Li Na"]
+    assert [one.speaker for one in again.segments] == ["S1", "S2"]
 
 
 def test_entities_and_captions_are_typed(zoo_url: str, clip_url: str) -> None:

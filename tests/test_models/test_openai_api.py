@@ -1,8 +1,6 @@
 """The official `openai` client, unchanged, against the endpoint in front of real models."""
 
 import base64
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,7 @@ from test_models.services import Service, Services
 from tests.test_models import calls
 from tests.test_models.conftest import MAX_UPLOAD
 from tests.zoo.helpers import HTTP
-from zoo.building import speakers
-from zoo.building.local_server import serve
 from zoo.building.packaging import ROOT
-from zoo.errors import CheckpointError
-from zoo.speech.speakers import SPEAKERS
 
 CHINESE = ROOT / "mlflow_models" / "whisper_asr" / "samples" / "doctor.flac"
 THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"
@@ -133,20 +127,6 @@ def test_a_refusal_is_a_sentence(
     with pytest.raises(kind, match=sentence) as refused:
         client.audio.transcriptions.create(**{"model": "whisper_asr", "file": CHINESE, **options})
     assert refused.value.message.count("\n") == 0
-
-
-@pytest.fixture(scope="module")
-def telling(whisper_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of whisper_asr with a network that tells speakers apart."""
-    try:
-        checkpoint = speakers.find("resemblyzer")
-    except CheckpointError as error:
-        pytest.skip(f"The package index doesn't have Resemblyzer: {error}")
-    model = tmp_path_factory.mktemp("telling") / "whisper_asr"
-    shutil.copytree(whisper_model, model)
-    speakers.convert(checkpoint, model / "artifacts" / "model" / SPEAKERS)
-    with serve(model) as url:
-        yield url
 
 
 def test_who_says_what_and_a_voice_that_is_known(telling: str) -> None:

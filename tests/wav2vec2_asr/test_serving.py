@@ -34,7 +34,8 @@ def check(record: dict[str, Any], worded: bool) -> None:
     last = 0.0
     for segment in record["segments"]:
         words = ["words"] if worded else []
-        assert list(segment) == ["id", "start", "end", "text", *words, "confidence"]
+        fields = [name for name in segment if name not in ("channel", "overlap")]
+        assert fields == ["id", "start", "end", "text", *words, "confidence"]
         assert segment["text"]
         assert last <= segment["start"] < segment["end"] <= record["duration"]
         assert 0 < segment["confidence"] <= 1

@@ -42,7 +42,7 @@ def refusal(response: httpx2.Response) -> str:
 def check(record: Record) -> None:
     """What holds for every transcript."""
     fields = [name for name in record if name != "language_probability"]  # of some models
-    assert fields == ["text", "language", "duration", "warnings", "unrecognized", "segments"]
+    assert fields[:6] == ["text", "language", "duration", "warnings", "unrecognized", "segments"]
     joined = "".join(segment["text"] for segment in record["segments"])
     assert record["text"].replace(" ", "") == joined.replace(" ", "")
     last = 0.0
@@ -225,6 +225,29 @@ class ServedSpeech:
         for record in (opposite, *others):
             assert record["text"]
         assert all(record["warnings"] == [] for record in others)
+
+    def test_channels_are_heard_apart(self, url: str) -> None:
+        sound = decode(self.speech.sample)
+        late = np.concatenate([np.zeros_like(sound), sound])
+        early = np.concatenate([sound, np.zeros_like(sound)])
+        files = [encoded(np.stack(pair, axis=1)) for pair in ((late, early), (early, early))]
+        apart, alike = self.speech.transcribe(url, files, channels="separate")
+        assert [one["channel"] for one in apart["segments"]] == sorted(
+            (one["channel"] for one in apart["segments"]), reverse=True
+        )
+        assert {one["channel"] for one in apart["segments"]} == {1, 2}
+        assert apart["warnings"] == []
+        assert alike["warnings"] == ["channels_left_out"]
+        assert {one["channel"] for one in alike["segments"]} == {1}
+        (mono,) = self.speech.transcribe(url, [self.speech.sample], channels="separate")
+        assert mono["warnings"] == ["one_channel"]
+        assert mono["text"]
+
+    def test_speakers_need_a_network(self, url: str) -> None:
+        self.speech.assert_refused(url, {"speakers": "auto"}, "speakers")
+        self.speech.assert_refused(url, {"speakers": "many"}, "speakers")
+        self.speech.assert_refused(url, {"min_speakers": 3, "max_speakers": 2}, "min_speakers")
+        self.speech.assert_refused(url, {"voices": "{}"}, "voices")
 
     def test_rows_of_a_request_dont_touch_each_other(self, url: str) -> None:
         files = list(self.speech.files.values())

@@ -1,21 +1,28 @@
-"""The grouping of voices, on embeddings that are drawn: voices in random directions, and noise."""
+"""The grouping of voices, on embeddings that are drawn: voices in random directions, and noise; and
+of people."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import speakers
+from benchmarks.harness import NotHere
+from benchmarks.speakers_sets import SpeakerMaterial
 from zoo.speech.clustering import MAX_COMPARED, cluster
+from zoo.speech.turns import turns
 
 WIDTH, WINDOW_SECONDS, HOP_SECONDS, TURN_WINDOWS = 256, 1.2, 0.6, 8
 NOISE = 0.5  # as long as this beside a voice: two windows of one voice have a cosine of 0.8
 
 
-def drawn(turns: list[int], windows: int = TURN_WINDOWS) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and times of turns, each of a voice's number. Neighbours share half of the noise,
-    as windows share half of their sound."""
+def drawn(order: list[int], windows: int = TURN_WINDOWS) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and times of turns, in this order of voices. Neighbours share half of
+    the noise, as windows share half of their sound."""
     generator = np.random.default_rng(0)
-    voices = _unit(generator.standard_normal((max(turns) + 1, WIDTH)))
+    voices = _unit(generator.standard_normal((max(order) + 1, WIDTH)))
     embeddings, times = [], []
-    for place, voice in enumerate(turns):
+    for place, voice in enumerate(order):
         noise = generator.standard_normal((windows + 1, WIDTH)) / np.sqrt(WIDTH)
         embeddings.append(voices[voice] + NOISE * (noise[:-1] + noise[1:]) / np.sqrt(2))
         starts = 20.0 * place + HOP_SECONDS * np.arange(windows)
@@ -28,26 +35,26 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return found
 
 
-def expected(turns: list[int], windows: int = TURN_WINDOWS) -> list[int]:
+def expected(order: list[int], windows: int = TURN_WINDOWS) -> list[int]:
     """Each window's speaker, numbered in order of appearance."""
-    order = list(dict.fromkeys(turns))
-    return [order.index(voice) for voice in turns for _ in range(windows)]
+    first = list(dict.fromkeys(order))
+    return [first.index(voice) for voice in order for _ in range(windows)]
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 40])
 @pytest.mark.parametrize("known", [False, True])
 def test_finds_the_speakers_and_how_many(number: int, known: bool) -> None:
     """With and without their number; they are numbered as they begin to speak."""
-    turns = [*reversed(range(number)), *range(number)]
-    labels = cluster(*drawn(turns), number if known else None, 1, 60)
-    assert labels.tolist() == expected(turns)
+    order = [*reversed(range(number)), *range(number)]
+    labels = cluster(*drawn(order), number if known else None, 1, 60)
+    assert labels.tolist() == expected(order)
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 40])
 def test_finds_them_by_the_recording_alone(number: int) -> None:
     """A network whose distances aren't known is judged by what it makes of this recording."""
-    turns = [*range(number), *range(number)]
-    assert cluster(*drawn(turns), None, 1, 60, None).tolist() == expected(turns)
+    order = [*range(number), *range(number)]
+    assert cluster(*drawn(order), None, 1, 60, None).tolist() == expected(order)
 
 
 def test_keeps_to_the_bounds() -> None:
@@ -69,22 +76,40 @@ def test_groups_few_windows() -> None:
 
 def test_takes_no_noise_for_a_speaker() -> None:
     """A cough is like nobody's voice; a short word shows a voice badly."""
-    turns = [0, 1, 0, 1]
-    embeddings, times = drawn(turns)
+    order = [0, 1, 0, 1]
+    embeddings, times = drawn(order)
     generator = np.random.default_rng(1)
     cough = _unit(generator.standard_normal((2, WIDTH))).astype("f4")
     embeddings = np.concatenate([embeddings, cough])
     times = np.concatenate([times, [[90, 91.2], [95, 95.2]]]).astype("f4")
-    for speakers in (None, 2):
-        labels = cluster(embeddings, times, speakers, 1, 9)
-        assert labels[:-2].tolist() == expected(turns)
+    for known in (None, 2):
+        labels = cluster(embeddings, times, known, 1, 9)
+        assert labels[:-2].tolist() == expected(order)
         assert set(labels[-2:]) <= {0, 1}
 
 
 def test_groups_a_long_recording() -> None:
     """Three hours: more windows than are compared with each other."""
-    turns = [place % 3 for place in range(120)]
+    order = [place % 3 for place in range(120)]
     windows = 150
-    embeddings, times = drawn(turns, windows)
+    embeddings, times = drawn(order, windows)
     assert len(embeddings) > 5 * MAX_COMPARED
-    assert cluster(embeddings, times, None, 1, 20).tolist() == expected(turns, windows)
+    assert cluster(embeddings, times, None, 1, 20).tolist() == expected(order, windows)
+
+
+def test_people_are_told_apart(shared: Path, tmp_path: Path) -> None:
+    """Four people with three clips each; two on the telephone, who speak in turns."""
+    try:
+        network = speakers.packed(tmp_path)
+    except NotHere as reason:
+        pytest.skip(str(reason))
+    material = SpeakerMaterial(shared)
+    joined = material.joined()[:1]
+    found = speakers.scores(
+        joined, [speakers.voices(network, one.sound) for one in joined], network.apart
+    )
+    assert found["right_number"] == 1
+    assert found["right_turns"] == found["turns"] == 12
+    said, _ = turns(speakers.voices(network, material.call().sound), None, 1, 20, network.apart)
+    assert {one.speaker for one in said} == {0, 1}
+    assert len(said) > 6

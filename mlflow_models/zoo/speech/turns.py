@@ -20,9 +20,9 @@ OVERLAP = 0.5  # of a window, with the one before
 MIN_SAMPLES = SAMPLE_RATE // 5  # of a window: less has no voice in it
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 QUIET_DB = 22.0  # under a span's loud frames: nobody speaks
-LOUD_SHARE, QUIET_SHARE = 0.1, 0.05  # of a span's frames that count as loud, as quiet
+LOUD_SHARE, QUIET_SHARE = 0.1, 0.1  # of a span's frames that count as loud, as quiet
 MAX_EDGE_FRAMES = 25  # half a second: a pause before or after speech isn't longer
-NOISE_SHARE = 0.3  # of the range from quiet to loud frames: what is above isn't the noise alone
+NOISE_SHARE = 0.4  # of the range from quiet to loud frames: what is above isn't the noise alone
 SAME_TURN_SECONDS = 0.8  # a shorter pause doesn't end a turn
 
 
@@ -32,20 +32,17 @@ class Heard:
 
     Attributes:
         start: Of the span, in seconds.
+        end: Of the span, in seconds.
         loudness: Of its frames of 20 ms, in decibels: float32 (frames,).
         times: From and to of each window, in seconds: float32 (windows, 2).
         embeddings: float32 (windows, width), each of unit length.
     """
 
     start: float
+    end: float
     loudness: np.ndarray
     times: np.ndarray
     embeddings: np.ndarray
-
-    @property
-    def end(self) -> float:
-        """Of the span, in seconds."""
-        return self.start + len(self.loudness) * FRAME_SECONDS
 
 
 @dataclass(frozen=True)
@@ -97,13 +94,14 @@ def hear(network: SpeakerNetwork, windows: Sequence[Window]) -> list[list[Heard]
         [
             Heard(
                 start / SAMPLE_RATE,
+                end / SAMPLE_RATE,
                 loudness,
                 (np.array(cuts, np.float32).reshape(-1, 2) + start) / np.float32(SAMPLE_RATE),
                 np.array(list(itertools.islice(embeddings, len(cuts))), np.float32).reshape(
                     -1, network.width
                 ),
             )
-            for (start, _), loudness, cuts in one
+            for (start, end), loudness, cuts in one
         ]
         for one in spans
     ]
@@ -163,7 +161,8 @@ def _of_span(one: Heard, labels: list[int]) -> Iterator[Turn]:
 def _turn(one: Heard, begin: int, end: int, speaker: int) -> Turn:
     """Make a turn of some frames of a span, without the silence at its ends."""
     first, last = _edges(one.loudness, begin, end)
-    return Turn(one.start + first * FRAME_SECONDS, one.start + last * FRAME_SECONDS, speaker)
+    start, stop = (one.start + frame * FRAME_SECONDS for frame in (first, last))
+    return Turn(start, min(stop, one.end), speaker)  # the last frame may be padded
 
 
 def _quietest(one: Heard, start: float, end: float) -> int:
