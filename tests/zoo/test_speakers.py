@@ -124,6 +124,17 @@ def test_without_words_it_is_cut_after_a_mark_or_is_its_main_speakers() -> None:
     assert found == [("你好吗？", 0), ("我很好，谢谢你。", 1), ("ไม่มีช่องว่าง", 1)]
 
 
+def test_a_segment_between_turns_goes_to_the_nearest_speaker() -> None:
+    far = [Turn(0.0, 1.0, 0), Turn(8.0, 9.0, 1)]
+    segments = [
+        Segment(1.2, 7.5, "好。是吗？"),
+        Segment(6.0, 7.9, "是的。"),
+        Segment(20.0, 21.0, "喂"),
+    ]
+    assert [(part.text, number) for part, number in attributed(segments, far)] == [
+        ("好。是吗？", 0), ("是的。", 1), ("喂", 1)]  # fmt: skip
+
+
 @given(
     st.lists(st.sampled_from(["好", "你好", "yes", "3.14", "。"]), min_size=1, max_size=9),
     st.sampled_from(["", " "]),

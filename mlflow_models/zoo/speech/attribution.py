@@ -1,5 +1,6 @@
 """Gives segments and words their speakers: segments are cut where the speaker changes."""
 
+import bisect
 import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -26,10 +27,13 @@ def attributed(segments: Sequence[Segment], turns: Sequence[Turn]) -> list[tuple
     Returns:
         Segments, each with the number of its speaker.
     """
+    starts, ends = [turn.start for turn in turns], [turn.end for turn in turns]
     found: list[tuple[Segment, int]] = []
-    for one in segments:
-        parts = _by_words(one, turns) if one.words else _by_marks(one, turns)
-        found += [(part, _speaker(part.start, part.end, turns)) for part in parts]
+    for one in segments:  # there may be thousands of both
+        first = max(0, bisect.bisect_right(ends, one.start) - 1)
+        near = turns[first : bisect.bisect_left(starts, one.end) + 1]
+        parts = _by_words(one, near) if one.words else _by_marks(one, near)
+        found += [(part, _speaker(part.start, part.end, near)) for part in parts]
     return found
 
 
@@ -123,7 +127,7 @@ def _by_marks(one: Segment, turns: Sequence[Turn]) -> Iterator[Segment]:
     said = _said(one.start, one.end, turns)
     begin, start = 0, one.start
     for change in _changes(one, turns):
-        if not one.start + UNSURE_SECONDS < change < one.end - UNSURE_SECONDS:
+        if not said or not one.start + UNSURE_SECONDS < change < one.end - UNSURE_SECONDS:
             continue
         expected = len(one.text) * _said(one.start, change, turns) / said
         places = [
