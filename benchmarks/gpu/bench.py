@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import statistics
 import time
@@ -66,30 +67,21 @@ class Bench:
         return torch
 
     def onnx(self) -> None:
-        """See that ONNX Runtime computes on the GPU.
+        """See that ONNX Runtime computes on the GPU, and let no engine fall back to the CPU.
 
         Raises:
             Skipped: It computes on the CPU here.
         """
+        from zoo.errors import ZooError
         from zoo.serving import onnx
 
-        if not self.stand_in:
-            import torch  # noqa: F401  CUDA's libraries come with it
-
-            found = onnx.device()
-            if found.kind != "cuda":
-                raise Skipped(f"ONNX Runtime computes on the CPU: {found.why}")
-
-    def require_gpu(self, session: Any) -> None:
-        """See that a session runs on the GPU.
-
-        Raises:
-            Skipped: It runs on the CPU.
-        """
-        from zoo.serving.onnx import on_gpu
-
-        if not self.stand_in and not on_gpu(session):
-            raise Skipped("ONNX Runtime can't load CUDA's libraries or cuDNN")
+        if self.stand_in:
+            return
+        os.environ["THERESA_DEVICE"] = "cuda"
+        try:
+            onnx.device()
+        except ZooError as error:
+            raise Skipped(str(error)) from None
 
     def made(self, name: str, write: Callable[[Path], object]) -> Path:
         """Give a folder or file of the models, and make it where no earlier check did.

@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "flashlight-text", "noisereduce", "faster-whisper", "opencc", "cn2an", "proces",
     ),
     "onnxruntime": ("onnxruntime-gpu",),
+    "curand": ("nvidia-curand",),
     "ctranslate2": ("ctranslate2",),
     "cublas": ("nvidia-cublas-cu12",),
 }  # fmt: skip

@@ -152,6 +152,10 @@ def _prepare(work: Path) -> None:
     sys.path[:0] = first
     sys.path.extend(sites.values())  # what this machine has itself comes before
     os.environ["PYTHONPATH"] = os.pathsep.join(first)
+    # Libraries look for CUDA's beside themselves, and some are in another folder here.
+    places = [str(path) for one in sys.path for path in sorted(Path(one).glob("nvidia/*/lib"))]
+    known = os.environ.get("LD_LIBRARY_PATH", "")
+    os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [known, *places]))
     os.environ["HF_HUB_OFFLINE"] = "1"
     # What asks whether there is a GPU asks the driver's tool: CUDA doesn't survive a fork.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"

@@ -107,13 +107,11 @@ def _on_the_cpu() -> Iterator[None]:
     """Keep our engines off the GPU for a while."""
     from zoo.serving import onnx
 
-    before = os.environ.get("THERESA_DEVICE")
+    before = os.environ.pop("THERESA_DEVICE", "auto")
     os.environ["THERESA_DEVICE"] = "cpu"
     onnx.device.cache_clear()
     try:
         yield
     finally:
-        os.environ.pop("THERESA_DEVICE")
-        if before is not None:
-            os.environ["THERESA_DEVICE"] = before
+        os.environ["THERESA_DEVICE"] = before
         onnx.device.cache_clear()

@@ -15,9 +15,9 @@ from tokenizers import Tokenizer
 
 from hanlp_ner.decode import Crf, Span, TagSet
 from hanlp_ner.parsers import Parsers
-from hanlp_ner.tagger import PieceAnswer, best, padding
+from hanlp_ner.tagger import LEFT_OUT, PieceAnswer, best, padding
 from zoo.errors import BadInput
-from zoo.serving.onnx import SLOW_FUSION, device_of, on_gpu, open_session
+from zoo.serving.onnx import device_of, on_gpu, open_session
 
 ENCODER_SHARE = 0.7  # of a GPU's memory; the classifiers divide the rest
 
@@ -76,7 +76,7 @@ class Head:
         self.gives, self.after = head["gives"], head["after"]
         self.tags = TagSet(head["tags"])
         graph = directory / f"{stem}.onnx"
-        self._session = open_session(graph, threads, disabled=[SLOW_FUSION], share=share)
+        self._session = open_session(graph, threads, disabled=LEFT_OUT, share=share)
         crf = directory / f"{stem}.npz"
         self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
 
@@ -117,7 +117,7 @@ class MultiTask:
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._normal = str.maketrans(config["normal"])
         graph = directory / "encoder.onnx"
-        self._encoder = open_session(graph, threads, disabled=[SLOW_FUSION], share=ENCODER_SHARE)
+        self._encoder = open_session(graph, threads, disabled=LEFT_OUT, share=ENCODER_SHARE)
         self.on_gpu, self.pad = on_gpu(self._encoder), padding(config, self._encoder)
         share = (1 - ENCODER_SHARE) / len(config["heads"])
         self._heads = {

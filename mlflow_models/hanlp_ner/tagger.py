@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlp_ner.decode import Crf, Span, TagSet
-from zoo.serving.onnx import SLOW_FUSION, on_gpu, open_session
+from zoo.serving.onnx import CRASHES_IN_FLOAT16, SLOW_FUSION, on_gpu, open_session
 
 CODE_POINTS = 0x110000
+LEFT_OUT = (SLOW_FUSION, CRASHES_IN_FLOAT16)  # of ONNX Runtime's optimizations
 GPU_STEP_TOKENS = 32  # a GPU chooses its kernels, and its memory, for each length anew
 
 
@@ -103,7 +104,7 @@ class Tagger:
         self._ids[tables["codes"]] = tables["ids"]
         self._tags = TagSet(config["tags"])
         self._crf = Crf.load(tables) if "crf_start" in tables else None
-        self._session = open_session(directory / "model.onnx", threads, disabled=[SLOW_FUSION])
+        self._session = open_session(directory / "model.onnx", threads, disabled=LEFT_OUT)
         self.on_gpu, self.pad = on_gpu(self._session), padding(config, self._session)
 
     def run(self, texts: list[str], tasks: Collection[str]) -> list[PieceAnswer]:  # noqa: ARG002

@@ -74,6 +74,7 @@ def test_a_call_with_two_people_who_are_named(open_page: OpenPage) -> None:
     ("form", "body", "sentence"),
     [
         ("srt", b"nothing", "isn't a transcript"),
+        ("vtt", b'{"segments": [{"start": 0, "end": NaN, "text": "a"}]}', "isn't a transcript"),
         ("pdf", b"{}", "'pdf' not found; available: txt, srt"),
         ("rttm", b"{}", "doesn't say who speaks"),
     ],

@@ -12,8 +12,9 @@ from zoo.settings import DeviceSettings, read
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # This fusion of a sum and a layer normalization is up to seven times slower than both apart.
 SLOW_FUSION = "SkipLayerNormFusion"
-# This choice of layouts for convolutions on a CPU crashes (1.31.1) on a float16 graph in which a
-# product was fused with the transposition before it.
+# This choice of layouts for 2-D convolutions crashes (1.31.1, CPU) on a float16 graph in which a
+# product was fused with the transposition before it. A graph without such convolutions loses
+# nothing by leaving it out.
 CRASHES_IN_FLOAT16 = "NchwcTransformer"
 ERRORS_ONLY = 3  # ONNX Runtime's log level
 

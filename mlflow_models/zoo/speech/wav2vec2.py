@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
-from zoo.serving.onnx import on_gpu, open_session
+from zoo.serving.onnx import CRASHES_IN_FLOAT16, on_gpu, open_session
 
 ABOUT, GRAPH = "engine.json", "model.onnx"
 EPSILON = 1e-7  # Wav2Vec2FeatureExtractor adds it to the variance
@@ -36,7 +36,7 @@ class Wav2Vec2:
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self.about: dict[str, Any] = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
         self.hop, self.reach = int(self.about["hop"]), int(self.about["reach"])
-        self._session = open_session(directory / GRAPH, threads)
+        self._session = open_session(directory / GRAPH, threads, [CRASHES_IN_FLOAT16])
         self._takes_lengths = len(self._session.get_inputs()) > 1
         self.on_gpu = on_gpu(self._session)
         self.batches = self.on_gpu and self._takes_lengths
