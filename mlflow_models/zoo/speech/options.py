@@ -62,8 +62,8 @@ class SpeechOptions(SoundOptions):
     )
     speakers: str = Field(
         OFF,
-        description="Say who speaks: `auto` finds out how many people there are; a number, as the text "
-        '`"2"`, says it; `off` doesn\'t ask. With `channels` `separate`: in each channel.',
+        description="Say who speaks: `auto` finds out how many people there are; a number, as the "
+        'text `"2"`, says it; `off` doesn\'t ask. With `channels` `separate`: in each channel.',
     )
     min_speakers: int = Field(
         1, ge=1, le=MAX_SPEAKERS, description="With `speakers` `auto`: the fewest people."
