@@ -17,11 +17,11 @@ from benchmarks.whisper_quality_recordings import QualityRecording, Stretch
 from zoo.building.packaging import ROOT
 
 # tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's;
-# tests/zoo/test_mutations.py sends hostile requests.
-ELSEWHERE = ("batch", "hostile", "peers_captions", "peers_speech", "peers_people")
+# tests/zoo/test_mutations.py sends hostile requests; tests/gpu runs the GPU's check; each model's
+# test_prepare.py runs what "prepare" measures.
+ELSEWHERE = ("batch", "gpu", "hostile", "peers_captions", "peers_speech", "peers_people", "prepare")
 # What a machine may lack: then a benchmark says so, and is left out.
 LACKING = (
-    "gpu is left out: no CUDA",
     "speakers is left out: THERESA_SHARED",
     "whisper_quality is left out: THERESA_SHARED",
 )
