@@ -18,13 +18,13 @@ from zoo.building.packaging import ROOT
 
 # tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's;
 # tests/zoo/test_mutations.py sends hostile requests; tests/gpu runs the GPU's check; each model's
-# test_prepare.py runs what "prepare" measures.
-ELSEWHERE = ("batch", "gpu", "hostile", "peers_captions", "peers_speech", "peers_people", "prepare")
-# What a machine may lack: then a benchmark says so, and is left out.
-LACKING = (
-    "speakers is left out: THERESA_SHARED",
-    "whisper_quality is left out: THERESA_SHARED",
+# test_prepare.py runs what "prepare" measures, and tests/zoo/test_clustering.py what "speakers" does.
+ELSEWHERE = (
+    *("batch", "gpu", "hostile", "peers_captions", "peers_people", "peers_speech"),
+    *("prepare", "speakers"),
 )
+# What a machine may lack: then a benchmark says so, and is left out.
+LACKING = ("whisper_quality is left out: THERESA_SHARED",)
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")
 PEERS = sorted(path.parent.name for path in environment.HERE.glob("*/requirements.in"))
 
