@@ -16,9 +16,9 @@ from benchmarks.peers import environment
 from benchmarks.whisper_quality_recordings import QualityRecording, Stretch
 from zoo.building.packaging import ROOT
 
-# tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's;
-# tests/zoo/test_mutations.py sends hostile requests; tests/gpu runs the GPU's check; each model's
-# test_prepare.py runs what "prepare" measures, and tests/zoo/test_clustering.py what "speakers" does.
+# What other tests run: Spark on a real cluster (tests/batch), the GPU's check (tests/gpu), hostile
+# requests (tests/zoo/test_mutations.py), what "prepare" measures (each model's test_prepare.py), how
+# speakers are told apart (tests/zoo/test_clustering.py). Other servers' code is that of hanlp_ner's.
 ELSEWHERE = (
     *("batch", "gpu", "hostile", "peers_captions", "peers_people", "peers_speech"),
     *("prepare", "speakers"),
