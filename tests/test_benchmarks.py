@@ -17,8 +17,8 @@ from benchmarks.whisper_quality_recordings import QualityRecording, Stretch
 from zoo.building.packaging import ROOT
 
 # What other tests run: Spark on a real cluster (tests/batch), the GPU's check (tests/gpu), hostile
-# requests (tests/zoo/test_mutations.py), what "prepare" measures (each model's test_prepare.py), how
-# speakers are told apart (tests/zoo/test_clustering.py). Other servers' code is that of hanlp_ner's.
+# requests (tests/zoo/test_mutations.py), what "prepare" measures (each model's test_prepare.py),
+# how speakers are told apart (tests/zoo/test_clustering.py). Other servers' code is hanlp_ner's.
 ELSEWHERE = (
     *("batch", "gpu", "hostile", "peers_captions", "peers_people", "peers_speech"),
     *("prepare", "speakers"),
