@@ -67,10 +67,11 @@ class Captioner:
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
         self.on_gpu = on_gpu(self._vision)
         self.batch = GPU_BATCH_IMAGES if self.on_gpu else BATCH_IMAGES
-        # Few requests have search words, and their encoder is a quarter of the weights.
-        self._text: Any = None
-        self._text_lock = threading.Lock()
+        # Few requests have search words, and their encoder is a quarter of the weights. On a GPU it
+        # takes its memory from the start: later another process may have that.
         self._open_text = functools.partial(opened, "text.onnx", TEXT_SHARE)
+        self._text: Any = self._open_text() if self.on_gpu else None
+        self._text_lock = threading.Lock()
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Prepare an image for CLIP: float32 (3, size, size)."""

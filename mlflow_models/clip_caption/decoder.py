@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.serving.onnx import SLOW_FUSION, device_of, open_session
+from zoo.serving.onnx import SLOW_FUSION, device_of, on_gpu, open_session
 
 GRAPH, COPIER = "decoder.onnx", "rows.onnx"  # only a decoder that is built for GPUs has a copier
 SHARE, COPIER_SHARE = 0.35, 0.05  # of the GPU's memory; keys and values aren't in these
@@ -29,7 +29,7 @@ class CaptionDecoder:
     Attributes:
         session: The network's.
         copier: The graph's that copies rows; None where keys and values are extended in place.
-        device: Where it runs: "cuda" or "cpu".
+        device: Where keys and values are: "cuda" or "cpu".
         kind: The type of keys and values: float32 or float16.
     """
 
@@ -39,9 +39,9 @@ class CaptionDecoder:
         copier, disabled = directory / COPIER, [SLOW_FUSION]
         gpu = copier.is_file()
         self.session = open_session(directory / GRAPH, threads, disabled, gpu, SHARE)
-        self.device = device_of(self.session)
-        there = self.device != "cpu"
+        there = on_gpu(self.session)
         self.copier = open_session(copier, threads, (), there, COPIER_SHARE) if gpu else None
+        self.device = device_of(self.copier or self.session)  # both must be there
         types = {one.name: one.type for one in self.session.get_inputs()}
         self.kind = np.dtype(np.float16 if types["past_0"] == "tensor(float16)" else np.float32)
         # The embeddings stay in their files: a step reads one row of each for a token.

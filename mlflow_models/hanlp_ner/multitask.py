@@ -76,7 +76,7 @@ class Head:
         self.gives, self.after = head["gives"], head["after"]
         self.tags = TagSet(head["tags"])
         graph = directory / f"{stem}.onnx"
-        self._session = open_session(graph, threads, disabled=LEFT_OUT, share=share)
+        self.session = open_session(graph, threads, disabled=LEFT_OUT, share=share)
         crf = directory / f"{stem}.npz"
         self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
 
@@ -99,7 +99,7 @@ class Head:
             for place, (first, last) in zip(row, ranges, strict=False):
                 place[: last - first] = np.arange(first + 1, last + 1)  # after [CLS]
         # (batch, items) tags, or (batch, items, tags) scores for the CRF
-        output = _bound(self._session, "cpu", hidden=hidden, places=places).numpy()
+        output = _bound(self.session, "cpu", hidden=hidden, places=places).numpy()
         return best(output, [len(row) for row in items], self._crf)
 
 
@@ -130,8 +130,9 @@ class MultiTask:
         """Find the entities of a batch of texts, and do other tasks."""
         pieces = [self._split(text) for text in texts]
         ids = [piece.ids for piece in pieces]  # (length,) each
-        # (batch, length, width); it stays on its device, for the classifiers
-        hidden = _bound(self._encoder, device_of(self._encoder), input_ids=self.pad(ids))
+        # (batch, length, width); it stays on the device, for the classifiers
+        where = device_of(self._encoder, *(head.session for head in self._heads.values()))
+        hidden = _bound(self._encoder, where, input_ids=self.pad(ids))
         recognizer = self._config["recognizer"]
         wanted = {recognizer, *tasks}.intersection(self._heads)
         words = {

@@ -51,7 +51,7 @@ def test_texts_have_the_entities_that_a_cpu_finds(
     assert on_gpu._network.on_gpu
     for session in (
         on_cpu._network._encoder,
-        *(one._session for one in on_cpu._network._heads.values()),
+        *(one.session for one in on_cpu._network._heads.values()),
     ):
         session.set_providers([CPU])
     some = [text for text in [*SENTENCES, *texts()] if text.strip()]

@@ -119,6 +119,43 @@ def test_a_graph_that_no_gpu_opens_is_run_by_the_cpu(
         onnx.open_session(graph, 1)
 
 
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (
+            "/src/cuda_call.cc:148 bool onnxruntime::CudaCall() CUDA failure 36: API call is not "
+            "supported in the installed CUDA driver ; GPU=-1 ; hostname=vm ; line=70\n\n",
+            "CUDA failure 36: API call is not supported in the installed CUDA driver",
+        ),
+        (
+            "/src/bfc_arena.cc:359 void* onnxruntime::BFCArena::AllocateRawInternal(size_t) "
+            "Failed to allocate memory for requested buffer of size 4096\n",
+            "Failed to allocate memory for requested buffer of size 4096",
+        ),
+        ("x" * 300 + " is missing.", "x" * 188 + " is missing"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_the_log_has_the_cause_from_onnx_runtime_s_long_message(said: str, cause: str) -> None:
+    assert onnx._cause(RuntimeError(said)) == cause
+
+
+class Session:
+    """As far as its device is asked for."""
+
+    def __init__(self, *providers: str) -> None:
+        self._providers = providers
+
+    def get_providers(self) -> list[str]:
+        return list(self._providers)
+
+
+def test_what_graphs_pass_on_is_on_the_gpu_only_if_all_of_them_are() -> None:
+    there, here = Session(onnx.CUDA, onnx.CPU), Session(onnx.CPU)
+    assert onnx.device_of(there, there) == "cuda"
+    assert onnx.device_of(there, here) == onnx.device_of(here) == "cpu"
+
+
 def test_a_model_takes_the_memory_that_it_is_allowed(
     driver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

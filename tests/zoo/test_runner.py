@@ -318,6 +318,7 @@ def test_a_batch_that_memory_is_too_small_for_is_halved_once(error: Exception) -
 def test_what_a_client_did_wrong_is_no_lack_of_memory() -> None:
     assert not memory.ran_out(BadInput("the photo says 'out of memory'"))
     assert not memory.ran_out(ValueError("negative"))
+    assert memory.ran_out(OutOfMemory())
 
 
 def bounded_session(bytes_: int) -> onnxruntime.InferenceSession:

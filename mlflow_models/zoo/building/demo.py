@@ -41,8 +41,7 @@ def main() -> None:
     checkpoint = args.checkpoint or choose(folder, console)
     console.print(f"[bold]1. Building {args.model} from the checkpoint '{checkpoint}'[/bold]")
     command = [sys.executable, str(folder / "build.py"), "--checkpoint", checkpoint]
-    command += [] if args.checkpoint else choose_speakers(folder)
-    build = subprocess.run(command, check=False)
+    build = subprocess.run([*command, *speaker_network(folder, console)], check=False)
     if build.returncode:
         raise ZooError(f"building {args.model} failed; see above.")
     console.print(f"\n[bold]2. Serving {args.model} and posting its sample[/bold]")
@@ -94,18 +93,19 @@ def choose(folder: Path, console: Console) -> str:
     return name
 
 
-def choose_speakers(folder: Path) -> list[str]:
-    """Give the builder's options that pack a network for speakers, if it takes one that can be had.
+def speaker_network(folder: Path, console: Console) -> list[str]:
+    """Choose the builder's options for a network that tells speakers apart.
 
-    A capability that enrols voices takes one. A checkpoint that can't be fetched is told of.
+    They are empty if the capability takes none, or if it can't be fetched, which is told.
     """
-    if not (folder / "enroll.py").is_file():
+    if "speakers" not in capabilities.declaration(folder).options.model_fields:
         return []
     try:
-        speakers.find("resemblyzer")
-    except CheckpointError:
+        speakers.find(speakers.RESEMBLYZER.name)
+    except CheckpointError as error:
+        console.print(f"{error}\nSo the model won't tell speakers apart.", highlight=False)
         return []
-    return ["--speakers", "resemblyzer"]
+    return ["--speakers", speakers.RESEMBLYZER.name]
 
 
 def samples(folder: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ import ctypes
 import functools
 import logging
 import multiprocessing
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -83,10 +84,19 @@ def look(line: int) -> Device:
 
 
 def look_apart(line: int) -> Device:
-    """Do as `look`, in a process of its own: this one may fork afterwards."""
+    """Do as `look`, in a process of its own: this one may fork afterwards.
+
+    Raises:
+        ZooError: The driver ended that process.
+    """
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(look, line).result()
+        try:
+            return pool.submit(look, line).result()
+        except BrokenProcessPool:
+            raise ZooError(
+                f"The GPU's driver crashed ({LIBRARY}); THERESA_DEVICE=cpu leaves it alone."
+            ) from None
 
 
 def find(line: int) -> Device:

@@ -1,6 +1,7 @@
 """Opens ONNX graphs: the only place that chooses where they run."""
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ SLOW_FUSION = "SkipLayerNormFusion"
 # nothing by leaving it out.
 CRASHES_IN_FLOAT16 = "NchwcTransformer"
 ERRORS_ONLY = 3  # ONNX Runtime's log level
+# Where the cause begins in a message of ONNX Runtime; places in its source come before.
+CAUSE = re.compile("(?:CUDA|CUBLAS|CUDNN|CUDNN_FE) failure|Failed to allocate|Available memory")
+CAUSE_CHARACTERS = 200
 
 
 def open_session(
@@ -52,7 +56,7 @@ def open_session(
         try:
             session = opened([(CUDA, _cuda_options(share)), CPU])
         except Exception as error:  # ONNX Runtime's errors have no common class
-            devices.stay_on_cpu(f"'{path.name}' can't be opened on it ({_first_line(error)})")
+            devices.stay_on_cpu(f"'{path.name}' can't be opened on it ({_cause(error)})")
         else:
             if on_gpu(session):
                 return session
@@ -70,11 +74,12 @@ def device() -> Device:
     import onnxruntime
 
     if CUDA not in onnxruntime.get_available_providers():
-        why = "this model's ONNX Runtime is the build for CPUs (build.py --gpu packs the other)"
+        why = "the ONNX Runtime installed here is for CPUs (build.py --gpu packs the other)"
         wanted = read(DeviceSettings).device == "cuda"
         return devices.stay_on_cpu(why) if wanted or devices.is_there() else Device("cpu", why=why)
     found = devices.find(int(onnxruntime.cuda_version.partition(".")[0]))
     if found.kind == "cuda":
+        onnxruntime.set_default_logger_severity(ERRORS_ONLY)
         onnxruntime.preload_dlls()  # CUDA's libraries and cuDNN, from their Python packages
     return found
 
@@ -84,9 +89,12 @@ def on_gpu(session: Any) -> bool:
     return bool(session.get_providers()[0] == CUDA)
 
 
-def device_of(session: Any) -> str:
-    """Name a session's device as ONNX Runtime does, for `OrtValue` and for binding: cuda or cpu."""
-    return "cuda" if on_gpu(session) else "cpu"
+def device_of(*sessions: Any) -> str:
+    """Name the device for what sessions pass on, as ONNX Runtime does: `cuda` or `cpu`.
+
+    The GPU's memory may have room for some of them only: then it is the CPU's.
+    """
+    return "cuda" if all(map(on_gpu, sessions)) else "cpu"
 
 
 def memory_bytes() -> int:
@@ -107,5 +115,9 @@ def _cuda_options(share: float) -> dict[str, str]:
     }
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+def _cause(error: Exception) -> str:
+    """Find the cause in a message of ONNX Runtime, which ends with it."""
+    (line, *_) = str(error).strip().splitlines() or [type(error).__name__]
+    found = CAUSE.search(line)
+    cause = line[found.start() :] if found else line[-CAUSE_CHARACTERS:]
+    return cause.partition(" ; ")[0][:CAUSE_CHARACTERS].strip(" .")
