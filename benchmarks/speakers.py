@@ -171,8 +171,9 @@ def long_recording(embeddings: np.ndarray) -> dict[str, float]:
 def render(result: dict[str, Any]) -> str:
     """The scores, as Markdown."""
     lines = [
-        "Resemblyzer's GE2E. No collar; where several speak at once, all count. The thresholds",
-        "were set on other voices: the six of FSDD, the woman of `words/`, and three more.",
+        "Resemblyzer's GE2E. No collar; where several speak at once, all count. The thresholds of",
+        "the grouping were set on other voices: the six of FSDD, the woman of `words/`, and three",
+        "more. What counts as silence at a turn's ends was chosen on these sets and those voices.",
         "",
         "| set | DER %, number given | missed, false alarm, confusion | DER %, number found "
         "| right number | turns with their speaker |",

@@ -16,15 +16,15 @@ from benchmarks.peers import environment
 from benchmarks.whisper_quality_recordings import QualityRecording, Stretch
 from zoo.building.packaging import ROOT
 
-# tests/batch runs Spark on a real cluster; the other servers' code is that of hanlp_ner's;
-# tests/zoo/test_mutations.py sends hostile requests.
-ELSEWHERE = ("batch", "hostile", "peers_captions", "peers_speech", "peers_people")
-# What a machine may lack: then a benchmark says so, and is left out.
-LACKING = (
-    "gpu is left out: no CUDA",
-    "speakers is left out: THERESA_SHARED",
-    "whisper_quality is left out: THERESA_SHARED",
+# What other tests run: Spark on a real cluster (tests/batch), the GPU's check (tests/gpu), hostile
+# requests (tests/zoo/test_mutations.py), what "prepare" measures (each model's test_prepare.py),
+# how speakers are told apart (tests/zoo/test_clustering.py). Other servers' code is hanlp_ner's.
+ELSEWHERE = (
+    *("batch", "gpu", "hostile", "peers_captions", "peers_people", "peers_speech"),
+    *("prepare", "speakers"),
 )
+# What a machine may lack: then a benchmark says so, and is left out.
+LACKING = ("whisper_quality is left out: THERESA_SHARED",)
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")
 PEERS = sorted(path.parent.name for path in environment.HERE.glob("*/requirements.in"))
 

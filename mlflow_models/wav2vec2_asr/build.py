@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from wav2vec2_asr.options import DECLARATION
-from zoo.building import hardware, packaging, speakers
+from zoo.building import hardware, packaging, speaker_packing
 
 FOLDER = Path(__file__).parent
 
@@ -55,7 +55,7 @@ def main() -> None:
         "checkpoint's language_model.json, if it has one)",
     )
     parser.add_argument("--language", default="th", help="code, for the transcripts (%(default)s)")
-    speakers.add_options(parser)
+    speaker_packing.add_options(parser)
     args = parser.parse_args()
 
     from wav2vec2_asr.building.checkpoint import find
@@ -69,7 +69,7 @@ def main() -> None:
         model = checkpoint / "language_model.json"
     if model:
         check_language_model(model, checkpoint)
-    voices = speakers.Packed.find(args)
+    voices = speaker_packing.Packed.find(args)
     with packaging.workspace(args) as work:
         convert(checkpoint, work, args.precision, args.gpu, args.language)
         if model:

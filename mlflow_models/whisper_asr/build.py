@@ -9,7 +9,7 @@ python mlflow_models/whisper_asr/build.py --checkpoint DIRECTORY|FILE.pt  Huggin
 from pathlib import Path
 
 from whisper_asr.options import DECLARATION
-from zoo.building import checkpoints, packaging, speakers
+from zoo.building import checkpoints, packaging, speaker_packing
 
 FOLDER = Path(__file__).parent
 
@@ -24,7 +24,7 @@ def main() -> None:
         help="auto (default): int8 on a CPU, float16 on a GPU; int8: half the size, and on a GPU "
         "too; float32: the reference's own arithmetic",
     )
-    speakers.add_options(parser)
+    speaker_packing.add_options(parser)
     args = parser.parse_args()
 
     from whisper_asr.building.convert import convert
@@ -33,7 +33,7 @@ def main() -> None:
 
     packaging.check(args)
     checkpoint = checkpoints.resolve(args.checkpoint, FOLDER / "demo", fetch, suffixes=(".pt",))
-    voices = speakers.Packed.find(args)
+    voices = speaker_packing.Packed.find(args)
     with packaging.workspace(args) as work:
         convert(checkpoint, args.checkpoint, work, args.precision)
         voices.write(work)

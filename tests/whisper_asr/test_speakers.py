@@ -7,6 +7,7 @@ import pytest
 from whisper_asr.building.convert import convert
 from whisper_asr.engine import Engine
 from zoo.building import speakers
+from zoo.building.speaker_packing import Packed
 from zoo.errors import CheckpointError
 from zoo.speech.transcript import Transcript
 
@@ -16,7 +17,7 @@ def engine(real_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     work = tmp_path_factory.mktemp("base")
     convert(real_base, "base", work, "auto")
     try:
-        speakers.Packed(speakers.find("resemblyzer"), None).write(work)
+        Packed(speakers.find("resemblyzer"), None).write(work)
     except CheckpointError as error:
         pytest.skip(f"The package index doesn't have Resemblyzer: {error}")
     return Engine(work)

@@ -203,6 +203,9 @@ BAD_GALLERIES = [
     '{"network": "NETWORK", "voices": {"": [1]}}', '{"network": "NETWORK", "voices": {"A": [1]}}',
     '{"network": "NETWORK", "voices": {"A": "text"}}',
     json.dumps({"network": "NETWORK", "voices": {"A": [0.0] * 256}}),
+    '{"network": "NETWORK", "voices": {"A": [1], "A": [1]}}',
+    f'{{"network": "NETWORK", "voices": {{"A": [1{"0" * 400}]}}}}',
+    '{"network": "NETWORK", "voices": {"A\\u0000": [1]}}',
 ]  # fmt: skip
 
 

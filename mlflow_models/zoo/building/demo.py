@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from zoo.building import capabilities, checkpoints
+from zoo.building import capabilities, checkpoints, speakers
 from zoo.building.local_server import direct, serve
 from zoo.building.packaging import ROOT, run
 from zoo.building.saved import MODELS
@@ -41,7 +41,7 @@ def main() -> None:
     checkpoint = args.checkpoint or choose(folder, console)
     console.print(f"[bold]1. Building {args.model} from the checkpoint '{checkpoint}'[/bold]")
     command = [sys.executable, str(folder / "build.py"), "--checkpoint", checkpoint]
-    build = subprocess.run(command, check=False)
+    build = subprocess.run([*command, *speaker_network(folder, console)], check=False)
     if build.returncode:
         raise ZooError(f"building {args.model} failed; see above.")
     console.print(f"\n[bold]2. Serving {args.model} and posting its sample[/bold]")
@@ -91,6 +91,21 @@ def choose(folder: Path, console: Console) -> str:
         console.print(f"{error}\nSo the small demo checkpoint is taken. {limits}", highlight=False)
         return "demo"
     return name
+
+
+def speaker_network(folder: Path, console: Console) -> list[str]:
+    """Choose the builder's options for a network that tells speakers apart.
+
+    They are empty if the capability takes none, or if it can't be fetched, which is told.
+    """
+    if "speakers" not in capabilities.declaration(folder).options.model_fields:
+        return []
+    try:
+        speakers.find(speakers.RESEMBLYZER.name)
+    except CheckpointError as error:
+        console.print(f"{error}\nSo the model won't tell speakers apart.", highlight=False)
+        return []
+    return ["--speakers", speakers.RESEMBLYZER.name]
 
 
 def samples(folder: Path) -> dict[str, Path]:

@@ -102,22 +102,25 @@ def _doubts(
     paths: list[Path],
     clips: list[np.ndarray],
     voice: np.ndarray,
-    others: dict[str, np.ndarray],
+    gallery: dict[str, np.ndarray],
 ) -> list[str]:
     """Tell of clips that don't sound like the voice, and of other voices that do."""
     found = []
+    alone: dict[Path, np.ndarray] = {}
     for path, clip in zip(paths, clips, strict=True):
         try:
-            alone, _ = enrolled(network, [clip], 0.0)
+            alone[path], _ = enrolled(network, [clip], 0.0)
         except ValueError:
             found.append(f"'{path}' has no speech.")
-            continue
-        if alone @ voice < network.accepts:
+    for path, own in alone.items():
+        others = sum(other for name, other in alone.items() if name != path)
+        likeness = float(own @ others / np.linalg.norm(others)) if len(alone) > 1 else 1.0
+        if likeness < network.accepts:
             found.append(
-                f"'{path}' doesn't sound like the other clips ({alone @ voice:.2f}; a name is "
-                f"given from {network.accepts:g}); does only one person speak in it?"
+                f"'{path}' doesn't sound like the other clips ({likeness:.2f}; a name is given "
+                f"from {network.accepts:g}); does only one person speak in it?"
             )
-    for other, kept in others.items():
+    for other, kept in gallery.items():
         if kept @ voice >= network.accepts:
             found.append(
                 f"'{other}' sounds the same ({kept @ voice:.2f}; a name is given from "

@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from zoo.building import capabilities
+from zoo.building.demo import speaker_network
 from zoo.building.local_server import serve
 from zoo.building.packaging import ROOT, run
 from zoo.building.saved import MODELS
@@ -35,8 +36,9 @@ def build_demos(console: Console) -> None:
     missing = [one for one in folders if not (MODELS / one.name / "MLmodel").is_file()]
     for number, folder in enumerate(missing, 1):
         name, script = folder.name, folder / "build.py"
+        command = [sys.executable, str(script), *speaker_network(folder, console)]
         with console.status(f"Building {name} ({number} of {len(missing)})"):
-            done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+            done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise ZooError(f"building {name} failed:\n{(done.stdout + done.stderr)[-3000:]}")
         console.print(f"Built {name}.", highlight=False)

@@ -16,7 +16,7 @@ OPPOSITE = -0.7  # a correlation under this; microphones apart from each other m
 FORGET_SAMPLES = 32_000  # 2 s, after which the past counts 1/e
 SILENT, IDENTICAL = "silent", "identical"  # why a channel isn't heard apart
 SILENT_STEPS = 2.0  # of 16 bits: the mean change (root mean square) of a channel without sound
-ALIKE = 0.9995  # a correlation over this; two microphones in one room have less
+ALIKE = 0.9995  # a correlation over this, of either sign; two microphones in one room have less
 
 
 class Mixer:
@@ -106,7 +106,8 @@ class Survey:
             if one <= SILENT_STEPS * np.sqrt(max(1, self._samples)):
                 found.append(SILENT)
             elif any(
-                found[other] is None and self._moments[other, place] > ALIKE * power[other] * one
+                found[other] is None
+                and abs(self._moments[other, place]) > ALIKE * power[other] * one
                 for other in range(place)
             ):
                 found.append(IDENTICAL)

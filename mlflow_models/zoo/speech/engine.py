@@ -244,19 +244,17 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             for one in recording.found[place]
         ]
         segments = self.polished(in_order, recording, options)
-        silent = options.vad and not recording.spans
         found = Transcript(
             language,
             recording.seconds,
             segments,
-            [*recording.warnings, NO_SPEECH] if silent else recording.warnings,
+            recording.warnings + [NO_SPEECH] * (options.vad and not recording.spans),
             [
                 (start / SAMPLE_RATE, end / SAMPLE_RATE)
                 for start, end in without_text(recording.spans, segments)
             ],
         )
-        heard = [one for place in sorted(recording.heard) for one in recording.heard[place]]
-        return self.speakers.tell(found, heard, options)
+        return self.speakers.tell(found, recording.voices, options)
 
 
 def threads_per_batch() -> int:

@@ -16,7 +16,7 @@ WARNINGS = (
     "`no_speech`: no speech was found. `opposite_phase`: the two channels had opposite phase, and "
     "one was inverted. `one_channel`: `channels` is `separate`, and there is only one. "
     "`channels_left_out`: some are silent or identical; `channels` of the answer says which. "
-    "`fewer_speakers`: fewer people were heard than `speakers` says."
+    "`fewer_speakers`: fewer people were heard than `speakers` or `min_speakers` says."
 )
 NO_SPEECH, ONE_CHANNEL, CHANNELS_LEFT_OUT = "no_speech", "one_channel", "channels_left_out"
 FEWER_SPEAKERS = "fewer_speakers"
@@ -62,8 +62,8 @@ class SpeechOptions(SoundOptions):
     )
     speakers: str = Field(
         OFF,
-        description="Say who speaks: `auto` finds out how many people there are, a number such as "
-        "`2` gives it; `off` doesn't ask. With `channels` `separate`: in each channel.",
+        description="Say who speaks: `auto` finds out how many people there are; a number, as the "
+        'text `"2"`, says it; `off` doesn\'t ask. With `channels` `separate`: in each channel.',
     )
     min_speakers: int = Field(
         1, ge=1, le=MAX_SPEAKERS, description="With `speakers` `auto`: the fewest people."

@@ -74,6 +74,11 @@ class Recording(Generic[Found]):
             self.seconds += len(block) / SAMPLE_RATE
             yield denoised(block) if denoise else block
 
+    @property
+    def voices(self) -> list[Heard]:
+        """The voices in all windows, in the order of time."""
+        return [one for place in sorted(self.heard) for one in self.heard[place]]
+
     def attempt(self, step: Callable[..., Value], *arguments: Any) -> Value | None:
         """Take a step; if the recording's content makes it impossible, keep the error instead."""
         try:

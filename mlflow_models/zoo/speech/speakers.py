@@ -96,7 +96,7 @@ class Speakers:
             ]
         if not options.word_timestamps:  # a model may have them only to cut its segments well
             transcript.segments = [replace(one, words=None) for one in transcript.segments]
-        if asked is not None and 0 < len(voices) < asked:
+        if 0 < len(voices) < (asked or options.min_speakers):
             transcript.warnings = [*transcript.warnings, FEWER_SPEAKERS]
         transcript.turns = [SpokenTurn(one.start, one.end, _label(one.speaker)) for one in found]
         transcript.speakers = [

@@ -4,7 +4,6 @@ A gallery keeps embeddings, not recordings. It belongs to the network that made 
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from zoo.speech.windows import Window
 
 DIGITS = 5  # of an embedding's values
 MAX_NAME_CHARACTERS = 100
+MAX_LENGTH = 2.0  # of an embedding, which has unit length but for rounding
 MIN_SECONDS = 2.0  # of speech, in all clips of a voice: less is no sure ground for a name
 MAX_SPAN_SAMPLES = 30 * SAMPLE_RATE
 SHAPE = 'has the form {"network": ..., "voices": {NAME: [numbers]}}, as enroll.py writes it'
@@ -49,7 +49,9 @@ class Gallery:
                 name of what is wrong ("isn't JSON").
         """
         try:
-            given: Any = json.loads(text)
+            given: Any = json.loads(text, object_pairs_hook=_once_each)
+        except _Twice:
+            raise
         except (ValueError, RecursionError):
             raise ValueError("isn't JSON") from None
         if not isinstance(given, dict) or not isinstance(given.get("voices"), dict):
@@ -59,10 +61,12 @@ class Gallery:
                 f"has voices of another network than {network.about['kind']} {network.identity}, "
                 "which is to hear them; enroll them with that"
             )
-        voices = {
-            _known_as(name): _voice(name, values, network.width)
-            for name, values in given["voices"].items()
-        }
+        voices = _once_each(
+            [
+                (_known_as(name), _voice(name, values, network.width))
+                for name, values in given["voices"].items()
+            ]
+        )
         return cls(network.identity, voices)
 
     def text(self) -> str:
@@ -136,14 +140,35 @@ def enrolled(
 
 
 def check_name(name: str) -> str:
-    """Give a name without spaces around it.
+    """Give a name on one line, without spaces around it.
 
     Raises:
-        ValueError: It is empty or too long.
+        ValueError: It is empty or too long, or has a character that can't be seen.
     """
-    if not name.strip() or len(name) > MAX_NAME_CHARACTERS:
+    name = " ".join(name.split())
+    if not name or len(name) > MAX_NAME_CHARACTERS:
         raise ValueError(f"is empty, or has over {MAX_NAME_CHARACTERS} characters")
-    return name.strip()
+    if not name.isprintable():
+        raise ValueError("has a character that can't be seen")
+    return name
+
+
+class _Twice(ValueError):
+    """A name is there twice."""
+
+
+def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of names and their values.
+
+    Raises:
+        _Twice: Two have the same name.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Twice(f"has '{twice[:MAX_NAME_CHARACTERS]}' twice")
+    return found
 
 
 def _known_as(name: str) -> str:
@@ -156,11 +181,11 @@ def _known_as(name: str) -> str:
 def _voice(name: str, values: Any, width: int) -> np.ndarray:
     """Check an embedding, and scale it to unit length."""
     good = isinstance(values, list) and all(
-        isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one)
+        isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < MAX_LENGTH
         for one in values
     )
     voice = np.array(values if good else [], np.float32)
     length = float(np.linalg.norm(voice))
-    if len(voice) != width or not 0.5 < length < 2:
+    if len(voice) != width or not 1 / MAX_LENGTH < length < MAX_LENGTH:
         raise ValueError(f"has for '{name[:MAX_NAME_CHARACTERS]}' no embedding of {width} numbers")
     return voice / np.float32(length)
