@@ -1,7 +1,11 @@
 """A capability's folder: what must be there, and that everything else finds it."""
 
+import functools
 import json
 import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 
 import yaml
 
@@ -11,6 +15,13 @@ from zoo.building.cards import written
 from zoo.building.packaging import ROOT
 from zoo.serving.declaration import parameters, table
 
+IMPORT = """
+import importlib, sys
+before = {*sys.modules}
+importlib.import_module(sys.argv[1])
+print(*{name.partition(".")[0] for name in {*sys.modules} - before})
+"""
+packages = functools.cache(packages_distributions)  # of each module that is installed here
 MAX_FILES = 15  # Python files besides `__init__.py` and packages such as training/
 
 
@@ -53,6 +64,26 @@ def test_the_engine_knows_neither_mlflow_nor_pandas(capability: Capability) -> N
         text = path.read_text("utf-8")
         if path.name != "model.py" and '\nif __name__ == "__main__":' not in text:
             assert not re.search(r"^\s*(import|from) (mlflow|pandas)\b", text, re.MULTILINE), path
+
+
+def test_the_engine_imports_what_the_requirements_have(capability: Capability) -> None:
+    """More is installed here than in a model's image."""
+    pinned = {
+        name.lower().replace("_", "-")
+        for name in re.findall(
+            r"^([\w.-]+)==", (capability.folder / "requirements.txt").read_text(), re.M
+        )
+    }
+    command = [sys.executable, "-c", IMPORT, f"{capability.name}.engine"]
+    modules = subprocess.check_output(command, text=True).split()
+    missing = {
+        module
+        for module in modules
+        if not (ROOT / "mlflow_models" / module).is_dir()
+        and (names := packages().get(module))
+        and not pinned & {name.lower().replace("_", "-") for name in names}
+    }
+    assert not missing
 
 
 def test_it_is_built_for_gpus_as_well(capability: Capability) -> None:
