@@ -27,9 +27,10 @@ a kill, run the same command again: it continues with what is left. If an execut
 score its parts again. Two runs at the same time must not have the same OUTPUT.
 
 Each worker process has one model. If the model uses one core (captions, entities), there is one
-worker per core. A speech recognizer gets all cores of the local machine, and on a cluster all cores
-of an executor (--conf spark.executor.cores=N). A worker process needs memory for its model beside
-the executor's Java heap (--conf spark.executor.memory=4g); each file, at most 1 GiB, is in both.
+worker per core. A speech recognizer, or a model that takes this machine's GPU, gets all cores of
+the local machine, and on a cluster all cores of an executor (--conf spark.executor.cores=N). A
+worker process needs memory for its model beside the executor's Java heap
+(--conf spark.executor.memory=4g); each file, at most 1 GiB, is in both.
 
 Executors need Python with the model's requirements.txt, MLflow and PySpark; PYSPARK_PYTHON names
 this Python. The model and this code are sent to them once. On Kubernetes give an image with it:

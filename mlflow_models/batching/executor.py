@@ -72,7 +72,12 @@ def probe(batches: Iterator[pa.RecordBatch], job: BatchJob) -> Iterator[pa.Recor
     for _ in batches:
         pass
     refusal = ""
-    model = load(job)
+    try:
+        model = load(job)
+    except Exception as error:
+        refusal = f"A worker can't load the model: {error}"
+        yield pa.RecordBatch.from_pydict({"refusal": [refusal]})
+        return
     try:
         model.predict(pd.DataFrame({name: pd.Series([], dtype=object) for name in job.reads}),
                       params=job.params)  # fmt: skip

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo import settings
 from zoo.errors import ZooError
+from zoo.serving import devices
 
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType
@@ -21,7 +23,7 @@ class SavedModel:
         params: The names of the model's parameters.
         answers: The Spark type of each field of the records; `error` comes last.
         free: The fields of any form, which Spark has as variants.
-        alone: Whether one engine uses all the cores that it gets.
+        alone: Whether one engine uses all the cores that it gets, or the GPU.
     """
 
     directory: Path
@@ -57,8 +59,15 @@ def read(directory: Path) -> SavedModel:
         params,
         {**{name: spark_type(kind) for name, kind in fields.items()}, "error": _string()},
         frozenset(name for name, kind in fields.items() if _is_free(kind)),
-        not (about.metadata or {}).get("fork_safe", True),
+        _is_alone(about.metadata or {}),
     )
+
+
+def _is_alone(about: dict[str, Any]) -> bool:
+    """Tell by a model's metadata whether a machine has room for one engine only."""
+    wanted = settings.read(settings.DeviceSettings).device != "cpu"
+    takes_gpu = bool(about.get("cuda")) and wanted and devices.is_there()
+    return takes_gpu or not about.get("fork_safe", True)
 
 
 def spark_type(kind: Any) -> "DataType":

@@ -1,5 +1,6 @@
 """The graphs for GPUs, on the CPU: the same captions, also in float16; a kernel for each node."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from clip_caption.building import checkpoint
-from clip_caption.building.convert import convert
+from clip_caption.building.convert import _write_gpt2, convert
 from clip_caption.captioner import Captioner
 from clip_caption.decoder import COPIER, GRAPH, CaptionDecoder
 from clip_caption.options import Options
@@ -37,8 +38,9 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     layout, work = request.param, tmp_path_factory.mktemp(request.param)
     path = write_directory(make_model(layout, SMALL), work / "checkpoint", LAYOUTS[layout])
     convert(path, work / "cpu")
-    for precision in ("fp32", "fp16"):
-        convert(path, work / precision, precision=precision, gpu=True)
+    shutil.copytree(work / "cpu", work / "fp32")  # of the same graphs, but for GPT-2's
+    _write_gpt2(checkpoint.open_model(path), work / "fp32", "fp32", gpu=True)
+    convert(path, work / "fp16", precision="fp16", gpu=True)
     return work
 
 

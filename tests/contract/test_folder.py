@@ -1,7 +1,11 @@
 """A capability's folder: what must be there, and that everything else finds it."""
 
+import functools
 import json
 import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 
 import yaml
 
@@ -11,6 +15,18 @@ from zoo.building.cards import written
 from zoo.building.packaging import ROOT
 from zoo.serving.declaration import parameters, table
 
+# Imports a module where some packages aren't installed.
+IMPORT = """
+import importlib, json, sys
+class Hidden:
+    names = set(json.load(sys.stdin))
+    def find_spec(self, name, path=None, target=None):
+        if name in self.names:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Hidden())
+importlib.import_module(sys.argv[1])
+"""
+packages = functools.cache(packages_distributions)  # of each module that is installed here
 MAX_FILES = 15  # Python files besides `__init__.py` and packages such as training/
 
 
@@ -53,6 +69,26 @@ def test_the_engine_knows_neither_mlflow_nor_pandas(capability: Capability) -> N
         text = path.read_text("utf-8")
         if path.name != "model.py" and '\nif __name__ == "__main__":' not in text:
             assert not re.search(r"^\s*(import|from) (mlflow|pandas)\b", text, re.MULTILINE), path
+
+
+def test_the_engine_imports_what_the_requirements_have(capability: Capability) -> None:
+    """More is installed here than in a model's image."""
+    pins = (capability.folder / "requirements.txt").read_text("utf-8")
+    pinned = {plain(name) for name in re.findall(r"^([\w.-]+)==", pins, re.M)}
+    hidden = [
+        module
+        for module, names in packages().items()
+        if not pinned & {plain(name) for name in names}
+        and not (ROOT / "mlflow_models" / module).is_dir()
+    ]
+    command = [sys.executable, "-c", IMPORT, f"{capability.name}.engine"]
+    done = subprocess.run(command, input=json.dumps(hidden), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def plain(name: str) -> str:
+    """A package's name as pins write it."""
+    return name.lower().replace("_", "-")
 
 
 def test_it_is_built_for_gpus_as_well(capability: Capability) -> None:

@@ -62,12 +62,13 @@ def convert(
     eyes = clip_of(checkpoint, clip, width)
     pixels = _preprocessing(eyes)
     output.mkdir(parents=True, exist_ok=True)
-    _write_clip(eyes, output, pixels["size"])
-    prefix_length = _write_mapper(model, output, width)
+    examples = _write_clip(eyes, output, pixels["size"])
+    features = np.random.default_rng(1).normal(size=(2, width)).astype(np.float32)
+    prefix_length = _write_mapper(model, output, features)
     _write_gpt2(model, output, precision, gpu or precision == "fp16")
     if precision == "fp16":
-        for name in ("vision.onnx", "text.onnx", "mapper.onnx"):
-            to_float16(output / name)
+        for name, example in {**examples, "mapper.onnx": {"features": features}}.items():
+            to_float16(output / name, example=example)
     write_json(output / GPT2, vocabulary.ids)
     about = {
         "precision": precision,
@@ -121,7 +122,8 @@ def _preprocessing(eyes: "Clip") -> dict[str, Any]:
     return {"size": int(size), **{name: about[name] for name in kept}}
 
 
-def _write_clip(eyes: "Clip", output: Path, size: int) -> None:
+def _write_clip(eyes: "Clip", output: Path, size: int) -> dict[str, dict[str, np.ndarray]]:
+    """Writes CLIP's graphs; returns for each an example of its input."""
     import open_clip
     import torch
 
@@ -135,16 +137,17 @@ def _write_clip(eyes: "Clip", output: Path, size: int) -> None:
     tokens = torch.zeros(2, eyes.model.context_length, dtype=torch.int64)
     tokens[:, 3] = eyes.model.vocab_size - 1
     _export(eyes.model, "encode_text", tokens, output / "text.onnx", "tokens", "features")
+    return {"vision.onnx": {"pixels": images.numpy()}, "text.onnx": {"tokens": tokens.numpy()}}
 
 
-def _write_mapper(model: "CaptionModel", output: Path, width: int) -> int:
+def _write_mapper(model: "CaptionModel", output: Path, features: np.ndarray) -> int:
     """Writes the mapper; returns the length of its prefixes."""
     import torch
 
-    features = torch.randn(2, width)
-    _export(model, "prefixes", features, output / "mapper.onnx", "features", "prefixes")
+    example = torch.from_numpy(features)
+    _export(model, "prefixes", example, output / "mapper.onnx", "features", "prefixes")
     with torch.no_grad():
-        return model.prefixes(features).shape[1]
+        return model.prefixes(example).shape[1]
 
 
 def _write_gpt2(model: "CaptionModel", output: Path, precision: str, gpu: bool) -> None:

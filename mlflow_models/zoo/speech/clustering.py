@@ -7,7 +7,6 @@ speaks, are from each other. benchmarks/tried.md compares this with other rules.
 """
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 
 APART = 0.35  # the cosine distance from which on Resemblyzer's network hears two people
 BREATH_RATIO = 1.35  # two people are so many times as far from each other as windows of one breath
@@ -46,6 +45,9 @@ def cluster(
     Returns:
         The number of each window's group, int (windows,), in order of appearance.
     """
+    # A model that tells no speakers has no SciPy.
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     if len(embeddings) < 2:
         return np.zeros(len(embeddings), int)
     seconds = np.maximum(times[:, 1] - times[:, 0], 1e-3)
@@ -109,6 +111,8 @@ def _best(
     into more and more parts; the largest ones are the voices, and the cut is taken whose voices all
     windows together are nearest to.
     """
+    from scipy.cluster.hierarchy import fcluster
+
     found: tuple[float, np.ndarray] | None = None
     speakers = min(speakers, len(embeddings))
     times, more = MAX_PARTS
