@@ -173,9 +173,8 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "Resemblyzer's GE2E. No collar; where several speak at once, all count. The thresholds of",
         "the grouping were set on other voices: the six of FSDD, the woman of `words/`, and three",
-        "more. What counts as silence at a turn's ends was chosen on these sets and those voices; the",
-        "values that those voices alone give score the first row and the last one no worse, as the",
-        "table of what was tried shows.",
+        "more. What counts as silence at a turn's ends was chosen on these sets and those voices.",
+        "The values that those voices alone give score the first row and the last one no worse.",
         "",
         "| set | DER %, number given | missed, false alarm, confusion | DER %, number found "
         "| right number | turns with their speaker |",
