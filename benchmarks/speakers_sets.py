@@ -159,11 +159,13 @@ def _in_turns(
     return found if len({name for name, _ in found}) == number else []
 
 
-def in_noise(recordings: Sequence[SpokenRecording]) -> Iterator[SpokenRecording]:
-    """The same with white noise."""
+def in_noise(
+    recordings: Sequence[SpokenRecording], level: float = NOISE_DB
+) -> Iterator[SpokenRecording]:
+    """The same with white noise that is fainter by so many decibels."""
     for place, one in enumerate(recordings):
         added = noise("white", len(one.sound), np.random.default_rng(place))
-        yield replace(one, sound=add_noise(one.sound, added, NOISE_DB))
+        yield replace(one, sound=add_noise(one.sound, added, level))
 
 
 def by_telephone(recordings: Sequence[SpokenRecording]) -> Iterator[SpokenRecording]:

@@ -22,6 +22,7 @@ from whisper_asr.decoded import Decoded, segment
 from whisper_asr.options import Options
 from whisper_asr.recovery import recovered
 from zoo.data.audio import SAMPLE_RATE
+from zoo.speech.options import OFF
 from zoo.speech.transcript import Segment
 from zoo.speech.windows import Window
 
@@ -69,6 +70,8 @@ class WindowDecoder:
     ) -> None:
         self._model, self._language, self._options = model, language, options
         self._most = most
+        # Then a segment is a whole window, which has no other places where a speaker may change.
+        self._only_windows = options.speakers != OFF and not options.timestamps
         self.tokenizer = Tokenizer(
             model.hf_tokenizer, model.model.is_multilingual, options.task, language
         )
@@ -139,8 +142,9 @@ class WindowDecoder:
             segment_duration=rest / FRAMES_PER_SECOND,
             seek=start,
         )
-        if self._options.word_timestamps:
+        if self._options.word_timestamps or self._only_windows:
             self._align(encoded.alone(place), pieces, rest)
+        if self._options.word_timestamps:
             last = max((word["end"] for piece in pieces for word in piece["words"]), default=0.0)
             if not ended and last * FRAMES_PER_SECOND > start:
                 one.seek = round(last * FRAMES_PER_SECOND)

@@ -24,6 +24,7 @@ def test_silent_and_identical_channels_are_found() -> None:
     assert survey(file(one, two)) == [None, None]
     assert survey(file(one, one)) == [None, "identical"]
     assert survey(file(one, 0.5 * one, kind="FLAC")) == [None, "identical"]
+    assert survey(file(one, -one)) == [None, "identical"]
     assert survey(file(NOTHING, two)) == ["silent", None]
     assert survey(file(one, NOTHING, two, one, one + 0.3 * two, NOTHING)) == [
         None, "silent", None, "identical", None, "silent"]  # fmt: skip

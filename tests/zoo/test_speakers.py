@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.speakers import scores
+from benchmarks.speakers import voices as voices_in
+from benchmarks.speakers_sets import SpeakerMaterial
 from whisper_asr import enroll
 from zoo.building import speakers
 from zoo.data.audio import SAMPLE_RATE, decode
@@ -19,9 +22,8 @@ from zoo.speech.embedding import SpeakerNetwork
 from zoo.speech.options import SpeechOptions
 from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript, Word
-from zoo.speech.turns import Heard, Turn, cut, hear, turns
+from zoo.speech.turns import Turn, cut, turns
 from zoo.speech.voices import Gallery, enrolled
-from zoo.speech.windows import packed_windows
 
 PEOPLE = "abxz"
 
@@ -47,11 +49,6 @@ def clips(shared: Path) -> dict[str, list[np.ndarray]]:
     }
 
 
-def heard(network: SpeakerNetwork, sound: np.ndarray) -> list[Heard]:
-    windows = list(packed_windows([sound], 28 * SAMPLE_RATE))
-    return [span for one in hear(network, windows) for span in one]
-
-
 @pytest.mark.parametrize(("number", "in_turns"), [(4, True), (4, False), (None, False)])
 def test_four_people_are_told_apart(
     network: SpeakerNetwork,
@@ -63,7 +60,7 @@ def test_four_people_are_told_apart(
     order = order if in_turns else sorted(order)
     sounds = [clips[name][place] for name, place in order]
     ends = np.cumsum([len(sound) for sound in sounds]) / SAMPLE_RATE
-    spans = heard(network, np.concatenate(sounds))
+    spans = voices_in(network, np.concatenate(sounds))
     found, voices = turns(spans, number, 1, 20, network.apart)
     assert len(voices) == 4
     places = [
@@ -75,16 +72,34 @@ def test_four_people_are_told_apart(
         assert turn.start < turn.end <= following.start
 
 
+def test_scores_and_a_call(network: SpeakerNetwork, shared: Path) -> None:
+    """Twelve clips of four people; two on the telephone, the last of whose words are thanks."""
+    material = SpeakerMaterial(shared)
+    (joined,) = material.joined()[:1]
+    found = scores([joined], [voices_in(network, joined.sound)], network.apart)
+    assert found["right_number"] == 1
+    assert found["right_turns"] == found["turns"] == 12
+    spans = voices_in(network, material.call().sound)
+    said, _ = turns(spans, None, 1, 20, network.apart)
+    assert [one.speaker for one in said] == [0, 1] * 5 + [0]
+
+
 def test_one_voice_is_one_speaker_and_a_number_is_kept_to(
     network: SpeakerNetwork, clips: dict[str, list[np.ndarray]]
 ) -> None:
-    spans = heard(network, np.concatenate(clips["a"]))
+    spans = voices_in(network, np.concatenate(clips["a"]))
     assert len(turns(spans, None, 1, 20, network.apart)[1]) == 1
     assert len(turns(spans, None, 2, 20, network.apart)[1]) == 2
     transcript = Transcript("zh", 9.0, [Segment(0.3, 2.0, "你好")])
     told = Speakers(network).tell(transcript, spans, SpeechOptions(speakers="50"))
     assert told.speakers is not None
     assert len(told.speakers) < 50
+    assert told.warnings == ["fewer_speakers"]
+    told = Speakers(network).tell(
+        Transcript("zh", 9.0, []),
+        spans,
+        SpeechOptions(speakers="auto", min_speakers=50, max_speakers=50),
+    )
     assert told.warnings == ["fewer_speakers"]
 
 

@@ -10,6 +10,7 @@ from zoo.speech.transcript import Segment, Word
 from zoo.speech.turns import Turn
 
 UNSURE_SECONDS = 0.5  # so wrong the time of a change may be, or that of a word
+SPACE_SECONDS = 0.3  # by so much a space must be nearer to a change than a mark
 NEAR_SHARE = 0.25  # of a segment's text, around the place where a change is expected
 
 
@@ -139,7 +140,8 @@ def _by_marks(one: Segment, turns: Sequence[Turn]) -> Iterator[Segment]:
             and one.text[place:].strip()
         ]
         if places:
-            place = min(places, key=lambda n: abs(n - expected))
+            spaces = SPACE_SECONDS * len(one.text) / said  # in characters
+            place = min(places, key=lambda n: abs(n - expected) + spaces * _is_space(one.text, n))
             before, after = _around(change, turns)
             yield replace(one, start=start, end=before, text=one.text[begin:place])
             begin, start = place, after
@@ -153,6 +155,11 @@ def _is_seam(text: str, place: int) -> bool:
         return True
     inside = last.isascii() and following.isalnum()  # 3.14, don't
     return unicodedata.category(last).startswith("P") and not inside and not _is_mark(following)
+
+
+def _is_space(text: str, place: int) -> bool:
+    """Tell whether no mark is at a seam, but only a space."""
+    return not _is_mark(text[:place].rstrip()[-1:] or " ")
 
 
 def _is_mark(character: str) -> bool:

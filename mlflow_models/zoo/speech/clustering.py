@@ -13,6 +13,7 @@ BREATH_RATIO = 1.35  # two people are so many times as far from each other as wi
 NEAR_QUANTILE = 0.25  # of those windows' distances: in some of the pairs somebody else begins
 MIN_PAIRS = 4  # of windows of one breath; from fewer nothing is concluded
 MIN_LENGTH = 0.4  # of the longest window: a shorter one doesn't show a voice
+NEAR_SECONDS = 0.5  # between such a window and another one, with which it is heard
 MIN_WINDOWS = 2  # a voice with fewer is a noise, or two voices at once
 MAX_COMPARED = 3000  # windows that are compared with each other: 36 MB of distances
 MAX_PARTS = (4, 30)  # of a tree that are looked at: this many a voice, and this many more
@@ -67,7 +68,7 @@ def cluster(
     else:
         voices = _best(tree, compared, weights, speakers)
     voices = _settled(embeddings[clear], seconds[clear], voices)
-    return in_order((embeddings @ voices.T).argmax(axis=1))
+    return in_order((_steadied(embeddings, times) @ voices.T).argmax(axis=1))
 
 
 def in_order(labels: np.ndarray) -> np.ndarray:
@@ -133,6 +134,23 @@ def _voices(
     members = (labels == kept[:, None]) * weights
     sums = members.astype(embeddings.dtype) @ embeddings
     found: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    return found
+
+
+def _steadied(embeddings: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Hear each window that is too short to show a voice together with the nearest one.
+
+    Returns:
+        float32 (windows, width), not of unit length.
+    """
+    seconds = np.maximum(times[:, 1] - times[:, 0], 1e-3)
+    short = np.flatnonzero(seconds < MIN_LENGTH * seconds.max())
+    gaps = np.pad(times[1:, 0] - times[:-1, 1], 1, constant_values=np.inf)  # before each, and after
+    near = np.where(gaps[short] < gaps[short + 1], short - 1, short + 1)
+    close = np.minimum(gaps[short], gaps[short + 1]) < NEAR_SECONDS
+    short, near = short[close], near[close]
+    found = embeddings.copy()
+    found[short] = seconds[short, None] * embeddings[short] + seconds[near, None] * embeddings[near]
     return found
 
 
