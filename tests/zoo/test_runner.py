@@ -1,5 +1,6 @@
 """The engine thread: order, fairness, failures, forks."""
 
+import contextlib
 import functools
 import os
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from zoo.errors import BadInput, Cancelled, OutOfMemory
 from zoo.serving import memory
+from zoo.serving import onnx as onnx_graphs
 from zoo.serving.pending import Pending
 from zoo.serving.runner import Runner, cancellation, cores
 
@@ -350,3 +352,8 @@ def test_onnx_runtimes_arena_runs_out_and_the_next_request_is_answered() -> None
     assert {type(one) for one in engine([3.0] * 64)} == {OutOfMemory}
     assert engine([5.0]) == [5.0]
     assert seen == [8, 4, 4, 64, 32, 32, 1]
+    for rows in (1, 2, 3, 4, 5):  # leave the arena in pieces
+        with contextlib.suppress(RuntimeError):
+            session.run(None, {"x": np.ones((rows, 1), np.float32)})
+    (found,) = onnx_graphs.again(session.run, "cpu:0")(None, {"x": np.ones((7, 1), np.float32)})
+    assert found.shape[0] == 7

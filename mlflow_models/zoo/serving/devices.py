@@ -114,7 +114,7 @@ def find(line: int) -> Device:
     found = look(line)
     if found.kind == "cpu":
         return stay_on_cpu(found.why)
-    log.info("Computing on %s, %.0f GB.", found.name, found.memory_bytes / GB)
+    log.info("Found %s, %.0f GB.", found.name, found.memory_bytes / GB)
     _Used.device = found
     return found
 

@@ -1,12 +1,13 @@
 """Opens ONNX graphs: the only place that chooses where they run."""
 
+import contextlib
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.serving import devices
+from zoo.serving import devices, memory
 from zoo.serving.devices import Device
 from zoo.settings import DeviceSettings, read
 
@@ -59,6 +60,8 @@ def open_session(
             devices.stay_on_cpu(f"'{path.name}' can't be opened on it ({_cause(error)})")
         else:
             if on_gpu(session):
+                session.run = again(session.run, "gpu:0")
+                session.run_with_iobinding = again(session.run_with_iobinding, "gpu:0")
                 return session
             devices.stay_on_cpu("ONNX Runtime can't load CUDA's libraries or cuDNN")
     return opened([CPU], disabled_optimizers=list(disabled))
@@ -95,6 +98,34 @@ def device_of(*sessions: Any) -> str:
     The GPU's memory may have room for some of them only: then it is the CPU's.
     """
     return "cuda" if all(map(on_gpu, sessions)) else "cpu"
+
+
+def again(run: Callable[..., Any], arena: str) -> Callable[..., Any]:
+    """Let a session try again where memory has run out.
+
+    Its arena keeps what batches of many sizes had, in pieces that a larger batch doesn't fit into.
+    A run that is told to gives free pieces back at its end, also if it fails.
+
+    Args:
+        run: The session's method.
+        arena: Which arena, as ONNX Runtime names it: `gpu:0`.
+    """
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arena)
+
+    def patient(*arguments: Any) -> Any:
+        try:
+            return run(*arguments)
+        except Exception as error:
+            if not memory.ran_out(error):
+                raise
+        with contextlib.suppress(Exception):
+            return run(*arguments, options)
+        return run(*arguments)
+
+    return patient
 
 
 def memory_bytes() -> int:
