@@ -216,23 +216,6 @@ class WindowDecoder:
             piece["words"] = piece.get("words", [])
 
 
-def windows_in_memory(width: int, padded: int, keys_bytes: int, number_bytes: int) -> int:
-    """Give how many windows are decoded together, so that memory stays bounded.
-
-    The decoder keeps keys and values of each of the encoder's positions in each of its layers.
-    Whisper's checkpoints have a layer for each 40 of their width, or fewer.
-
-    Args:
-        width: Of the model: 512 for base, 1280 for large.
-        padded: Seconds of a window.
-        keys_bytes: What the keys and values may take.
-        number_bytes: How long a number of them is.
-    """
-    positions = padded * FRAMES_PER_SECOND // 2
-    window_bytes = positions * 2 * width * -(-width // 40) * number_bytes
-    return max(1, keys_bytes // window_bytes)
-
-
 @dataclass
 class _Progress:
     """A window, its spectrogram, float32 (mels, frames), and how far it is transcribed."""

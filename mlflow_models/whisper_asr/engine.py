@@ -28,7 +28,6 @@ from whisper_asr.decoder import (
     WindowDecoder,
     log_mel,
     padded_seconds,
-    windows_in_memory,
 )
 from whisper_asr.options import Options
 from whisper_asr.text import polished
@@ -239,7 +238,7 @@ class _Model(WhisperModel):
     def most(self, padded: int) -> int:
         """Give how many windows of so many seconds are decoded together at most."""
         keys_bytes, number_bytes = self.placement.keys_bytes, self.placement.number_bytes
-        return windows_in_memory(self.width, padded, keys_bytes, number_bytes)
+        return ctranslate2.windows_in_memory(self.width, padded, keys_bytes, number_bytes)
 
     def encode(self, features: np.ndarray) -> Any:
         """Encode spectrograms, on a CPU one after the other.

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from ctranslate2 import StorageView
 
-from whisper_asr.decoder import Encoded, padded_seconds, windows_in_memory
+from whisper_asr.decoder import Encoded, padded_seconds
 from whisper_asr.options import Options
 from zoo.data.audio import SAMPLE_RATE
+from zoo.serving.ctranslate2 import windows_in_memory
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ import ctranslate2
 import pytest
 
 from whisper_asr.building.convert import convert
-from whisper_asr.decoder import windows_in_memory
 from whisper_asr.engine import Engine
 from zoo.building.packaging import ROOT
 from zoo.errors import ZooError
 from zoo.serving import devices
-from zoo.serving.ctranslate2 import Placement, shares
+from zoo.serving.ctranslate2 import Placement, shares, windows_in_memory
 from zoo.serving.devices import GB, Device
 
 DEMO = ROOT / "mlflow_models/whisper_asr/demo"

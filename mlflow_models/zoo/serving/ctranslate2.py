@@ -27,6 +27,7 @@ MAX_STREAMS = 2
 # Estimates from the sizes of Whisper's checkpoints; no GPU was at hand. A batch of eight windows
 # takes about twice the weights, and thrice the keys and values of the encoder's output.
 BATCH_PER_WEIGHTS, BATCH_PER_KEYS = 2, 3
+POSITIONS_PER_SECOND = 50  # of the encoder's output
 
 
 @dataclass(frozen=True)
@@ -147,3 +148,20 @@ def _keep_memory() -> None:
         return
     for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, GIB), (M_TRIM_THRESHOLD, GIB)):
         mallopt(option, value)
+
+
+def windows_in_memory(width: int, padded: int, keys_bytes: int, number_bytes: int) -> int:
+    """Give how many windows are decoded together, so that memory stays bounded.
+
+    The decoder keeps keys and values of each of the encoder's positions in each of its layers.
+    Whisper's checkpoints have a layer for each 40 of their width, or fewer.
+
+    Args:
+        width: Of the model: 512 for base, 1280 for large.
+        padded: Seconds of a window.
+        keys_bytes: What the keys and values may take.
+        number_bytes: How long a number of them is.
+    """
+    positions = padded * POSITIONS_PER_SECOND
+    window_bytes = positions * 2 * width * -(-width // 40) * number_bytes
+    return max(1, keys_bytes // window_bytes)
