@@ -62,8 +62,10 @@ test: setup
 	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
 	$(MAKE) --jobs 2 --keep-going --output-sync=target test-alone test-lane
 
+# Both use the models that the first of them has built.
 test-lane:
-	$(MAKE) --jobs 1 --keep-going test-apart test-browser
+	export TEST_MODELS=$$(mktemp --directory); $(MAKE) --jobs 1 --keep-going test-apart test-browser; \
+	  status=$$?; rm --recursive --force "$$TEST_MODELS"; exit $$status
 
 test-apart:
 	$(BIN)/pytest $(TESTS) -m "$(APART)" --junit-xml $(REPORTS)/apart.xml $(NONE)

@@ -40,7 +40,7 @@ def test_an_executor_that_is_killed_takes_nothing_along(ner_model: Path, tmp_pat
         os.kill(machines.executors()[0], signal.SIGKILL)
         assert len(parts(partial)) < ROWS // PART
         running.result()
-        assert machines.launched() == 3, "the executor that was killed wasn't replaced"
+        assert machines.launched() >= 3, "the executor that was killed wasn't replaced"
     assert not partial.exists()
     assert len(parts(output)) == ROWS // PART
     found = pq.read_table(output).sort_by("id").to_pylist()
