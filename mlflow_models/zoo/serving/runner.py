@@ -167,6 +167,7 @@ class Runner(Generic[Item, Result]):
                 share = self._share()
             if share:
                 self._compute(share)
+            del share  # while this thread waits, it would keep the last batch's memory
 
     def _wait_for_more(self) -> None:
         """Wait for those who are expected, if any; then wake a thread for what is left."""
