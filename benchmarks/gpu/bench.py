@@ -112,13 +112,13 @@ class Bench:
         Returns:
             The median, in seconds; infinite where the memory has no room for it.
         """
-        from zoo.serving import memory
+        from zoo.serving import failures
 
         begin = time.perf_counter()
         try:
             run()  # what a first run sets up isn't timed
         except Exception as error:
-            if not memory.ran_out(error):
+            if not failures.memory_ran_out(error):
                 raise
             what = f"{about['side']}, {about['what']}, {about['precision']}: {items} together"
             self.promise(what, "the memory has no room for it")

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -201,15 +202,29 @@ def test_a_worker_that_is_killed_gives_its_requests_back(echo_model: Path) -> No
                     break
             worker.kill()
             assert busy.read().status == 0
-        while True:
-            try:
-                with wire(server.url) as one:
-                    one.send(post())
-                    if (status := one.read().status) != 0:
-                        break
-            except ConnectionError:
-                continue
-        assert status == 200
+        assert next_status(server.url) == 200
+
+
+def test_a_worker_that_has_lost_its_gpu_is_replaced(echo_model: Path) -> None:
+    lost = post(json.dumps({"instances": ["lost"]}).encode())
+    with launched(echo_model, {"THERESA_IDLE_SECONDS": "600"}, workers=1) as server:
+        (worker,) = server.workers()
+        with wire(server.url) as one, wire(server.url) as idle:
+            idle.send(get("/ping"))
+            assert idle.read().status == 200  # nobody waits for this connection
+            one.send(lost)
+            assert one.read().status == 500
+            worker.wait(30)
+        assert next_status(server.url) == 200
+
+
+def next_status(url: str) -> int:
+    """The status of the next request that a worker answers, as soon as one is there."""
+    while True:
+        with suppress(ConnectionError), wire(url) as one:
+            one.send(post())
+            if (status := one.read().status) != 0:
+                return status
 
 
 def test_help_is_worth_reading() -> None:

@@ -1,21 +1,14 @@
 """The engine thread: order, fairness, failures, forks."""
 
-import contextlib
 import functools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import onnx.parser
-import onnxruntime
 import pytest
 
-from zoo.errors import BadInput, Cancelled, OutOfMemory
-from zoo.serving import memory
-from zoo.serving import onnx as onnx_graphs
-from zoo.serving.pending import Pending
+from zoo.errors import Cancelled
 from zoo.serving.runner import Runner, cancellation, cores
 
 
@@ -218,142 +211,3 @@ def test_a_bad_item_fails_alone_in_a_shared_batch() -> None:
     assert isinstance(bad[0], ValueError)
     assert last == [4, 6]
     assert seen[1] == [1, -1, 2, 3]
-
-
-FOREVER = 600.0  # a test that waits so long has failed
-
-
-class Controlled:
-    """An engine whose batch `[0]` lasts until it is released, and what its batches were."""
-
-    def __init__(self, budget: int = 8, wait_seconds: float = FOREVER) -> None:
-        self.seen: list[list[int]] = []
-        self._busy, self._release = threading.Event(), threading.Event()
-        self.runner = Runner(
-            self._run, lambda _: 1, budget, lambda item: item % 2, wait_seconds=wait_seconds
-        )
-
-    def _run(self, batch: list[int]) -> list[int]:
-        self.seen.append(batch)
-        if batch == [0]:
-            self._busy.set()
-            assert self._release.wait(30)
-        return batch
-
-    def after(self, *requests: list[int]) -> list[Pending[int, int]]:
-        """Requests that wait when the batch `[0]` ends."""
-        first = self.runner.submit([0])
-        assert self._busy.wait(30)
-        waiting = [self.runner.submit(request) for request in requests]
-        self._release.set()
-        assert first.results() == [0]
-        return waiting
-
-
-def test_a_lone_client_never_waits() -> None:
-    engine = Controlled()
-    assert [engine.runner([number]) for number in (2, 4, 6, 6)] == [[2], [4], [6], [6]]
-    assert engine.seen == [[2], [4], [6], [6]]
-
-
-def test_on_a_gpu_a_batch_waits_for_those_that_were_just_answered() -> None:
-    engine = Controlled()
-    waiting = engine.after([2], [4])  # else they would be computed without the first client
-    waiting.append(engine.runner.submit([6]))
-    waiting[-1].results()
-    waiting += [engine.runner.submit([number]) for number in (8, 10, 12)]
-    assert [one.results() for one in waiting] == [[2], [4], [6], [8], [10], [12]]
-    assert engine.seen == [[0], [2, 4, 6], [8, 10, 12]]
-
-
-@pytest.mark.parametrize(
-    ("requests", "batches"),
-    [
-        ([[2, 4], [6, 8]], [[2, 4], [6, 8]]),  # a full batch has no room for others
-        ([[1], [2]], [[1], [2]]),  # the next one is of another kind than those who were answered
-    ],
-)
-def test_nobody_waits_in_vain(requests: list[list[int]], batches: list[list[int]]) -> None:
-    engine = Controlled(budget=2)
-    assert [one.results() for one in engine.after(*requests)] == requests
-    assert engine.seen[1:] == batches
-
-
-def test_a_client_that_has_left_is_waited_for_a_moment() -> None:
-    engine = Controlled(wait_seconds=0.001)
-    assert [one.results() for one in engine.after([2])] == [[2]]
-
-
-def sized(most: int, seen: list[int], error: BaseException) -> Runner[int, int]:
-    """An engine whose memory is enough for so many items."""
-
-    def run(batch: list[int]) -> list[int]:
-        seen.append(len(batch))
-        if len(batch) > most:
-            raise error
-        return batch
-
-    return Runner(run, lambda _: 1, 64)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        RuntimeError("CUDA failed with error out of memory"),
-        RuntimeError("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED"),
-        RuntimeError("std::bad_alloc"),
-    ],
-)
-def test_a_batch_that_memory_is_too_small_for_is_halved_once(error: Exception) -> None:
-    seen: list[int] = []
-    assert sized(4, seen, error)([*range(8)]) == [*range(8)]
-    assert seen == [8, 4, 4]
-    engine = sized(3, seen, error)
-    assert {type(one) for one in engine([*range(8)])} == {OutOfMemory}
-    assert engine([1, 2]) == [1, 2]
-    assert seen[3:] == [8, 4, 4, 2]
-    (alone,) = sized(0, seen, error)([1])
-    assert isinstance(alone, OutOfMemory)
-
-
-def test_what_a_client_did_wrong_is_no_lack_of_memory() -> None:
-    assert not memory.ran_out(BadInput("the photo says 'out of memory'"))
-    assert not memory.ran_out(ValueError("negative"))
-    assert memory.ran_out(OutOfMemory())
-
-
-def bounded_session(bytes_: int) -> onnxruntime.InferenceSession:
-    """ONNX Runtime with a bounded arena, as on a GPU: for float32 (b, 1) it has (b, 262144)."""
-    arena = onnxruntime.OrtArenaCfg({"max_mem": bytes_, "arena_extend_strategy": 1})
-    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
-    where = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
-    onnxruntime.create_and_register_allocator(where, arena)  # for sessions that ask for it
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    options.log_severity_level = 4
-    graph = onnx.parser.parse_model(
-        """<ir_version: 10, opset_import: ["": 17]> g (float[b, 1] x) => (float[b, n] y)
-        { s = Constant <value_ints = [1, 262144]> () t = Expand(x, s) y = Relu(t) }"""
-    )
-    return onnxruntime.InferenceSession(graph.SerializeToString(), options)
-
-
-def test_onnx_runtimes_arena_runs_out_and_the_next_request_is_answered() -> None:
-    session = bounded_session(16 << 20)
-    seen: list[int] = []
-
-    def run(batch: list[float]) -> list[float]:
-        seen.append(len(batch))
-        return [row[-1] for row in session.run(None, {"x": np.array([batch], np.float32).T})[0]]
-
-    engine: Runner[float, float] = Runner(run, lambda _: 1, 64)
-    assert engine([3.0] * 8) == [3.0] * 8
-    assert {type(one) for one in engine([3.0] * 64)} == {OutOfMemory}
-    assert engine([5.0]) == [5.0]
-    assert seen == [8, 4, 4, 64, 32, 32, 1]
-    for rows in (1, 2, 3, 4, 5):  # leave the arena in pieces
-        with contextlib.suppress(RuntimeError):
-            session.run(None, {"x": np.ones((rows, 1), np.float32)})
-    (found,) = onnx_graphs.again(session.run, "cpu:0")(None, {"x": np.ones((7, 1), np.float32)})
-    assert found.shape[0] == 7

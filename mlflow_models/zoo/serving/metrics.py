@@ -6,6 +6,8 @@ from prometheus_client import REGISTRY as PROCESS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from zoo.serving.observers import Observer
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096, 16384)
 
@@ -30,8 +32,8 @@ device = Gauge(
 )
 
 
-class EngineMetrics:
-    """Counts what the engine does, for `zoo.serving.observers`."""
+class EngineMetrics(Observer):
+    """Counts what the engine does."""
 
     def queued(self, change: int) -> None:
         """Count batches that wait for the engine; a negative change: they don't wait any more."""

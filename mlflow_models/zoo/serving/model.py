@@ -25,7 +25,7 @@ from zoo.errors import (
     RowError,
     ZooError,
 )
-from zoo.serving import identity, memory
+from zoo.serving import failures, identity, observers
 from zoo.serving.declaration import Declaration, Options, read
 from zoo.serving.rows import RequestRow, read_rows
 
@@ -110,8 +110,9 @@ class ZooModel(PythonModel):
         try:
             return self._predict(model_input, dict(params or {}))
         except Exception as error:
-            cause = OutOfMemory() if memory.ran_out(error) else error
+            cause = OutOfMemory() if failures.memory_ran_out(error) else error
             if not isinstance(cause, ZooError):
+                observers.failed(error)
                 raise
             code = BAD_REQUEST if cause.status < 500 else INTERNAL_ERROR
             code = TEMPORARILY_UNAVAILABLE if isinstance(cause, OutOfMemory) else code
@@ -149,10 +150,11 @@ class ZooModel(PythonModel):
 
 
 def _blame(row: int, column: str, error: Exception) -> RowError:
-    """Make the error that the client gets for a row; log a fault of ours with its trace."""
+    """Make the error that the client gets for a row; tell of a fault of ours."""
     if isinstance(error, BadInput):
         return BadRow(row, column, str(error).rstrip("."))
     log.error("The model failed on row %d.", row, exc_info=error)
+    observers.failed(error)
     return FailedRow(row)
 
 

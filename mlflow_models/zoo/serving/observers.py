@@ -1,10 +1,8 @@
-"""Who counts what engines do, such as the server's metrics."""
-
-from typing import Protocol
+"""Who is told what engines do, such as the server's metrics. In a notebook or on Spark: nobody."""
 
 
-class Observer(Protocol):
-    """Counts what an engine does."""
+class Observer:
+    """Is told what an engine does; a class of its own has the methods that it needs."""
 
     def queued(self, change: int) -> None:
         """Count batches that wait for the engine; a negative change: they don't wait any more."""
@@ -14,6 +12,9 @@ class Observer(Protocol):
 
     def halved(self) -> None:
         """Count a batch that memory was too small for."""
+
+    def failed(self, error: Exception) -> None:
+        """Take note of a fault of ours, on a request or on one of its rows."""
 
 
 observers: list[Observer] = []
@@ -35,3 +36,9 @@ def halved() -> None:
     """Tell the observers about a batch that memory was too small for."""
     for observer in observers:
         observer.halved()
+
+
+def failed(error: Exception) -> None:
+    """Tell the observers about a fault of ours."""
+    for observer in observers:
+        observer.failed(error)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.serving import devices, memory
+from zoo.serving import devices, failures
 from zoo.serving.devices import Device
 from zoo.settings import DeviceSettings, read
 
@@ -119,7 +119,7 @@ def again(run: Callable[..., Any], arena: str) -> Callable[..., Any]:
         try:
             return run(*arguments)
         except Exception as error:
-            if not memory.ran_out(error):
+            if not failures.memory_ran_out(error):
                 raise
         with contextlib.suppress(Exception):
             return run(*arguments, options)

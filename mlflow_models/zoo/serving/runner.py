@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from zoo.errors import Cancelled, OutOfMemory
-from zoo.serving import memory, observers
+from zoo.serving import failures, observers
 from zoo.serving.pending import Item, Pending, Result
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
@@ -241,7 +241,7 @@ class Runner(Generic[Item, Result]):
             results = self._run([pending.items[index] for pending, index in batch])
             pairs = list(zip(batch, results, strict=True))
         except BaseException as error:  # nothing may end a thread that all requests wait for
-            short = memory.ran_out(error)
+            short = failures.memory_ran_out(error)
             if len(batch) == 1 or isinstance(error, Cancelled) or (half and short):
                 self._fail(batch, error)
                 return
@@ -264,7 +264,7 @@ class Runner(Generic[Item, Result]):
 
     def _fail(self, batch: Share[Item, Result], error: BaseException) -> None:
         """Answer a batch with an error; what the operator can do about it, the log says."""
-        if memory.ran_out(error):
+        if failures.memory_ran_out(error):
             log.error("A batch of %d was refused: %s", len(batch), error)
             error = OutOfMemory()
         failure = error if isinstance(error, Exception) else RuntimeError(repr(error))

@@ -9,7 +9,9 @@ import ctypes
 import gc
 import gzip
 import logging
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from zoo.errors import (
     TooSlow,
     UnsupportedMedia,
 )
-from zoo.serving import devices, metrics, observers, runner
+from zoo.serving import devices, failures, metrics, observers, runner
 from zoo.serving.requests import RequestScorer
 from zoo.serving.shared import MAX_WORKERS, shared
 from zoo.settings import Settings
@@ -42,6 +44,20 @@ LARGE_BYTES = 1_000_000  # after a body of this size, memory is given back
 TIDY_SECONDS = 1.0  # after such a request
 LIBC = ctypes.CDLL(None)
 log = logging.getLogger("theresa.server")
+
+
+class GpuWatch(observers.Observer):
+    """Ends this worker when it has lost its GPU; gunicorn starts another, which opens the GPU anew.
+
+    CUDA gives the same error to whatever the process asks for from then on.
+    """
+
+    def failed(self, error: Exception) -> None:
+        """End this worker after the requests in hand, if the error says so."""
+        if failures.gpu_is_lost(error) and not shared.lost:
+            shared.lost = True
+            log.error("This worker has lost its GPU, and ends: %s", error)
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Server:
@@ -65,7 +81,7 @@ class Server:
         """Answer the sample, in the worker, after a fork; only then is the worker ready."""
         # The pool makes threads only when it needs them, for as many requests as there may be.
         self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
-        observers.observers[:] = [metrics.EngineMetrics()]
+        observers.observers[:] = [metrics.EngineMetrics(), GpuWatch()]
         metrics.model_info.labels(self.scorer.name, self.scorer.version).set(1)
         metrics.device.labels(devices.used().kind, devices.used().name).set(1)
         await self._run(
@@ -79,8 +95,8 @@ class Server:
 
     @property
     def ready(self) -> bool:
-        """Whether this worker has answered its sample, and isn't about to stop."""
-        return self._ready and not shared.stopping
+        """Whether this worker has answered its sample, and isn't about to end."""
+        return self._ready and not shared.stopping and not shared.lost
 
     async def invocations(self, request: Request) -> Response:
         """Answer a request of MLflow's protocol."""

@@ -18,6 +18,7 @@ class Shared:
         slot: The place of this process's numbers; the master's come last.
         leaving: Whether this worker will end soon. Then each answer ends its connection, so that
             the client's next request goes to another worker.
+        lost: Whether this worker ends because it can't compute any more.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class Shared:
         self._server = numbers[:2]  # whether the server stops; how many workers it has
         self._requests, self._connections = numbers[2 : 2 + COUNT], numbers[2 + COUNT :]
         self._taken: set[int] = set()
-        self.slot, self.workers, self.leaving = SLOTS, 1, False
+        self.slot, self.workers, self.leaving, self.lost = SLOTS, 1, False, False
         for slot in range(COUNT):
             self._connections[slot] = AWAY
 

@@ -54,11 +54,13 @@ class Server(uvicorn.Server):
         """Go on for a while, and end each connection with its answer; then stop listening.
 
         A worker that is replaced goes on until its last client has gone; an idle connection ends
-        after its time. So no connection is closed while a request arrives.
+        after its time. So no connection is closed while a request arrives. A worker that can't
+        compute any more doesn't wait for its clients.
         """
         shared.leave()
         idle = self.config.timeout_keep_alive
-        await self._wait(idle, lambda: shared.stopping or not self.server_state.connections)
+        if not shared.lost:
+            await self._wait(idle, lambda: shared.stopping or not self.server_state.connections)
         if shared.stopping:
             await self._wait(self._settings.drain_seconds)
         self._acceptor.close()

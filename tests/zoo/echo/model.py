@@ -45,17 +45,21 @@ class Echo:
 
 
 class Engine:
-    """Says what it was told; the text "boom" is a fault."""
+    """Says what it was told; the text "boom" is a fault, after "lost" it has lost its GPU."""
 
     options, languages = Options, ()
 
     def __init__(self, directory: Path) -> None:  # noqa: ARG002
+        self._lost = False
         self._runner = Runner(self._run, lambda _: 1, 64, lambda item: item.options)
 
     def __call__(self, items: Sequence[str], options: Options) -> Sequence[Echo | Exception]:
         time.sleep(options.seconds)
         if "boom" in items:
             raise RuntimeError("a fault, as an engine may have one")
+        self._lost |= "lost" in items
+        if self._lost:  # as ONNX Runtime says it
+            raise RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0")
         return self._runner([Echo(text, options) for text in items])
 
     @staticmethod
