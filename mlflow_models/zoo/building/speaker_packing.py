@@ -30,10 +30,12 @@ class Packed:
         """Find what the options of `add_options` ask for, before the long conversion begins.
 
         Raises:
-            CheckpointError: It isn't found.
+            CheckpointError: A file isn't found, or there are voices without a network.
         """
         if args.voices and not args.speakers:
             raise CheckpointError("--voices needs --speakers, the network that embeds them.")
+        if args.voices:
+            read_text(args.voices, CheckpointError)
         return cls(speakers.find(args.speakers) if args.speakers else None, args.voices)
 
     def write(self, engine: Path) -> None:
