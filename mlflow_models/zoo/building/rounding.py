@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,10 +27,28 @@ def round_results(graph: "onnx.GraphProto") -> None:
                 graph.node.append(helper.make_node("Identity", [f"{name} exact"], [name]))
 
 
-def results(path: Path, example: Mapping[str, np.ndarray], rounded: bool) -> list[np.ndarray]:
-    """Run a graph on a CPU; give its numbers, float32, also those that it makes choices of."""
-    import onnx
+def open_as_it_is(graph: Path | bytes) -> Any:
+    """Open a graph, or its file, as an `onnxruntime.InferenceSession` that optimizes nothing."""
     import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options)
+
+
+def results(path: Path, example: Mapping[str, np.ndarray], rounded: bool) -> list[np.ndarray]:
+    """Run a graph on a CPU, and give its results; of an ArgMax, the scores that it chooses from.
+
+    Args:
+        path: The graph; its weights may be in files beside it.
+        example: The inputs, by name.
+        rounded: Whether each result is rounded to its type.
+
+    Returns:
+        One float32 array for each output of the graph, in its shape.
+    """
+    import onnx
 
     model = onnx.load(path, load_external_data=False)  # the files stay where they are
     makers = {name: node for node in model.graph.node for name in node.output}
@@ -44,13 +62,10 @@ def results(path: Path, example: Mapping[str, np.ndarray], rounded: bool) -> lis
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in {*numbers} - shown)
     if rounded:
         round_results(model.graph)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
     trial = path.with_suffix(".trial")
     onnx.save(model, trial)
     try:
-        session = onnxruntime.InferenceSession(trial, options)
-        return [one.astype(np.float32) for one in session.run(numbers, dict(example))]
+        found = open_as_it_is(trial).run(numbers, dict(example))
+        return [one.astype(np.float32) for one in found]
     finally:
         trial.unlink()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.building import checkpoints, published
 from zoo.building.onnx import export
 from zoo.building.published import PublishedCheckpoint, PublishedFile
+from zoo.data.audio import SAMPLE_RATE
 from zoo.data.outputs import make_directory, write_json
 from zoo.data.texts import read_text
 from zoo.errors import CheckpointError
@@ -34,7 +35,6 @@ RESEMBLYZER = PublishedCheckpoint(
     license="apache-2.0",
     origin="GE2E of Resemblyzer, github.com/resemble-ai/Resemblyzer",
 )
-EXAMPLE_SAMPLES = 16_000  # a second, with which a graph is traced
 IDENTITY_DIGITS = 16  # of the weights' SHA-256
 DILATIONS = (1, 2, 3, 4, 1)  # of SpeechBrain's published ECAPA-TDNN
 Weights = Mapping[str, Any]
@@ -116,7 +116,8 @@ def convert(checkpoint: Path, output: Path) -> None:
             f"'{checkpoint}' can't be loaded as {name} ({type(error).__name__}): its weights are "
             "incomplete, of another shape, or not safe to load."
         ) from error
-    wave = np.random.default_rng(0).normal(0, 0.1, (2, EXAMPLE_SAMPLES)).astype(np.float32)
+    second = (2, SAMPLE_RATE)  # (windows, samples)
+    wave = np.random.default_rng(0).normal(0, 0.1, second).astype(np.float32)
     features = torch.from_numpy(FEATURES[kind.features](wave))
     make_directory(output)
     axes = {"features": ("windows", "frames"), "embeddings": ("windows",)}
@@ -126,7 +127,7 @@ def convert(checkpoint: Path, output: Path) -> None:
         "identity": checkpoints.sha256(checkpoint)[:IDENTITY_DIGITS],
         "features": kind.features,
         "window_seconds": kind.window_seconds,
-        "sample_rate": EXAMPLE_SAMPLES,
+        "sample_rate": SAMPLE_RATE,
         "width": int(network(features).shape[1]),
         "accepts": kind.accepts,
         "apart": kind.apart,

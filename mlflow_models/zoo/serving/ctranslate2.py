@@ -73,8 +73,8 @@ def on_gpu(precision: str, weights_bytes: int, batches: int | None = None) -> Pl
     Raises:
         ZooError: `THERESA_DEVICE` is `cuda`, and no GPU can be used.
     """
-    asked = read(DeviceSettings)
-    if not (_packaged() or devices.is_there() or asked.device == "cuda"):
+    wanted = read(DeviceSettings).device == "cuda"
+    if not (_packaged() or devices.is_there() or wanted):
         return None  # a model for CPUs, on a CPU: nothing to tell
     device = devices.find(CUDA_LINE)
     if device.kind == "cpu":
@@ -82,8 +82,7 @@ def on_gpu(precision: str, weights_bytes: int, batches: int | None = None) -> Pl
     if not load_cublas():
         devices.stay_on_cpu("cuBLAS 12 can't be loaded (build.py --gpu packs it)")
         return None
-    limit = round(asked.gpu_memory * devices.GB) or device.memory_bytes
-    streams, keys_bytes = shares(min(limit, device.memory_bytes), weights_bytes, batches)
+    streams, keys_bytes = shares(devices.allowed_bytes(device), weights_bytes, batches)
     return Placement(device, COMPUTE_TYPES[precision, "cuda"], streams, keys_bytes)
 
 

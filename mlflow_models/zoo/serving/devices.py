@@ -119,6 +119,12 @@ def find(line: int) -> Device:
     return found
 
 
+def allowed_bytes(device: Device) -> int:
+    """Tell how much of a GPU's memory the model may take (`THERESA_GPU_MEMORY`); 0 for a CPU."""
+    limit = round(read(DeviceSettings).gpu_memory * GB)
+    return min(device.memory_bytes, limit or device.memory_bytes)
+
+
 def stay_on_cpu(why: str) -> Device:
     """Compute on the CPU, and say why in the log; refuse to where the operator asks for a GPU.
 
@@ -160,12 +166,7 @@ def _ask(line: int, driver: Any) -> Device:
         if is_there():
             why = f"the container lacks {LIBRARY}; NVIDIA_DRIVER_CAPABILITIES must have 'compute'"
         return Device("cpu", why=why)
-    version, count, device, size = (
-        ctypes.c_int(),
-        ctypes.c_int(),
-        ctypes.c_int(),
-        ctypes.c_size_t(),
-    )
+    version, count, device = (ctypes.c_int() for _ in range(3))
     driver.cuDriverGetVersion(ctypes.byref(version))  # 12040 is 12.4
     newest = version.value // 1000, version.value % 1000 // 10
     if newest[0] and newest[0] < line:
@@ -177,7 +178,7 @@ def _ask(line: int, driver: Any) -> Device:
     status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
     if status == NO_DEVICE or (not status and not count.value):
         return Device("cpu", why="the driver shows none to this process (CUDA_VISIBLE_DEVICES?)")
-    name = ctypes.create_string_buffer(256)
+    name, size = ctypes.create_string_buffer(256), ctypes.c_size_t()
     status = (
         status
         or driver.cuDeviceGet(ctypes.byref(device), 0)

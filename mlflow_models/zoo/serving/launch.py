@@ -86,13 +86,14 @@ def survives_fork(model: Path) -> bool:
 
     about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
     metadata, wanted = about.get("metadata") or {}, read(DeviceSettings).device
-    line, found = metadata.get("cuda"), None
+    line = metadata.get("cuda")
+    found = devices.Device("cpu", why="the model was built without --gpu")
     if line and wanted != "cpu" and (wanted == "cuda" or devices.is_there()):
         found = devices.look_apart(int(line))
-    if wanted == "cuda" and (found is None or found.kind == "cpu"):
-        raise devices.no_gpu(found.why if found else "the model was built without --gpu")
-    on_gpu = found is not None and found.kind == "cuda"
-    return bool(metadata.get("fork_safe", True)) and not on_gpu  # nor does CUDA survive it
+    if wanted == "cuda" and found.kind == "cpu":
+        raise devices.no_gpu(found.why)
+    # CUDA doesn't survive a fork either.
+    return bool(metadata.get("fork_safe", True)) and found.kind == "cpu"
 
 
 def command(settings: Settings, model: Path) -> list[str]:

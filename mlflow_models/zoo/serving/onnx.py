@@ -130,8 +130,7 @@ def again(run: Callable[..., Any], arena: str) -> Callable[..., Any]:
 
 def memory_bytes() -> int:
     """Tell how much of the GPU's memory this model may take; 0 on a CPU."""
-    whole, limit = device().memory_bytes, round(read(DeviceSettings).gpu_memory * devices.GB)
-    return min(whole, limit or whole)
+    return devices.allowed_bytes(device())
 
 
 def _cuda_options(share: float) -> dict[str, str]:
