@@ -102,7 +102,9 @@ def main(words: list[str] | None = None) -> int:
         "--memory", help="what it may use of the host's (4g; 8g with --gpu, for CUDA's libraries)"
     )
     parser.add_argument(
-        "--gpu", action="store_true", help="give it the host's GPUs; the image is one of --gpu, too"
+        "--gpu",
+        action="store_true",
+        help="give it the host's GPUs; the image must be built with GPU=1",
     )
     args = parser.parse_args(words)
     memory = args.memory or ("8g" if args.gpu else "4g")

@@ -82,7 +82,7 @@ class TooBusy(ZooError):
 
 
 class OutOfMemory(ZooError):
-    """A request that the free memory is too small for, in smaller batches, too."""
+    """A request that doesn't fit into the free memory, even in smaller batches."""
 
     status = 503
     code = "OUT_OF_MEMORY"

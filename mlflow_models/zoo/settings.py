@@ -78,8 +78,8 @@ class DeviceSettings(BaseSettings):
         0.0,
         ge=0,
         allow_inf_nan=False,
-        description="GB of the GPU's memory that ONNX Runtime may take, and that Whisper's batches "
-        "are made for; 0: all of it.",
+        description="GB of the GPU's memory that ONNX Runtime may take, and for which Whisper's "
+        "batches are made; 0: all of it.",
     )
 
 

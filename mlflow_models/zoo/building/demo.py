@@ -96,7 +96,8 @@ def choose(folder: Path, console: Console) -> str:
 def speaker_network(folder: Path, console: Console) -> list[str]:
     """Choose the builder's options for a network that tells speakers apart.
 
-    They are empty if the capability takes none, or if it can't be fetched, which is told.
+    There are none if the capability takes no network, or if the network can't be fetched; then a
+    line says why.
     """
     if "speakers" not in capabilities.declaration(folder).options.model_fields:
         return []

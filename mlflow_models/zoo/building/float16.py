@@ -1,7 +1,7 @@
 """Converts ONNX graphs to float16: half the bytes to read, and a GPU's fastest products.
 
-Some operators stay in float32, since in float16 their results are too large or too coarse: float16
-ends at 65,504 and has 11 bits. Casts stand where float16 and float32 meet, and nowhere else.
+Some operators stay in float32, because in float16 their results are too large or too coarse:
+float16 ends at 65,504 and has 11 bits. Casts stand only where float16 and float32 meet.
 
 `LayerNormalization`, `Softmax`, attention and products of matrices aren't among these operators:
 ONNX Runtime's CUDA kernels sum in float32, and only their results are float16.
@@ -23,7 +23,7 @@ from zoo.errors import CheckpointError
 if TYPE_CHECKING:
     import onnx
 
-# Powers and exponentials leave float16's range, and so do sums over many values. A Range counts,
+# Powers, exponentials and sums over many values leave float16's range. A Range counts,
 # and the scales of a Resize are always float32.
 KEPT = frozenset(
     "CumSum Exp GroupNormalization InstanceNormalization Log Max Min Pow Range ReduceL1 ReduceL2 "

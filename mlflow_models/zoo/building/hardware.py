@@ -21,7 +21,7 @@ def add_gpu(parser: argparse.ArgumentParser) -> None:
         "--gpu",
         action="store_true",
         help="pack CUDA's libraries as well, for GPU hosts; a host without a GPU serves such a "
-        "model on its CPU, slower than one that is built without this option",
+        "model on its CPU, slower than a model that is built without this option",
     )
 
 

@@ -49,9 +49,8 @@ class Kind:
         network: Makes the network from the weights and their directory.
         features: The name of its features in `zoo.speech.embedding`.
         window_seconds: How long a window is.
-        accepts: How similar a voice must be to an enrolled one, as a cosine.
-        apart: The cosine distance from which on it hears two people; None where nobody has measured
-            it.
+        accepts: The least cosine of a voice and the enrolled voice whose name it gets.
+        apart: The cosine distance from which two voices are two people; None if it isn't known.
     """
 
     file: str
@@ -69,7 +68,7 @@ def find(name: str) -> Path:
         name: One of `NAMES`; a file; or a directory that holds one.
 
     Raises:
-        CheckpointError: There is none, or it can't be had.
+        CheckpointError: There is none, or it can't be fetched.
     """
     path = Path(name)
     if name in NAMES and not path.exists():

@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 
 Mixed = Literal["mix", "left", "right"]
-Channels = Literal[Mixed, "separate"]  # each is heard apart: a mixer gets its number
+Channels = Literal[Mixed, "separate"]  # each channel is heard apart; a mixer gets its number
 OPPOSITE_PHASE = "opposite_phase"  # the warning
 OPPOSITE = -0.7  # a correlation under this; microphones apart from each other may have -0.3
 FORGET_SAMPLES = 32_000  # 2 s, after which the past counts 1/e
 SILENT, IDENTICAL = "silent", "identical"  # why a channel isn't heard apart
-SILENT_STEPS = 2.0  # of 16 bits: the mean change (root mean square) of a channel without sound
+SILENT_STEPS = 2.0  # steps of 16 bits: a channel that changes less (root mean square) is silent
 ALIKE = 0.9995  # a correlation over this, of either sign; two microphones in one room have less
 
 

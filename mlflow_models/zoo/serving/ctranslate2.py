@@ -9,7 +9,7 @@ from zoo.serving import devices, runner
 from zoo.serving.devices import Device
 from zoo.settings import DeviceSettings, read
 
-CUDA_LINE = 12  # that its wheels are built for; they carry CUDA's runtime, and no cuBLAS
+CUDA_LINE = 12  # its wheels are built for CUDA 12; they have CUDA's runtime, but not cuBLAS
 LIBRARIES = ("libcublasLt.so.12", "libcublas.so.12")  # the second needs the first
 COMPUTE_TYPES = {  # by precision and device
     ("auto", "cpu"): "int8_float32",
@@ -25,7 +25,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallo
 # text is read, another is computed. More of them gain little, as CTranslate2's makers say.
 MAX_STREAMS = 2
 # Estimates from the sizes of Whisper's checkpoints; no GPU was at hand. A batch of eight windows
-# takes about twice the weights, and thrice the keys and values of the encoder's output.
+# takes about twice the weights, and three times the keys and values of the encoder's output.
 BATCH_PER_WEIGHTS, BATCH_PER_KEYS = 2, 3
 POSITIONS_PER_SECOND = 50  # of the encoder's output
 
@@ -35,10 +35,10 @@ class Placement:
     """How a model is computed.
 
     Attributes:
-        device: Where.
+        device: What the model computes on.
         compute_type: CTranslate2's name of the arithmetic.
         batches: How many are computed at once.
-        keys_bytes: What one batch's keys and values may take.
+        keys_bytes: What the keys and values of one batch may take.
     """
 
     device: Device
@@ -48,12 +48,12 @@ class Placement:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether it is a GPU."""
+        """Whether the model computes on a GPU."""
         return self.device.kind == "cuda"
 
     @property
     def number_bytes(self) -> int:
-        """How long a number of the keys and values is."""
+        """How many bytes a number of the keys and values has."""
         return 2 if self.compute_type.endswith("float16") else 4
 
     @property
@@ -71,7 +71,7 @@ def on_gpu(precision: str, weights_bytes: int, batches: int | None = None) -> Pl
         batches: How many to compute at once. None: one or two, by the GPU's memory.
 
     Raises:
-        ZooError: `THERESA_DEVICE` is `cuda`, and no GPU can be used.
+        ZooError: `THERESA_DEVICE` asks for a GPU, but none can be used.
     """
     wanted = read(DeviceSettings).device == "cuda"
     if not (_packaged() or devices.is_there() or wanted):
@@ -156,10 +156,10 @@ def windows_in_memory(width: int, padded: int, keys_bytes: int, number_bytes: in
     Whisper's checkpoints have a layer for each 40 of their width, or fewer.
 
     Args:
-        width: Of the model: 512 for base, 1280 for large.
-        padded: Seconds of a window.
-        keys_bytes: What the keys and values may take.
-        number_bytes: How long a number of them is.
+        width: The model's: 512 for base, 1280 for large.
+        padded: A window's length, in seconds.
+        keys_bytes: How many bytes the keys and values may take.
+        number_bytes: How many bytes a number of them has.
     """
     positions = padded * POSITIONS_PER_SECOND
     window_bytes = positions * 2 * width * -(-width // 40) * number_bytes

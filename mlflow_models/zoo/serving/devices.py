@@ -1,6 +1,6 @@
 """Finds the GPU, by NVIDIA's driver alone: before any library of a model is loaded.
 
-A process must not ask for it before it forks: what CUDA has set up doesn't survive that.
+A process must not ask the driver before it forks: what CUDA has set up doesn't survive a fork.
 """
 
 import concurrent.futures
@@ -19,8 +19,8 @@ from zoo.settings import DeviceSettings, read
 # These files exist where `docker run --gpus` gives a container a GPU, or where Windows lends one.
 FILES = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 LIBRARY = "libcuda.so.1"  # the driver's; the container toolkit puts it into the container
-LEAST_DRIVER = {12: "525.60.13", 13: "580.65.06"}  # NVIDIA's, by CUDA's line
-NO_DEVICE = 100  # CUDA's error: a driver is here, and no GPU that this process may see
+LEAST_DRIVER = {12: "525.60.13", 13: "580.65.06"}  # NVIDIA's, by CUDA's major version
+NO_DEVICE = 100  # CUDA's error: there is a driver, but this process sees no GPU
 REASONS = {
     46: "the GPU is busy: another process has it alone",
     801: "this GPU can't compute",
@@ -75,7 +75,7 @@ def look(line: int) -> Device:
     """Ask the driver for the first GPU that this process may use.
 
     Args:
-        line: The line of CUDA that the library which will compute is built for: 12 or 13.
+        line: CUDA's major version, for which the library that will compute is built: 12 or 13.
 
     Returns:
         The GPU; or the CPU, with the reason.
@@ -106,7 +106,7 @@ def find(line: int) -> Device:
         line: As for `look`.
 
     Raises:
-        ZooError: `THERESA_DEVICE` is `cuda`, and there is no GPU that can be used.
+        ZooError: `THERESA_DEVICE` asks for a GPU, but none can be used.
     """
     if read(DeviceSettings).device == "cpu":
         _Used.device = Device("cpu", why="THERESA_DEVICE is 'cpu'")

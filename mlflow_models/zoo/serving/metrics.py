@@ -16,7 +16,7 @@ latency = Histogram("theresa_request_seconds", "Seconds per prediction.", bucket
 rows = Histogram("theresa_request_rows", "Rows per prediction.", buckets=SIZES)
 batch_size = Histogram("theresa_batch_items", "Items in a batch of the engine.", buckets=SIZES)
 engine_seconds = Counter("theresa_engine_seconds", "Seconds that the engine worked.")
-halvings = Counter("theresa_memory_halvings", "Batches that were halved, since memory had run out.")
+halvings = Counter("theresa_memory_halvings", "Batches that were halved because memory ran out.")
 in_flight = Gauge(
     "theresa_requests_in_flight", "Predictions queued or running.", multiprocess_mode="livesum"
 )

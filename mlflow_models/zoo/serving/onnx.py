@@ -19,7 +19,7 @@ SLOW_FUSION = "SkipLayerNormFusion"
 # nothing by leaving it out.
 CRASHES_IN_FLOAT16 = "NchwcTransformer"
 ERRORS_ONLY = 3  # ONNX Runtime's log level
-# Where the cause begins in a message of ONNX Runtime; places in its source come before.
+# A message of ONNX Runtime begins with places in its source; the cause begins with one of these.
 CAUSE = re.compile("(?:CUDA|CUBLAS|CUDNN|CUDNN_FE) failure|Failed to allocate|Available memory")
 CAUSE_CHARACTERS = 200
 
@@ -35,16 +35,16 @@ def open_session(
 
     Args:
         path: The `.onnx` file.
-        threads: Threads in one run on the CPU.
+        threads: How many threads one run has on the CPU.
         disabled: Optimizations of ONNX Runtime to leave out on a CPU, where they are slow.
-        gpu: Whether this graph gains from a GPU.
+        gpu: Whether a GPU runs this graph faster.
         share: Of the memory that the model may take on the GPU, the part for this graph.
 
     Returns:
         An `onnxruntime.InferenceSession`.
 
     Raises:
-        ZooError: `THERESA_DEVICE` is `cuda`, and no GPU can be used.
+        ZooError: `THERESA_DEVICE` asks for a GPU, but none can be used.
     """
     import onnxruntime
 
@@ -72,7 +72,7 @@ def device() -> Device:
     """Find where ONNX graphs run in this process.
 
     Raises:
-        ZooError: `THERESA_DEVICE` is `cuda`, and no GPU can be used.
+        ZooError: `THERESA_DEVICE` asks for a GPU, but none can be used.
     """
     import onnxruntime
 
@@ -95,7 +95,7 @@ def on_gpu(session: Any) -> bool:
 def device_of(*sessions: Any) -> str:
     """Name the device for what sessions pass on, as ONNX Runtime does: `cuda` or `cpu`.
 
-    The GPU's memory may have room for some of them only: then it is the CPU's.
+    The GPU's memory may have room for only some of the sessions: then it is `cpu`.
     """
     return "cuda" if all(map(on_gpu, sessions)) else "cpu"
 
@@ -138,7 +138,7 @@ def _cuda_options(share: float) -> dict[str, str]:
     limit = round(read(DeviceSettings).gpu_memory * devices.GB * share)
     return {
         "device_id": "0",
-        "use_tf32": "0",  # its products have 10 bits: float32 is to give the CPU's answers
+        "use_tf32": "0",  # TF32's products have 10 bits; float32 is to give the CPU's answers
         "cudnn_conv_algo_search": "HEURISTIC",  # the search by trying would run for every shape
         "arena_extend_strategy": "kSameAsRequested",  # the other strategy doubles the arena
         **({"gpu_mem_limit": str(limit)} if limit else {}),

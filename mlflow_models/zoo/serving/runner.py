@@ -31,7 +31,7 @@ from zoo.serving.pending import Item, Pending, Result
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # a joint batch may cost so many times the batches apart, since it has more padding
-GPU_WAIT_SECONDS = 0.004  # in which an answer reaches a client nearby, and its next request is here
+GPU_WAIT_SECONDS = 0.004  # an answer reaches a near client, and its next request comes back
 log = logging.getLogger(__name__)
 
 # The event is set when nobody waits for the answer any more: the rest isn't computed.
@@ -89,7 +89,7 @@ class Runner(Generic[Item, Result]):
         threads: How many batches are computed at once.
         joins: Whether a batch may have items of several requests.
         wait_seconds: How long a batch waits at most for items of other requests, after the engine
-            has answered several; `GPU_WAIT_SECONDS` on a GPU, 0 on a CPU.
+            has answered several: `GPU_WAIT_SECONDS` on a GPU, 0 on a CPU.
     """
 
     def __init__(
