@@ -14,13 +14,13 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.linalg import eigh
 
-from benchmarks.speakers import MOST, packed, voices
+from benchmarks.speakers import MOST, packed, told, voices
 from benchmarks.speakers_sets import MIXES, SpeakerMaterial, SpokenRecording, in_noise, mixes
 from benchmarks.whisper_quality_runs import folder
 from zoo.building import packaging
 from zoo.speech.clustering import MIN_LENGTH, MIN_WINDOWS, cluster
-from zoo.speech.turns import Heard, turns
-from zoo.training.diarization import DiarizationCounts, SpeakerTurn, diarization_errors
+from zoo.speech.turns import Heard
+from zoo.training.diarization import DiarizationCounts, diarization_errors
 
 Rule = Callable[[np.ndarray, np.ndarray], int]
 PEOPLE, TURNS = (2, 6), (6, 20)  # of mixes of the voices that thresholds were set on
@@ -142,9 +142,7 @@ def cells(rule: Rule, recordings: list[SpokenRecording], heard: list[list[Heard]
         full = [span for span in spans if len(span.times)]
         number = min(MOST, rule(np.concatenate([span.embeddings for span in full]),
                                 np.concatenate([span.times for span in full])))  # fmt: skip
-        said = [SpeakerTurn(turn.start, turn.end, str(turn.speaker))
-                for turn in turns(spans, number, 1, MOST, None)[0]]  # fmt: skip
-        errors += diarization_errors(one.turns, said, one.seconds)
+        errors += diarization_errors(one.turns, told(spans, number, None), one.seconds)
         right += number == len({turn.speaker for turn in one.turns})
     return f"{right} of {len(recordings)}, {errors.rate:.1f}"
 

@@ -94,6 +94,12 @@ def voices(network: SpeakerNetwork, sound: np.ndarray) -> list[Heard]:
     return [span for spans in hear(network, windows) for span in spans]
 
 
+def told(heard: Sequence[Heard], number: int | None, apart: float | None) -> list[SpeakerTurn]:
+    """Who speaks when, in the form that is scored; the arguments are those of `turns`."""
+    found, _ = turns(heard, number, 1, MOST, apart)
+    return [SpeakerTurn(one.start, one.end, str(one.speaker)) for one in found]
+
+
 def scores(
     recordings: Sequence[SpokenRecording],
     heard: Sequence[Sequence[Heard]],
@@ -111,8 +117,7 @@ def scores(
     for one, spans in zip(recordings, heard, strict=True):
         number = len({turn.speaker for turn in one.turns})
         for how, asked in (("given", number), ("found", None)):
-            said = [SpeakerTurn(turn.start, turn.end, str(turn.speaker))
-                    for turn in turns(spans, asked, 1, MOST, apart)[0]]  # fmt: skip
+            said = told(spans, asked, apart)
             summed[how] += diarization_errors(one.turns, said, one.seconds)
         right += len({turn.speaker for turn in said}) == number
         clips += len(one.turns)

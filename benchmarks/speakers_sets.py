@@ -4,7 +4,7 @@ The voices on which the thresholds of zoo/speech/clustering.py were set are othe
 of the sets that the page reports on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -234,6 +234,3 @@ def _filtered(sound: np.ndarray, band: tuple[int, int]) -> np.ndarray:
     filters = butter(4, band, "bandpass", fs=SAMPLE_RATE, output="sos")
     found: np.ndarray = sosfiltfilt(filters, sound).astype(np.float32)
     return found
-
-
-SetMaker = Callable[[], list[SpokenRecording]]

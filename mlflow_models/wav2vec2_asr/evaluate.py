@@ -3,8 +3,8 @@
 What a word is, and what counts as a mistake, is a choice (training/words.py): each is a switch
 here, and is printed and logged with the score. A checkpoint is scored with and without a language
 model and noise reduction, on the same utterances, with an interval of confidence for the
-difference; by duration and by noise, worst utterances first. With --rttm, a saved model is scored
-that tells who speaks when.
+difference; by duration and by noise, worst utterances first. With --rttm, it scores who
+speaks when, as a saved model tells.
 """
 
 import argparse

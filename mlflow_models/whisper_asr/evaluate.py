@@ -2,8 +2,8 @@
 
 What counts as a mistake depends on the normaliser (training/normalizer.py), so each of its choices
 is a switch here, and is printed and logged with the score. Two checkpoints are compared on the same
-utterances, with an interval of confidence for the difference. With --rttm, a saved model is scored
-that tells who speaks when.
+utterances, with an interval of confidence for the difference. With --rttm, it scores who
+speaks when, as a saved model tells.
 """
 
 import argparse

@@ -173,7 +173,7 @@ def test_no_text_is_lost_or_doubled(
 def test_enrolled_voices_have_names_and_others_none(
     network: SpeakerNetwork, clips: dict[str, list[np.ndarray]], shared: Path
 ) -> None:
-    """The threshold is the network's: of 1,284 trials with another person's voice none passes."""
+    """The threshold is the network's: benchmarks/speaker_names.py has its trials."""
     known = Gallery(network.identity, {
         name: enrolled(network, sounds[:2])[0] for name, sounds in clips.items() if name != "z"
     })  # fmt: skip

@@ -12,7 +12,7 @@ from zoo.data.audio import survey
 from zoo.errors import BadInput
 from zoo.speech.options import CHANNELS_LEFT_OUT, NO_SPEECH, ONE_CHANNEL
 from zoo.speech.recording import OneChannel, Source
-from zoo.speech.transcript import HeardChannel, Segment, Transcript
+from zoo.speech.transcript import HeardChannel, Segment, Speaker, Transcript
 from zoo.speech.voices import Gallery
 
 MAX_CHANNELS = 8  # that are heard: each takes as long as a recording
@@ -114,8 +114,7 @@ def _with_overlaps(segments: Sequence[Segment]) -> list[Segment]:
     return [
         replace(
             one,
-            overlap=bool(one.overlap)
-            or bool(
+            overlap=bool(
                 np.any(
                     (np.minimum(ends, one.end) - np.maximum(starts, one.start) > SHARED_SECONDS)
                     & (channels != one.channel)
@@ -140,22 +139,19 @@ def _merge_speakers(found: Transcript, parts: Sequence[Transcript], numbers: lis
     )
     order = list(dict.fromkeys((one.channel, one.speaker) for one in turns))
     labels = {key: f"S{place + 1}" for place, key in enumerate(order)}
-    known = {
+    known: dict[tuple[int | None, str], Speaker] = {
         (number, one.speaker): one
         for number, part in zip(numbers, parts, strict=True)
         for one in part.speakers or ()
     }
     found.turns = [replace(one, speaker=labels[one.channel, one.speaker]) for one in turns]
-    found.speakers = [
-        replace(known[key], speaker=labels[key], channel=key[0]) for key in order if key in known
-    ]
+    found.speakers = [replace(known[key], speaker=labels[key], channel=key[0]) for key in order]
     galleries = [part.voices for part in parts if part.voices is not None]
     if galleries:
         own = {
             labels[number, label]: voice
             for number, part in zip(numbers, parts, strict=True)
             for label, voice in (part.voices.voices if part.voices else {}).items()
-            if (number, label) in labels
         }
         found.voices = Gallery(galleries[0].network, own)
     found.segments = [

@@ -8,6 +8,8 @@ speaks, are from each other. benchmarks/tried.md compares this with other rules.
 
 import numpy as np
 
+from zoo.speech.embedding import unit
+
 APART = 0.35  # the cosine distance from which on Resemblyzer's network hears two people
 BREATH_RATIO = 1.35  # two people are so many times as far from each other as windows of one breath
 NEAR_QUANTILE = 0.25  # of those windows' distances: in some of the pairs somebody else begins
@@ -68,10 +70,10 @@ def cluster(
     else:
         voices = _best(tree, compared, weights, speakers)
     voices = _settled(embeddings[clear], seconds[clear], voices)
-    return in_order((_steadied(embeddings, times) @ voices.T).argmax(axis=1))
+    return _in_order((_steadied(embeddings, times) @ voices.T).argmax(axis=1))
 
 
-def in_order(labels: np.ndarray) -> np.ndarray:
+def _in_order(labels: np.ndarray) -> np.ndarray:
     """Number groups in order of appearance: int (windows,)."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     numbers: np.ndarray = first.argsort().argsort()[inverse]
@@ -132,9 +134,7 @@ def _voices(
 ) -> np.ndarray:
     """Give the direction of each group that is kept: float32 (groups, width), of unit length."""
     members = (labels == kept[:, None]) * weights
-    sums = members.astype(embeddings.dtype) @ embeddings
-    found: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
-    return found
+    return unit(members.astype(embeddings.dtype) @ embeddings)
 
 
 def _steadied(embeddings: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ FULL_SCALE = 32768.0  # Kaldi's features are of 16-bit samples
 EMPHASIS = 0.97
 MIN_HZ = 20.0  # of Kaldi's lowest filter
 FLOOR, RANGE_DB = 1e-10, 80.0  # of SpeechBrain's decibels
+SMALLEST = 1e-9  # length of a vector that is divided by it
 Features = Callable[[np.ndarray], np.ndarray]
 
 
@@ -125,6 +126,13 @@ def decibel_fbank(waves: np.ndarray) -> np.ndarray:
     decibels = 10 * np.log10(np.maximum(bands, np.float32(FLOOR)))
     loudest = decibels.max(axis=(1, 2), keepdims=True)
     return _centred(np.maximum(decibels, loudest - np.float32(RANGE_DB)))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors to unit length, (..., width); one of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    found: np.ndarray = vectors / np.maximum(lengths, SMALLEST)
+    return found
 
 
 FEATURES: dict[str, Features] = {

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech.clustering import cluster
-from zoo.speech.embedding import SpeakerNetwork
+from zoo.speech.embedding import SpeakerNetwork, unit
 from zoo.speech.vad import BREATH_FRAMES, FRAME_SAMPLES, Span
 from zoo.speech.windows import Window
 
@@ -85,8 +85,7 @@ def hear(network: SpeakerNetwork, windows: Sequence[Window]) -> list[list[Heard]
             loudness = _loudness(sound)
             first, last = (edge * FRAME_SAMPLES for edge in _edges(loudness, 0, len(loudness)))
             inside = (first, max(last, first + MIN_SAMPLES))
-            cuts = [one for one in cut(inside, network.window) if len(sound[slice(*one)])]
-            cuts = cuts if len(sound) >= MIN_SAMPLES else []
+            cuts = cut(inside, network.window) if len(sound) >= MIN_SAMPLES else []
             sounds += [sound[first:last] for first, last in cuts]
             spans[-1].append(((start, end), loudness, cuts))
     embeddings = iter(network(sounds))
@@ -129,21 +128,14 @@ def turns(
     embeddings = np.concatenate([one.embeddings for one in heard])
     times = np.concatenate([one.times for one in heard])
     labels = cluster(embeddings, times, speakers, least, most, apart)
-    voices = [_voice(embeddings[labels == one]) for one in range(labels.max() + 1)]
+    sums = [embeddings[labels == one].sum(axis=0) for one in range(labels.max() + 1)]
     parts = iter(labels.tolist())
     found = [
         turn
         for one in heard
         for turn in _of_span(one, list(itertools.islice(parts, len(one.times))))
     ]
-    return _joined(found), voices
-
-
-def _voice(embeddings: np.ndarray) -> np.ndarray:
-    """Give the direction of several embeddings: float32 (width,)."""
-    summed = embeddings.sum(axis=0)
-    voice: np.ndarray = summed / max(float(np.linalg.norm(summed)), 1e-9)
-    return voice
+    return _joined(found), [unit(one) for one in sums]
 
 
 def _of_span(one: Heard, labels: list[int]) -> Iterator[Turn]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
-from zoo.speech.embedding import SpeakerNetwork
+from zoo.speech.embedding import SpeakerNetwork, unit
 from zoo.speech.turns import hear
 from zoo.speech.vad import find_speech
 from zoo.speech.windows import Window
@@ -136,7 +136,7 @@ def enrolled(
     # A long window says more of a voice than a short one.
     lengths = np.concatenate([one.times[:, 1] - one.times[:, 0] for one in found])
     summed = lengths @ np.concatenate([one.embeddings for one in found])
-    return summed / np.linalg.norm(summed), seconds
+    return unit(summed), seconds
 
 
 def check_name(name: str) -> str:

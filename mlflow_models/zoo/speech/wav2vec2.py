@@ -1,5 +1,6 @@
 """Wav2Vec2 on ONNX Runtime: sound in, logits out. No MLflow, no torch."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,8 @@ class Wav2Vec2:
         self._takes_lengths = len(self._session.get_inputs()) > 1
         self.on_gpu = on_gpu(self._session)
         self.batches = self.on_gpu and self._takes_lengths
-        self._gpu = threading.Lock()  # one batch has the GPU's memory; others are decoded meanwhile
+        # One batch has the GPU's memory; others are decoded meanwhile.
+        self._turn = threading.Lock() if self.on_gpu else contextlib.nullcontext()
 
     def frames(self, samples: int) -> int:
         """Count the frames that the network makes of so many samples."""
@@ -86,10 +88,7 @@ class Wav2Vec2:
         feeds: dict[str, np.ndarray] = {"waves": batch}
         if self._takes_lengths:
             feeds["lengths"] = lengths
-        if self.on_gpu:
-            with self._gpu:
-                (logits,) = self._session.run(["logits"], feeds)
-        else:
+        with self._turn:
             (logits,) = self._session.run(["logits"], feeds)
         if logits.ndim == 2:  # (batch, labels), of recordings as a whole
             return list(logits)
