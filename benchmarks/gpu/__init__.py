@@ -1,1 +1,1 @@
-"""What only a GPU can show: gathered here, measured on a machine that has nothing else."""
+"""The check of what only a GPU can show, for a machine that has no network."""

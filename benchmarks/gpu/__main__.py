@@ -2,7 +2,7 @@
 
 python -m benchmarks.gpu bundle               gathers wheels, here, for a machine without a network
 python -m benchmarks.gpu check                measures, on a machine with a GPU; eight minutes
-python -m benchmarks.gpu check --stand-in     sees that the checks work, on a CPU
+python -m benchmarks.gpu check --stand-in     tries the checks themselves, on a CPU
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_bundle(commands.add_parser("bundle", help="gather wheels, in parts"))
     _add_check(commands.add_parser("check", help="run the checks"))
-    join = commands.add_parser("join", help="join and install a bundle's parts, and no more")
+    join = commands.add_parser("join", help="join and install a bundle's parts; measure nothing")
     join.add_argument("--bundle", type=Path, default=BUNDLE)
     join.add_argument("--work", type=Path, default=REPORTS / "gpu")
     args = parser.parse_args()

@@ -18,6 +18,7 @@ TURN_SECONDS = 1.5  # in which runs are repeated
 MOST_TURNS, LEAST_TURNS = 15, 3
 LONG_SECONDS = 5.0  # a run that takes longer is timed once
 GB = 1_000_000_000
+ROOT = Path(__file__).parents[2]  # of the repository
 
 
 class Skipped(Exception):

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.gpu.bench import ROOT
+
 MANIFEST = "manifest.json"
 PYTHON = "3.12"  # of the other machine
 PART_BYTES = 50_000_000
@@ -118,7 +119,7 @@ def join(bundle: Path, work: Path) -> dict[str, str]:
         For each group `""` where it is installed, else why not.
 
     Raises:
-        BundleError: There is no manifest, it can't be read, or a part is damaged.
+        BundleError: The manifest is missing or can't be read, or a part is damaged.
     """
     path = bundle / MANIFEST
     try:
@@ -153,7 +154,7 @@ def _place(part: dict[str, Any], bundle: Path, kept: Path) -> Path | None:
     """Find a part, check it, and keep it; None: it has not come yet.
 
     Raises:
-        BundleError: It is damaged.
+        BundleError: The part is damaged.
     """
     new, old = bundle / part["name"], kept / part["name"]
     if not new.is_file() and not old.is_file():
@@ -196,7 +197,7 @@ def _fetch(name: str, version: str, into: Path, python: str) -> None:
     """Download a wheel; build it where the index has only the source of a package of pure Python.
 
     Raises:
-        BundleError: There is no wheel that fits the other machine.
+        BundleError: No wheel fits the other machine.
     """
     asked = f"{name}=={version}"
     options = ["--no-deps", "--quiet"]

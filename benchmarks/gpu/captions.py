@@ -50,7 +50,7 @@ def photos(bench: Bench) -> np.ndarray:
 
 
 def reference(bench: Bench) -> None:
-    """Measure CLIP_prefix_caption's notebook: one photo at a time, and no cache."""
+    """Measure the loops of CLIP_prefix_caption's notebook: one photo at a time, without a cache."""
     torch = bench.torch()
     from clip_caption.building.checkpoint import open_model
     from clip_caption.building.clip import open_clip_model

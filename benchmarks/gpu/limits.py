@@ -6,7 +6,7 @@ import sys
 import time
 
 from benchmarks.gpu import captions, ner, wav2vec2, whisper
-from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.bench import ROOT, Bench
 
 # GB for XLSR in float16: its weights take 0.6, and a batch of 240 s about 5 more.
 ROOMS = {4.0: "which halves of its batches fit into", 1.2: "which hardly one fits into"}
@@ -30,7 +30,7 @@ photo = Path({photo!r}).read_bytes()
 (answer,) = Engine(Path({home!r}))({request})
 assert not isinstance(answer, Exception), answer
 """
-PHOTO = wav2vec2.ROOT / "mlflow_models" / "clip_caption" / "samples" / "flood.jpg"
+PHOTO = ROOT / "mlflow_models" / "clip_caption" / "samples" / "flood.jpg"
 
 
 def memory(bench: Bench) -> None:

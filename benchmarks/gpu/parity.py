@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu import captions, ner, wav2vec2
-from benchmarks.gpu.bench import PRECISIONS, Bench
+from benchmarks.gpu.bench import PRECISIONS, ROOT, Bench
 
-MODELS = Path(__file__).parents[2] / "mlflow_models"
+MODELS = ROOT / "mlflow_models"
 FLOAT32_BOUND = 0.01  # that other kernels may move a logit by
 FLOAT16_BOUND = 0.15
 AGREE = 0.99  # the share of a random network's frames that must keep their label in float16

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gpu.bench import PRECISIONS, Bench
+from benchmarks.gpu.bench import PRECISIONS, ROOT, Bench
 from benchmarks.inputs import WAV2VEC2, talk
+from zoo.data.audio import SAMPLE_RATE, decode
 
-ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples"
 SECONDS, SHORT_SECONDS = 10.0, 2.0  # of a recording; of the stand-in's
 
@@ -36,11 +36,9 @@ def recordings(bench: Bench) -> list[np.ndarray]:
     rng = np.random.default_rng(1)
     seconds = SHORT_SECONDS if bench.stand_in else SECONDS
     try:
-        from zoo.data.audio import decode
-
         sentences = [decode(path) for path in sorted(SAMPLES.glob("*.flac"))]
     except ModuleNotFoundError:  # without PyAV: noise costs the reference as much
-        sentences = [rng.normal(0, 0.1, round(seconds * 16_000)).astype(np.float32)]
+        sentences = [rng.normal(0, 0.1, round(seconds * SAMPLE_RATE)).astype(np.float32)]
     return [talk(sentences, seconds, 0, rng) for _ in range(bench.batches[-1])]
 
 
@@ -57,7 +55,7 @@ def reference(bench: Bench) -> None:
         for batch in bench.batches:
 
             def run(batch: int = batch, model: Wav2Vec2ForCTC = model) -> object:
-                values = extract(sounds[:batch], sampling_rate=16_000, return_tensors="pt")
+                values = extract(sounds[:batch], sampling_rate=SAMPLE_RATE, return_tensors="pt")
                 logits = model(values.input_values.to(bench.device, model.dtype)).logits
                 return logits.argmax(-1).cpu()
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gpu.bench import Bench, Skipped
+from benchmarks.gpu.bench import ROOT, Bench, Skipped
 from benchmarks.inputs import WHISPER_SMALL, WHISPER_TOKENS, talk, write_whisper
+from zoo.data.audio import SAMPLE_RATE, decode
 
-SAMPLES = Path(__file__).parents[2] / "mlflow_models" / "whisper_asr" / "samples"
+SAMPLES = ROOT / "mlflow_models" / "whisper_asr" / "samples"
 SMALL = {"state": 64, "head": 2, "layer": 2}
 MINUTES, FEW_MINUTES = 10.0, 0.2  # of the file; of the stand-in's
 FILE_WINDOWS = 16  # of the file, decoded together
@@ -34,8 +35,6 @@ def packed(bench: Bench) -> Path:
 
 def file(bench: Bench) -> tuple[np.ndarray, dict[str, str]]:
     """A recording with pauses, and what rows say of it."""
-    from zoo.data.audio import decode
-
     minutes = FEW_MINUTES if bench.stand_in else MINUTES
     sentences = [decode(path) for path in sorted(SAMPLES.glob("*.flac"))]
     sound = talk(sentences, 60 * minutes, 2.0, np.random.default_rng(1))
@@ -110,7 +109,7 @@ def ours(bench: Bench) -> None:
     if engine.device != bench.device:
         raise Skipped("CTranslate2 computes on the CPU: it needs a GPU and cuBLAS 12")
     sound, about = file(bench)
-    windows = [sound[: 30 * 16_000]] * bench.batches[-1]
+    windows = [sound[: 30 * SAMPLE_RATE]] * bench.batches[-1]
     precision = "int8" if bench.stand_in else "float16"
 
     def hear(sounds: list[np.ndarray], batch: int) -> None:

@@ -26,9 +26,9 @@ from zoo.serving.onnx import (
 )
 
 BATCH_IMAGES, GPU_BATCH_IMAGES = 16, 64  # embedded, or captioned, at once
-# For keys, values and logits of the captions that are written at once: bytes, on a GPU a share of
-# the memory that the model may take there. The networks have the rest.
-BUDGET_BYTES = 768 << 20
+BUDGET_BYTES = 768 << 20  # for keys, values and logits of the captions that are written at once
+# Shares of the memory that the model may take on a GPU: the same budget, and CLIP and the mapper.
+# The decoder's graphs have the rest.
 GPU_BUDGET_SHARE, VISION_SHARE, TEXT_SHARE, MAPPER_SHARE = 0.25, 0.2, 0.1, 0.05
 
 

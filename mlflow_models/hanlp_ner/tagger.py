@@ -37,7 +37,7 @@ class Padding:
 
     Args:
         config: The ids of the special tokens, `cls` and `sep`, and the `limit` of other tokens.
-        step: Batches are as long as a multiple of it, where the model can take that. What is filled
+        step: A batch's length, in tokens, is a multiple of it, or the model's limit. What is filled
             up is masked, so it changes no result.
     """
 
@@ -45,7 +45,7 @@ class Padding:
         self._config, self._step = config, step
 
     def width(self, length: int) -> int:
-        """Give how many tokens a piece of so many becomes, if it is the longest of a batch."""
+        """Give the length of a batch, in tokens, whose longest piece has `length` tokens."""
         return min(-(-(length + 2) // self._step) * self._step, self._config["limit"] + 2)
 
     def __call__(self, pieces: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:

@@ -24,8 +24,9 @@ which the attention extends in place. It also reads
     total      (1), int32               the most of these, plus one
 
 For GPUs (`MultiHeadAttention`) present_N is another buffer, one position longer. ONNX Runtime's
-CUDA kernel of `GroupQueryAttention` knows no float32, and this one does. A second graph copies the
-rows that go on, in their new order, from past_N to present_N; it reads `sources` (new rows).
+CUDA kernel of `GroupQueryAttention` knows no float32; that of `MultiHeadAttention` does. A second
+graph copies the rows that go on, in their new order, from past_N to present_N; it reads `sources`
+(new rows): the old row of each new one.
 
 In float16 the layers' weights, products, keys and values are float16. What is summed up over the
 layers stays in float32, and so do normalisation, logits and log-softmax: float16 logits differ by
@@ -203,7 +204,7 @@ def write_rows(config: Any, path: Path, precision: str) -> None:
         path: of the graph.
         precision: `fp32` or `fp16`.
     """
-    inputs, outputs = _cache(config, precision, "rows", "positions")
+    inputs, outputs = _cache(config, precision == "fp16")
     inputs.append(helper.make_tensor_value_info("sources", TensorProto.INT64, ["new_rows"]))
     nodes = [
         helper.make_node("Gather", [past.name, "sources"], [present.name], present.name, axis=0)
@@ -238,11 +239,11 @@ def _names(layer: int) -> tuple[list[str], list[str]]:
     return [f"past_{one}" for one in numbers], [f"present_{one}" for one in numbers]
 
 
-def _cache(config: Any, precision: str, rows: str, positions: str) -> tuple[list[Any], list[Any]]:
+def _cache(config: Any, fp16: bool) -> tuple[list[Any], list[Any]]:
     """The declarations of all past_N and present_N."""
-    kind = TensorProto.FLOAT16 if precision == "fp16" else TensorProto.FLOAT
-    shape = [rows, config.n_head, positions, config.n_embd // config.n_head]
-    after = [f"new_{rows}", config.n_head, f"new_{positions}", shape[-1]]
+    kind = TensorProto.FLOAT16 if fp16 else TensorProto.FLOAT
+    shape = ["rows", config.n_head, "positions", config.n_embd // config.n_head]
+    after = ["new_rows", config.n_head, "new_positions", shape[-1]]
     value = helper.make_tensor_value_info
     numbers = range(2 * config.n_layer)
     return (
@@ -254,7 +255,7 @@ def _cache(config: Any, precision: str, rows: str, positions: str) -> tuple[list
 def _write(graph: _Graph, config: Any, path: Path, gpu: bool) -> None:
     integers, floats = TensorProto.INT64, TensorProto.FLOAT
     value = helper.make_tensor_value_info
-    past, present = _cache(config, "fp16" if graph.fp16 else "fp32", "rows", "positions")
+    past, present = _cache(config, graph.fp16)
     inputs = [
         value("embeddings", floats, ["vectors", config.n_embd]),
         value("shape", integers, [3]),
