@@ -28,7 +28,7 @@ from test_models.answers import Answer, Captions, Entities, Transcript
 from test_models.calls import ServiceError, parameter
 from test_models.client import AsyncClient
 from test_models.formats import FORMATS
-from test_models.speakers import attributed, missing, names_of, renamed, renaming
+from test_models.speakers import by_name, missing, renamed, renaming, said
 
 TASKS = ("transcribe", "entities", "caption")
 
@@ -97,7 +97,6 @@ def _renamed(
     faults: list[str | None] = []
     for answer in answers:
         if answer.error is None and isinstance(answer, Transcript):
-            answer = attributed(answer)
             faults.append(missing(answer, given))
             found.append(renamed(answer, given))
         else:
@@ -168,25 +167,16 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
     if answer.error is not None:
         return [("error", answer.error)]
     if isinstance(answer, Transcript):
-        return _said(answer)
+        return [
+            (f"{one.start:.2f}-{one.end:.2f} s", said(name, one.text))
+            for name, one in by_name(answer)
+        ]
     if isinstance(answer, Entities):
         return [(f"{one.type} {one.start}-{one.end}", one.text) for one in answer.entities]
     assert isinstance(answer, Captions)
     category = [("category", answer.category)] if answer.category else []
     return [*category, *(("" if one.score is None else f"{one.score:.3f}", one.text)
                          for one in answer.captions)]  # fmt: skip
-
-
-def _said(transcript: Transcript) -> list[tuple[str, str]]:
-    """When each segment is said, and what is, after the name of who says it."""
-    transcript = attributed(transcript)
-    known = names_of(transcript)
-    found = []
-    for one in transcript.segments:
-        name = known.get(one.speaker or "", "")
-        said = f"{name}: {one.text}" if name else one.text
-        found.append((f"{one.start:.2f}-{one.end:.2f} s", said))
-    return found
 
 
 def _unlike(stems: Sequence[str]) -> list[str]:

@@ -1,25 +1,29 @@
-"""What the models answer, typed. Fields that a model adds are kept as they came."""
+"""What the models answer, typed."""
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Answer(BaseModel):
+class Part(BaseModel):
+    """An answer or a part of one; fields that a model adds are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Answer(Part):
     """A row's answer.
 
     Attributes:
         error: why the row couldn't be answered, in one sentence; only where errors are reported.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     error: str | None = None
 
 
-class Word(BaseModel):
+class Word(Part):
     """A word of a segment. Times in seconds; `probability` is the recognizer's own, 0 to 1."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     text: str
     start: float
     end: float
@@ -27,7 +31,7 @@ class Word(BaseModel):
     speaker: str | None = None
 
 
-class Segment(BaseModel):
+class Segment(Part):
     """A stretch of speech. Times in seconds.
 
     Attributes:
@@ -39,7 +43,6 @@ class Segment(BaseModel):
         overlap: whether somebody else speaks at the same time.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     id: int = 0
     start: float
     end: float
@@ -52,7 +55,7 @@ class Segment(BaseModel):
     overlap: bool | None = None
 
 
-class Speaker(BaseModel):
+class Speaker(Part):
     """Somebody who speaks, for so many seconds.
 
     Attributes:
@@ -61,17 +64,15 @@ class Speaker(BaseModel):
         channel: from 1; where channels are heard apart.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     speaker: str
     seconds: float = 0.0
     name: str | None = None
     channel: int | None = None
 
 
-class SpokenTurn(BaseModel):
+class SpokenTurn(Part):
     """A stretch in which one person speaks. Times in seconds."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     start: float
     end: float
     speaker: str
@@ -96,10 +97,9 @@ class Transcript(Answer):
     voices: str | None = None
 
 
-class Entity(BaseModel):
+class Entity(Part):
     """A named entity: characters `start` to `end` of the text as it was sent."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     text: str
     type: str
     start: int
@@ -113,18 +113,16 @@ class Entities(Answer):
     tasks: list[dict[str, Any]] | None = None
 
 
-class Caption(BaseModel):
+class Caption(Part):
     """A caption; `score` is the mean log-probability of its tokens."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     text: str
     score: float | None = None
 
 
-class Neighbour(BaseModel):
+class Neighbour(Part):
     """A labelled image of the model's collection; `similarity` is the cosine of CLIP's features."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     id: str
     category: str | None = None
     similarity: float

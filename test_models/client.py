@@ -36,6 +36,7 @@ from test_models.calls import (
     raise_first,
     records,
 )
+from test_models.speakers import attributed
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
@@ -95,6 +96,8 @@ class AsyncClient:
     ) -> list[Transcript]:
         """Recordings' texts, in order; each recording is a request.
 
+        Channels that are heard apart are speakers, too: `C1`, `C2`.
+
         Args:
             on_error: `report` gives what fails an answer with an `error`.
             progress: called with the number of rows that were just answered.
@@ -103,7 +106,7 @@ class AsyncClient:
         if speakers is not None:
             params["speakers"] = str(speakers)  # the models take a text
         calls = in_batches("audio", map(encoded, audios), params, Transcript, 1)
-        return await self._all(calls, on_error, progress)
+        return [attributed(one) for one in await self._all(calls, on_error, progress)]
 
     async def entities(
         self,

@@ -7,12 +7,14 @@ speaks, text and captions have the names.
 
 import itertools
 import json
+import operator
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from test_models.answers import Segment, Transcript, Word
-from test_models.speakers import attributed, checked, names_of
+from test_models.calls import ServiceError
+from test_models.speakers import UNKNOWN, by_name, names_of, said
 from test_models.words import space
 
 LONGEST = 7.0  # seconds that a caption stays
@@ -27,28 +29,19 @@ class Caption:
     start: float
     end: float
     text: str
-    name: str = ""
-
-    @property
-    def said(self) -> str:
-        """The text, after the name."""
-        return f"{self.name}: {self.text}" if self.name else self.text
+    name: str
 
 
 def as_text(transcript: Transcript, _: str = "") -> str:
     """The text, and a newline; where it is known who speaks, a line for each turn."""
-    transcript = attributed(transcript)
     if not transcript.speakers:
         return transcript.text + "\n"
-    known = names_of(transcript)
     lines = []
-    for name, segments in itertools.groupby(
-        transcript.segments, lambda one: known.get(one.speaker or "", "")
-    ):
+    for name, segments in itertools.groupby(by_name(transcript), operator.itemgetter(0)):
         text = ""
-        for one in segments:
+        for _name, one in segments:
             text += (space(text, one.text) if text and one.text else "") + one.text
-        lines.append(Caption(0, 0, text, name).said + "\n")
+        lines.append(said(name, text) + "\n")
     return "".join(lines)
 
 
@@ -60,7 +53,7 @@ def as_json(transcript: Transcript, _: str = "") -> str:
 def as_srt(transcript: Transcript, _: str = "") -> str:
     """SubRip's format: numbered captions, `00:00:01,250 --> 00:00:02,000`, `Name: text`."""
     blocks = (
-        f"{number}\n{_clock(one.start, ',')} --> {_clock(one.end, ',')}\n{one.said}\n"
+        f"{number}\n{_clock(one.start, ',')} --> {_clock(one.end, ',')}\n{said(one.name, one.text)}\n"
         for number, one in enumerate(captions(transcript), 1)
     )
     return "\n".join(blocks)
@@ -86,7 +79,8 @@ def as_rttm(transcript: Transcript, file: str = RECORDING) -> str:
     Raises:
         ServiceError: the transcript doesn't say who speaks.
     """
-    transcript = checked(transcript)
+    if transcript.speakers is None:
+        raise ServiceError(UNKNOWN)
     known = names_of(transcript)
     name = "_".join(file.split()) or RECORDING
     return "".join(
@@ -108,10 +102,7 @@ FORMATS: dict[str, Callable[[Transcript, str], str]] = {
 
 def captions(transcript: Transcript) -> Iterator[Caption]:
     """The captions, in order."""
-    transcript = attributed(transcript)
-    known = names_of(transcript)
-    for segment in transcript.segments:
-        name = known.get(segment.speaker or "", "")
+    for name, segment in by_name(transcript):
         for words in _cut(segment, width(f"{name}: ") if name else 0):
             text = " ".join("".join(word.text for word in words).split())
             if text:

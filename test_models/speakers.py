@@ -1,10 +1,9 @@
 """Who says what in a transcript: names for speakers, and for channels that are heard apart."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from test_models.answers import Segment, Speaker, SpokenTurn, Transcript
-from test_models.calls import ServiceError
 
 UNKNOWN = "The answer doesn't say who speaks; ask the model with 'speakers', such as auto."
 
@@ -46,11 +45,21 @@ def names_of(transcript: Transcript) -> dict[str, str]:
     return {label: name or label for label, name in known.items()}
 
 
+def by_name(transcript: Transcript) -> Iterator[tuple[str, Segment]]:
+    """Each segment after the name of who says it, "" where nobody knows."""
+    known = names_of(transcript)
+    return ((known.get(one.speaker or "", ""), one) for one in transcript.segments)
+
+
+def said(name: str, text: str) -> str:
+    """A text after the name of who says it, if there is one."""
+    return f"{name}: {text}" if name else text
+
+
 def renamed(transcript: Transcript, given: Mapping[str, str]) -> Transcript:
     """A transcript whose speakers have other names; two with one name are one person to a reader.
 
     Args:
-        transcript: as `attributed` gives it.
         given: names by label. A label that isn't there is passed over; see `missing`.
     """
     if transcript.speakers is None:
@@ -63,25 +72,13 @@ def renamed(transcript: Transcript, given: Mapping[str, str]) -> Transcript:
 
 
 def missing(transcript: Transcript, given: Mapping[str, str]) -> str | None:
-    """The sentence on labels that a transcript, as `attributed` gives it, doesn't have."""
+    """The sentence on labels that a transcript doesn't have."""
     if transcript.speakers is None:
         return UNKNOWN
     known = names_of(transcript)
     absent = ", ".join(f"'{label}'" for label in given if label not in known)
     available = ", ".join(known) or "none"
     return f"Speaker {absent} not found; available: {available}." if absent else None
-
-
-def checked(transcript: Transcript) -> Transcript:
-    """A transcript that says who speaks, as `attributed` gives it.
-
-    Raises:
-        ServiceError: it doesn't say so.
-    """
-    transcript = attributed(transcript)
-    if transcript.speakers is None:
-        raise ServiceError(UNKNOWN)
-    return transcript
 
 
 def renaming(given: str) -> tuple[str, str]:

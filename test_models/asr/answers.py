@@ -9,7 +9,6 @@ from typing import Any
 from test_models import frame
 from test_models.calls import RowFailed, ServiceError
 from test_models.services import Service
-from test_models.speakers import attributed
 
 Shown = dict[str, Any]
 
@@ -59,5 +58,5 @@ async def _answer(audio: bytes, service: Service, params: Mapping[str, Any]) -> 
         return {"error": frame.PAGE_FAILED}
     return {
         "seconds": time.perf_counter() - began,
-        "transcript": attributed(transcript).model_dump(exclude_none=True),
+        "transcript": transcript.model_dump(exclude_none=True),
     }
