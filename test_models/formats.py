@@ -53,7 +53,8 @@ def as_json(transcript: Transcript, _: str = "") -> str:
 def as_srt(transcript: Transcript, _: str = "") -> str:
     """SubRip's format: numbered captions, `00:00:01,250 --> 00:00:02,000`, `Name: text`."""
     blocks = (
-        f"{number}\n{_clock(one.start, ',')} --> {_clock(one.end, ',')}\n{said(one.name, one.text)}\n"
+        f"{number}\n{_clock(one.start, ',')} --> {_clock(one.end, ',')}\n"
+        f"{said(one.name, one.text)}\n"
         for number, one in enumerate(captions(transcript), 1)
     )
     return "\n".join(blocks)
