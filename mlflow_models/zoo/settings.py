@@ -37,6 +37,34 @@ class Settings(BaseSettings):
     request_seconds: Seconds = Field(
         60.0, description="A request that takes longer gets 504, and its work is stopped."
     )
+    stream_seconds: Seconds = Field(
+        14_400.0,
+        description="How long an answer that flows (`text/event-stream`) may take in all; the "
+        "time to each of its events is limited by THERESA_REQUEST_SECONDS.",
+    )
+    spool: str = Field(
+        "",
+        description="A mounted folder for files that are sent as the body or in a form. There a "
+        "file may be larger than THERESA_MAX_BODY_BYTES, and needs no memory. Empty: no file is "
+        "written.",
+    )
+    spool_bytes: int = Field(
+        2_000_000_000, gt=0, description="A larger file is refused (413), with THERESA_SPOOL."
+    )
+    live_streams: int = Field(
+        16, gt=0, description="Live streams at a time, in each worker; one more is refused."
+    )
+    live_seconds: Seconds = Field(
+        86_400.0, description="How long a live stream may last; then it ends."
+    )
+    live_idle_seconds: Seconds = Field(
+        60.0, description="A live stream to which nothing is sent for so long ends."
+    )
+    live_ahead_seconds: Seconds = Field(
+        30.0,
+        description="Seconds of a live stream's sound that may wait for the model; until there is "
+        "room, the server reads no more of it.",
+    )
     header_seconds: Seconds = Field(
         10.0, description="How long a request's head may take to arrive (408)."
     )

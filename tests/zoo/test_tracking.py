@@ -58,7 +58,7 @@ def test_a_server_that_is_down_is_given_up_in_one_sentence(
     sentence = rf"{server} didn't answer within 1 s: \w+\."
     assert re.fullmatch(sentence.replace("the", "The", 1), str(refused.value))
     said = f"Waiting for {server}, up to 1 s ({tracking.PATIENCE}) ...\n"
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err.count(said) == 1
 
 
 def test_a_server_that_comes_up_late_is_waited_for() -> None:
@@ -89,7 +89,8 @@ def test_a_refusal_isnt_waited_out(
 ) -> None:
     with answering([status]) as url, pytest.raises(ZooError, match=re.escape(reason)):
         tracking.reach(url)
-    assert capsys.readouterr().err == ""
+    # Another test's server may write, too.
+    assert "Waiting" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,8 @@ def test_a_refusal_isnt_waited_out(
 )
 def test_what_is_no_server_isnt_waited_for(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     tracking.reach(uri)
-    assert capsys.readouterr().err == ""
+    # Another test's server may write, too.
+    assert "Waiting" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan", "inf"])
