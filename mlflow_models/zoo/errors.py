@@ -39,6 +39,13 @@ class NotFound(ZooError):
     code = "NOT_FOUND"
 
 
+class NotAcceptable(BadInput):
+    """An answer is asked for in a form that the model can't give."""
+
+    status = 406
+    code = "NOT_ACCEPTABLE"
+
+
 class TooLarge(BadInput):
     """A body, or a number of rows, over the server's limit."""
 
@@ -79,6 +86,13 @@ class TooBusy(ZooError):
 
     status = 503
     code = "BUSY"
+
+
+class Stopping(ZooError):
+    """The server stops before the answer is complete."""
+
+    status = 503
+    code = "STOPPING"
 
 
 class OutOfMemory(ZooError):

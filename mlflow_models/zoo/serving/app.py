@@ -72,6 +72,8 @@ def create() -> Edge:
         return JSONResponse({"ready": True})
 
     _add_inference_protocol(app, server)
+    if hasattr(server.engine, "routes"):  # of a protocol that only such models speak
+        app.router.routes.extend(server.engine.routes(server))
 
     @app.get("/version")
     async def version() -> Response:

@@ -52,7 +52,10 @@ class Edge:
         finally:
             seconds = time.perf_counter() - exchange.start
             length = exchange.headers.get("content-length")
-            record(exchange.request_id, scope["method"], path, exchange.status, seconds, length)
+            ended = state.get("error_code")
+            record(
+                exchange.request_id, scope["method"], path, exchange.status, seconds, length, ended
+            )
 
 
 class _Exchange:
@@ -93,6 +96,7 @@ def record(
     status: int | None,
     seconds: float,
     length: str | None = None,
+    error_code: str | None = None,
 ) -> None:
     """Count an answer, and write its line in the log.
 
@@ -103,6 +107,7 @@ def record(
         status: The answer's status; None if there was no answer, which is a fault of ours.
         seconds: How long the answer took.
         length: The request's `Content-Length`.
+        error_code: Of the error that ended an answer by events.
     """
     known = path if path in PATHS else "/v2" if (path or "").startswith("/v2") else "other"
     status = status or 500
@@ -114,6 +119,7 @@ def record(
         "status": status,
         "seconds": round(seconds, 4),
         "bytes": length,
+        **({"error_code": error_code} if error_code else {}),
     }
     access.info(json.dumps(line))
 

@@ -9,10 +9,17 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from zoo.serving.observers import Observer
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LONG_SECONDS = (1, 5, 10, 30, 60, 300, 900, 1800, 3600, 7200, 14400)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096, 16384)
 
 requests = Counter("theresa_requests", "Requests, by path and status.", ["path", "status"])
 latency = Histogram("theresa_request_seconds", "Seconds per prediction.", buckets=SECONDS)
+stream_seconds = Histogram(
+    "theresa_stream_seconds", "Seconds per answer by events.", buckets=LONG_SECONDS
+)
+stream_errors = Counter(
+    "theresa_stream_errors", "Answers by events that ended in an error, by its code.", ["code"]
+)
 rows = Histogram("theresa_request_rows", "Rows per prediction.", buckets=SIZES)
 batch_size = Histogram("theresa_batch_items", "Items in a batch of the engine.", buckets=SIZES)
 engine_seconds = Counter("theresa_engine_seconds", "Seconds that the engine worked.")

@@ -46,6 +46,9 @@ class Engine(Protocol):
     Attributes:
         options: The parameters, with this checkpoint's defaults, bounds and choices.
         languages: Codes of this checkpoint's languages.
+
+    An engine may also have `routes(server)`, which gives the Starlette routes of protocols of its
+    own; `server` is a `zoo.serving.server.Server`.
     """
 
     @property

@@ -10,6 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -49,12 +50,13 @@ class RequestScorer:
         self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
 
     def __call__(
-        self, body: bytes, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+        self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
     ) -> bytes:
         """Answer one request.
 
         Args:
-            body: The body in any form of MLflow's protocol; or a file, which is one row.
+            body: The body in any form of MLflow's protocol; or a file, which is one row. Or the
+                path of a file that has the body.
             content_type: The body's type.
             query: Parameters beside those of a JSON body.
             gzipped: Whether the body is compressed by gzip.
@@ -67,9 +69,9 @@ class RequestScorer:
         """
         kind = self._kind(content_type)
         if gzipped:
-            body = _unpacked(body, self._max_bytes)
+            body = _unpacked(_content(body), self._max_bytes)
         if kind in TYPES:
-            table, given = self._read(body, kind)
+            table, given = self._read(_content(body), kind)
         else:
             table, given = pd.DataFrame({kind: [body]}, dtype=object), None
         if given is not None and not isinstance(given, dict):
@@ -77,7 +79,7 @@ class RequestScorer:
         params = {**(given or {}), **self._from_query(query, given or {})}
         return _packed({"predictions": self._predict(table, params)})
 
-    def infer(self, body: bytes, json_bytes: int | None, gzipped: bool) -> bytes:
+    def infer(self, body: bytes | Path, json_bytes: int | None, gzipped: bool) -> bytes:
         """Answer one request of the Open Inference Protocol.
 
         Args:
@@ -88,9 +90,10 @@ class RequestScorer:
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
         """
+        content = _content(body)
         if gzipped:
-            body = _unpacked(body, self._max_bytes)
-        request = inference_protocol.read(body, json_bytes)
+            content = _unpacked(content, self._max_bytes)
+        request = inference_protocol.read(content, json_bytes)
         texts = {column.name for column in self._schema if column.type == DataType.string}
         columns = {
             name: [_text(one) for one in values] if name in texts else values
@@ -184,6 +187,10 @@ def _text(value: Any) -> Any:
 
 def _type(spec: ParamSpec) -> str:
     return f"a list of {spec.dtype.name}s" if spec.shape else f"a {spec.dtype.name}"
+
+
+def _content(body: bytes | Path) -> bytes:
+    return body.read_bytes() if isinstance(body, Path) else body
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:

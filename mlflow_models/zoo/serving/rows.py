@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,10 +16,10 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RequestRow(NamedTuple):
-    """A row's value, which is a text, a URL or a file's bytes, and its column."""
+    """A row's value, which is a text, a URL, a file's bytes or its path, and its column."""
 
     column: str
-    value: str | bytes
+    value: str | bytes | Path
 
 
 def read_rows(table: Any, columns: Sequence[Column]) -> list[RequestRow | BadRow]:
@@ -63,6 +64,8 @@ def _read_row(
 def _read_file(row: int, column: Column, value: Any) -> RequestRow | BadRow:
     if is_null(value):
         return BadRow(row, column.name, "is null; send a file")
+    if isinstance(value, Path):  # of a body that the server has spooled
+        return RequestRow(column.name, value)
     if isinstance(value, str):
         try:
             value = base64.b64decode(value.translate(NEWLINES), validate=True)

@@ -4,6 +4,7 @@ If a request takes too long, or its client leaves, the server stops its work.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import ctypes
 import gc
@@ -13,27 +14,17 @@ import os
 import re
 import signal
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from fastapi import Request, Response
 from mlflow.pyfunc import load_model  # type: ignore[attr-defined]
-from starlette.requests import ClientDisconnect
 
-from zoo.errors import (
-    BadInput,
-    Cancelled,
-    NotFound,
-    TimedOut,
-    TooBusy,
-    TooLarge,
-    TooSlow,
-    UnsupportedMedia,
-)
-from zoo.serving import devices, failures, metrics, observers, runner
+from zoo.errors import BadInput, Cancelled, NotFound, TimedOut, TooBusy, UnsupportedMedia
+from zoo.serving import bodies, devices, failures, metrics, observers, runner
+from zoo.serving.events import Admission, EventStream, Steps, Write, server_sent
 from zoo.serving.requests import RequestScorer
 from zoo.serving.shared import MAX_WORKERS, shared
 from zoo.settings import Settings
@@ -43,6 +34,7 @@ GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGN
 LARGE_BYTES = 1_000_000  # after a body of this size, memory is given back
 TIDY_SECONDS = 1.0  # after such a request
 LIBC = ctypes.CDLL(None)
+Answer = TypeVar("Answer")
 log = logging.getLogger("theresa.server")
 
 
@@ -63,19 +55,27 @@ class GpuWatch(observers.Observer):
 class Server:
     """One worker's state: the model, the requests in flight, and whether it is ready.
 
+    A capability's own routes (`Engine.routes`) use `admitted`, `body`, `answered` and `events`.
+
     Args:
         model: A saved model's directory.
         settings: The limits.
+
+    Attributes:
+        engine: The loaded engine.
+        scorer: Answers requests of the common protocols with it.
+        sample: The body of a request that works.
     """
 
     def __init__(self, model: Path, settings: Settings) -> None:
         self.settings = settings
         loaded = load_model(str(model))
+        self.engine = loaded.unwrap_python_model().engine
         self.scorer = RequestScorer(loaded, settings.max_rows, settings.max_body_bytes)
         self.sample = (model / "serving_input_example.json").read_bytes()
         self._pool: ThreadPoolExecutor | None = None
         self._tidying: asyncio.TimerHandle | None = None
-        self._ready = False
+        self._large = self._ready = False
 
     async def start(self) -> None:
         """Answer the sample, in the worker, after a fork; only then is the worker ready."""
@@ -84,14 +84,10 @@ class Server:
         observers.observers[:] = [metrics.EngineMetrics(), GpuWatch()]
         metrics.model_info.labels(self.scorer.name, self.scorer.version).set(1)
         metrics.device.labels(devices.used().kind, devices.used().name).set(1)
-        await self._run(
-            threading.Event(), False, self.scorer, self.sample, "application/json", [], False
+        await self.run(
+            threading.Event(), lambda: self.scorer(self.sample, "application/json", [], False)
         )
         self._ready = True
-
-    def _most(self) -> int:
-        """Give how many requests all workers may have: a client can't choose its worker."""
-        return self.settings.max_requests * shared.workers
 
     @property
     def ready(self) -> bool:
@@ -104,9 +100,12 @@ class Server:
         if not content_type:
             raise UnsupportedMedia("Content-Type is missing; JSON is application/json.")
         query = request.query_params.multi_items()
-        return await self._limited(
-            request, lambda body, gzipped: self.scorer(body, content_type, query, gzipped)
-        )
+        with self.admitted():
+            gzipped = bodies.is_gzipped(request)
+            body = await self.body(request)
+            return await self._json(
+                request, lambda: self.scorer(body, content_type, query, gzipped)
+            )
 
     async def infer(self, request: Request) -> Response:
         """Answer a request of the Open Inference Protocol."""
@@ -115,9 +114,10 @@ class Server:
         if given is not None and not given.isdecimal():
             raise BadInput("Inference-Header-Content-Length is not a number.")
         json_bytes = None if given is None else int(given)
-        return await self._limited(
-            request, lambda body, gzipped: self.scorer.infer(body, json_bytes, gzipped)
-        )
+        with self.admitted():
+            gzipped = bodies.is_gzipped(request)
+            body = await self.body(request)
+            return await self._json(request, lambda: self.scorer.infer(body, json_bytes, gzipped))
 
     def check_name(self, request: Request) -> None:
         """Refuse another model's name, or version, in a path.
@@ -132,70 +132,50 @@ class Server:
         if version not in (None, self.scorer.version):
             raise NotFound(f"Version not found; available: {self.scorer.version}.")
 
-    async def _limited(self, request: Request, score: Callable[[bytes, bool], bytes]) -> Response:
-        """Answer a request within the limits; `score` gets its body, and whether it is gzipped."""
-        if shared.in_flight >= self._most():
+    @contextlib.contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Count a request as one that is in flight, until it is answered.
+
+        The answer of `events` takes the count over: such a request is in flight until its last
+        event is sent.
+
+        Raises:
+            TooBusy: There are as many as the server takes.
+        """
+        # All workers may have so many together: a client can't choose its worker.
+        if shared.in_flight >= self.settings.max_requests * shared.workers:
             raise TooBusy("The server has as many requests as it takes at once; try again.")
-        shared.count(1)
-        metrics.in_flight.inc()
-        start, body = time.perf_counter(), b""
-        try:
-            encoding = request.headers.get("content-encoding", "identity").strip().lower()
-            if encoding not in ("identity", "gzip"):
-                raise UnsupportedMedia("Content-Encoding must be gzip or identity.")
-            body = await self._body(request)
-            return await self._answer(request, score, body, encoding == "gzip")
-        finally:
-            shared.count(-1)
-            metrics.in_flight.dec()
-            metrics.latency.observe(time.perf_counter() - start)
-            if len(body) >= LARGE_BYTES and self._tidying is None:
-                loop = asyncio.get_running_loop()
-                self._tidying = loop.call_later(TIDY_SECONDS, self._tidy)
+        with Admission(self._tidy_soon).entered():
+            yield
 
-    def _tidy(self) -> None:
-        """Give back the memory of large requests, which Python and the C library would keep."""
-        self._tidying = None
-        if self._pool is not None:
-            self._pool.submit(_give_memory_back)
+    async def body(self, request: Request) -> bytes | Path:
+        """Read a request's body within the limits, as `bodies.read` says."""
+        body = await bodies.read(request, self.settings)
+        self._large |= isinstance(body, bytes) and len(body) >= LARGE_BYTES
+        return body
 
-    async def _body(self, request: Request) -> bytes:
-        """Read the body, within the limits of size and time."""
-        limit = self.settings.max_body_bytes
-        too_large = TooLarge(f"The body is larger than {limit:,} bytes.")
-        length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > limit:
-            raise too_large
-        parts, size = [], 0
-        try:
-            async with asyncio.timeout(self.settings.body_seconds):
-                async for part in request.stream():
-                    size += len(part)
-                    if size > limit:
-                        raise too_large
-                    parts.append(part)
-        except TimeoutError:
-            raise TooSlow("The body didn't arrive in time.") from None
-        except ClientDisconnect:
-            raise Cancelled("The client went away.") from None
-        return b"".join(parts)
+    async def answered(self, request: Request, work: Callable[[], Answer]) -> Answer:
+        """Do the work for a request in a thread; give up when the time is over.
 
-    async def _answer(
-        self, request: Request, score: Callable[[bytes, bool], bytes], body: bytes, gzipped: bool
-    ) -> Response:
-        """Score in a thread; give up when the time is over or the client has gone."""
+        Args:
+            request: The request. When its client leaves, the work stops.
+            work: It calls `runner.stop_if_cancelled`, or an engine, which does.
+
+        Raises:
+            TimedOut: It took longer than THERESA_REQUEST_SECONDS.
+            Cancelled: The client went away.
+        """
         cancelled = threading.Event()
-        compress = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
-        work = asyncio.ensure_future(self._run(cancelled, compress, score, body, gzipped))
-        gone = asyncio.ensure_future(_disconnect(request))
+        working = asyncio.ensure_future(self.run(cancelled, work))
+        gone = asyncio.ensure_future(disconnected(request))
         try:
             await asyncio.wait(
-                (work, gone),
+                (working, gone),
                 timeout=self.settings.request_seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if work.done():
-                return work.result()
+            if working.done():
+                return working.result()
             if gone.done():
                 raise Cancelled("The client went away.")
             seconds = self.settings.request_seconds
@@ -203,27 +183,49 @@ class Server:
         finally:
             cancelled.set()
             gone.cancel()
-            work.cancel()
+            working.cancel()
 
-    async def _run(
-        self,
-        cancelled: threading.Event,
-        compress: bool,
-        score: Callable[..., bytes],
-        *request: Any,
-    ) -> Response:
-        """Answer a request, which is `score`'s arguments, in a thread."""
-        context = contextvars.copy_context()
-        context.run(runner.cancellation.set, cancelled)
+    def events(self, request: Request, steps: Steps, write: Write = server_sent) -> Response:
+        """Answer a request by server-sent events, which are sent as they are found.
+
+        While nothing has been sent, an error has its own status. Later the last event tells it:
+        `error`, with the fields that an error's answer has.
+
+        Args:
+            request: The request. When its client leaves, the work stops.
+            steps: A generator function, called in a thread; it yields each event's name and data.
+            write: Gives the bytes of an event; of a step that has none: `b""`.
+        """
+        return EventStream(request, self.settings, self.run, steps, write)
+
+    async def _json(self, request: Request, score: Callable[[], bytes]) -> Response:
+        """Answer a request by the JSON that `score` gives."""
+        accepted = bool(GZIP_ACCEPTED.search(request.headers.get("accept-encoding", "")))
 
         def work() -> Response:
-            answer, headers = score(*request), {"Vary": "Accept-Encoding"}
-            if compress and len(answer) >= GZIP_FROM_BYTES:
+            answer, headers = score(), {"Vary": "Accept-Encoding"}
+            if accepted and len(answer) >= GZIP_FROM_BYTES:
                 answer, headers["Content-Encoding"] = gzip.compress(answer, 1), "gzip"
             return Response(answer, headers=headers, media_type="application/json")
 
+        return await self.answered(request, work)
+
+    async def run(self, cancelled: threading.Event, work: Callable[[], Answer]) -> Answer:
+        """Do work in a thread; it is told by `cancelled` that nobody waits for it any more."""
+        context = contextvars.copy_context()
+        context.run(runner.cancellation.set, cancelled)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, context.run, work)
+
+    def _tidy_soon(self) -> None:
+        """After a large request, give back the memory that Python and the C library would keep."""
+        if self._large and self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying, self._large = None, False
+        if self._pool is not None:
+            self._pool.submit(_give_memory_back)
 
 
 def _give_memory_back() -> None:
@@ -232,7 +234,7 @@ def _give_memory_back() -> None:
         LIBC.malloc_trim(0)
 
 
-async def _disconnect(request: Request) -> None:
+async def disconnected(request: Request) -> None:
     """Wait until the client has gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
