@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -163,6 +163,12 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     """
 
     speakers = Speakers()
+
+    def routes(self, server: Any) -> list[Any]:
+        """Give the routes of the protocols that only speech models speak (`zoo.serving.app`)."""
+        from zoo.speech import realtime
+
+        return realtime.routes(server)
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
