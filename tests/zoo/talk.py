@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 WAIT_SECONDS = 30.0  # a test that waits so long has failed
 
@@ -21,7 +23,7 @@ class Talk:
         session: As the server described it.
     """
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self.socket = socket
         self.first = self.read()
 
@@ -54,12 +56,11 @@ class Talk:
     def end(self) -> tuple[list[dict[str, Any]], int]:
         """The events that are left, and the code by which the server closes."""
         found = []
-        try:
+        with pytest.raises(ConnectionClosed) as closed:
             while True:
                 found.append(self.read())
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            return found, closed.rcvd.code
+        assert closed.value.rcvd is not None
+        return found, closed.value.rcvd.code
 
 
 @contextmanager

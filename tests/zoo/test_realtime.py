@@ -1,4 +1,4 @@
-"""Live speech: OpenAI's realtime protocol over real sockets, with the official client and others."""
+"""Live speech: OpenAI's realtime protocol over real sockets, also with the official client."""
 
 import base64
 import json
@@ -200,9 +200,8 @@ def test_what_makes_no_sense_is_told_and_the_stream_goes_on(server: Served) -> N
         assert one.until("completed")[-1]["transcript"] == "1"
         for _ in range(8):
             one.socket.send("{")
-        events, code = one.end()
-    assert events[-1]["error"]["code"] == "too_many_errors"
-    assert code == 1008
+        events, closed = one.end()
+    assert (events[-1]["error"]["code"], closed) == ("too_many_errors", 1008)
 
 
 def test_a_frame_that_is_too_large_ends_only_its_own_stream(server: Served) -> None:
