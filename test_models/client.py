@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx2
 import tenacity
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import (
     Busy,
     Call,
@@ -36,7 +36,8 @@ from test_models.calls import (
     raise_first,
     records,
 )
-from test_models.speakers import attributed
+from transcripts.answers import Answer, Transcript
+from transcripts.speakers import attributed
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
