@@ -24,11 +24,12 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import ServiceError, parameter
 from test_models.client import AsyncClient
-from test_models.formats import FORMATS
-from test_models.speakers import by_name, missing, renamed, renaming, said
+from transcripts.answers import Answer, Transcript
+from transcripts.formats import FORMATS
+from transcripts.speakers import SpeakersUnknown, by_name, missing, renamed, renaming, said
 
 TASKS = ("transcribe", "entities", "caption")
 
@@ -45,7 +46,7 @@ def main() -> None:
                 parser.error(f"{option} needs --speakers, or --param channels=separate")
     try:
         failed = asyncio.run(_run(args))
-    except (ServiceError, OSError, UnicodeDecodeError) as error:
+    except (ServiceError, SpeakersUnknown, OSError, UnicodeDecodeError) as error:
         sys.exit(f"test_models: {error}")
     sys.exit(1 if failed else 0)
 

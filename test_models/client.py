@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import (
     Call,
     File,
@@ -32,7 +32,8 @@ from test_models.calls import (
 )
 from test_models.connection import Connection
 from test_models.flowing import Step, is_long, with_speakers
-from test_models.speakers import attributed
+from transcripts.answers import Answer, Transcript
+from transcripts.speakers import attributed
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
