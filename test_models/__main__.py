@@ -29,11 +29,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from test_models import following
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import ServiceError, parameter
 from test_models.client import AsyncClient
-from test_models.formats import FORMATS
-from test_models.speakers import by_name, missing, renamed, renaming, said
+from transcripts.answers import Answer, Transcript
+from transcripts.formats import FORMATS
+from transcripts.speakers import SpeakersUnknown, by_name, missing, renamed, renaming, said
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended, as shells have it
 
@@ -50,7 +51,7 @@ def main() -> None:
                 parser.error(f"{option} needs --speakers, or --param channels=separate")
     try:
         failed = asyncio.run(_run(args))
-    except (ServiceError, OSError, UnicodeDecodeError) as error:
+    except (ServiceError, SpeakersUnknown, OSError, UnicodeDecodeError) as error:
         sys.exit(f"test_models: {error}")
     except KeyboardInterrupt:
         print("test_models: interrupted; the rest isn't there.", file=sys.stderr)

@@ -18,7 +18,7 @@ import httpx2
 import tenacity
 from pydantic import ValidationError
 
-from test_models.answers import Answer
+from transcripts.answers import Answer
 
 File = str | Path | bytes
 """A file's path, or what is in it."""

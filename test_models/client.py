@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import (
     Call,
     File,
@@ -32,6 +32,7 @@ from test_models.calls import (
 )
 from test_models.connection import Connection
 from test_models.flowing import Step, is_long, named, with_speakers
+from transcripts.answers import Answer, Transcript
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)

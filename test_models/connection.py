@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import httpx2
 import tenacity
 
-from test_models.answers import Answer, Segment, Transcript
 from test_models.calls import (
     Busy,
     Call,
@@ -36,6 +35,7 @@ from test_models.flowing import (
     size_of,
     step,
 )
+from transcripts.answers import Answer, Segment, Transcript
 
 S = TypeVar("S")
 T = TypeVar("T", bound=Answer)

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
-from test_models.answers import Part, Segment, Transcript
 from test_models.calls import (
     File,
     Refused,
@@ -24,7 +23,8 @@ from test_models.calls import (
     unreadable,
     without_nulls,
 )
-from test_models.speakers import attributed
+from transcripts.answers import Part, Segment, Transcript
+from transcripts.speakers import attributed
 
 EVENTS = "text/event-stream"
 FILE = "application/octet-stream"  # the content decides what it is

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from test_models import flowing
-from test_models.answers import Transcript
 from test_models.calls import RowFailed
 from test_models.client import AsyncClient
+from transcripts.answers import Transcript
 
 
 def bar() -> Progress:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from test_models import frame
-from test_models.answers import Segment, Transcript
 from test_models.calls import RowFailed, ServiceError
 from test_models.flowing import Progress
 from test_models.services import Service
+from transcripts.answers import Segment, Transcript
 
 Shown = dict[str, Any]
 PAUSE_SECONDS = 0.5  # from one look at what is new to the next

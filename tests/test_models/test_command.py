@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from test_models.answers import Segment, Speaker, SpokenTurn, Transcript, Word
-from test_models.formats import as_rttm, as_srt, as_text, as_vtt
-from test_models.speakers import renamed
 from tests.test_models import calls, test_flowing
 from tests.test_models.servers import Flaky, serving
+from transcripts.answers import Segment, Speaker, SpokenTurn, Transcript, Word
+from transcripts.formats import as_rttm, as_srt, as_text, as_vtt
+from transcripts.speakers import renamed
 from zoo.building.local_server import free_port
 from zoo.building.packaging import ROOT
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from test_models.answers import Segment, Transcript
 from test_models.calls import Refused, RowFailed, Unavailable
 from test_models.client import Client
 from test_models.flowing import Broken, Progress, is_long
 from tests.test_models.servers import Flaky, serving
 from tests.test_models.test_client import DIRECT
+from transcripts.answers import Segment, Transcript
 
 RATE = 8_000  # Hz
 SEGMENTS = [
