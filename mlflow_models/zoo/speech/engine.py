@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,12 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     """
 
     speakers = Speakers()
+
+    def routes(self, server: Any) -> list[Any]:
+        """Give the routes of the protocols that only speech models speak (`zoo.serving.app`)."""
+        from zoo.speech import realtime
+
+        return realtime.routes(server)
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
