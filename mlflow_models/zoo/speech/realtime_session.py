@@ -135,6 +135,9 @@ class Conversation:
             return self._commit()
         if kind == "input_audio_buffer.clear":
             return self._clear()
+        if kind == "session.close":  # as the protocol's sessions that translate have it
+            self.close()
+            return []
         if kind == "session.update":
             return self._update(event.get("session"))
         if kind == "transcription_session.update":

@@ -19,7 +19,7 @@ from websockets.frames import CloseCode
 from zoo.serving import metrics, observers
 from zoo.serving.server import Server
 from zoo.serving.sockets import ENDING
-from zoo.speech.realtime_events import BadEvent, failure, refusal
+from zoo.speech.realtime_events import BadEvent, failure, made, refusal
 from zoo.speech.realtime_session import Conversation
 
 MAX_EVENTS = 64  # that may wait for the client
@@ -147,7 +147,7 @@ class LiveStream:
                 await self._say(self._conversation.failed())
                 said = f"The model failed {failures} times in a row."
                 return End(CloseCode.INTERNAL_ERROR, "transcription_failed", said)
-        return None
+        return End(CloseCode.NORMAL_CLOSURE, "closed", "The client has closed the session.")
 
     async def _write(self) -> None:
         """Send events, up to None."""
@@ -175,9 +175,11 @@ class LiveStream:
         self, end: End, transcribing: "asyncio.Task[Any]", writing: "asyncio.Task[Any]"
     ) -> None:
         """Complete the text in hand, then say why the stream ends, and close it."""
-        self._socket.state.error_code = end.code.upper()
-        self._conversation.close()
-        self._fed.set()
+        wanted = end.close == CloseCode.NORMAL_CLOSURE
+        if not wanted:
+            self._socket.state.error_code = end.code.upper()
+            self._conversation.close()
+            self._fed.set()
         try:
             async with asyncio.timeout(self._settings.grace_seconds * LAST_SHARE):
                 await asyncio.wait((transcribing, writing), return_when=asyncio.FIRST_COMPLETED)
@@ -186,7 +188,8 @@ class LiveStream:
         if writing.done():
             return
         async with asyncio.timeout(self._settings.body_seconds):
-            await self._say([failure(end.message, end.code, end.kind)])
+            last = made("session.closed") if wanted else failure(end.message, end.code, end.kind)
+            await self._say([last])
             await self._events.put(None)
             await writing
         await self._socket.close(end.close, end.code)
