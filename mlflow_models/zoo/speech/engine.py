@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -112,6 +112,16 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         if recording.failure is not None:
             raise recording.failure
         return self.result(recording, options)
+
+    def routes(self, server: Any) -> list[Any]:
+        """Give the routes of OpenAI's API, where a server is.
+
+        Args:
+            server: A `zoo.serving.server.Server`.
+        """
+        from zoo.speech import realtime
+
+        return realtime.routes(server)
 
     def denoises(self, options: Spoken) -> bool:
         return options.denoise

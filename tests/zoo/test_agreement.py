@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_models.agreement import SAMPLE_RATE, Agreement, Timing
+from zoo.data.audio import SAMPLE_RATE
+from zoo.speech.agreement import Agreement, Timing
 from tests.test_models.speller import LATIN, THAI, WIDE, spell, spoken
 from transcripts.words import Word, aligned
 

@@ -1,0 +1,142 @@
+"""What a client says and hears of OpenAI's realtime protocol, as far as it transcribes."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from test_models.calls import ServiceError
+from test_models.sound import SAMPLE_RATE
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+REFUSED = (1003, 1007, 1008, 1009)  # WebSocket's codes after which nothing gets better
+
+
+@dataclass(frozen=True)
+class Partial:
+    """What is known so far. Times in seconds from the beginning of the stream.
+
+    Args:
+        stable: the text from the beginning on that stays as it is; it only grows.
+        tail: the newest guess at what follows it.
+        start: up to where the sound's words are stable.
+        end: up to where its words are shown: where the tail's last one ends.
+    """
+
+    stable: str = ""
+    tail: str = ""
+    start: float = 0.0
+    end: float = 0.0
+
+
+class Listener(Protocol):
+    """Told of what the server says."""
+
+    def show(self, stable: str, tail: str, start: float, end: float) -> None:
+        """An item has more stable text, and another tail; up to where each is, in seconds."""
+
+    def end_item(self, until: float) -> None:
+        """An item is complete; it ends at that second."""
+
+    def end(self) -> None:
+        """All is told."""
+
+    def lost(self) -> None:
+        """The connection is at its end."""
+
+
+def session(asked: Mapping[str, str], turns: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A session's settings.
+
+    Args:
+        asked: `language` and `prompt`, where they are given.
+        turns: who makes the items: the server, by these settings, or the client.
+    """
+    sound = {
+        "format": {"type": "audio/pcm", "rate": SAMPLE_RATE},
+        "transcription": dict(asked),
+        "turn_detection": turns,
+    }
+    return {"type": "transcription", "audio": {"input": sound}}
+
+
+def put(socket: ClientConnection, kind: str, **fields: Any) -> None:
+    """Sends an event."""
+    socket.send(json.dumps({"type": kind, **fields}))
+
+
+def append(socket: ClientConnection, sound: np.ndarray) -> None:
+    """Sends sound, int16 (samples,)."""
+    audio = base64.b64encode(sound.astype("<i2").tobytes()).decode()
+    put(socket, "input_audio_buffer.append", audio=audio)
+
+
+class Hearing:
+    """Hears what the server says on one connection.
+
+    Args:
+        listener: told of it.
+        socket: the connection.
+        begin: where the connection's sound begins, in seconds of the stream.
+
+    Attributes:
+        error: what ended it.
+        ends: whether the end was sent: an item in which the server heard nobody is the last one.
+    """
+
+    def __init__(self, listener: Listener, socket: ClientConnection, begin: float) -> None:
+        self._listener, self._socket, self._begin = listener, socket, begin
+        self._ends: dict[str, float] = {}  # of items that the server found, in seconds
+        self.error: Exception | None = None
+        self.ends = False
+
+    def run(self) -> None:
+        """Hears until the connection ends."""
+        last: dict[str, Any] = {}
+        try:
+            for message in self._socket:
+                event = json.loads(message)
+                if event["type"] == "error":
+                    last = event["error"]
+                else:
+                    self._take(event)
+            raise ConnectionResetError("the server ended the stream")
+        except ConnectionClosed as error:
+            code = error.rcvd.code if error.rcvd else None
+            said = last.get("message")
+            refused = said and code in REFUSED
+            self.error = ServiceError(str(said)) if refused else error
+        except (ValueError, LookupError, TypeError, AttributeError):
+            self.error = ServiceError("The server doesn't speak the realtime protocol.")
+        except OSError as error:
+            said = last.get("message")
+            code = self._socket.protocol.close_code
+            self.error = ServiceError(str(said)) if said and code in REFUSED else error
+        self._listener.lost()
+
+    def _take(self, event: dict[str, Any]) -> None:
+        kind, item = event["type"], event.get("item_id", "")
+        if kind == "input_audio_buffer.speech_started":
+            self._ends[item] = self._begin
+        elif kind == "input_audio_buffer.speech_stopped":
+            self._ends[item] = self._begin + event["audio_end_ms"] / 1000
+        elif kind == f"{TRANSCRIPTION}.delta" and item in self._ends:
+            times = (self._begin + event.get(name, 0.0) for name in ("stable_end", "tail_end"))
+            self._listener.show(event["delta"], event.get("tail", ""), *times)
+        elif kind in (f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed"):
+            if item in self._ends:
+                self._listener.end_item(self._ends.pop(item))
+            elif self.ends:
+                self._listener.end()
+
+
+def said(error: Exception) -> str:
+    """Why a connection is lost, for the end of a sentence."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return str(error).rstrip(".") or type(error).__name__
