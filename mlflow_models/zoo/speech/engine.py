@@ -31,6 +31,12 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
 
     speakers = Speakers()
 
+    def routes(self, server: Any) -> list[Any]:
+        """Give the routes of the protocols that only speech models speak (`zoo.serving.app`)."""
+        from zoo.speech import realtime
+
+        return realtime.routes(server)
+
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
         """Yield the segments of a whole recording, and set its language."""
