@@ -92,6 +92,7 @@ class Hearing:
     def __init__(self, listener: Listener, socket: ClientConnection, begin: float) -> None:
         self._listener, self._socket, self._begin = listener, socket, begin
         self._ends: dict[str, float] = {}  # of items that the server found, in seconds
+        self._begun = False  # whether the server has taken the settings
         self.error: Exception | None = None
         self.ends = False
 
@@ -101,16 +102,20 @@ class Hearing:
         try:
             for message in self._socket:
                 event = json.loads(message)
-                if event["type"] == "error":
-                    last = event["error"]
-                else:
+                if event["type"] != "error":
                     self._take(event)
+                elif self._begun:
+                    last = event["error"]
+                else:  # it doesn't take the settings
+                    raise ServiceError(str(event["error"]["message"]))
             raise ConnectionResetError("the server ended the stream")
         except ConnectionClosed as error:
             code = error.rcvd.code if error.rcvd else None
             said = last.get("message")
             refused = said and code in REFUSED
             self.error = ServiceError(str(said)) if refused else error
+        except ServiceError as error:
+            self.error = error
         except (ValueError, LookupError, TypeError, AttributeError):
             self.error = ServiceError("The server doesn't speak the realtime protocol.")
         except OSError as error:
@@ -121,14 +126,18 @@ class Hearing:
 
     def _take(self, event: dict[str, Any]) -> None:
         kind, item = event["type"], event.get("item_id", "")
-        if kind == "input_audio_buffer.speech_started":
+        if kind == "session.updated":
+            self._begun = True
+        elif kind == "input_audio_buffer.speech_started":
             self._ends[item] = self._begin
         elif kind == "input_audio_buffer.speech_stopped":
             self._ends[item] = self._begin + event["audio_end_ms"] / 1000
         elif kind == f"{TRANSCRIPTION}.delta" and item in self._ends:
             times = (self._begin + event.get(name, 0.0) for name in ("stable_end", "tail_end"))
             self._listener.show(event["delta"], event.get("tail", ""), *times)
-        elif kind in (f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed"):
+        elif kind == f"{TRANSCRIPTION}.failed":
+            raise ServiceError(str(event["error"]["message"]))
+        elif kind == f"{TRANSCRIPTION}.completed":
             if item in self._ends:
                 self._listener.end_item(self._ends.pop(item))
             elif self.ends:
