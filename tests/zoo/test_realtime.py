@@ -11,7 +11,7 @@ import openai
 import pytest
 from openai.types import realtime as official
 from openai.types.beta import realtime as beta
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from tests.zoo import murmur
 from tests.zoo.served import Served, served
@@ -123,6 +123,21 @@ def test_sound_may_have_other_forms(server: Served, form: str) -> None:
         last = one.until("completed")[-1]
     assert last["transcript"].startswith("1 2")
     assert last["usage"] == {"type": "duration", "seconds": 3.0}
+
+
+def test_a_client_that_closes_its_session_gets_the_rest_first(server: Served) -> None:
+    with talk(server.host) as one:
+        one.update(transcription={"params": {"initial_prompt": "so", "language": "en"}})
+        one.append(speech(2))  # without an end
+        one.say("session.close")
+        told = one.until("session.closed")
+        assert told[-2]["transcript"] == "so 1 2"
+        with pytest.raises(ConnectionClosedOK):
+            one.read()
+    with talk(server.host) as one:
+        one.say("session.update", session={"audio": {"input": {
+            "transcription": {"params": {"tempo": 2}}}}})  # fmt: skip
+        assert one.read()["error"]["param"] == "session.audio.input.transcription.tempo"
 
 
 def test_a_client_may_make_the_items_itself(server: Served) -> None:
@@ -269,8 +284,6 @@ def test_a_models_fault_fails_the_item_then_the_stream(server: Served) -> None:
         one.say("input_audio_buffer.commit")
         failed = one.until("failed")[-1]
         official.ConversationItemInputAudioTranscriptionFailedEvent.model_validate(failed)
-        for _ in range(2):
-            one.append(speech(1))
         events, code = one.end()
     assert (events[-1]["error"]["code"], code) == ("transcription_failed", 1011)
 

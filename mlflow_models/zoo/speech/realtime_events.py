@@ -57,12 +57,13 @@ class Format(BaseModel):
 
 
 class Transcription(BaseModel):
-    """How to transcribe."""
+    """How to transcribe; `params` are the model's own, by name, which the protocol doesn't have."""
 
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
     keywords: tuple[str, ...] | None = None
+    params: dict[str, Any] = {}
 
 
 class ServerVad(BaseModel):

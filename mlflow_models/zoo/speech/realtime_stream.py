@@ -16,10 +16,10 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.frames import CloseCode
 
-from zoo.serving import metrics
+from zoo.serving import metrics, observers
 from zoo.serving.server import Server
 from zoo.serving.sockets import ENDING
-from zoo.speech.realtime_events import BadEvent, failure, refusal
+from zoo.speech.realtime_events import BadEvent, failure, made, refusal
 from zoo.speech.realtime_session import Conversation
 
 MAX_EVENTS = 64  # that may wait for the client
@@ -135,17 +135,19 @@ class LiveStream:
             try:
                 told = await self._server.run(self._cancelled, self._conversation.step)
                 events, failures = told(), 0
-            except Exception:
+            except Exception as error:  # the next step is about the same sound
                 log.exception("The model failed on a live stream.")
-                events, failures = self._conversation.failed(), failures + 1
+                observers.failed(error)
+                events, failures = [], failures + 1
             finally:
                 self._steps = False
                 self._stepped.set()
             await self._say(events)
             if failures == MAX_FAILURES:
+                await self._say(self._conversation.failed())
                 said = f"The model failed {failures} times in a row."
                 return End(CloseCode.INTERNAL_ERROR, "transcription_failed", said)
-        return None
+        return End(CloseCode.NORMAL_CLOSURE, "closed", "The client has closed the session.")
 
     async def _write(self) -> None:
         """Send events, up to None."""
@@ -173,9 +175,11 @@ class LiveStream:
         self, end: End, transcribing: "asyncio.Task[Any]", writing: "asyncio.Task[Any]"
     ) -> None:
         """Complete the text in hand, then say why the stream ends, and close it."""
-        self._socket.state.error_code = end.code.upper()
-        self._conversation.close()
-        self._fed.set()
+        wanted = end.close == CloseCode.NORMAL_CLOSURE
+        if not wanted:
+            self._socket.state.error_code = end.code.upper()
+            self._conversation.close()
+            self._fed.set()
         try:
             async with asyncio.timeout(self._settings.grace_seconds * LAST_SHARE):
                 await asyncio.wait((transcribing, writing), return_when=asyncio.FIRST_COMPLETED)
@@ -184,7 +188,8 @@ class LiveStream:
         if writing.done():
             return
         async with asyncio.timeout(self._settings.body_seconds):
-            await self._say([failure(end.message, end.code, end.kind)])
+            last = made("session.closed") if wanted else failure(end.message, end.code, end.kind)
+            await self._say([last])
             await self._events.put(None)
             await writing
         await self._socket.close(end.close, end.code)
