@@ -14,9 +14,9 @@ import httpx2
 import pytest
 from starlette.requests import Request
 
-from tests.zoo.helpers import HTTP, metric
+from tests.zoo.helpers import HTTP, metric, server_sent
 from tests.zoo.launched import Launched, launched
-from tests.zoo.wire import GOOD, Wire, assert_good, post, wire
+from tests.zoo.wire import GOOD, assert_good, post, wire
 from zoo.serving import events
 from zoo.serving.events import Admission, EventStream, asks_for_events
 from zoo.settings import Settings
@@ -48,24 +48,10 @@ def streamed(url: str, body: bytes, **headers: str) -> Iterator[httpx2.Response]
         yield answer
 
 
-def parsed(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    """The events of an answer, as the HTML standard reads them."""
-    name, data = "", ""
-    for line in lines:
-        field, _, value = line.partition(": ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            data = value
-        elif not line and name:
-            yield name, json.loads(data)
-            name = ""
-
-
 def everything(url: str, body: bytes, **headers: str) -> list[tuple[str, Any]]:
     with streamed(url, body, **headers) as answer:
         assert answer.status_code == 200, answer.read()
-        return list(parsed(answer.iter_lines()))
+        return list(server_sent(answer.iter_lines()))
 
 
 def idle(url: str) -> None:
@@ -80,7 +66,7 @@ def test_events_come_as_they_are_found_and_the_last_is_the_plain_answer(server: 
     )
     headers = {"Accept-Encoding": "gzip", "X-Request-ID": "mine"}
     with streamed(server.url, body, **headers) as answer:
-        found = parsed(answer.iter_lines())
+        found = server_sent(answer.iter_lines())
         assert next(found) == ("segment", {"id": 0, "text": "one"})
         assert metric(server.url, "theresa_requests_in_flight") == 1  # the rest is still to come
         rest = list(found)
@@ -155,7 +141,7 @@ def test_a_row_that_fails_is_reported_where_that_is_asked_for(server: Launched) 
 def test_when_the_client_leaves_the_work_stops(server: Launched) -> None:
     before = metric(server.url, "theresa_batch_items_sum")
     with streamed(server.url, asked(*["word"] * 100_000)) as answer:
-        next(parsed(answer.iter_lines()))
+        next(server_sent(answer.iter_lines()))
     idle(server.url)
     everything(server.url, asked("next"))
     assert metric(server.url, "theresa_batch_items_sum") - before < 50_000
@@ -173,20 +159,8 @@ def test_a_client_that_doesnt_read_is_given_up(server: Launched) -> None:
 def test_a_request_behind_an_answer_that_flows_is_answered_after_it(server: Launched) -> None:
     with wire(server.url) as one:
         one.send(post(asked("one"), "Accept: text/event-stream"), post(GOOD))
-        assert chunked(one).count(b"event: ") == 2
+        assert one.read().body.count(b"event: ") == 2
         assert_good(one.read())
-
-
-def chunked(one: Wire) -> bytes:
-    """The body of the next answer."""
-    while one._file.readline().strip():
-        pass
-    parts = []
-    while size := int(one._file.readline(), 16):
-        parts.append(one._file.read(size))
-        one._file.readline()
-    one._file.readline()
-    return b"".join(parts)
 
 
 def test_a_comment_comes_where_no_event_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +198,7 @@ def test_a_comment_comes_where_no_event_does(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_killed_worker_ends_only_its_own_answers(server: Launched) -> None:
     with streamed(server.url, asked(*"abcdefgh", seconds=0.2)) as answer:
         lines = answer.iter_lines()
-        next(parsed(lines))
+        next(server_sent(lines))
         for worker in server.workers():
             os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(httpx2.RemoteProtocolError):
@@ -239,7 +213,7 @@ def test_a_server_that_stops_says_so_in_the_last_event(echo_model: Path) -> None
     limits = {**FAST, "THERESA_STREAM_SECONDS": "600"}
     with launched(echo_model, limits, workers=1) as one:
         with streamed(one.url, asked(*["word"] * 1000, seconds=0.1)) as answer:
-            found = parsed(answer.iter_lines())
+            found = server_sent(answer.iter_lines())
             next(found)
             one.master.terminate()
             *_, (name, error) = found
