@@ -5,12 +5,13 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
 from zoo.speech import apart
+from zoo.speech.level import raised
 from zoo.speech.options import NO_SPEECH, OFF, SEPARATE, SpeechOptions
 from zoo.speech.recording import Polisher, Recording, Source, WindowJob
 from zoo.speech.sound_engine import Event, SoundEngine
@@ -29,6 +30,12 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     """
 
     speakers = Speakers()
+
+    def routes(self, server: Any) -> list[Any]:
+        """Give the routes of the protocols that only speech models speak (`zoo.serving.app`)."""
+        from zoo.speech import realtime
+
+        return realtime.routes(server)
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
@@ -89,6 +96,28 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         self.check(options)
         recording = apart.Split(item)
         yield from self._events(recording.sources, options, recording.merged)
+
+    def hear(self, sound: np.ndarray, options: Spoken) -> Transcript:
+        """Transcribe one window of sound, without looking for the speech in it.
+
+        Args:
+            sound: float32 (samples,) at 16 kHz, 30 s at most.
+            options: For it.
+
+        Raises:
+            Cancelled: Nobody waits for the answer any more.
+        """
+        recording = self._recording(sound, options)
+        recording.seconds = len(sound) / SAMPLE_RATE
+        window = Window(raised(sound), [(0, len(sound))])
+        recording.spans += window.spans
+        self.listen(recording, window, options)
+        job = WindowJob(recording, window, options)
+        for _ in self._collect([job], self._runner.submit([job])):
+            pass
+        if recording.failure is not None:
+            raise recording.failure
+        return self.result(recording, options)
 
     def denoises(self, options: Spoken) -> bool:
         return options.denoise
