@@ -96,7 +96,7 @@ def test_a_small_request_overtakes_a_large_one() -> None:
         large = pool.submit(slow, ["large"] * 50)
         started.wait(10)
         small = pool.submit(slow, ["small"])
-        while len(slow._queue) < 1:  # until the small request is in the queue
+        while len(slow._lanes.short) < 1:  # until the small request is in the queue
             os.sched_yield()
         resume.set()
         small.result(10)
@@ -183,7 +183,7 @@ def waiting(
             others.append(pool.submit(engine, request))
             with engine._wake:  # they come one after the other
                 engine._wake.wait_for(
-                    functools.partial(lambda n: len(engine._queue) == n, count), 30
+                    functools.partial(lambda n: len(engine._lanes.short) == n, count), 30
                 )
         release.set()
         assert first.result(30) == [0]

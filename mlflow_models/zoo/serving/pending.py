@@ -37,6 +37,11 @@ class Pending(Generic[Item, Result]):
         if not items:
             self._done.set()
 
+    @property
+    def done(self) -> bool:
+        """Whether every item has its result."""
+        return self._done.is_set()
+
     def results(self) -> list[Result | Exception]:
         """Wait for one result per item, in order; a failed item has its exception."""
         self._done.wait()
@@ -57,3 +62,20 @@ class Pending(Generic[Item, Result]):
             for index in (index for batch in self.batches for index in batch):
                 self.answer(index, Cancelled("The request was cancelled."))
             self.batches.clear()
+
+
+def by_length(lengths: Sequence[int], budget: int) -> deque[list[int]]:
+    """Group the indices of items by length, so that a batch has little padding.
+
+    Args:
+        lengths: Of the items, in the units that padding fills up.
+        budget: How many units a batch may have: the length of its longest item times its size.
+    """
+    batches: deque[list[int]] = deque()
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        # Lengths rise, so each new item is the longest, and all are padded to its length.
+        if batches and lengths[index] * (len(batches[-1]) + 1) <= budget:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches

@@ -2,7 +2,8 @@
 
 MLflow calls `predict` in a thread per request. If an engine computed in all these threads, they
 would compete for the cores. So the engine has its own threads, mostly one, which run the batches.
-The requests take turns, so that a small request doesn't wait for all of a large one.
+The requests take turns, so that a small request doesn't wait for all of a large one. Long ones may
+stay in the background, and leave a thread to the others: `zoo.serving.lanes`.
 
 If a batch has room, items of other requests that wait join it. On a CPU nobody waits for such
 items: only under load there are any, and then larger batches help (`python -m benchmarks
@@ -27,7 +28,8 @@ from typing import Any, Generic
 
 from zoo.errors import Cancelled, OutOfMemory
 from zoo.serving import failures, observers
-from zoo.serving.pending import Item, Pending, Result
+from zoo.serving.lanes import Lanes
+from zoo.serving.pending import Item, Pending, Result, by_length
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # a joint batch may cost so many times the batches apart, since it has more padding
@@ -110,7 +112,7 @@ class Runner(Generic[Item, Result]):
 
     def reset(self) -> None:
         """Forget the threads and the queue: after a fork the child has neither."""
-        self._queue: deque[Pending[Item, Result]] = deque()
+        self._lanes: Lanes[Item, Result] = Lanes(self.threads)
         self._wake = threading.Condition()
         self._started: list[threading.Thread] = []
         self._expected = NOBODY
@@ -123,22 +125,27 @@ class Runner(Generic[Item, Result]):
         """
         return self.submit(items).results()
 
-    def submit(self, items: Sequence[Item]) -> Pending[Item, Result]:
+    def submit(self, items: Sequence[Item], background: bool = False) -> Pending[Item, Result]:
         """Queue items, without waiting for them.
+
+        Args:
+            items: What to compute.
+            background: Whether they are part of something long, for which others needn't wait.
 
         Raises:
             Cancelled: Nobody waits for the answer any more.
         """
         stop_if_cancelled()
         kind = self._kind(items[0]) if items else None
+        lengths = [self._length(item) for item in items]
         pending: Pending[Item, Result] = Pending(
-            items, self._batches(items), kind, cancellation.get()
+            items, by_length(lengths, self._budget), kind, cancellation.get()
         )
         if not items:
             return pending
         observers.queued(len(pending.batches))
         with self._wake:
-            self._queue.append(pending)
+            self._lanes.add(pending, background)
             if len(self._started) < self.threads:
                 thread = threading.Thread(target=self._work, name="engine", daemon=True)
                 self._started.append(thread)
@@ -146,28 +153,20 @@ class Runner(Generic[Item, Result]):
             self._wake.notify()
         return pending
 
-    def _batches(self, items: Sequence[Item]) -> deque[list[int]]:
-        """Group the items' indices by length, so that a batch has little padding."""
-        lengths = [self._length(item) for item in items]
-        batches: deque[list[int]] = deque()
-        for index in sorted(range(len(items)), key=lengths.__getitem__):
-            # Lengths rise, so each new item is the longest, and all are padded to its length.
-            if batches and lengths[index] * (len(batches[-1]) + 1) <= self._budget:
-                batches[-1].append(index)
-            else:
-                batches.append([index])
-        return batches
-
     def _work(self) -> None:
         while True:
             with self._wake:
-                while not self._queue:
-                    self._wake.wait()
-                self._wait_for_more()
-                share = self._share()
+                while (lane := self._lanes.turn()) is None:
+                    self._wake.wait(self._lanes.pause())
+                if lane is self._lanes.short:
+                    self._wait_for_more()
+                share = self._share(lane)
+                self._lanes.begin(lane)
             if share:
                 self._compute(share)
             del share  # while this thread waits, it would keep the last batch's memory
+            with self._wake:
+                self._lanes.end(lane)
 
     def _wait_for_more(self) -> None:
         """Wait for those who are expected, if any; then wake a thread for what is left."""
@@ -178,9 +177,9 @@ class Runner(Generic[Item, Result]):
 
     def _is_enough(self) -> bool:
         """Tell whether the next batch has nothing to wait for."""
-        if not self._queue:  # another thread has taken all
+        if not self._lanes.short:  # another thread has taken all
             return True
-        first, expected = self._queue[0], self._expected
+        first, expected = self._lanes.short[0], self._expected
         full = self._longest(first) * (len(first.batches[0]) + 1) > self._budget
         return full or first.kind != expected.kind or self._count(first.kind) >= expected.requests
 
@@ -189,27 +188,29 @@ class Runner(Generic[Item, Result]):
         if self._wait_seconds:
             with self._wake:
                 kind, until = batch[0][0].kind, time.monotonic() + self._wait_seconds
-                answered = {pending for pending, _ in batch} - {*self._queue}
+                answered = {pending for pending, _ in batch} - {*self._lanes.short}
                 self._expected = Expected(len(answered) + self._count(kind), kind, until)
 
     def _count(self, kind: Hashable) -> int:
         """Count the requests of a kind that wait."""
-        return sum(pending.kind == kind for pending in self._queue)
+        return sum(pending.kind == kind for pending in self._lanes.short)
 
     def _longest(self, pending: Pending[Item, Result]) -> int:
         """Give the length of the longest item of a request's next batch."""
         return self._length(pending.items[pending.batches[0][-1]])
 
-    def _share(self) -> Share[Item, Result]:
+    def _share(self, lane: deque[Pending[Item, Result]]) -> Share[Item, Result]:
         """Take the next batch of the request whose turn it is, and what joins it from others."""
+        # On a CPU a joint batch takes longer, and somebody may come who would wait for it.
+        joins = self._joins and (lane is self._lanes.short or self._wait_seconds > 0)
         share: list[tuple[Pending[Item, Result], list[int]]] = []
         width = count = apart = 0
-        for pending in list(self._queue):
+        for pending in list(lane):
             pending.cancel_if_asked()
             if not pending.batches:
-                self._queue.remove(pending)
+                lane.remove(pending)
                 continue
-            if share and not self._joins:
+            if share and not joins:
                 break
             batch, longest = pending.batches[0], self._longest(pending)
             wide, many = max(width, longest), count + len(batch)
@@ -219,10 +220,10 @@ class Runner(Generic[Item, Result]):
                 if not alike or wide * many > min(self._budget, PADDING * work):
                     continue
             width, count, apart = wide, many, work
-            self._queue.remove(pending)
+            lane.remove(pending)
             share.append((pending, pending.batches.popleft()))
             observers.queued(-1)
-        self._queue.extend(pending for pending, _ in share if pending.batches)
+        lane.extend(pending for pending, _ in share if pending.batches)
         return [(pending, index) for pending, batch in share for index in batch]
 
     def _compute(self, batch: Share[Item, Result], half: bool = False) -> None:
