@@ -20,6 +20,7 @@ from zoo.serving import runner
 from zoo.serving.pending import Pending
 from zoo.serving.runner import Runner
 from zoo.speech import apart
+from zoo.speech.level import raised
 from zoo.speech.options import NO_SPEECH, SEPARATE, SpeechOptions
 from zoo.speech.recording import Asked, Found, Recording, Source, WindowJob
 from zoo.speech.speakers import Speakers
@@ -199,6 +200,27 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         channels = [channel for one in recordings for channel in one.sources]
         heard = iter(super().__call__(channels, options))
         return [one.merged(heard) for one in recordings]
+
+    def hear(self, sound: np.ndarray, options: Spoken) -> Transcript:
+        """Transcribe one window of sound, without looking for the speech in it.
+
+        Args:
+            sound: float32 (samples,) at 16 kHz, 30 s at most.
+            options: For it.
+
+        Raises:
+            Cancelled: Nobody waits for the answer any more.
+        """
+        recording: Recording[list[Segment]] = Recording(sound, self.language_of(options))
+        recording.seconds = len(sound) / SAMPLE_RATE
+        window = Window(raised(sound), [(0, len(sound))])
+        recording.spans += window.spans
+        self.listen(recording, window, options)
+        job = WindowJob(recording, window, options)
+        _collect([job], self._runner.submit([job]))
+        if recording.failure is not None:
+            raise recording.failure
+        return self.result(recording, options)
 
     def denoises(self, options: Spoken) -> bool:
         return options.denoise
