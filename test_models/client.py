@@ -31,9 +31,8 @@ from test_models.calls import (
     records,
 )
 from test_models.connection import Connection
-from test_models.flowing import Step, is_long, with_speakers
+from test_models.flowing import Step, is_long, named, with_speakers
 from transcripts.answers import Answer, Transcript
-from transcripts.speakers import attributed
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
@@ -84,19 +83,29 @@ class AsyncClient:
         (transcript,) = await self.transcribe_all([audio], **params)
         return transcript
 
-    def transcribe_stream(
+    async def transcribe_stream(
         self, audio: File, *, speakers: str | int | None = None, **params: Any
     ) -> AsyncIterator[Step]:
-        """A recording's text while it is made; the file needs no memory.
+        """A recording's text while it is made; a file that is longer than a minute needs no memory.
 
         Yields:
             A `Segment` as soon as it is final, `Progress`, and at the end the `Transcript`, equal
-            to what `transcribe` gives. No segment comes twice, where a request is made again.
+            to what `transcribe` gives. No segment comes twice, where a request is made again. What
+            isn't longer than a minute comes at once.
 
         Raises:
             ServiceError: as `transcribe`.
         """
-        return self._connection.steps(audio, with_speakers(params, speakers))
+        params = with_speakers(params, speakers)
+        if is_long(audio):
+            async for step in self._connection.steps(audio, params):
+                yield step
+            return
+        (call,) = in_batches("audio", iter([encoded(audio)]), params, Transcript, 1)
+        (found,) = await self._answers(call, "raise")
+        for segment in found.segments:
+            yield named(segment)
+        yield named(found)
 
     async def transcribe_all(
         self,
@@ -116,16 +125,18 @@ class AsyncClient:
             progress: called with the number of rows that were just answered.
             speakers: `auto`, or how many people speak: the answers say who says what.
         """
-        params = with_speakers(params, speakers)
 
         async def heard(numbered: tuple[int, File]) -> list[Transcript]:
             row, audio = numbered
             try:
-                return [await (self._flowed if is_long(audio) else self._plain)(audio, params)]
+                async for step in self.transcribe_stream(audio, speakers=speakers, **params):
+                    last = step
             except RowFailed as error:
                 if on_error == "raise":
                     raise RowFailed(row, error.reason, error.fields) from None
                 return [Transcript(error=error.reason)]
+            assert isinstance(last, Transcript)
+            return [last]
 
         return await self._connection.all(enumerate(audios), heard, progress)
 
@@ -187,19 +198,6 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    async def _plain(self, audio: File, params: dict[str, Any]) -> Transcript:
-        """A recording's transcript in one piece."""
-        (call,) = in_batches("audio", iter([encoded(audio)]), params, Transcript, 1)
-        (found,) = await self._answers(call, "raise")
-        return attributed(found)
-
-    async def _flowed(self, audio: File, params: dict[str, Any]) -> Transcript:
-        """The same of an answer that flows; the transcript is its last part."""
-        async for step in self._connection.steps(audio, params):
-            last = step
-        assert isinstance(last, Transcript)
-        return last
 
     async def _answers(self, call: Call[T], on_error: OnError) -> list[T]:
         """One request's answers."""

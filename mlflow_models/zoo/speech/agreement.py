@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from transcripts.words import Word, aligned, ended, space, split, text_of, words_of
 
+from transcripts.words import Word, aligned, ended, space, split, text_of, words_of
 from zoo.data.audio import SAMPLE_RATE
 
 

@@ -9,17 +9,23 @@ import itertools
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE, SCALE
 from zoo.speech import silero
 from zoo.speech.agreement import Agreement, Partial, Timing
-from zoo.speech.engine import SpeechEngine
 from zoo.speech.silero import BELOW, FRAME_SAMPLES, LEAST_BELOW
 
 EMPTY = np.empty(0, np.int16)
+
+
+class Hearer(Protocol):
+    """What live text needs of a `SpeechEngine`."""
+
+    def hear(self, sound: np.ndarray, options: Any) -> Any:
+        """Transcribe one window of sound, float32 (samples,) at 16 kHz."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class LiveSession:
 
     def __init__(
         self,
-        engine: SpeechEngine[Any],
+        engine: Hearer,
         options: Any,
         detects: bool = True,
         silence_seconds: float = 0.5,

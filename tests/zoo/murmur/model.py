@@ -1,6 +1,6 @@
 """The pyfunc: a speech model that hears how long somebody speaks, not what.
 
-Every second of sound that isn't silence is a word, `1`, `2`, ...; silence is zeros.
+Every second of sound that isn't silence is a word, `1`, `2`, ...
 """
 
 import threading
@@ -22,6 +22,7 @@ from zoo.speech.realtime_events import SoundInput
 
 RATE = 16_000  # Hz
 BLOCK = RATE // 10  # samples that are speech or silence
+QUIET = 100  # the loudest sample of silence
 
 
 class Options(declaration.Options):
@@ -103,7 +104,7 @@ class Murmur:
         self._rest = np.concatenate([self._rest, one])
         while len(self._rest) >= BLOCK:
             block, self._rest = self._rest[:BLOCK], self._rest[BLOCK:]
-            yield from self._hear(bool(block.any()))
+            yield from self._hear(bool((np.abs(block.astype(int)) > QUIET).any()))
 
     def _hear(self, speech: bool) -> Iterator[Event]:
         if not self._open and (speech or not self._silence):
@@ -117,8 +118,9 @@ class Murmur:
         self._heard, self._quiet = self._heard + speech, 0 if speech else self._quiet + 1
         if speech and self._heard % 10 == 0:
             self._words += 1
-            word = f"{self._options.initial_prompt if self._words == 1 else ''} {self._words}"
-            yield Event("text", self._item, self._blocks / 10, stable=word, tail=" ...")
+            before = self._text(self._words - 1)
+            added = self._text(self._words).removeprefix(before)
+            yield Event("text", self._item, self._blocks / 10, stable=added, tail=" ...")
         if self._silence and self._quiet >= self._silence:
             yield from self._end()
 
@@ -126,9 +128,12 @@ class Murmur:
         self._open = False
         if self._silence:
             yield Event("stopped", self._item, self._blocks / 10)
-        words = " ".join(map(str, range(1, self._words + 1)))
-        text = f"{self._options.initial_prompt} {words}" if words else ""
+        text = self._text(self._words)
         yield Event("completed", self._item, self._blocks / 10, text=text)
+
+    def _text(self, words: int) -> str:
+        said = [self._options.initial_prompt, *map(str, range(1, words + 1))]
+        return " ".join(filter(None, said)) if words else ""
 
 
 class Engine:
