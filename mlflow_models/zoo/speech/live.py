@@ -19,6 +19,7 @@ from zoo.speech.agreement import Agreement, Partial, Timing
 from zoo.speech.silero import BELOW, FRAME_SAMPLES, LEAST_BELOW
 
 EMPTY = np.empty(0, np.int16)
+BREATH_SAMPLES = 6 * FRAME_SAMPLES  # 0.19 s of silence: what was said is transcribed at once
 
 
 class Hearer(Protocol):
@@ -112,6 +113,7 @@ class LiveSession:
         self._fed_samples = self._place = 0  # how much that is; how much was heard before it
         self._recent = EMPTY  # the last of what was heard, in which nobody spoke
         self._quiet = 0  # samples of silence at the end of an item
+        self._held: list[np.ndarray] = []  # the last of them, which nobody needs to transcribe
         self._numbers = itertools.count()
         self._items: deque[_Item] = deque()  # the last one may be open
         self._events: list[LiveEvent] = []
@@ -139,7 +141,7 @@ class LiveSession:
             self._listen()
             if self._open is not None:
                 self._items.pop()
-            self._recent, self._quiet = EMPTY, 0
+            self._recent, self._held, self._quiet = EMPTY, [], 0
 
     def close(self) -> None:
         """End the stream; the next steps transcribe the rest."""
@@ -249,9 +251,16 @@ class LiveSession:
                 self._place += len(sound)
                 self._tell("started", self._place - len(frame))
             return
-        self._add(frame)
         self._place += len(frame)
-        self._quiet = 0 if sure >= self._low else self._quiet + len(frame)
+        if sure >= self._low:
+            self._add(np.concatenate([*self._held, frame]))
+            self._held, self._quiet = [], 0
+            return
+        self._quiet += len(frame)
+        if self._quiet <= BREATH_SAMPLES:
+            self._items[-1].agreement.feed(frame, now=self._quiet == BREATH_SAMPLES)
+        else:
+            self._held.append(frame)
         if self._quiet >= self._silence:
             self._tell("stopped", self._place - self._quiet)
             self._end()
