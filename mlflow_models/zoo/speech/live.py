@@ -129,18 +129,23 @@ class LiveSession:
                 self._add(sound)
                 self._place += len(sound)
 
-    def commit(self) -> None:
-        """End the item; what is fed from now on is another."""
+    def commit(self) -> int | None:
+        """End the item; what is fed from now on is another.
+
+        Returns:
+            The item's number; None where nobody speaks.
+        """
         with self._lock:
             self._listen()
-            self._end()
+            return self._end()
 
     def clear(self) -> None:
         """Forget the sound of the item that goes on, and what the detector hasn't heard yet."""
         with self._lock:
             self._listen()
             if self._open is not None:
-                self._items.pop()
+                gone = self._items.pop().number
+                self._events = [one for one in self._events if one.item != gone]
             self._recent, self._held, self._quiet = EMPTY, [], 0
 
     def close(self) -> None:
@@ -221,10 +226,13 @@ class LiveSession:
             self._items.append(_Item(next(self._numbers), self._place, self._timing))
         self._items[-1].agreement.feed(sound)
 
-    def _end(self) -> None:
-        """End the item that goes on."""
-        if self._open is not None:
-            self._items[-1].agreement.close()
+    def _end(self) -> int | None:
+        """End the item that goes on, and give its number."""
+        if (item := self._open) is not None:
+            item.agreement.close()
+            self._recent = np.concatenate([EMPTY, *self._held])
+            self._held = []
+        return item.number if item else None
 
     def _listen(self, rest: bool = False) -> None:
         """Find where somebody speaks in what was fed, frame by frame; keep what isn't a frame."""

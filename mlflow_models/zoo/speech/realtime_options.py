@@ -8,8 +8,8 @@ from zoo.speech.realtime_events import BadEvent, Transcription
 
 # Sampled text, or that of a wide search, doesn't agree with itself from one window to the next.
 STEADY: dict[str, Any] = {"temperature": (0.0,), "beam_size": 1}
-# A window's speakers aren't those of the next one.
-ALONE: dict[str, Any] = {"speakers": "off", "voices": "", "channels": "mix"}
+# A window's speakers aren't those of the next one, and the text needs its words' times.
+ALONE: dict[str, Any] = {"speakers": "off", "channels": "mix", "word_timestamps": True}
 # The protocol's names of a model's parameters.
 PARAMETERS = {"language": "language", "initial_prompt": "prompt", "hotwords": "keywords"}
 

@@ -112,15 +112,13 @@ class Conversation:
         return lambda: [told for one in found for told in self._told(part, one)]
 
     def failed(self) -> list[dict[str, Any]]:
-        """Give up the item on which the model failed."""
-        part = self._current()
-        if not part.items:
-            return []
-        item = part.items[0]
-        part.drop(item)
+        """Give up the items on which the model fails."""
         error = {"type": "server_error", "code": "transcription_failed"}
         error["message"] = "The model failed on this item."
-        return [made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)]
+        return [
+            made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)
+            for item in self._current().items.values()
+        ]
 
     def close(self) -> None:
         """Take no more sound: what is left is due."""
@@ -173,11 +171,12 @@ class Conversation:
                 f"The buffer has less than {LEAST_SECONDS * 1000:g} ms of sound to commit.",
                 "input_audio_buffer_commit_empty",
             )
-        part.live.commit()
+        number = part.live.commit()
         start, part.committed = part.committed, self._samples
-        if part.detects:  # the model's events tell what became of it
+        if number is None or (item := part.item(number)) is None:
+            raise BadEvent("Nobody speaks in the buffer.", "input_audio_buffer_commit_empty")
+        if part.detects:  # its events are still to come
             return []
-        item = part.open()
         item.start, item.end = start / SAMPLE_RATE, self._samples / SAMPLE_RATE
         return self._committed(item)
 
@@ -187,8 +186,7 @@ class Conversation:
         self._sound = self._reader()
         part.live.clear()
         part.committed = self._samples
-        for item in [one for one in part.items if not one.is_committed]:
-            part.drop(item)
+        part.drop_open()
         return [made("input_audio_buffer.cleared")]
 
     def _update(self, session: Any) -> list[dict[str, Any]]:
@@ -260,6 +258,8 @@ class Conversation:
     def _told(self, part: LivePart, event: Any) -> list[dict[str, Any]]:
         """Turn an event of `live` into the protocol's."""
         item, at = part.item(event.item), part.begins / SAMPLE_RATE + event.seconds
+        if item is None:
+            return []
         if event.kind == "started":
             item.start = at
             kind, milliseconds = "input_audio_buffer.speech_started", round(1000 * at)
@@ -272,8 +272,9 @@ class Conversation:
         about: dict[str, Any] = {"item_id": item.id, "content_index": 0}
         if event.kind == "text":
             return [made(f"{TRANSCRIPTION}.delta", **about, delta=event.stable, tail=event.tail)]
-        committed = [] if item.is_committed else self._committed(item)
-        part.drop(item)
+        committed = [] if item.is_committed else self._committed(item)  # the client said so
+        item.end = item.end or at
+        del part.items[event.item]
         usage = {"type": "duration", "seconds": round(max(0.0, item.end - item.start), 3)}
         completed = made(f"{TRANSCRIPTION}.completed", **about, transcript=event.text, usage=usage)
         return [*committed, completed]

@@ -16,7 +16,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.frames import CloseCode
 
-from zoo.serving import metrics
+from zoo.serving import metrics, observers
 from zoo.serving.server import Server
 from zoo.serving.sockets import ENDING
 from zoo.speech.realtime_events import BadEvent, failure, refusal
@@ -135,14 +135,16 @@ class LiveStream:
             try:
                 told = await self._server.run(self._cancelled, self._conversation.step)
                 events, failures = told(), 0
-            except Exception:
+            except Exception as error:  # the next step is about the same sound
                 log.exception("The model failed on a live stream.")
-                events, failures = self._conversation.failed(), failures + 1
+                observers.failed(error)
+                events, failures = [], failures + 1
             finally:
                 self._steps = False
                 self._stepped.set()
             await self._say(events)
             if failures == MAX_FAILURES:
+                await self._say(self._conversation.failed())
                 said = f"The model failed {failures} times in a row."
                 return End(CloseCode.INTERNAL_ERROR, "transcription_failed", said)
         return None
