@@ -50,17 +50,12 @@ class Listener(Protocol):
         """The connection is at its end."""
 
 
-def session(asked: Mapping[str, str], turns: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A session's settings.
-
-    Args:
-        asked: `language` and `prompt`, where they are given.
-        turns: who makes the items: the server, by these settings, or the client.
-    """
+def session(asked: Mapping[str, str]) -> dict[str, Any]:
+    """A session's settings; `asked` has `language` and `prompt`, where they are given."""
     sound = {
         "format": {"type": "audio/pcm", "rate": SAMPLE_RATE},
         "transcription": dict(asked),
-        "turn_detection": turns,
+        "turn_detection": {"type": "server_vad"},
     }
     return {"type": "transcription", "audio": {"input": sound}}
 
@@ -86,7 +81,7 @@ class Hearing:
 
     Attributes:
         error: what ended it.
-        ends: whether the end was sent: an item in which the server heard nobody is the last one.
+        ends: whether the end was sent.
     """
 
     def __init__(self, listener: Listener, socket: ClientConnection, begin: float) -> None:
@@ -132,16 +127,15 @@ class Hearing:
             self._ends[item] = self._begin
         elif kind == "input_audio_buffer.speech_stopped":
             self._ends[item] = self._begin + event["audio_end_ms"] / 1000
-        elif kind == f"{TRANSCRIPTION}.delta" and item in self._ends:
+        elif kind == f"{TRANSCRIPTION}.delta":
             times = (self._begin + event.get(name, 0.0) for name in ("stable_end", "tail_end"))
             self._listener.show(event["delta"], event.get("tail", ""), *times)
         elif kind == f"{TRANSCRIPTION}.failed":
             raise ServiceError(str(event["error"]["message"]))
         elif kind == f"{TRANSCRIPTION}.completed":
-            if item in self._ends:
-                self._listener.end_item(self._ends.pop(item))
-            elif self.ends:
-                self._listener.end()
+            self._listener.end_item(self._ends.pop(item, self._begin))
+        elif kind == "session.closed":
+            self._listener.end()
 
 
 def said(error: Exception) -> str:

@@ -29,7 +29,6 @@ from transcripts.words import space
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 5.0  # seconds from one failed attempt to the next
 PORTION = SAMPLE_RATE  # samples that are sent at a time, at most
-END = np.zeros(SAMPLE_RATE // 10, np.int16)  # an item of its own, which shows that all are told
 BUSY = (429, 500, 502, 503, 504)  # HTTP's statuses after which it may get better
 
 
@@ -229,7 +228,7 @@ class Stream:
 
     def _send(self, socket: ClientConnection, hearing: "Hearing") -> None:
         """Sends the sound as it is fed, and at its end what shows that all is told."""
-        put(socket, "session.update", session=session(self._asked, {"type": "server_vad"}))
+        put(socket, "session.update", session=session(self._asked))
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_news(hearing))
@@ -241,9 +240,7 @@ class Stream:
                 append(socket, portion)
             elif not hearing.ends:
                 hearing.ends = True
-                put(socket, "session.update", session=session(self._asked, None))
-                append(socket, END)
-                put(socket, "input_audio_buffer.commit")
+                put(socket, "session.close")
 
     def _is_news(self, hearing: "Hearing") -> bool:
         """Whether there is something to send, or nothing any more."""

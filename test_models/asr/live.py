@@ -83,7 +83,7 @@ async def opened(services: Services, model: str, params: str) -> Stream:
     if service.described.takes("temperature"):
         given |= service.described.only(STEADY)
     given |= service.described.only(ALONE)
-    return Stream(service.url, given, buffer_seconds=BEHIND, key=service.key)
+    return Stream(service.url, given.get("language"), buffer_seconds=BEHIND, key=service.key)
 
 
 async def follow(socket: WebSocket, stream: Stream) -> str:

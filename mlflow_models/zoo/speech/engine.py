@@ -119,16 +119,6 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             raise recording.failure
         return self.result(recording, options)
 
-    def routes(self, server: Any) -> list[Any]:
-        """Give the routes of OpenAI's API, where a server is.
-
-        Args:
-            server: A `zoo.serving.server.Server`.
-        """
-        from zoo.speech import realtime
-
-        return realtime.routes(server)
-
     def denoises(self, options: Spoken) -> bool:
         return options.denoise
 
