@@ -1,112 +1,145 @@
-"""Live speech through the pages' address: `WS /v1/realtime`, sent on to the model's own server.
+"""What a client says and hears of OpenAI's realtime protocol, as far as it transcribes."""
 
-The browser's microphone and every client of OpenAI's realtime protocol come this way; `model` names
-the service. The client's key goes on to the gateway, where the service has none of its own.
-"""
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import asyncio
-from contextlib import suppress
-from urllib.parse import urlencode, urlsplit
-
-import websockets
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
-from websockets.asyncio.client import ClientConnection
+import numpy as np
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from test_models.calls import ServiceError
-from test_models.services import Service, Services
+from test_models.sound import SAMPLE_RATE
 
-POLICY, TROUBLE = 1008, 1011  # WebSocket's codes for what isn't allowed, and for what fails
-KEY = "openai-insecure-api-key."  # how the protocol has browsers send a key: as a subprotocol
-SUBPROTOCOL = "realtime"
-
-
-def register(app: FastAPI, services: Services) -> None:
-    """Adds the WebSocket to the app; before Gradio is mounted, which takes every other path."""
-
-    @app.websocket("/v1/realtime")
-    async def realtime(socket: WebSocket, model: str = "") -> None:
-        if not same_origin(socket):
-            await socket.close(POLICY)
-            return
-        offered = socket.scope["subprotocols"]
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        with suppress(WebSocketDisconnect):
-            try:
-                service = await _service(services, model)
-                async with _opened(service, socket) as server:
-                    await _join(socket, server)
-                await socket.close(server.close_code or TROUBLE)
-            except ServiceError as error:
-                await _refuse(socket, str(error))
-            except (OSError, TimeoutError, websockets.WebSocketException):
-                await _refuse(socket, f"Model '{model}' has no live text, or can't be reached.")
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+REFUSED = (1003, 1007, 1008, 1009)  # WebSocket's codes after which nothing gets better
 
 
-def same_origin(socket: WebSocket) -> bool:
-    """Whether no browser asks, or one of our own pages: another site's may open WebSockets, too."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+@dataclass(frozen=True)
+class Partial:
+    """What is known so far. Times in seconds from the beginning of the stream.
 
-
-async def _service(services: Services, model: str) -> Service:
-    """The service of that name.
-
-    Raises:
-        ServiceError: there is none, it is down, or it hears no speech.
+    Args:
+        stable: the text from the beginning on that stays as it is; it only grows.
+        tail: the newest guess at what follows it.
+        start: up to where the sound's words are stable.
+        end: up to where its words are shown: where the tail's last one ends.
     """
-    service = services.named(model)
-    state = await services.state(service)
-    if not state.up:
-        raise ServiceError(f"'{model}' is down: {state.reason}")
-    if service.page != "asr":
-        raise ServiceError(f"'{model}' is not a speech model.")
-    return service
+
+    stable: str = ""
+    tail: str = ""
+    start: float = 0.0
+    end: float = 0.0
 
 
-def _opened(service: Service, socket: WebSocket) -> websockets.connect:
-    """A connection to the model's server."""
-    base = service.url.rstrip("/").removesuffix("/invocations").replace("http", "ws", 1)
-    key = service.key or _key(socket)
-    given = [(name, one) for name, one in socket.query_params.multi_items() if name != "model"]
-    return websockets.connect(
-        f"{base}/v1/realtime?{urlencode(given)}",
-        additional_headers={"apikey": key} if key else {},
-        proxy=None,
-    )
+class Listener(Protocol):
+    """Told of what the server says."""
+
+    def show(self, stable: str, tail: str, start: float, end: float) -> None:
+        """An item has more stable text, and another tail; up to where each is, in seconds."""
+
+    def end_item(self, until: float) -> None:
+        """An item is complete; it ends at that second."""
+
+    def end(self) -> None:
+        """All is told."""
+
+    def lost(self) -> None:
+        """The connection is at its end."""
 
 
-def _key(socket: WebSocket) -> str:
-    """The client's key; a browser sends it as a subprotocol."""
-    for one in socket.scope["subprotocols"]:
-        if one.startswith(KEY):
-            return str(one.removeprefix(KEY))
-    return socket.headers.get("authorization", "").removeprefix("Bearer ")
+def session(asked: Mapping[str, str]) -> dict[str, Any]:
+    """A session's settings; `asked` has `language` and `prompt`, where they are given."""
+    sound = {
+        "format": {"type": "audio/pcm", "rate": SAMPLE_RATE},
+        "transcription": dict(asked),
+        "turn_detection": {"type": "server_vad"},
+    }
+    return {"type": "transcription", "audio": {"input": sound}}
 
 
-async def _join(socket: WebSocket, server: ClientConnection) -> None:
-    """Sends each one's messages to the other one, until one of them has gone."""
-
-    async def up() -> None:
-        with suppress(WebSocketDisconnect):
-            while True:
-                await server.send(await socket.receive_text())
-
-    async def down() -> None:
-        async for message in server:
-            await socket.send_text(message if isinstance(message, str) else message.decode())
-
-    tasks = [asyncio.create_task(one) for one in (up(), down())]
-    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    for task in done:
-        with suppress(websockets.ConnectionClosed):
-            task.result()
+def put(socket: ClientConnection, kind: str, **fields: Any) -> None:
+    """Sends an event."""
+    socket.send(json.dumps({"type": kind, **fields}))
 
 
-async def _refuse(socket: WebSocket, message: str) -> None:
-    """Tells why, as the protocol does, and closes."""
-    about = {"type": "invalid_request_error", "code": "model_not_found", "message": message}
-    await socket.send_json({"type": "error", "error": about})
-    await socket.close(POLICY)
+def append(socket: ClientConnection, sound: np.ndarray) -> None:
+    """Sends sound, int16 (samples,)."""
+    audio = base64.b64encode(sound.astype("<i2").tobytes()).decode()
+    put(socket, "input_audio_buffer.append", audio=audio)
+
+
+class Hearing:
+    """Hears what the server says on one connection.
+
+    Args:
+        listener: told of it.
+        socket: the connection.
+        begin: where the connection's sound begins, in seconds of the stream.
+
+    Attributes:
+        error: what ended it.
+        ends: whether the end was sent.
+    """
+
+    def __init__(self, listener: Listener, socket: ClientConnection, begin: float) -> None:
+        self._listener, self._socket, self._begin = listener, socket, begin
+        self._ends: dict[str, float] = {}  # of items that the server found, in seconds
+        self._begun = False  # whether the server has taken the settings
+        self.error: Exception | None = None
+        self.ends = False
+
+    def run(self) -> None:
+        """Hears until the connection ends."""
+        last: dict[str, Any] = {}
+        try:
+            for message in self._socket:
+                event = json.loads(message)
+                if event["type"] != "error":
+                    self._take(event)
+                elif self._begun:
+                    last = event["error"]
+                else:  # it doesn't take the settings
+                    raise ServiceError(str(event["error"]["message"]))
+            raise ConnectionResetError("the server ended the stream")
+        except ConnectionClosed as error:
+            code = error.rcvd.code if error.rcvd else None
+            said = last.get("message")
+            refused = said and code in REFUSED
+            self.error = ServiceError(str(said)) if refused else error
+        except ServiceError as error:
+            self.error = error
+        except (ValueError, LookupError, TypeError, AttributeError):
+            self.error = ServiceError("The server doesn't speak the realtime protocol.")
+        except OSError as error:
+            said = last.get("message")
+            code = self._socket.protocol.close_code
+            self.error = ServiceError(str(said)) if said and code in REFUSED else error
+        self._listener.lost()
+
+    def _take(self, event: dict[str, Any]) -> None:
+        kind, item = event["type"], event.get("item_id", "")
+        if kind == "session.updated":
+            self._begun = True
+        elif kind == "input_audio_buffer.speech_started":
+            self._ends[item] = self._begin
+        elif kind == "input_audio_buffer.speech_stopped":
+            self._ends[item] = self._begin + event["audio_end_ms"] / 1000
+        elif kind == f"{TRANSCRIPTION}.delta":
+            times = (self._begin + event.get(name, 0.0) for name in ("stable_end", "tail_end"))
+            self._listener.show(event["delta"], event.get("tail", ""), *times)
+        elif kind == f"{TRANSCRIPTION}.failed":
+            raise ServiceError(str(event["error"]["message"]))
+        elif kind == f"{TRANSCRIPTION}.completed":
+            self._listener.end_item(self._ends.pop(item, self._begin))
+        elif kind == "session.closed":
+            self._listener.end()
+
+
+def said(error: Exception) -> str:
+    """Why a connection is lost, for the end of a sentence."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return str(error).rstrip(".") or type(error).__name__

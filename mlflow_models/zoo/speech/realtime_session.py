@@ -31,6 +31,7 @@ from zoo.speech.realtime_events import (
 from zoo.speech.realtime_items import LiveItem, LivePart, LiveSound
 from zoo.speech.realtime_options import Hears, live_options
 
+TEXT_ENDS = ("stable_end", "tail_end")  # where words end, in seconds since the stream's beginning
 LEAST_SECONDS = 0.1  # of an item that a client commits, as the protocol says
 Listen = Callable[[SoundInput, Options], LiveSound]
 """Makes the `LiveSession` of the settings, and of the model's parameters that they give."""
@@ -274,7 +275,10 @@ class Conversation:
             return [stopped, *self._committed(item)]
         about: dict[str, Any] = {"item_id": item.id, "content_index": 0}
         if event.kind == "text":
-            return [made(f"{TRANSCRIPTION}.delta", **about, delta=event.stable, tail=event.tail)]
+            begin = part.begins / SAMPLE_RATE
+            about |= {"delta": event.stable, "tail": event.tail}
+            about |= {name: round(begin + getattr(event, name), 3) for name in TEXT_ENDS}
+            return [made(f"{TRANSCRIPTION}.delta", **about)]
         committed = [] if item.is_committed else self._committed(item)  # the client said so
         item.end = item.end or at
         del part.items[event.item]

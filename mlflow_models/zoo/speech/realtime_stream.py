@@ -180,8 +180,9 @@ class LiveStream:
             self._socket.state.error_code = end.code.upper()
             self._conversation.close()
             self._fed.set()
-        try:
-            async with asyncio.timeout(self._settings.grace_seconds * LAST_SHARE):
+        try:  # a client that wants the rest has it, however long that takes
+            limit = None if wanted else self._settings.grace_seconds * LAST_SHARE
+            async with asyncio.timeout(limit):
                 await asyncio.wait((transcribing, writing), return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             transcribing.cancel()
