@@ -19,7 +19,7 @@ import numpy as np
 
 from test_models.calls import ServiceError
 from test_models.client import Client
-from test_models.realtime import Partial
+from test_models.hearing import LiveText
 from test_models.sound import SAMPLE_RATE, as_int16, wav
 from test_models.stream import Stream
 from transcripts.words import words_of
@@ -44,7 +44,7 @@ class Replay:
 
     text: str
     at_once: str
-    partials: list[tuple[float, Partial]]
+    partials: list[tuple[float, LiveText]]
     shown: list[float]
     stable: list[float]
     after_end: float
@@ -65,7 +65,7 @@ def replay(
     stream: Stream,
     client: Client,
     language: str | None = None,
-    show: Callable[[Partial], object] = bool,
+    show: Callable[[LiveText], object] = bool,
 ) -> Replay:
     """Plays a recording by the clock.
 
@@ -79,7 +79,7 @@ def replay(
         ServiceError: as `Stream`.
     """
     size = round(CHUNK * SAMPLE_RATE)
-    partials: list[tuple[float, Partial]] = []
+    partials: list[tuple[float, LiveText]] = []
     began = time.monotonic()
     for place in range(0, len(sound), size):
         chunk = sound[place : place + size]
@@ -107,7 +107,7 @@ def replay(
     )
 
 
-def _reached(partials: list[tuple[float, Partial]], end: float, mark: str) -> float:
+def _reached(partials: list[tuple[float, LiveText]], end: float, mark: str) -> float:
     """When a word that ends there was seen; the last partial has them all."""
     found = (when for when, partial in partials if getattr(partial, mark) >= end - NEAR)
     return next(found, partials[-1][0])
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--key", help="for the gateway")
     args = parser.parse_args()
 
-    def show(partial: Partial) -> None:
+    def show(partial: LiveText) -> None:
         line = partial.stable[-200:] + GREY + partial.tail + PLAIN
         print(LINE + line, end="", flush=True)
 

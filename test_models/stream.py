@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from test_models.calls import ServiceError, Unavailable, address
-from test_models.realtime import Hearing, Partial, append, put, said, session
+from test_models.hearing import Hearing, LiveText, append, put, said, session
 from test_models.sound import SAMPLE_RATE, as_int16
 from transcripts.words import space
 
@@ -69,7 +69,7 @@ class Stream:
         self._first = self._size = 0  # samples before that sound; fed in all
         self._sent = 0  # samples of the stream that this connection has
         self._before = self._text = ""  # stable: of completed items; of the one that goes on
-        self._partial = self._seen = Partial()
+        self._partial = self._seen = LiveText()
         self._error: ServiceError | None = None
         self._trouble = ""  # what the last connection ended in
         self._answered = time.monotonic()  # when the server said something
@@ -101,12 +101,12 @@ class Stream:
             self._changed.notify_all()
 
     @property
-    def partial(self) -> Partial:
+    def partial(self) -> LiveText:
         """What is known so far."""
         with self._changed:
             return self._partial
 
-    def poll(self, seconds: float = 0.0) -> Partial | None:
+    def poll(self, seconds: float = 0.0) -> LiveText | None:
         """What is known so far, if that is more than the last call gave.
 
         Args:
@@ -211,7 +211,7 @@ class Stream:
         with socket:
             with self._changed:
                 self._socket, self._sent = socket, self._first
-                self._partial = Partial(
+                self._partial = LiveText(
                     self._partial.stable, "", self._partial.start, self._partial.start
                 )
                 self._before, self._text = self._partial.stable, ""
@@ -267,7 +267,7 @@ class Stream:
             whole = self._before + joined + text
             if not text and tail and self._before:
                 tail = space(self._before, tail.lstrip()) + tail.lstrip()
-            self._partial = Partial(whole, tail, begin, max(begin, end))
+            self._partial = LiveText(whole, tail, begin, max(begin, end))
             self._forget(round(begin * SAMPLE_RATE))
             self._changed.notify_all()
 
@@ -276,7 +276,7 @@ class Stream:
         with self._changed:
             self._answered, self._before, self._text = time.monotonic(), self._partial.stable, ""
             begin = max(self._partial.start, until)
-            self._partial = Partial(self._before, "", begin, begin)
+            self._partial = LiveText(self._before, "", begin, begin)
             self._forget(round(begin * SAMPLE_RATE))
             self._changed.notify_all()
 

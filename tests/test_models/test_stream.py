@@ -15,7 +15,7 @@ import pytest
 
 from test_models.calls import ServiceError, Unavailable
 from test_models.client import Client
-from test_models.realtime import Partial
+from test_models.hearing import LiveText
 from test_models.replay import read, replay
 from test_models.sound import SAMPLE_RATE
 from test_models.stream import Stream
@@ -93,7 +93,7 @@ def test_thai_is_played_by_the_clock(wav2vec2_url: str) -> None:
     with stream, Client(wav2vec2_url, http={"trust_env": False}) as client:
         result = replay(sound, stream, client)
     print(json.dumps(result.summary()))
-    before = Partial()
+    before = LiveText()
     for _, partial in result.partials:
         assert partial.stable.startswith(before.stable)
         assert partial.start >= before.start

@@ -18,7 +18,7 @@ REFUSED = (1003, 1007, 1008, 1009)  # WebSocket's codes after which nothing gets
 
 
 @dataclass(frozen=True)
-class Partial:
+class LiveText:
     """What is known so far. Times in seconds from the beginning of the stream.
 
     Args:
@@ -34,7 +34,7 @@ class Partial:
     end: float = 0.0
 
 
-class Listener(Protocol):
+class StreamText(Protocol):
     """Told of what the server says."""
 
     def show(self, stable: str, tail: str, start: float, end: float) -> None:
@@ -84,7 +84,7 @@ class Hearing:
         ends: whether the end was sent.
     """
 
-    def __init__(self, listener: Listener, socket: ClientConnection, begin: float) -> None:
+    def __init__(self, listener: StreamText, socket: ClientConnection, begin: float) -> None:
         self._listener, self._socket, self._begin = listener, socket, begin
         self._ends: dict[str, float] = {}  # of items that the server found, in seconds
         self._begun = False  # whether the server has taken the settings
