@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 MODEL = Path(__file__).with_name("model.py")
+FILES = Path(__file__).with_name("files.py")
 
 
-def load() -> Any:
+def load(model: Path = MODEL) -> Any:
     """The module of the model, with its declaration."""
-    spec = importlib.util.spec_from_file_location("echo_model", MODEL)
+    spec = importlib.util.spec_from_file_location(f"echo_{model.stem}", model)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -17,22 +18,24 @@ def load() -> Any:
     return module
 
 
-def save(path: Path) -> Path:
+def save(path: Path, model: Path = MODEL) -> Path:
     """Save the model as a builder does; returns its directory."""
     import mlflow
     import pandas as pd
 
-    echo, weights = load(), path.with_name("weights")
+    echo, weights = load(model), path.with_name("weights")
     weights.mkdir(exist_ok=True)
     (weights / "none.txt").write_text("")
     declaration = echo.DECLARATION
+    column = declaration.columns[0]
+    value = b"a file" if column.kind == "file" else "我爱中国"
     mlflow.pyfunc.save_model(
         path,
-        python_model=str(MODEL),
+        python_model=str(model),
         artifacts={"model": str(weights)},
         signature=declaration.signature(echo.Options),
-        input_example=pd.DataFrame({"text": ["我爱中国"]}),
+        input_example=pd.DataFrame({column.name: [value]}),
         pip_requirements=[],
-        metadata={"name": "echo", "declaration": declaration.describe(echo.Options)},
+        metadata={"name": declaration.name, "declaration": declaration.describe(echo.Options)},
     )
     return path
