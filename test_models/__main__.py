@@ -1,5 +1,6 @@
 """Asks a running model about files.
 
+  python -m test_models transcribe talk.mp3
   python -m test_models transcribe talk.wav --format srt
   python -m test_models transcribe *.flac -o transcripts --format vtt --param word_timestamps=true
   python -m test_models transcribe call.wav --speakers 2 --rename S1=Wang --format srt
@@ -7,8 +8,10 @@
   python -m test_models caption photos/*.jpg --url https://api.example.com/caption --format json
   python -m test_models ready
 
-`entities` takes a text from every line of its files, or of the standard input (`-`). The gateway's
-key is read from THERESA_API_KEY. Exit status: 0, or 1 where anything couldn't be answered.
+The text of one recording comes a segment a line; that of a recording longer than a minute as it is
+heard. `entities` takes a text from every line of its files, or of the standard input (`-`). The
+gateway's key is read from THERESA_API_KEY. Exit status: 0, or 1 where anything couldn't be
+answered.
 """
 
 import argparse
@@ -17,20 +20,23 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
-from tqdm import tqdm
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models import following
+from test_models.answers import Captions, Entities
 from test_models.calls import ServiceError, parameter
 from test_models.client import AsyncClient
-from test_models.formats import FORMATS
-from test_models.speakers import by_name, missing, renamed, renaming, said
+from transcripts.answers import Answer, Transcript
+from transcripts.formats import FORMATS
+from transcripts.speakers import SpeakersUnknown, by_name, missing, renamed, renaming, said
 
-TASKS = ("transcribe", "entities", "caption")
+INTERRUPTED = 130  # the exit status of what Ctrl-C ended, as shells have it
 
 
 def main() -> None:
@@ -45,8 +51,11 @@ def main() -> None:
                 parser.error(f"{option} needs --speakers, or --param channels=separate")
     try:
         failed = asyncio.run(_run(args))
-    except (ServiceError, OSError, UnicodeDecodeError) as error:
+    except (ServiceError, SpeakersUnknown, OSError, UnicodeDecodeError) as error:
         sys.exit(f"test_models: {error}")
+    except KeyboardInterrupt:
+        print("test_models: interrupted; the rest isn't there.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     sys.exit(1 if failed else 0)
 
 
@@ -70,23 +79,48 @@ async def _run(args: argparse.Namespace) -> int:
             print(f"{client.url} is ready.")
             return 0
         names, inputs = _inputs(args)
-        methods: dict[str, Callable[..., Awaitable[Sequence[Answer]]]] = {
-            "transcribe": client.transcribe_all,
-            "entities": client.entities,
-            "caption": client.caption,
-        }
-        with tqdm(total=len(inputs), desc=args.task, disable=None) as bar:
-            answers = await methods[args.task](
-                inputs, on_error="report", progress=bar.update, **_params(args)
-            )
+        with following.bar() as bar:
+            answers = await _answers(client, args, inputs, bar)
     faults = [answer.error for answer in answers]
     if args.task == "transcribe" and args.rename:
         answers, faults = _renamed(answers, dict(args.rename))
-    _write(args, names, answers)
+    if not _comes_by_line(args):
+        _write(args, names, answers)
     for name, fault in zip(names, faults, strict=True):
         if fault is not None:
             print(f"{name}: {fault}", file=sys.stderr)
     return sum(fault is not None for fault in faults)
+
+
+async def _answers(
+    client: AsyncClient, args: argparse.Namespace, inputs: list[Any], bar: Progress
+) -> Sequence[Answer]:
+    """What the model answers; meanwhile a bar shows how far it is."""
+    task = bar.add_task(args.task, total=len(inputs), at="")
+    if args.task == "transcribe" and len(inputs) == 1:
+        found = following.followed(
+            client, inputs[0], _params(args), (bar, task), _comes_by_line(args)
+        )
+        return [await found]
+    methods: dict[str, Callable[..., Awaitable[Sequence[Answer]]]] = {
+        "transcribe": client.transcribe_all,
+        "entities": client.entities,
+        "caption": client.caption,
+    }
+    return await methods[args.task](
+        inputs, on_error="report", progress=partial(bar.advance, task), **_params(args)
+    )
+
+
+def _comes_by_line(args: argparse.Namespace) -> bool:
+    """Whether the text of one recording is printed, a segment a line."""
+    return (
+        args.task == "transcribe"
+        and args.format == "txt"
+        and len(args.files) == 1
+        and not args.output
+        and not _asks_who_speaks(args)
+    )
 
 
 def _renamed(
@@ -207,7 +241,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--url", default="http://localhost:8080",
                         help="the server, or a gateway's route to it (%(default)s)")  # fmt: skip
     common.add_argument("--timeout", type=float, default=70.0, metavar="SECONDS",
-                        help="that one answer may take (%(default)g)")  # fmt: skip
+                        help="that one answer may take; of a recording longer than "
+                             "a minute, between two signs of life (%(default)g)")  # fmt: skip
     tasks.add_parser("ready", parents=[common], help="is it up?")
     for task, what, formats in (
         ("transcribe", "recordings", (*FORMATS, "table")),

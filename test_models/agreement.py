@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from test_models.sound import SAMPLE_RATE
-from test_models.words import Word, aligned, ended, space, split, text_of, words_of
+from transcripts.words import Word, aligned, ended, space, split, text_of, words_of
 
 
 @dataclass(frozen=True)

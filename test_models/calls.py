@@ -7,6 +7,7 @@ MLflow's scoring protocol: POST `{"dataframe_split": {"columns", "data"}, "param
 import argparse
 import base64
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import httpx2
 import tenacity
 from pydantic import ValidationError
 
-from test_models.answers import Answer
+from transcripts.answers import Answer
 
 File = str | Path | bytes
 """A file's path, or what is in it."""
@@ -29,11 +30,20 @@ BUSY = (429, 503)  # asked again, after a pause
 PASSING = (408, 425)  # may go better the next time, but the request itself was at fault
 LONGEST_WAIT = 30.0  # seconds that a server may ask for
 MAX_BYTES = 30_000_000  # of a request with several rows
-_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8.0)  # s, if the server names none
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 8.0  # seconds at most, if the server names none
 
 
 class ServiceError(Exception):
-    """Why a request can't be answered, in one sentence."""
+    """Why a request can't be answered, in one sentence.
+
+    Attributes:
+        fields: what the server tells of it besides: `error_code`, `request_id`, `row`, `column`,
+            `parameter`, `reason`, as they apply.
+    """
+
+    def __init__(self, said: str, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(said)
+        self.fields = dict(fields or {})
 
 
 class Refused(ServiceError):
@@ -41,13 +51,11 @@ class Refused(ServiceError):
 
     Attributes:
         status: of HTTP.
-        fields: what the server tells of it besides: `row`, `column`, `parameter`, `reason`, as
-            they apply.
     """
 
     def __init__(self, status: int, said: str, fields: Mapping[str, Any]) -> None:
-        super().__init__(f"The server refused it with status {status}: {said}")
-        self.status, self.fields = status, fields
+        super().__init__(f"The server refused it with status {status}: {said}", fields)
+        self.status = status
 
 
 class Unavailable(ServiceError):
@@ -61,8 +69,10 @@ class Busy(Unavailable):
         wait: seconds after which it wants to be asked again, if it said so.
     """
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
+    def __init__(
+        self, said: str, wait: float | None = None, fields: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(said, fields)
         self.wait = wait
 
 
@@ -74,8 +84,8 @@ class RowFailed(ServiceError):
         reason: the server's sentence on that row.
     """
 
-    def __init__(self, row: int, reason: str) -> None:
-        super().__init__(f"Item {row}: {reason}")
+    def __init__(self, row: int, reason: str, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(f"Item {row}: {reason}", fields)
         self.row, self.reason = row, reason
 
 
@@ -115,7 +125,7 @@ class Call(Generic[T]):
         if len(found) != len(self.values):
             raise ServiceError(f"The server sent {len(found)} answers to {len(self.values)} rows.")
         try:
-            return [self.answer.model_validate(_without_nulls(record)) for record in found]
+            return [self.answer.model_validate(without_nulls(record)) for record in found]
         except (ValidationError, TypeError, AttributeError):
             kind = self.answer.__name__
             raise ServiceError(f"The server's answer isn't of the kind '{kind}'.") from None
@@ -158,20 +168,39 @@ def check(response: httpx2.Response) -> httpx2.Response:
         Refused: with any other 4xx, and the server's sentence.
         Unavailable: with 5xx, 408 and 425.
     """
-    status = response.status_code
-    if status in BUSY:
-        raise Busy(f"The server is busy, or not ready (status {status}).", _wait(response))
-    if status >= 500 or status in PASSING:
-        raise Unavailable(f"The server failed with status {status}: {_said(response)}")
-    if status != 200:
-        raise Refused(status, _said(response), _fields(response))
+    if response.status_code != 200:
+        raise failure(response.status_code, _said(response), _fields(response), _wait(response))
     return response
+
+
+def failure(
+    status: int, said: str, fields: Mapping[str, Any], wait: float | None = None
+) -> ServiceError:
+    """The error of an answer that isn't one.
+
+    Args:
+        status: of HTTP.
+        said: the server's sentence.
+        fields: what it tells besides.
+        wait: seconds after which it wants to be asked again, if it said so.
+    """
+    if status in BUSY:
+        return Busy(f"The server is busy, or not ready (status {status}).", wait, fields)
+    if status >= 500 or status in PASSING:
+        return Unavailable(f"The server failed with status {status}: {said}", fields)
+    return Refused(status, said, fields)
 
 
 def pause(state: tenacity.RetryCallState) -> float:
     """Seconds until a busy server is asked again: what it says, or longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    return error.wait if isinstance(error, Busy) and error.wait else _backoff(state)
+    return waiting(state.outcome.exception() if state.outcome else None, state.attempt_number)
+
+
+def waiting(error: BaseException | None, attempt: int) -> float:
+    """Seconds until the next attempt, after one (from 1) that ended in an error."""
+    if isinstance(error, Busy) and error.wait:
+        return error.wait
+    return random.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (attempt - 1)))
 
 
 def records(response: httpx2.Response) -> list[Any]:
@@ -200,7 +229,12 @@ def encoded(file: File) -> str:
     try:
         return base64.b64encode(Path(file).read_bytes()).decode()
     except OSError as error:
-        raise ServiceError(f"'{file}' can't be read: {error.strerror or error}.") from None
+        raise unreadable(file, error) from None
+
+
+def unreadable(file: str | Path, error: OSError) -> ServiceError:
+    """The error of a file that can't be read."""
+    return ServiceError(f"'{file}' can't be read: {error.strerror or error}.")
 
 
 def address(url: str) -> str:
@@ -237,7 +271,7 @@ def _said(response: httpx2.Response) -> str:
     return (said.strip().splitlines() or [response.reason_phrase])[0][:300]
 
 
-def _without_nulls(record: dict[str, Any]) -> dict[str, Any]:
+def without_nulls(record: dict[str, Any]) -> dict[str, Any]:
     """A record as it would be without `on_error`: a field that is null everywhere has a default."""
     return {name: value for name, value in record.items() if value is not None}
 

@@ -12,35 +12,31 @@ the model computes in batches while others get their turn. A server that is busy
 """
 
 import asyncio
+import queue
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
 import httpx2
-import tenacity
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import (
-    Busy,
     Call,
     File,
     OnError,
-    ServiceError,
-    Unavailable,
-    address,
-    check,
+    RowFailed,
     encoded,
     in_batches,
-    pause,
     raise_first,
     records,
 )
-from test_models.speakers import attributed
+from test_models.connection import Connection
+from test_models.flowing import Step, is_long, named, with_speakers
+from transcripts.answers import Answer, Transcript
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
-Progress = Callable[[int], object]
+OnProgress = Callable[[int], object]
 TEXTS, IMAGES = 256, 16  # rows of a request
 
 
@@ -50,9 +46,11 @@ class AsyncClient:
     Args:
         url: `http://HOST:8080`, or a gateway's route to the model.
         key: for the gateway, in the header `apikey`.
-        timeout: seconds that one answer may take.
+        timeout: seconds that one answer may take; of one that flows, from one sign of life to the
+            next.
         attempts: how often a busy server (429, 503) is asked, with growing pauses. What fails in
-            another way isn't sent again.
+            another way isn't sent again, but for an answer whose connection breaks while it flows:
+            it is asked for again as long as each attempt gets further than the one before.
         concurrency: requests that are under way at a time.
         http: arguments of `httpx2.AsyncClient`: `verify`, `proxy`, `trust_env`.
     """
@@ -67,17 +65,17 @@ class AsyncClient:
         concurrency: int = 4,
         http: Mapping[str, Any] | None = None,
     ) -> None:
-        self.url = address(url)
-        self._key = {"apikey": key} if key else {}
-        self._timeout, self._attempts, self._concurrency = timeout, attempts, concurrency
-        limits = httpx2.Timeout(timeout, connect=min(timeout, 5.0))
-        try:
-            self._http = httpx2.AsyncClient(**{"timeout": limits, **(http or {})})
-        except (TypeError, ValueError, OSError) as error:
-            raise ServiceError(f"The connection's options are wrong: {error}.") from error
+        self._connection = Connection(url, key, timeout, attempts, concurrency, http)
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+        return self._connection.url
 
     async def transcribe(self, audio: File, **params: Any) -> Transcript:
         """A recording's text; `params` are the model's, such as `speakers="auto"`, or `speakers=2`.
+
+        The answer of a recording that is longer than a minute flows, so that no server gives up.
 
         Raises:
             ServiceError: of it `RowFailed`, `Refused` and `Unavailable` are kinds.
@@ -85,12 +83,36 @@ class AsyncClient:
         (transcript,) = await self.transcribe_all([audio], **params)
         return transcript
 
+    async def transcribe_stream(
+        self, audio: File, *, speakers: str | int | None = None, **params: Any
+    ) -> AsyncIterator[Step]:
+        """A recording's text while it is made; a file that is longer than a minute needs no memory.
+
+        Yields:
+            A `Segment` as soon as it is final, `Progress`, and at the end the `Transcript`, equal
+            to what `transcribe` gives. No segment comes twice, where a request is made again. What
+            isn't longer than a minute comes at once.
+
+        Raises:
+            ServiceError: as `transcribe`.
+        """
+        params = with_speakers(params, speakers)
+        if is_long(audio):
+            async for step in self._connection.steps(audio, params):
+                yield step
+            return
+        (call,) = in_batches("audio", iter([encoded(audio)]), params, Transcript, 1)
+        (found,) = await self._answers(call, "raise")
+        for segment in found.segments:
+            yield named(segment)
+        yield named(found)
+
     async def transcribe_all(
         self,
         audios: Iterable[File],
         *,
         on_error: OnError = "raise",
-        progress: Progress | None = None,
+        progress: OnProgress | None = None,
         speakers: str | int | None = None,
         **params: Any,
     ) -> list[Transcript]:
@@ -103,38 +125,52 @@ class AsyncClient:
             progress: called with the number of rows that were just answered.
             speakers: `auto`, or how many people speak: the answers say who says what.
         """
-        if speakers is not None:
-            params["speakers"] = str(speakers)  # the models take a text
-        calls = in_batches("audio", map(encoded, audios), params, Transcript, 1)
-        return [attributed(one) for one in await self._all(calls, on_error, progress)]
+
+        async def heard(numbered: tuple[int, File]) -> list[Transcript]:
+            row, audio = numbered
+            try:
+                async for step in self.transcribe_stream(audio, speakers=speakers, **params):
+                    last = step
+            except RowFailed as error:
+                if on_error == "raise":
+                    raise RowFailed(row, error.reason, error.fields) from None
+                return [Transcript(error=error.reason)]
+            assert isinstance(last, Transcript)
+            return [last]
+
+        return await self._connection.all(enumerate(audios), heard, progress)
 
     async def entities(
         self,
         texts: Iterable[str],
         *,
         on_error: OnError = "raise",
-        progress: Progress | None = None,
+        progress: OnProgress | None = None,
         **params: Any,
     ) -> list[Entities]:
         """Texts' named entities, in order; otherwise as `transcribe_all`."""
         calls = in_batches("text", iter(texts), params, Entities, TEXTS)
-        return await self._all(calls, on_error, progress)
+        return await self._connection.all(
+            calls, lambda call: self._answers(call, on_error), progress
+        )
 
     async def caption(
         self,
         images: Iterable[File],
         *,
         on_error: OnError = "raise",
-        progress: Progress | None = None,
+        progress: OnProgress | None = None,
         **params: Any,
     ) -> list[Captions]:
         """Images' captions, in order; otherwise as `transcribe_all`."""
         calls = in_batches("image", map(encoded, images), params, Captions, IMAGES)
-        return await self._all(calls, on_error, progress)
+        return await self._connection.all(
+            calls, lambda call: self._answers(call, on_error), progress
+        )
 
     async def records(self, column: str, values: list[Any], params: Mapping[str, Any]) -> list[Any]:
         """One request's answers, as they come."""
-        return records(await self._send(Call(column, values, params, Answer).body()))
+        return records(await self._connection.post(Call(column, values, params, Answer).body()))
 
     async def ready(self) -> None:
         """Returns if the model is up; of MLflow's server, if it answers `/ping`.
@@ -142,29 +178,20 @@ class AsyncClient:
         Raises:
             Refused, Unavailable: it wants a key, or isn't there; it doesn't answer, or isn't ready.
         """
-        if self.is_server:
-            for path in ("/ready", "/ping"):
-                response = await self.get(path)
-                if response.status_code != 404:
-                    break
-        else:  # a gateway's route takes nothing but POST: no request is refused as one without type
-            response = await self._request("POST", self.url)
-            if response.status_code in (400, 415, 500):
-                return
-        check(response)
+        await self._connection.ready()
 
     @property
     def is_server(self) -> bool:
         """Whether it is a server itself, not a gateway's route to one."""
-        return self.url.endswith("/invocations")
+        return self._connection.is_server
 
     async def get(self, path: str) -> httpx2.Response:
         """What the server has at a path; or a gateway, below its route."""
-        return await self._request("GET", self.url.removesuffix("/invocations") + path)
+        return await self._connection.get(path)
 
     async def close(self) -> None:
         """Lets go of the connections."""
-        await self._http.aclose()
+        await self._connection.close()
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -172,61 +199,12 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _all(
-        self, calls: Iterator[Call[T]], on_error: OnError, progress: Progress | None
-    ) -> list[T]:
-        """Several requests, a few at a time; the first failure ends them all."""
-        free = asyncio.Semaphore(self._concurrency)
-
-        async def answered(call: Call[T]) -> list[T]:
-            try:
-                answers = call.read(await self._send(call.body()))
-            finally:
-                free.release()
-            if on_error == "raise":
-                raise_first(answers, call.first)
-            if progress:
-                progress(len(answers))
-            return answers
-
-        tasks = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                for call in calls:
-                    await free.acquire()
-                    tasks.append(group.create_task(answered(call)))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return list(chain.from_iterable(task.result() for task in tasks))
-
-    async def _send(self, body: bytes) -> httpx2.Response:
-        """Posts a request, again and again while the server is busy."""
-        attempts = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(Busy),
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=pause,
-            reraise=True,
-        )
-        return await attempts(self._post, body)
-
-    async def _post(self, body: bytes) -> httpx2.Response:
-        return check(await self._request("POST", self.url, body, "application/json"))
-
-    async def _request(
-        self, method: str, url: str, body: bytes | None = None, kind: str | None = None
-    ) -> httpx2.Response:
-        headers = {**self._key, **({"Content-Type": kind} if kind else {})}
-        try:
-            return await self._http.request(method, url, content=body, headers=headers)
-        except httpx2.InvalidURL as error:
-            raise ServiceError(f"'{url}' is not an address: {error}.") from error
-        except httpx2.ConnectTimeout as error:
-            raise Unavailable(f"{self.url} can't be reached.") from error
-        except httpx2.TimeoutException as error:
-            raise Unavailable(f"{self.url} took longer than {self._timeout:g} s.") from error
-        except httpx2.TransportError as error:
-            said = str(error) or type(error).__name__
-            raise Unavailable(f"{self.url} can't be reached: {said}.") from error
+    async def _answers(self, call: Call[T], on_error: OnError) -> list[T]:
+        """One request's answers."""
+        answers = call.read(await self._connection.post(call.body()))
+        if on_error == "raise":
+            raise_first(answers, call.first)
+        return answers
 
 
 class Client:
@@ -247,6 +225,25 @@ class Client:
     def transcribe(self, audio: File, **params: Any) -> Transcript:
         """See `AsyncClient.transcribe`."""
         return self._run(self._client.transcribe(audio, **params))
+
+    def transcribe_stream(self, audio: File, **params: Any) -> Generator[Step, None, None]:
+        """See `AsyncClient.transcribe_stream`; closing the iterator gives the request up."""
+        found: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
+
+        async def fill() -> None:
+            try:
+                async for step in self._client.transcribe_stream(audio, **params):
+                    found.put(step)
+            finally:
+                found.put(None)
+
+        future = asyncio.run_coroutine_threadsafe(fill(), self._loop)
+        try:
+            while (step := found.get()) is not None:
+                yield step
+            future.result()
+        finally:
+            future.cancel()
 
     def transcribe_all(self, audios: Iterable[File], **options: Any) -> list[Transcript]:
         """See `AsyncClient.transcribe_all`."""

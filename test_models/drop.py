@@ -78,14 +78,18 @@ def answered(
     answer: Callable[..., Any],
     inputs: Sequence[gr.components.Component] = (),
     outputs: Sequence[gr.components.Component] = (),
-) -> None:
+) -> gr.events.Dependency:
     """Has files answered; until then the zone's buttons are off.
 
     Args:
         zone: as `drop` makes it.
         answer: called with a `gr.EventData` (by that annotation) and the inputs' values.
         inputs, outputs: as an event of Gradio's takes them.
+
+    Returns:
+        The answer's event, for what gives it up.
     """
     event = zone.submit(answer, list(inputs), list(outputs), show_progress="hidden")
     name = zone.props["name"]
     event.then(None, js=f"async () => {{ (await theresa.part('{name}')).free(); }}")
+    return event

@@ -21,9 +21,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from test_models.answers import Segment, Transcript
 from test_models.calls import Refused, RowFailed, ServiceError, Unavailable
-from test_models.formats import as_srt, as_text, as_vtt
 from test_models.openai_speakers import (
     CHUNKING,
     DIARIZED,
@@ -39,6 +37,8 @@ from test_models.openai_speakers import (
     voices,
 )
 from test_models.services import Service, Services
+from transcripts.answers import Segment, Transcript
+from transcripts.formats import as_srt, as_text, as_vtt
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", DIARIZED)
 GRANULARITIES = ("segment", "word")

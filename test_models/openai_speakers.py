@@ -11,10 +11,10 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from test_models.answers import Transcript
 from test_models.calls import RowFailed, ServiceError
 from test_models.client import AsyncClient
 from test_models.services import Service
+from transcripts.answers import Transcript
 
 DIARIZED = "diarized_json"
 NAMES, REFERENCES = "known_speaker_names", "known_speaker_references"

@@ -23,7 +23,7 @@ from test_models.calls import ServiceError, parameter
 from test_models.client import Client
 from test_models.sound import SAMPLE_RATE, as_int16, wav
 from test_models.stream import Stream
-from test_models.words import words_of
+from transcripts.words import words_of
 
 CHUNK = 0.1  # seconds that are fed at a time, as a sound card gives them
 NEAR = 0.1  # seconds that a word's end may differ by, from one transcript to the other

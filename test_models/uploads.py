@@ -1,6 +1,7 @@
 """Files that a browser sends to a page: read once, and gone."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
@@ -17,11 +18,18 @@ def take(path: str) -> bytes:
     Raises:
         ServiceError: it isn't there, or is no upload.
     """
+    with held(path) as file:
+        return file.read_bytes()
+
+
+@contextlib.contextmanager
+def held(path: str) -> Iterator[Path]:
+    """An uploaded file, which is deleted when the block ends; otherwise as `take`."""
     file = Path(path).resolve()
     if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
         raise ServiceError("The upload isn't there any more; send it again.")
     try:
-        return file.read_bytes()
+        yield file
     finally:
         file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # the same content was uploaded under another name, too

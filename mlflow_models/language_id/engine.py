@@ -14,8 +14,9 @@ from language_id.options import Options
 from zoo.data.audio import SAMPLE_RATE
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
-from zoo.speech.engine import Recording, SoundEngine, threads_per_batch
 from zoo.speech.options import NO_SPEECH
+from zoo.speech.recording import Recording
+from zoo.speech.sound_engine import SoundEngine, threads_per_batch
 from zoo.speech.wav2vec2 import Wav2Vec2
 from zoo.speech.windows import Window, speech_windows
 
@@ -122,8 +123,8 @@ class Engine(SoundEngine[Options, Stretch, Identified]):
         ]
 
     def result(self, recording: Recording[Stretch], options: Options) -> Identified:
-        stretches = [recording.found[span] for span in sorted(recording.found)]
-        warnings = recording.warnings if stretches else [*recording.warnings, NO_SPEECH]
+        stretches, warnings = recording.found, recording.warnings
+        warnings = warnings if stretches else [*warnings, NO_SPEECH]
         return Identified(self.languages, stretches, options, warnings)
 
 

@@ -17,8 +17,10 @@ from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import BadParameter
 from zoo.serving import runner
 from zoo.serving.declaration import tailored
-from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.engine import SpeechEngine
 from zoo.speech.options import OFF
+from zoo.speech.recording import Recording
+from zoo.speech.sound_engine import threads_per_batch
 from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Word
 from zoo.speech.windows import Window, speech_windows

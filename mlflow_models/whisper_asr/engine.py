@@ -30,14 +30,16 @@ from whisper_asr.decoder import (
     padded_seconds,
 )
 from whisper_asr.options import Options
-from whisper_asr.text import polished
+from whisper_asr.text import Polish
 from zoo.data.audio import SAMPLE_RATE
 from zoo.errors import BadInput, BadParameter
 from zoo.serving import ctranslate2, devices, runner
 from zoo.serving.ctranslate2 import Placement
 from zoo.serving.declaration import tailored
-from zoo.speech.engine import Recording, SpeechEngine, threads_per_batch
+from zoo.speech.engine import SpeechEngine
 from zoo.speech.level import raised
+from zoo.speech.recording import Polisher, Recording
+from zoo.speech.sound_engine import threads_per_batch
 from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import ENOUGH_SAMPLES, Window, packed_windows
@@ -123,15 +125,18 @@ class WhisperEngine(SpeechEngine[Options]):
             recording.language, recording.language_probability = found
         yield from self.decode_sound(raised(sound), recording.language, options)
 
-    def polished(
-        self, segments: list[Segment], recording: Recording[list[Segment]], options: Options
-    ) -> list[Segment]:
-        speech = [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in recording.spans]
-        return polished(segments, str(recording.language), options, speech)
+    def polisher(self, recording: Recording[list[Segment]], options: Options) -> Polisher:
+        polish = Polish(str(recording.language), options)
+
+        def next_ones(segments: list[Segment]) -> list[Segment]:
+            rate = SAMPLE_RATE
+            return polish(segments, [(start / rate, end / rate) for start, end in recording.spans])
+
+        return next_ones
 
     def result(self, recording: Recording[list[Segment]], options: Options) -> Transcript:
         seconds: dict[str, float] = defaultdict(float)  # by language, where windows have their own
-        for one in itertools.chain.from_iterable(recording.found.values()):
+        for one in itertools.chain.from_iterable(recording.found):
             if one.language:
                 seconds[one.language] += one.end - one.start
         if seconds:

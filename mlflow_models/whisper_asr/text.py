@@ -52,41 +52,50 @@ REPEATED = re.compile(
 )
 
 
-def polished(
-    segments: list[Segment],
-    language: str,
-    options: Options,
-    speech: Sequence[tuple[float, float]] | None = None,
-) -> list[Segment]:
-    """Drop made-up segments, and write the others as the options say.
+class Polish:
+    """Drops a recording's made-up segments, and writes the others as the options say.
+
+    A segment's text depends on those before it alone, so that it needn't wait for others.
 
     Args:
-        segments: As decoded; they have `avg_logprob`, `no_speech_prob` and `compression_ratio`.
         language: The code of the language that is spoken.
         options: The request's.
-        speech: Where the voice activity detector heard somebody, from and to, in seconds; None if
-            it wasn't asked.
     """
-    kept: list[Segment] = []
-    asked = f"{options.hotwords}\n{options.initial_prompt}"
-    for one in segments:
-        if not one.text.strip() or is_made_up(one, asked, speech):
-            continue
-        short = shortened(one)
-        again = one.scores["compression_ratio"] > REPETITIVE and kept
-        if not short.text.strip() or (again and kept[-1].text.strip() == short.text.strip()):
-            continue
-        kept.append(short)
-    return _apart([written(one, one.language or language, options) for one in kept])
 
+    def __init__(self, language: str, options: Options) -> None:
+        self._language, self._options = language, options
+        self._asked = f"{options.hotwords}\n{options.initial_prompt}"
+        self._kept, self._end = "", ""  # the last segment's text, as decoded; its end, as written
 
-def _apart(segments: list[Segment]) -> list[Segment]:
-    """Put a space between segments that end and begin with a Latin word."""
-    texts = [one.text for one in segments]
-    return [
-        replace(one, text=f" {one.text}") if LATIN_SEAM.fullmatch(last[-1:] + one.text[:1]) else one
-        for last, one in zip(["", *texts], segments, strict=False)
-    ]
+    def __call__(
+        self, segments: Sequence[Segment], speech: Sequence[tuple[float, float]] | None = None
+    ) -> list[Segment]:
+        """Give the next segments.
+
+        Args:
+            segments: As decoded; they have `avg_logprob`, `no_speech_prob` and
+                `compression_ratio`.
+            speech: Where the voice activity detector heard somebody, from and to, in seconds; None
+                if it wasn't asked.
+        """
+        kept: list[Segment] = []
+        for one in segments:
+            if not one.text.strip() or is_made_up(one, self._asked, speech):
+                continue
+            short = shortened(one)
+            text = short.text.strip()
+            again = one.scores["compression_ratio"] > REPETITIVE and text == self._kept
+            if text and not again:
+                self._kept = text
+                language = one.language or self._language
+                kept.append(self._apart(written(short, language, self._options)))
+        return kept
+
+    def _apart(self, one: Segment) -> Segment:
+        """Put a space between segments that end and begin with a Latin word."""
+        seam = LATIN_SEAM.fullmatch(self._end + one.text[:1])
+        self._end = one.text[-1:]
+        return replace(one, text=f" {one.text}") if seam else one
 
 
 def shortened(one: Segment) -> Segment:
@@ -164,7 +173,7 @@ def is_made_up(
     Args:
         one: The segment, with its scores.
         asked: The request's hotwords and prompt, which Whisper likes to say when nobody speaks.
-        speech: As `polished` takes it.
+        speech: As `Polish` takes it.
     """
     words = strip_punctuation(in_script(one.text, "simplified", "zh")).strip()
     silence, certainty = one.scores["no_speech_prob"], one.scores["avg_logprob"]

@@ -4,19 +4,23 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from test_models import frame
 from test_models.calls import RowFailed, ServiceError
+from test_models.flowing import Progress
 from test_models.services import Service
+from transcripts.answers import Segment, Transcript
 
 Shown = dict[str, Any]
+PAUSE_SECONDS = 0.5  # from one look at what is new to the next
 
 
 async def answers(
-    audio: bytes, services: Sequence[Service], params: Mapping[str, Mapping[str, Any]]
+    audio: Path, services: Sequence[Service], params: Mapping[str, Mapping[str, Any]]
 ) -> AsyncIterator[list[Shown]]:
-    """All models' answers so far, in the models' order; again whenever one more is there.
+    """All models' answers so far, in the models' order; again whenever there is more.
 
     Args:
         audio: a recording's file.
@@ -24,39 +28,55 @@ async def answers(
         params: of each, by its name.
 
     Yields:
-        For each model `{"model"}` while it works; then with `"seconds"` that it took and
+        For each model `{"model"}` while it works; of a long recording with `"progress"` and the
+        `"segments"` so far, without their words. Then with `"seconds"` that it took and
         `"transcript"`, or with `"error"`, a sentence.
     """
     shown: list[Shown] = [{"model": one.name} for one in services]
     yield list(shown)
-    tasks = [asyncio.create_task(_answer(audio, one, params[one.name])) for one in services]
+    news = asyncio.Event()
+
+    async def follow(place: int, service: Service) -> None:
+        async for part in _parts(audio, service, params[service.name]):
+            shown[place] = {"model": service.name, **part}
+            news.set()
+
+    tasks = [asyncio.create_task(follow(*one)) for one in enumerate(services)]
     try:
-        waiting = set(tasks)
-        while waiting:
-            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            yield [
-                {**known, **task.result()} if task.done() else known
-                for known, task in zip(shown, tasks, strict=True)
-            ]
+        while True:
+            await news.wait()
+            news.clear()
+            yield list(shown)
+            if all("transcript" in one or "error" in one for one in shown):
+                return
+            await asyncio.wait(tasks, timeout=PAUSE_SECONDS)
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _answer(audio: bytes, service: Service, params: Mapping[str, Any]) -> Shown:
-    """One model's answer."""
+async def _parts(audio: Path, service: Service, params: Mapping[str, Any]) -> AsyncIterator[Shown]:
+    """One model's answer, as it grows."""
     began = time.perf_counter()
+    segments: list[Shown] = []
+    progress: Shown = {}
     try:
         async with service.client() as client:
-            transcript = await client.transcribe(audio, **params)
+            async for step in client.transcribe_stream(audio, **params):
+                if isinstance(step, Transcript):
+                    whole = step.model_dump(exclude_none=True)
+                    yield {"seconds": time.perf_counter() - began, "transcript": whole}
+                    return
+                if isinstance(step, Segment):
+                    segments.append(step.model_dump(exclude_none=True, exclude={"words"}))
+                elif isinstance(step, Progress):
+                    progress = step.model_dump()
+                yield {"progress": progress, "segments": list(segments)}
     except RowFailed as error:
-        return {"error": error.reason}
+        yield {"error": error.reason}
     except ServiceError as error:
-        return {"error": str(error)}
+        yield {"error": str(error)}
     except Exception:
         logging.getLogger(__name__).exception("a transcript failed")
-        return {"error": frame.PAGE_FAILED}
-    return {
-        "seconds": time.perf_counter() - began,
-        "transcript": transcript.model_dump(exclude_none=True),
-    }
+        yield {"error": frame.PAGE_FAILED}

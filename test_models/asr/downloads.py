@@ -5,9 +5,10 @@ import asyncio
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from test_models.answers import Transcript
 from test_models.calls import ServiceError
-from test_models.formats import FORMATS
+from transcripts.answers import Transcript
+from transcripts.formats import FORMATS
+from transcripts.speakers import SpeakersUnknown
 
 MAX_BYTES = 50_000_000  # a day's transcript, with words
 
@@ -21,7 +22,7 @@ def router() -> APIRouter:
         try:
             body = await _body(request)
             return PlainTextResponse(await asyncio.to_thread(_file, body, form, file))
-        except ServiceError as error:
+        except (ServiceError, SpeakersUnknown) as error:
             return PlainTextResponse(str(error), 400)
 
     return routes

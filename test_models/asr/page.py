@@ -60,16 +60,15 @@ def build(services: Services) -> None:
     ) -> AsyncIterator[dict[str, Any]]:
         try:
             (file,) = evt.files
-            audio = uploads.take(file["path"])
-            asked = [services.named(name) for name in names]
-            if not asked:
-                raise ServiceError("No model is chosen.")
+            with uploads.held(file["path"]) as audio:
+                asked = [services.named(name) for name in names]
+                if not asked:
+                    raise ServiceError("No model is chosen.")
+                params = {one.name: given(asked_for, one) for one in asked}
+                async for shown in answers(audio, asked, params):
+                    yield {"file": file["name"], "answers": shown}
         except ServiceError as error:
             yield {"error": str(error)}
-            return
-        params = {one.name: given(asked_for, one) for one in asked}
-        async for shown in answers(audio, asked, params):
-            yield {"file": file["name"], "answers": shown}
 
     def adapt(names: list[str], value: Value) -> tuple[dict[str, Any], Value]:
         asked = [services.named(name) for name in names]
@@ -86,7 +85,8 @@ def build(services: Services) -> None:
                  for name, state in known)  # fmt: skip
         return change, now, "".join(lines)
 
-    answered(zone, transcribe, [chosen, options], [result])
+    working = answered(zone, transcribe, [chosen, options], [result])
+    result.stop(None, cancels=[working])  # its script shows what came by then
     gr.on([chosen.change], adapt, [chosen, options], [speech, options],
           show_progress="hidden", queue=False)  # fmt: skip
     gr.on([options.change], settle, [chosen, options], [speech],

@@ -70,13 +70,21 @@ function downloads(answer, file, people) {
   return make("div", {}, row, fault);
 }
 
-// A bar for as long as nobody knows how long.
+// A bar: `show(progress)` with {seconds, duration}; it only moves for as long as nobody knows how long.
 function newBusy() {
   const strip = make("div", {});
-  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
-    strip.animate([{left: "-30%"}, {left: "100%"}], {duration: 1400, iterations: Infinity});
+  const element = make("div", {class: "busy", role: "progressbar", "aria-label": words.working}, strip);
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const moving = still ? null : strip.animate([{left: "-30%"}, {left: "100%"}], {duration: 1400, iterations: Infinity});
+  function show({seconds, duration}) {
+    if (!duration) return;
+    moving?.cancel();
+    const percent = Math.min(100, 100 * seconds / duration);
+    strip.style.width = `${percent}%`;
+    element.setAttribute("aria-valuenow", percent.toFixed(0));
+    element.setAttribute("aria-valuetext", `${clock(seconds)} / ${clock(duration)}`);
   }
-  return make("div", {class: "busy", role: "progressbar", "aria-label": words.working}, strip);
+  return {element, show};
 }
 
 // A segment that plays when it is pressed, with the name of who says it.
@@ -96,16 +104,41 @@ function newSegment(segment, people, player) {
   return one;
 }
 
-// One model's answer: {element, lanes, mark(seconds, playing)}; `lanes` are null where nobody asked who speaks.
+// One model's answer: {element, lanes, mark(seconds, playing), grow(answer)}; `lanes` are null where nobody asked who
+// speaks; `grow` adds what has come since, or says false: then another one is needed.
 function newTranscript(answer, file, player) {
   const column = make("article", {class: "answer"}, make("h2", {}, answer.model));
   const segments = [];
-  let mark = () => {};
+  const list = make("ol", {"aria-label": words.segments});
   let lanes = null;
+  let grow = () => false;
+  function add(segment, people) {
+    const one = newSegment(segment, people, player);
+    segments.push([segment, one]);
+    list.append(make("li", {}, one));
+  }
+  function mark(at, playing) {
+    for (const [segment, one] of segments) {
+      const here = at >= segment.start && at < segment.end && (playing || at > 0);
+      if (here) one.setAttribute("aria-current", "true"); else one.removeAttribute("aria-current");
+    }
+  }
   if (answer.error) {
     column.append(make("p", {class: "theresa-error", role: "alert"}, answer.error));
   } else if (!answer.transcript) {
-    column.append(make("p", {class: "note"}, words.working + " …"), newBusy());
+    const note = make("p", {class: "note"});
+    const busy = newBusy();
+    column.append(note, busy.element, list);
+    grow = next => {
+      if (next.transcript || next.error) return false;
+      const at = next.progress?.duration ? ` ${clock(next.progress.seconds)} / ${clock(next.progress.duration)}` : "";
+      note.textContent = next.stopped ? words["given-up"] : words.working + " …" + at;
+      busy.element.hidden = next.stopped ?? false;
+      if (next.progress) busy.show(next.progress);
+      for (const segment of (next.segments ?? []).slice(segments.length)) add(segment, null);
+      return true;
+    };
+    grow(answer);
   } else {
     const {language, duration, text} = answer.transcript;
     column.append(facts([
@@ -119,21 +152,11 @@ function newTranscript(answer, file, player) {
         make("h3", {}, answer.model), people.lanes(player.seek));
       column.append(people.element);
     }
-    const list = make("ol", {"aria-label": words.segments, lang: language ?? null});
-    for (const segment of answer.transcript.segments) {
-      const one = newSegment(segment, people, player);
-      segments.push([segment, one]);
-      list.append(make("li", {}, one));
-    }
+    if (language) list.lang = language;
+    for (const segment of answer.transcript.segments) add(segment, people);
     column.append(text.trim() ? list : make("p", {class: "note"}, words.silent), downloads(answer, file, people));
-    mark = (at, playing) => {
-      for (const [segment, one] of segments) {
-        const here = at >= segment.start && at < segment.end && (playing || at > 0);
-        if (here) one.setAttribute("aria-current", "true"); else one.removeAttribute("aria-current");
-      }
-    };
   }
-  return {element: column, lanes, mark: (at, playing) => mark(at, playing)};
+  return {element: column, lanes, mark, grow: next => grow(next)};
 }
 
 function newLegend() {

@@ -82,6 +82,12 @@ WORDS: Labels = {
     # the transcripts
     "transcripts": ("Transcripts", "转写结果", "ผลการถอดเสียง"),
     "working": ("Transcribing", "正在转写", "กำลังถอดเสียง"),
+    "give-up": ("Stop transcribing", "停止转写", "หยุดถอดเสียง"),
+    "given-up": (
+        "Stopped: this is what was heard by then.",
+        "已停止：以下是此前转写的内容。",
+        "หยุดแล้ว: นี่คือส่วนที่ถอดเสียงได้ก่อนหยุด",
+    ),
     "answered": ("answered in", "用时", "ใช้เวลา"),
     "failed": ("failed", "失败", "ไม่สำเร็จ"),
     "silent": ("No speech was found.", "未检测到语音。", "ไม่พบเสียงพูด"),

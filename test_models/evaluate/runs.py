@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from test_models.answers import Answer, Captions, Entities, Transcript
+from test_models.answers import Captions, Entities
 from test_models.calls import ServiceError
 from test_models.client import AsyncClient
 from test_models.evaluate import scores
 from test_models.evaluate.cases import Case
 from test_models.evaluate.scores import Latency, Scores, Span
 from test_models.services import Service, Task
+from transcripts.answers import Answer, Transcript
 
 OURS = {"on_error", "progress", "texts", "audios", "images"}  # arguments of the client
 HOPELESS = 5  # failures without any answer, after which a model isn't asked any more

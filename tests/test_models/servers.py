@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 from zoo.building.local_server import direct
 
 HANG_UP = 0  # closes the connection instead of answering
-Answer = Callable[[bytes], bytes]
+Answer = Callable[[bytes], bytes | Iterator[bytes]]
+PIECE = 1 << 18  # bytes that are read at a time
+KEPT = 10 * PIECE  # bytes of the largest body that is kept
 T = TypeVar("T")
 
 
@@ -21,12 +23,15 @@ class Flaky:
     """What a server does: the n-th request fails as `failures` has it; None, and later: it answers.
 
     Args:
-        answer: of a POST.
+        answer: of a POST; what it yields flows as server-sent events. It gets no body that is very
+            large.
         gets: of a GET, by its path; nothing of another one.
 
     Attributes:
         sizes: bytes of each request's body.
         headers: of the last request.
+        paths: of each request, with its query.
+        left: set when a client has gone before its answer's end.
     """
 
     def __init__(
@@ -35,6 +40,8 @@ class Flaky:
         self.answer, self.failures, self.gets = answer, failures, gets or {}
         self.sizes: list[int] = []
         self.headers: dict[str, str] = {}
+        self.paths: list[str] = []
+        self.left = threading.Event()
         self._lock = threading.Lock()
 
     def next_failure(self, size: int) -> int | None:
@@ -50,18 +57,40 @@ def serving(flaky: Flaky, port: int = 0) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            size = left = int(self.headers["Content-Length"])
+            body = b""
+            while left:
+                piece = self.rfile.read(min(left, PIECE))
+                left -= len(piece)
+                body += piece if size <= KEPT else b""
             flaky.headers = dict(self.headers)
-            failure = flaky.next_failure(len(body))
+            flaky.paths.append(self.path)
+            failure = flaky.next_failure(size)
             if failure == HANG_UP:
                 return
             content = b"<html>Bad gateway</html>" if failure else flaky.answer(body)
-            self.send_response(failure or 200)
+            if isinstance(content, bytes):
+                self.send_whole(failure or 200, content)
+            else:
+                self.send_pieces(content)
+
+        def send_whole(self, status: int, content: bytes) -> None:
+            self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
-            if failure == 503:
+            if status == 503:
                 self.send_header("Retry-After", "1")
             self.end_headers()
             self.wfile.write(content)
+
+        def send_pieces(self, pieces: Iterator[bytes]) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            try:
+                for piece in pieces:
+                    self.wfile.write(piece)
+            except ConnectionError:
+                flaky.left.set()
 
         def do_GET(self) -> None:
             content = flaky.gets.get(self.path)
@@ -116,7 +145,7 @@ def awaited(work: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, work).result()
 
 
-def forward(url: str) -> Answer:
+def forward(url: str) -> Callable[[bytes], bytes]:
     """Answers as another server does."""
     session = direct()
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from test_models.agreement import SAMPLE_RATE, Agreement, Timing
-from test_models.words import Word, aligned
 from tests.test_models.speller import LATIN, THAI, WIDE, spell, spoken
+from transcripts.words import Word, aligned
 
 Recognizer = Callable[[np.ndarray], dict[str, Any]]
 STEP = SAMPLE_RATE // 2

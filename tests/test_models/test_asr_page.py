@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import wave
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -9,17 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, Playwright, expect
 
+from tests.test_models import test_flowing
 from tests.test_models.conftest import (
     FLAGS,
     MAX_UPLOAD,
     OpenPage,
+    app,
     chromium,
     findings,
     kept,
     opening,
 )
+from tests.test_models.servers import Flaky, serving
 from zoo.building.packaging import ROOT
 from zoo.data.audio import decode
 
@@ -54,19 +58,19 @@ def put(page: Page, name: str, content: bytes) -> None:
     zone.set_input_files({"name": name, "mimeType": "audio/flac", "buffer": content})
 
 
-def answer(page: Page, model: str) -> Locator:
+def answer_of(page: Page, model: str) -> Locator:
     """What the page shows of a model's answer."""
     return page.get_by_role("article").filter(has=page.get_by_role("heading", name=model))
 
 
 def segment(page: Page, model: str) -> Locator:
     """The first segment of a model's answer."""
-    return answer(page, model).get_by_role("listitem").get_by_role("button").first
+    return answer_of(page, model).get_by_role("listitem").get_by_role("button").first
 
 
 def place(page: Page, model: str) -> FloatRect:
     """Where a model's answer is on the page, in pixels."""
-    box = answer(page, model).bounding_box()
+    box = answer_of(page, model).bounding_box()
     assert box
     return box
 
@@ -88,7 +92,7 @@ def test_a_sample_is_transcribed_and_played(open_page: OpenPage, uploads: Path) 
     page.get_by_role("button", name="Try a sample").click()
     expect(segment(page, "whisper_asr")).to_contain_text(said(CHINESE))
     expect(segment(page, "wav2vec2_asr").locator(".unsure").first).to_be_visible()  # it is Thai's
-    expect(answer(page, "whisper_asr")).to_contain_text("Chinese")
+    expect(answer_of(page, "whisper_asr")).to_contain_text("Chinese")
     expect(page.locator("[data-drawn]")).to_have_count(1)
     segment(page, "whisper_asr").click()
     expect(segment(page, "whisper_asr")).to_have_attribute("aria-current", "true")
@@ -96,7 +100,7 @@ def test_a_sample_is_transcribed_and_played(open_page: OpenPage, uploads: Path) 
     forms = {"txt": said(CHINESE), "srt": " --> ", "vtt": "WEBVTT", "json": '"probability"'}
     for form, part in forms.items():
         with page.expect_download() as download:
-            answer(page, "whisper_asr").get_by_role("button", name=form, exact=True).click()
+            answer_of(page, "whisper_asr").get_by_role("button", name=form, exact=True).click()
         assert download.value.suggested_filename == f"office.whisper_asr.{form}"
         assert part in download.value.path().read_text(encoding="utf-8")
     assert findings(page) == []
@@ -111,9 +115,9 @@ def test_models_stand_side_by_side_and_one_may_fail(open_page: OpenPage) -> None
     put(page, name := "<img src=x onerror=alert(1)>.flac", THAI.read_bytes())
     page.get_by_role("button", name="Transcribe").click()
     expect(segment(page, "wav2vec2_asr")).to_contain_text(said(THAI))
-    expect(answer(page, "wav2vec2_asr")).to_contain_text(re.compile(r"Took\s*\d+\.\d\d s"))
+    expect(answer_of(page, "wav2vec2_asr")).to_contain_text(re.compile(r"Took\s*\d+\.\d\d s"))
     expect(segment(page, "whisper_asr")).to_be_visible()
-    failure = answer(page, "broken-asr").get_by_role("alert")
+    failure = answer_of(page, "broken-asr").get_by_role("alert")
     expect(failure).to_have_text("The server's answer isn't a model's; is the address right?")
     whisper, wav2vec2 = (place(page, one) for one in ("whisper_asr", "wav2vec2_asr"))
     assert whisper["x"] + whisper["width"] <= wav2vec2["x"]
@@ -147,7 +151,7 @@ def test_a_file_that_is_too_large_or_no_sound_is_refused(open_page: OpenPage) ->
     put(page, "noise.wav", b"no sound at all")
     expect(page.get_by_text("This browser can't play the recording")).to_be_visible()
     page.get_by_role("button", name="Transcribe").click()
-    expect(answer(page, "whisper_asr").get_by_role("alert")).to_contain_text("decode")
+    expect(answer_of(page, "whisper_asr").get_by_role("alert")).to_contain_text("decode")
     page.get_by_role("checkbox", name="whisper_asr").uncheck()
     page.get_by_role("button", name="Transcribe").click()
     expect(page.get_by_role("alert").filter(has_text="No model is chosen.")).to_be_visible()
@@ -179,6 +183,43 @@ def test_keys_alone_suffice(open_page: OpenPage) -> None:
     page.keyboard.press("Enter")
     expect(segment(page, "whisper_asr")).to_have_attribute("aria-current", "true")
     tab_to(page, "txt")
+
+
+def test_a_long_recording_comes_as_it_is_heard_and_can_be_given_up(
+    browser: Browser, uploads: Path
+) -> None:
+    looked = threading.Event()
+
+    def answer(_: bytes) -> Iterator[bytes]:
+        yield from test_flowing.flowing(2, b"")
+        while not looked.is_set():  # until the page has shown it, and given it up
+            yield b": alive\n\n" * 10_000
+        yield from list(test_flowing.flowing())[4:]
+
+    flaky = Flaky(answer, [])
+    with (
+        serving(flaky) as url,
+        app(uploads, f"slow={url}", "--task=slow=automatic-speech-recognition") as pages,
+        opening(browser, pages) as opened,
+    ):
+        page = opened("/asr")
+        put(page, "long.wav", test_flowing.LONG)
+        page.get_by_role("button", name="Transcribe", exact=True).click()
+        lines = answer_of(page, "slow").get_by_role("list", name="Segments").get_by_role("button")
+        expect(lines).to_have_count(2)
+        expect(lines.last).to_contain_text("第1句")
+        bar = answer_of(page, "slow").get_by_role("progressbar")
+        expect(bar).to_have_attribute("aria-valuetext", "0:30.0 / 1:59.0")
+        assert findings(page) == []
+        page.get_by_role("button", name="Stop transcribing").click()
+        assert flaky.left.wait(30)
+        expect(answer_of(page, "slow")).to_contain_text("Stopped: ")
+        expect(lines).to_have_count(2)
+        looked.set()
+        page.get_by_role("button", name="Transcribe", exact=True).click()
+        expect(answer_of(page, "slow").get_by_role("button", name="srt")).to_be_visible()
+        expect(lines).to_have_count(4)
+        assert [one for one in uploads.rglob("*") if one.is_file()] == []
 
 
 @pytest.fixture

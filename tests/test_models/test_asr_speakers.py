@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from test_models import asr
 from tests.test_models import calls
 from tests.test_models.conftest import OpenPage, findings, kept
-from tests.test_models.test_asr_page import answer, put
+from tests.test_models.test_asr_page import answer_of, put
 from tests.zoo.helpers import HTTP
 
 COLOURS = "all => all.map(one => getComputedStyle(one).backgroundColor)"
@@ -23,7 +23,7 @@ LEAST_DIFFERENCE = 15.0  # of the lightness (CIE L*, 0 to 100) of two speakers w
 def downloaded(page: Page, form: str) -> str:
     """A file of whisper_asr's answer."""
     with page.expect_download() as download:
-        answer(page, "whisper_asr").get_by_role("button", name=form, exact=True).click()
+        answer_of(page, "whisper_asr").get_by_role("button", name=form, exact=True).click()
     assert download.value.suggested_filename == f"call.whisper_asr.{form}"
     return download.value.path().read_text(encoding="utf-8")
 
@@ -36,7 +36,7 @@ def test_a_call_with_two_people_who_are_named(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Options").click()
     put(page, "call.flac", calls.call("office", "bank"))
     page.get_by_role("button", name="Transcribe").click()
-    whisper = answer(page, "whisper_asr")
+    whisper = answer_of(page, "whisper_asr")
     people = whisper.get_by_role("list", name="Speakers")
     people.get_by_label("Name: speaker C1").fill("Wang")
     people.get_by_label("Name: speaker C2").fill("Li Na")

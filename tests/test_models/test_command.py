@@ -1,16 +1,20 @@
 """`python -m test_models`, as a person runs it."""
 
 import json
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from test_models.answers import Segment, Speaker, SpokenTurn, Transcript, Word
-from test_models.formats import as_rttm, as_srt, as_text, as_vtt
-from test_models.speakers import renamed
-from tests.test_models import calls
+from tests.test_models import calls, test_flowing
+from tests.test_models.servers import Flaky, serving
+from transcripts.answers import Segment, Speaker, SpokenTurn, Transcript, Word
+from transcripts.formats import as_rttm, as_srt, as_text, as_vtt
+from transcripts.speakers import renamed
 from zoo.building.local_server import free_port
 from zoo.building.packaging import ROOT
 
@@ -37,6 +41,33 @@ def test_recordings_are_printed(whisper_url: str) -> None:
     table = run("transcribe", DOCTOR, "--url", whisper_url, "--format", "table").stdout
     assert "0.00-" in table
     assert SAID[:4] in table
+
+
+def test_the_text_of_a_long_recording_comes_as_it_is_heard(tmp_path: Path) -> None:
+    (file := tmp_path / "long.wav").write_bytes(test_flowing.LONG)
+    stopped = threading.Event()
+
+    def answer(_: bytes) -> Iterator[bytes]:
+        yield from test_flowing.flowing(1, b"")
+        stopped.wait(60)
+        yield from list(test_flowing.flowing())[2:]
+
+    with serving(Flaky(answer, [])) as url:
+        command = [sys.executable, "-m", "test_models", "transcribe", str(file), "--url", url]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        ) as running:
+            assert running.stdout
+            first = running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            rest, said = running.communicate(timeout=60)
+        stopped.set()
+        whole = run("transcribe", file, "--url", url)
+    assert running.returncode == 130
+    assert (first, rest) == ("第0句\n", "")  # what came stays
+    assert len(said.splitlines()) == 1
+    assert whole.stdout.splitlines() == ["第0句", "第1句", "第2句", "第3句"]
+    assert whole.stderr == ""
 
 
 def test_recordings_are_written_and_a_bad_one_is_told(whisper_url: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from whisper_asr.options import Options
-from whisper_asr.text import is_made_up, plausible_length, polished, shortened
+from whisper_asr.text import Polish, is_made_up, plausible_length, shortened
 from zoo.speech.transcript import Segment, Word
 
 NAME = "广州市房地产中介协会"
@@ -117,7 +117,7 @@ def test_the_words_of_a_loop_go_too() -> None:
 
 def test_segments_that_repeat_the_one_before_are_dropped() -> None:
     loop = heard("好的," * 40, ratio=9.0)
-    kept, cut, *rest = polished([heard("哈" * 10), loop, loop], "zh", Options())
+    kept, cut, *rest = Polish("zh", Options())([heard("哈" * 10), loop, loop])
     assert (kept.text, cut.text, rest) == ("哈" * 10, "好的，", [])
 
 
@@ -133,15 +133,15 @@ def test_nobody_speaks_faster_than_people_can() -> None:
 
 def test_a_segment_is_written_as_asked() -> None:
     one = replace(heard("臺灣在二零一五年,涨了百分之五."), words=None)
-    (left,) = polished([one], "zh", Options(numerals="digits", punctuation="strip"))
+    (left,) = Polish("zh", Options(numerals="digits", punctuation="strip"))([one])
     assert left.text == "台湾在2015年涨了5%"
-    (left,) = polished([one], "zh", Options(script="traditional"))
+    (left,) = Polish("zh", Options(script="traditional"))([one])
     assert left.text == "臺灣在二零一五年，漲了百分之五。"
-    (left,) = polished([one], "en", Options(numerals="digits"))
+    (left,) = Polish("en", Options(numerals="digits"))([one])
     assert left.text == one.text
 
 
 def test_latin_words_of_two_segments_stay_apart() -> None:
     pieces = [heard(text) for text in ("Thank you", "Bye.", "OK", "再见", "Bye")]
-    texts = [one.text for one in polished(pieces, "zh", Options())]
+    texts = [one.text for one in Polish("zh", Options())(pieces)]
     assert texts == ["Thank you", " Bye.", " OK", "再见", "Bye"]

@@ -25,6 +25,7 @@ from zoo.speech import silero
 COMMAND = '\nif __name__ == "__main__":'
 TRACE = "proof.txt"  # the output of a model that couldn't answer its sample
 ROOMS = ("serving", "speech", "data")  # the rooms of zoo/ that every model carries
+SHARED = "transcripts"  # the package that clients have, too
 
 # Loads the saved copy as a server does: with its own code, not with this repository's.
 RUN_SAMPLE = """
@@ -208,8 +209,8 @@ def _forget_this_machine(file: Path, name: str) -> None:
 def stage_code(folder: Path, work: Path) -> list[str]:
     """Copy the code that serving needs; return the packages for MLflow's `code_paths`.
 
-    These are `zoo` with its rooms for serving, and the capability's own modules. The capability's
-    commands and packages aren't copied: they are for building and training.
+    These are `zoo` with its rooms for serving, `transcripts`, and the capability's own modules. The
+    capability's commands and packages aren't copied: they are for building and training.
     """
     zoo = ROOT / "mlflow_models" / "zoo"
     _copy_modules(zoo, work / "zoo", commands=False)
@@ -217,8 +218,9 @@ def stage_code(folder: Path, work: Path) -> list[str]:
         _copy_modules(zoo / name, work / "zoo" / name)
     shutil.copy(zoo / "serving" / "requirements.txt", work / "zoo" / "serving")
     shutil.copy(silero.weights(), work / "zoo" / "speech" / silero.WEIGHTS)
+    _copy_modules(ROOT / SHARED, work / SHARED)
     _copy_modules(folder, work / folder.name, commands=False)
-    return [str(work / "zoo"), str(work / folder.name)]
+    return [str(work / name) for name in ("zoo", SHARED, folder.name)]
 
 
 def _copy_modules(package: Path, target: Path, commands: bool = True) -> None:

@@ -93,15 +93,41 @@ def survey(source: bytes | Path) -> list[str | None]:
     return listener.left_out()
 
 
+def duration(source: bytes | Path) -> float | None:
+    """Give how long a recording lasts, in seconds, as its file says; None where it doesn't.
+
+    Args:
+        source: A file's content, or its path.
+    """
+    import av
+
+    try:
+        with _opened(source) as file, _container(file) as container:
+            return container.duration and float(container.duration / av.time_base)
+    except (BadInput, av.FFmpegError, ValueError, OverflowError, MemoryError):
+        return None
+
+
 def _pieces(source: bytes | Path, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
     """Yield int16 (samples,), mono, at 16 kHz, as they are decoded; at least one sample in all."""
+    with _opened(source) as file:
+        yield from _from_file(file, mixer)
+
+
+def _opened(source: bytes | Path) -> BinaryIO:
     if isinstance(source, Path):
-        with source.open("rb") as file:
-            yield from _from_file(file, mixer)
-    elif not source:
+        return source.open("rb")
+    if not source:
         raise BadInput("is empty")
-    else:
-        yield from _from_file(io.BytesIO(source), mixer)
+    return io.BytesIO(source)
+
+
+def _container(file: BinaryIO) -> Any:
+    """Open a file by FFmpeg."""
+    import av
+
+    # A playlist could make FFmpeg open other files and addresses: no protocol is allowed.
+    return av.open(file, metadata_errors="ignore", options={"protocol_whitelist": "none"})
 
 
 def _from_file(file: BinaryIO, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
@@ -110,10 +136,7 @@ def _from_file(file: BinaryIO, mixer: Mixer | Survey) -> Iterator[np.ndarray]:
 
     found = False
     try:
-        # A playlist could make FFmpeg open other files and addresses: no protocol is allowed.
-        with av.open(
-            file, metadata_errors="ignore", options={"protocol_whitelist": "none"}
-        ) as container:
+        with _container(file) as container:
             if not container.streams.audio:
                 raise BadInput("has no sound")
             for piece in _resampled(container, mixer):

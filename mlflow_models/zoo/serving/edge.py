@@ -2,7 +2,8 @@
 
 It also does what the frameworks don't: `HEAD` works wherever `GET` does, and a path may end with a
 slash. It doesn't raise an error again that the app has answered: the server would close the
-connection, and the client's next request would be lost.
+connection, and the client's next request would be lost. A WebSocket counts as one request; its line
+comes when it ends.
 """
 
 import json
@@ -14,14 +15,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zoo.errors import ZooError
+from zoo.errors import NotFound, ZooError
 from zoo.serving import metrics
 from zoo.serving.shared import shared
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics")
+PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics", "/v1/realtime")
 access = logging.getLogger("theresa.access")
 
 
@@ -32,30 +34,26 @@ class Edge:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
-        path = scope["path"].rstrip("/") or "/"
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server sends no body
+        exchange = (_Exchange if scope["type"] == "http" else _Handshake)(scope, receive, send)
+        path, asked = scope["path"].rstrip("/") or "/", scope.get("method", "GET")
         state = {**scope.get("state", {}), "request_id": exchange.request_id}
+        inner = {**scope, "path": path, "state": state}
+        if asked == "HEAD":
+            inner["method"] = "GET"  # the server sends no body
         try:
-            await self._app(
-                {**scope, "method": method, "path": path, "state": state},
-                exchange.receive,
-                exchange.send,
-            )
+            await self._app(inner, exchange.receive, exchange.send)
         except Exception:
             # The app has logged this error. If the app hasn't answered, the server must.
-            if exchange.status is None:
+            if exchange.status is None or scope["type"] == "websocket":
                 raise
         finally:
             seconds = time.perf_counter() - exchange.start
             length = exchange.headers.get("content-length")
             ended = state.get("error_code")
-            record(
-                exchange.request_id, scope["method"], path, exchange.status, seconds, length, ended
-            )
+            record(exchange.request_id, asked, path, exchange.status, seconds, length, ended)
 
 
 class _Exchange:
@@ -84,6 +82,25 @@ class _Exchange:
         await self._send(message)
 
 
+class _Handshake(_Exchange):
+    """A WebSocket: the request for it, and its answer."""
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.close" and self.status is None:  # the router knows no such path
+            await self._refuse(NotFound("There is no WebSocket at this path."))
+            return
+        if kind in ("websocket.accept", "websocket.http.response.start"):
+            self.status = message.get("status", 101)
+            MutableHeaders(scope=message)["X-Request-ID"] = self.request_id
+        await self._send(message)
+
+    async def _refuse(self, error: ZooError) -> None:
+        """Answer as any other request that is refused."""
+        answer = JSONResponse(error_body(error, self.request_id), error.status)
+        await answer({"type": "websocket"}, self._receive, self.send)
+
+
 def new_id() -> str:
     """Make an id for a request that has none."""
     return uuid.uuid4().hex
@@ -107,7 +124,7 @@ def record(
         status: The answer's status; None if there was no answer, which is a fault of ours.
         seconds: How long the answer took.
         length: The request's `Content-Length`.
-        error_code: Of the error that ended an answer by events.
+        error_code: Of the error that ended an answer by events, or a live stream.
     """
     known = path if path in PATHS else "/v2" if (path or "").startswith("/v2") else "other"
     status = status or 500

@@ -17,13 +17,13 @@ def check(artifact: Path, *packages: str) -> None:
 
     Args:
         artifact: A directory in the saved model's `artifacts/`.
-        packages: The packages that the model carries, beside `zoo`.
+        packages: The packages that the model carries, beside `zoo` and `transcripts`.
 
     Raises:
         CheckpointError: The code differs.
     """
     code = artifact.parents[1] / "code"
-    for name in ("zoo", *packages):
+    for name in ("zoo", "transcripts", *packages):
         if not (code / name).is_dir():
             continue
         running = _running(name)

@@ -30,6 +30,10 @@ in_flight = Gauge(
 queue_depth = Gauge(
     "theresa_queue_depth", "Batches that wait for the engine.", multiprocess_mode="livesum"
 )
+live_streams = Gauge(
+    "theresa_live_streams", "Live streams that are open.", multiprocess_mode="livesum"
+)
+live_seconds = Counter("theresa_live_sound_seconds", "Seconds of sound in live streams.")
 workers = Gauge("theresa_workers", "Workers that are ready.", multiprocess_mode="livesum")
 model_info = Gauge(
     "theresa_model", "The model that is served.", ["name", "version"], multiprocess_mode="max"

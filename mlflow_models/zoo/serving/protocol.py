@@ -6,8 +6,6 @@ gunicorn's limits on the head, and the parser's errors in the same form as all o
 
 import asyncio
 import json
-import socket
-import struct
 import sys
 from typing import Any
 
@@ -17,13 +15,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from zoo.errors import BadInput, HeadTooLarge, TargetTooLong, TooSlow, ZooError
 from zoo.serving.edge import error_body, new_id, record
 from zoo.serving.shared import shared
+from zoo.serving.sockets import Patient, is_handshake
 from zoo.settings import Settings
 
 UPGRADE = (b"connection", b"upgrade", b"http2-settings")
 LINGER_SECONDS = 2.0  # how long to read on after a refusal, so that the client gets the answer
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Patient, HttpToolsProtocol):
     """HTTP on one connection.
 
     Args:
@@ -42,7 +41,6 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0  # bytes of the head so far
         self._data = self._again = b""  # the bytes received; the bytes to parse again
         self._deadline: asyncio.TimerHandle | None = None
-        self._reading: asyncio.TimerHandle | None = None  # until when the client must read on
         self._refusal: ZooError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -101,6 +99,22 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
         self._head_bytes = -len(self._data)
 
+    def _should_upgrade(self) -> bool:
+        """Tell whether a WebSocket begins here: nothing else is under way on the connection."""
+        parser = self.parser
+        return (
+            super()._should_upgrade()
+            and self._is_answered()
+            and is_handshake(parser.get_method(), parser.get_http_version(), self.url, self.headers)
+        )
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, without this protocol's deadlines."""
+        self._expect(None)
+        self.resume_writing()
+        self._unset_keepalive_if_required()
+        super().handle_websocket_upgrade()
+
     def _upgrades_to_nothing(self) -> bool:
         return bool(self.parser.should_upgrade() and not self._should_upgrade())
 
@@ -145,22 +159,6 @@ class Protocol(HttpToolsProtocol):
         self._refuse(
             cause if isinstance(cause, ZooError) else BadInput("The request is not valid HTTP.")
         )
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._reading = self.loop.call_later(self._settings.body_seconds, self._give_up)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-
-    def _give_up(self) -> None:
-        """End the connection of a client that doesn't read; drop what the kernel holds for it."""
-        raw = self.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
 
     def _is_answered(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -4,9 +4,10 @@ A bad request raises a `ZooError` with one sentence, which never repeats what wa
 ours raises any other exception.
 """
 
+import contextlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,38 @@ class RequestScorer:
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
         """
+        table, params = self._request(body, content_type, query, gzipped)
+        return _packed({"predictions": self._predict(table, params)})
+
+    def stream(
+        self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+    ) -> Generator[tuple[str, Any], None, None]:
+        """Answer one request of one row in parts.
+
+        Args:
+            body: As for `__call__`.
+            content_type: Likewise.
+            query: Likewise.
+            gzipped: Likewise.
+
+        Yields:
+            Each event's name and data.
+
+        Raises:
+            ZooError: As `__call__` does.
+        """
+        table, params = self._request(body, content_type, query, gzipped)
+        if len(table) != 1:
+            raise BadInput(f"An answer in parts is of one row; the request has {len(table)} rows.")
+        params = self._counted(table, params)
+        with _blaming():
+            for one in self._model.predict_stream(table, params):
+                yield one["event"], one["data"]
+
+    def _request(
+        self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Read a request's table and parameters."""
         kind = self._kind(content_type)
         if gzipped:
             body = bodies.unpacked(body, self._settings, kind not in TYPES)
@@ -75,7 +108,7 @@ class RequestScorer:
         if given is not None and not isinstance(given, dict):
             raise BadInput("'params' is not a JSON object.")
         params = {**(given or {}), **self._from_query(query, given or {})}
-        return _packed({"predictions": self._predict(table, params)})
+        return table, params
 
     def infer(self, body: bytes | Path, json_bytes: int | None, gzipped: bool) -> bytes:
         """Answer one request of the Open Inference Protocol.
@@ -149,15 +182,16 @@ class RequestScorer:
         return found
 
     def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> Any:
+        params = self._counted(table, params)
+        with _blaming():
+            return self._model.predict(table, params=params)
+
+    def _counted(self, table: pd.DataFrame, params: dict[str, Any]) -> dict[str, Any]:
+        """Check a request's parameters, and count its rows."""
         params = {name: self._checked(name, value) for name, value in params.items()}
         runner.stop_if_cancelled()
         metrics.rows.observe(len(table))
-        try:
-            return self._model.predict(table, params=params)
-        except MlflowException as error:
-            if isinstance(error.__cause__, ZooError):
-                raise error.__cause__ from None
-            raise
+        return params
 
     def _spec(self, name: str) -> ParamSpec:
         if name not in self._params:
@@ -181,6 +215,17 @@ class RequestScorer:
         except Exception:
             raise BadParameter(name, f"is not {_type(spec)}") from None
         return value
+
+
+@contextlib.contextmanager
+def _blaming() -> Iterator[None]:
+    """Raise the zoo's error, in place of MLflow's that tells of it."""
+    try:
+        yield
+    except MlflowException as error:
+        if isinstance(error.__cause__, ZooError):
+            raise error.__cause__ from None
+        raise
 
 
 def _packed(answer: dict[str, Any]) -> bytes:

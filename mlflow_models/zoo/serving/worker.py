@@ -18,7 +18,7 @@ import uvicorn
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
-from zoo.serving import metrics
+from zoo.serving import metrics, sockets
 from zoo.serving.accepting import Acceptor
 from zoo.serving.protocol import Protocol
 from zoo.serving.shared import shared
@@ -95,7 +95,7 @@ class Worker(UvicornWorker):
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "asyncio",
         "server_header": False,
-        "ws": "none",
+        **sockets.CONFIGURATION,
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -103,6 +103,9 @@ class Worker(UvicornWorker):
         self._settings = read(Settings)
         self.config.http = functools.partial(  # type: ignore[assignment]
             Protocol, limits=self.cfg, settings=self._settings
+        )
+        self.config.ws = functools.partial(  # type: ignore[assignment]
+            sockets.SocketProtocol, settings=self._settings
         )
 
     def load_wsgi(self) -> None:

@@ -1,158 +1,25 @@
-"""What speech engines share: the way from recordings to windows, to batches, and back.
-
-Speech is found first and cut into windows. The windows are decoded in batches; one batch may have
-the windows of several recordings of a request.
-"""
+"""What speech engines share: from recordings to text, in segments."""
 
 import itertools
-import logging
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from zoo.data.audio import SAMPLE_RATE
-from zoo.serving import runner
-from zoo.serving.pending import Pending
-from zoo.serving.runner import Runner
 from zoo.speech import apart
-from zoo.speech.options import NO_SPEECH, SEPARATE, SpeechOptions
-from zoo.speech.recording import Asked, Found, Recording, Source, WindowJob
+from zoo.speech.level import raised
+from zoo.speech.options import NO_SPEECH, OFF, SEPARATE, SpeechOptions
+from zoo.speech.recording import Polisher, Recording, Source, WindowJob
+from zoo.speech.sound_engine import Event, SoundEngine
 from zoo.speech.speakers import Speakers
 from zoo.speech.transcript import Segment, Transcript
 from zoo.speech.windows import Window, without_text
 
-MAX_BATCH_WINDOWS = 1_000_000  # so much more than any `batch_size` that a share is exact
 Spoken = TypeVar("Spoken", bound=SpeechOptions)
-Result = TypeVar("Result")
-log = logging.getLogger("theresa.speech")
-
-
-class SoundEngine(ABC, Generic[Asked, Found, Result]):
-    """Hears recordings; one object serves any number of threads.
-
-    Args:
-        threads: How many batches are computed at once.
-        joins: Whether windows of several requests are computed together, where they wait.
-        wait_seconds: How long a batch waits at most for such windows.
-
-    Attributes:
-        options: The parameters, as this checkpoint has them.
-        languages: Codes of the languages that it knows.
-    """
-
-    options: type[Asked]
-    languages: tuple[str, ...]
-
-    def __init__(self, threads: int, joins: bool = False, wait_seconds: float = 0.0) -> None:
-        self._runner: Runner[WindowJob[Asked, Found], Found] = Runner(
-            self._run, self._share, MAX_BATCH_WINDOWS, self._kind, threads, joins, wait_seconds
-        )
-
-    @property
-    def threads(self) -> int:
-        """How many batches are computed at once."""
-        return self._runner.threads
-
-    @abstractmethod
-    def windows(self, blocks: Iterator[np.ndarray], options: Asked) -> Iterator[Window]:
-        """Find the speech of a recording.
-
-        Args:
-            blocks: The recording, block by block, each float32 (samples,) at 16 kHz.
-            options: The request's.
-        """
-
-    @abstractmethod
-    def decode(self, windows: list[Window], language: str, options: Asked) -> list[Found]:
-        """Tell what is in each window."""
-
-    @abstractmethod
-    def result(self, recording: Recording[Found], options: Asked) -> Result:
-        """Put together what was found in a recording."""
-
-    def check(self, options: Asked) -> None:
-        """Raise `BadParameter` where this checkpoint can't do what the options ask for."""
-
-    def denoises(self, options: Asked) -> bool:  # noqa: ARG002
-        """Tell whether noise is reduced first."""
-        return False
-
-    def language_of(self, options: Asked) -> str | None:  # noqa: ARG002
-        """Give the language of the speech; None if it must be detected."""
-        return self.languages[0]
-
-    def batch_size(self, options: Asked) -> int:  # noqa: ARG002
-        """Give how many windows are computed together."""
-        return 1
-
-    def __call__(self, items: Sequence[Source], options: Asked) -> list[Result | Exception]:
-        """Hear recordings.
-
-        Args:
-            items: For each recording a file's content, its path, or float32 (samples,) at 16 kHz.
-            options: For all of them.
-
-        Returns:
-            For each recording, in order, a result, or the `BadInput` that says what is wrong.
-
-        Raises:
-            BadParameter: The checkpoint can't do what the options ask for.
-        """
-        self.check(options)
-        recordings: list[Recording[Found]] = [
-            Recording(item, self.language_of(options), options.channels) for item in items
-        ]
-        waiting: deque[
-            tuple[list[WindowJob[Asked, Found]], Pending[WindowJob[Asked, Found], Found]]
-        ] = deque()
-        for batch in self._batches(recordings, options):
-            if len(waiting) == self.threads:  # the next one waits its turn among other requests'
-                _collect(*waiting.popleft())
-            runner.stop_if_cancelled()
-            waiting.append((batch, self._runner.submit(batch)))
-        for batch, pending in waiting:
-            _collect(batch, pending)
-        return [one.failure or self.result(one, options) for one in recordings]
-
-    def _batches(
-        self, recordings: list[Recording[Found]], options: Asked
-    ) -> Iterator[list[WindowJob[Asked, Found]]]:
-        """Yield batches of windows as they are found; a batch has one language."""
-        jobs = (
-            WindowJob(recording, window, options)
-            for recording, window in self._speech(recordings, options)
-        )
-        for _, group in itertools.groupby(jobs, key=lambda job: job.language):
-            while batch := list(itertools.islice(group, self.batch_size(options))):
-                yield batch
-
-    def _speech(
-        self, recordings: list[Recording[Found]], options: Asked
-    ) -> Iterator[tuple[Recording[Found], Window]]:
-        """Yield the windows of all recordings; of a bad recording, keep the error."""
-        for recording in recordings:
-            windows = self.windows(recording.blocks(self.denoises(options)), options)
-            while window := recording.attempt(next, windows, None):
-                recording.spans += window.spans
-                yield recording, window
-
-    def _run(self, batch: list[WindowJob[Asked, Found]]) -> list[Found]:
-        """Decode a batch, on one of the engine's threads."""
-        windows = [job.window for job in batch if job.window is not None]
-        return self.decode(windows, str(batch[0].language), batch[0].options)
-
-    def _share(self, job: WindowJob[Asked, Found]) -> int:
-        """Give a window's share of a batch; a whole recording fills one."""
-        return MAX_BATCH_WINDOWS // (self.batch_size(job.options) if job.window else 1)
-
-    def _kind(self, job: WindowJob[Asked, Found]) -> Hashable:
-        """Tell which windows may be computed together."""
-        return job.language, job.options
 
 
 class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
@@ -163,6 +30,12 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
     """
 
     speakers = Speakers()
+
+    def routes(self, server: Any) -> list[Any]:
+        """Give the routes of the protocols that only speech models speak (`zoo.serving.app`)."""
+        from zoo.speech import realtime
+
+        return realtime.routes(server)
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:
@@ -182,14 +55,23 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
             found = self.detect_language(window.sound, options)
             recording.language, recording.language_probability = found
 
-    def polished(
-        self,
-        segments: list[Segment],
-        recording: Recording[list[Segment]],  # noqa: ARG002
-        options: Spoken,  # noqa: ARG002
-    ) -> list[Segment]:
-        """Give the segments as they are answered."""
-        return segments
+    def polisher(self, recording: Recording[list[Segment]], options: Spoken) -> Polisher:  # noqa: ARG002
+        """Give what turns the recording's segments into those of the answer, as they are found."""
+        return list
+
+    def take(
+        self, recording: Recording[list[Segment]], found: list[Segment], options: Spoken
+    ) -> None:
+        super().take(recording, found, options)
+        if not options.vad:
+            recording.reached = found[-1].end if found else recording.seconds
+            recording.complete = not found
+        recording.polish = recording.polish or self.polisher(recording, options)
+        recording.segments += recording.polish([_until(recording.seconds, one) for one in found])
+
+    def final(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
+        whole = options.speakers == OFF and options.channels != SEPARATE
+        return recording.segments if whole else []
 
     def __call__(self, items: Sequence[Source], options: Spoken) -> list[Transcript | Exception]:
         self.speakers.check(options)
@@ -200,16 +82,62 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         heard = iter(super().__call__(channels, options))
         return [one.merged(heard) for one in recordings]
 
+    def stream(self, item: Source, options: Spoken) -> Iterator[Event]:
+        """Transcribe one recording, and tell what is found as it is found.
+
+        As `SoundEngine.stream`. With `speakers`, and with `channels` `separate`, all segments come
+        at the end: only the whole recording tells who speaks, and what another channel has at a
+        segment's time.
+        """
+        self.speakers.check(options)
+        if options.channels != SEPARATE:
+            yield from super().stream(item, options)
+            return
+        self.check(options)
+        recording = apart.Split(item)
+        yield from self._events(recording.sources, options, recording.merged)
+
+    def hear(self, sound: np.ndarray, options: Spoken) -> Transcript:
+        """Transcribe one window of sound, without looking for the speech in it.
+
+        Args:
+            sound: float32 (samples,) at 16 kHz, 30 s at most.
+            options: For it.
+
+        Raises:
+            Cancelled: Nobody waits for the answer any more.
+        """
+        recording = self._recording(sound, options)
+        recording.seconds = len(sound) / SAMPLE_RATE
+        window = Window(raised(sound), [(0, len(sound))])
+        recording.spans += window.spans
+        self.listen(recording, window, options)
+        job = WindowJob(recording, window, options)
+        for _ in self._collect([job], self._runner.submit([job])):
+            pass
+        if recording.failure is not None:
+            raise recording.failure
+        return self.result(recording, options)
+
     def denoises(self, options: Spoken) -> bool:
         return options.denoise
 
     def _batches(
-        self, recordings: list[Recording[list[Segment]]], options: Spoken
+        self, recordings: list[Recording[list[Segment]]], options: Spoken, size: int
     ) -> Iterator[list[WindowJob[Spoken, list[Segment]]]]:
         if options.vad:
-            yield from super()._batches(recordings, options)
-        else:
-            yield from ([WindowJob(recording, None, options)] for recording in recordings)
+            yield from super()._batches(recordings, options, size)
+            return
+        # Each recording's segments are found one after the other; recordings take turns.
+        left = iter(recordings)
+        turns = deque(itertools.islice(left, self.threads))
+        while turns:
+            recording = turns.popleft()
+            if recording.complete or recording.failure is not None:
+                turns.extend(itertools.islice(left, 1))
+            else:
+                yield [WindowJob(recording, None, options)]
+                turns.append(recording)
 
     def _speech(
         self, recordings: list[Recording[list[Segment]]], options: Spoken
@@ -220,62 +148,31 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
 
     def _run(self, batch: list[WindowJob[Spoken, list[Segment]]]) -> list[list[Segment]]:
         if batch[0].window is None:
-            return [self._whole(job.recording, job.options) for job in batch]
+            return [self._next(job.recording, job.options) for job in batch]
         windows = [job.window for job in batch if job.window is not None]
         voices = self.speakers.hear(windows, batch[0].options)
         for job, window, heard in zip(batch, windows, voices, strict=True):
             job.recording.heard[window.spans[0]] = heard
         return super()._run(batch)
 
-    def _whole(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
-        """Transcribe a recording without looking for its speech first."""
-        found = []
-        for one in self.segments(recording, options):
-            found.append(one)
-            log.info("Transcribed up to %.0f s of %.0f s so far.", one.end, recording.seconds)
-            runner.stop_if_cancelled()
-        return found
+    def _next(self, recording: Recording[list[Segment]], options: Spoken) -> list[Segment]:
+        """Find the next segment of a recording that isn't cut; at its end, none."""
+        if recording.rest is None:
+            recording.rest = self.segments(recording, options)
+        return list(itertools.islice(recording.rest, 1))
 
     def result(self, recording: Recording[list[Segment]], options: Spoken) -> Transcript:
-        language = recording.language or ""
-        in_order = [
-            _until(recording.seconds, one)
-            for place in sorted(recording.found)
-            for one in recording.found[place]
-        ]
-        segments = self.polished(in_order, recording, options)
         found = Transcript(
-            language,
+            recording.language or "",
             recording.seconds,
-            segments,
+            recording.segments,
             recording.warnings + [NO_SPEECH] * (options.vad and not recording.spans),
             [
                 (start / SAMPLE_RATE, end / SAMPLE_RATE)
-                for start, end in without_text(recording.spans, segments)
+                for start, end in without_text(recording.spans, recording.segments)
             ],
         )
         return self.speakers.tell(found, recording.voices, options)
-
-
-def threads_per_batch() -> int:
-    """Give how many threads compute one batch: `OMP_NUM_THREADS`, or 1."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(given)) if given.isdigit() else 1
-
-
-def _collect(
-    batch: list[WindowJob[Asked, Found]], pending: Pending[WindowJob[Asked, Found], Found]
-) -> None:
-    """Wait for a batch, and give each recording its result or its error."""
-    for job, found in zip(batch, pending.results(), strict=True):
-        recording, window = job.recording, job.window
-        if isinstance(found, Exception):
-            recording.failure = found
-            continue
-        recording.found[window.spans[0] if window else (0, 0)] = found
-        if window and len(recording.found) > 1:
-            place = window.spans[-1][1] / SAMPLE_RATE
-            log.info("Heard up to %.0f s of %.0f s so far.", place, recording.seconds)
 
 
 def _until(seconds: float, one: Segment) -> Segment:

@@ -7,12 +7,13 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from zoo.data.audio import SAMPLE_RATE, decode_blocks
+from zoo.data.audio import SAMPLE_RATE, decode_blocks, duration
 from zoo.data.channels import Mixed
 from zoo.errors import BadInput
 from zoo.serving import runner
 from zoo.speech.denoise import denoised
 from zoo.speech.options import SoundOptions
+from zoo.speech.transcript import Segment
 from zoo.speech.turns import Heard
 from zoo.speech.vad import Span
 from zoo.speech.windows import Window
@@ -21,6 +22,8 @@ BLOCK_SECONDS = 600.0  # of a recording that are in memory at once
 
 Asked = TypeVar("Asked", bound=SoundOptions)
 Found = TypeVar("Found")
+Polisher = Callable[[list[Segment]], list[Segment]]
+"""Gives a recording's next segments as they are answered; it knows the ones before."""
 Value = TypeVar("Value")
 
 
@@ -40,7 +43,12 @@ class Recording(Generic[Found]):
 
     Attributes:
         seconds: How long it is, as far as it is read.
-        found: What was found in each window, by the window's first span.
+        reached: Up to which second it is heard.
+        found: What was found in each window, in order.
+        segments: Of speech, as they are answered, in order.
+        polish: Makes these of the segments that were found; None before the first.
+        rest: Segments that are still to be found, where a recording isn't cut into windows.
+        complete: Whether there are none.
         spans: Where speech was found, in order.
         heard: The voices in each window, by the window's first span, where they were asked for.
         warnings: Codes of what a user should know of the sound.
@@ -50,10 +58,14 @@ class Recording(Generic[Found]):
     def __init__(self, source: Source, language: str | None, channels: Mixed = "mix") -> None:
         self.source, self.language, self.channels = source, language, channels
         self.language_probability: float | None = None
-        self.seconds = 0.0
+        self.seconds = self.reached = 0.0
         self.spans: list[Span] = []
         self.warnings: list[str] = []
-        self.found: dict[Span, Found] = {}
+        self.found: list[Found] = []
+        self.segments: list[Segment] = []
+        self.polish: Polisher | None = None
+        self.rest: Iterator[Segment] | None = None
+        self.complete = False
         self.heard: dict[Span, list[Heard]] = {}
         self.failure: Exception | None = None
 
@@ -90,7 +102,7 @@ class Recording(Generic[Found]):
 
 @dataclass(frozen=True)
 class WindowJob(Generic[Asked, Found]):
-    """A window to decode; without a window, a whole recording."""
+    """A window to decode; without a window, the next part of a recording that isn't cut."""
 
     recording: Recording[Found]
     window: Window | None
@@ -100,3 +112,19 @@ class WindowJob(Generic[Asked, Found]):
     def language(self) -> str | None:
         """The language of the window, or of the recording."""
         return (self.window and self.window.language) or self.recording.language
+
+    @property
+    def end(self) -> float:
+        """When the window ends, in seconds of the recording; without a window, 0."""
+        return self.window.spans[-1][1] / SAMPLE_RATE if self.window else 0.0
+
+    def follows(self, other: "WindowJob[Asked, Found]") -> bool:
+        """Tell whether it can't begin before the other is done."""
+        return self.window is None and self.recording is other.recording
+
+
+def seconds_of(source: Source) -> float | None:
+    """Give how long a recording lasts, as far as that is known before it is decoded."""
+    if isinstance(source, np.ndarray):
+        return len(source) / SAMPLE_RATE
+    return duration(source.file if isinstance(source, OneChannel) else source)

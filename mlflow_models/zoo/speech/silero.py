@@ -51,18 +51,37 @@ def probabilities(sound: np.ndarray) -> np.ndarray:
         float32 (frames,), a frame every 32 ms; the last frame is filled up with silence.
     """
     # Always filled up, as the reference does: a sound of whole frames gets one more.
-    padded = np.pad(sound, (0, FRAME_SAMPLES - len(sound) % FRAME_SAMPLES)).astype(np.float32)
-    frames = padded.reshape(-1, FRAME_SAMPLES)
-    before = np.zeros((len(frames), CONTEXT_SAMPLES), np.float32)
-    before[1:] = frames[:-1, -CONTEXT_SAMPLES:]
-    heard = np.concatenate([before, frames], axis=1)  # (frames, 576)
-    h, c = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
-    found = []
-    for start in range(0, len(heard), BATCH_FRAMES):
-        batch = {"input": heard[start : start + BATCH_FRAMES], "h": h, "c": c}
-        output, h, c = _session().run(None, batch)
-        found.append(output.reshape(-1))
-    return np.concatenate(found)
+    padded = np.pad(sound, (0, FRAME_SAMPLES - len(sound) % FRAME_SAMPLES))
+    return Listener()(padded)
+
+
+class Listener:
+    """Hears a sound that grows; it remembers what the network needs of what came before."""
+
+    def __init__(self) -> None:
+        self._before = np.zeros(CONTEXT_SAMPLES, np.float32)
+        self._h, self._c = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
+
+    def __call__(self, sound: np.ndarray) -> np.ndarray:
+        """Compute how probable speech is in each frame of what follows.
+
+        Args:
+            sound: Whole frames, float32 (n * `FRAME_SAMPLES`,) at 16 kHz.
+
+        Returns:
+            float32 (n,), a frame every 32 ms.
+        """
+        frames = sound.astype(np.float32).reshape(-1, FRAME_SAMPLES)
+        before = np.concatenate([self._before[None], frames[:-1, -CONTEXT_SAMPLES:]])[: len(frames)]
+        heard = np.concatenate([before, frames], axis=1)  # (frames, 576)
+        found = [np.empty(0, np.float32)]
+        for start in range(0, len(heard), BATCH_FRAMES):
+            batch = {"input": heard[start : start + BATCH_FRAMES], "h": self._h, "c": self._c}
+            output, self._h, self._c = _session().run(None, batch)
+            found.append(output.reshape(-1))
+        if len(frames):
+            self._before = frames[-1, -CONTEXT_SAMPLES:]
+        return np.concatenate(found)
 
 
 def spans(sure: np.ndarray, samples: int, threshold: float) -> list[tuple[int, int]]:

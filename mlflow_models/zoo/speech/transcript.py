@@ -42,6 +42,20 @@ class Segment:
         words = self.words and [replace(word, speaker=speaker) for word in self.words]
         return replace(self, words=words, speaker=speaker)
 
+    def record(self, number: int) -> dict[str, Any]:
+        """Give the segment of the answer to a row, in JSON's types; `number` counts from 0."""
+        return {
+            "id": number,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "text": self.text.strip(),
+            **_words(self),
+            **{name: _rounded(score) for name, score in self.scores.items()},
+            **_language(self),
+            **_given(speaker=self.speaker, channel=self.channel),
+            **_given(overlap=self.overlap),
+        }
+
 
 @dataclass
 class SpokenTurn:
@@ -116,20 +130,7 @@ class Transcript:
             "unrecognized": [
                 {"start": round(start, 3), "end": round(end, 3)} for start, end in self.unrecognized
             ],
-            "segments": [
-                {
-                    "id": number,
-                    "start": round(segment.start, 3),
-                    "end": round(segment.end, 3),
-                    "text": segment.text.strip(),
-                    **_words(segment),
-                    **{name: _rounded(score) for name, score in segment.scores.items()},
-                    **_language(segment),
-                    **_given(speaker=segment.speaker, channel=segment.channel),
-                    **_given(overlap=segment.overlap),
-                }
-                for number, segment in enumerate(self.segments)
-            ],
+            "segments": [one.record(number) for number, one in enumerate(self.segments)],
             **self._attribution(),
         }
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 MODEL = Path(__file__).with_name("model.py")
-FILES = Path(__file__).with_name("files.py")
 
 
-def load(model: Path = MODEL) -> Any:
+def load(source: Path = MODEL) -> Any:
     """The module of the model, with its declaration."""
-    spec = importlib.util.spec_from_file_location(f"echo_{model.stem}", model)
+    spec = importlib.util.spec_from_file_location(f"{source.parent.name}_model", source)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -18,24 +17,22 @@ def load(model: Path = MODEL) -> Any:
     return module
 
 
-def save(path: Path, model: Path = MODEL) -> Path:
+def save(path: Path, source: Path = MODEL, example: object = "我爱中国") -> Path:
     """Save the model as a builder does; returns its directory."""
     import mlflow
     import pandas as pd
 
-    echo, weights = load(model), path.with_name("weights")
+    model, weights = load(source), path.with_name("weights")
     weights.mkdir(exist_ok=True)
     (weights / "none.txt").write_text("")
-    declaration = echo.DECLARATION
-    column = declaration.columns[0]
-    value = b"a file" if column.kind == "file" else "我爱中国"
+    declaration = model.DECLARATION
     mlflow.pyfunc.save_model(
         path,
-        python_model=str(model),
+        python_model=str(source),
         artifacts={"model": str(weights)},
-        signature=declaration.signature(echo.Options),
-        input_example=pd.DataFrame({column.name: [value]}),
+        signature=declaration.signature(model.Options),
+        input_example=pd.DataFrame({declaration.columns[0].name: [example]}),
         pip_requirements=[],
-        metadata={"name": declaration.name, "declaration": declaration.describe(echo.Options)},
+        metadata={"name": declaration.name, "declaration": declaration.describe(model.Options)},
     )
     return path

@@ -3,9 +3,13 @@
 import argparse
 from collections.abc import Iterator, Mapping
 
-from test_models.answers import Segment, Speaker, SpokenTurn, Transcript
+from transcripts.answers import Segment, Speaker, SpokenTurn, Transcript
 
 UNKNOWN = "The answer doesn't say who speaks; ask the model with 'speakers', such as auto."
+
+
+class SpeakersUnknown(Exception):
+    """A transcript doesn't say who speaks, and that was asked for."""
 
 
 def attributed(transcript: Transcript) -> Transcript:

@@ -12,10 +12,9 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from test_models.answers import Segment, Transcript, Word
-from test_models.calls import ServiceError
-from test_models.speakers import UNKNOWN, by_name, names_of, said
-from test_models.words import space
+from transcripts.answers import Segment, Transcript, Word
+from transcripts.speakers import UNKNOWN, SpeakersUnknown, by_name, names_of, said
+from transcripts.words import space
 
 LONGEST = 7.0  # seconds that a caption stays
 WIDEST = 84  # columns of a caption: two lines of 42; a Chinese character takes two columns
@@ -78,10 +77,10 @@ def as_rttm(transcript: Transcript, file: str = RECORDING) -> str:
         file: what the recording is called there.
 
     Raises:
-        ServiceError: the transcript doesn't say who speaks.
+        SpeakersUnknown: the transcript doesn't say who speaks.
     """
     if transcript.speakers is None:
-        raise ServiceError(UNKNOWN)
+        raise SpeakersUnknown(UNKNOWN)
     known = names_of(transcript)
     name = "_".join(file.split()) or RECORDING
     return "".join(

@@ -1,0 +1,279 @@
+"""One client's session of the realtime protocol: its settings, its sound, its items; no network.
+
+The text comes from `zoo.speech.live`. A change of the settings in mid-stream ends the item in hand:
+what comes later is heard by a new `LiveSession`, whose events come after the old one's.
+"""
+
+import base64
+import binascii
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zoo.data.audio import SAMPLE_RATE
+from zoo.data.pcm import RawSound
+from zoo.errors import BadInput
+from zoo.serving.declaration import Options
+from zoo.speech.realtime_events import (
+    TRANSCRIPTION,
+    BadEvent,
+    SoundInput,
+    described,
+    from_beta,
+    id_of,
+    made,
+    parse,
+)
+from zoo.speech.realtime_items import LiveItem, LivePart, LiveSound
+from zoo.speech.realtime_options import Hears, live_options
+
+LEAST_SECONDS = 0.1  # of an item that a client commits, as the protocol says
+Listen = Callable[[SoundInput, Options], LiveSound]
+"""Makes the `LiveSession` of the settings, and of the model's parameters that they give."""
+
+
+class Conversation:
+    """What one client says and is told.
+
+    Args:
+        engine: The model; its options and languages.
+        listen: Makes a `LiveSession`.
+        model: The model's name.
+        beta: Whether the client speaks the protocol's older form.
+        lasts_seconds: How long the session may last.
+    """
+
+    def __init__(
+        self, engine: Hears, listen: Listen, model: str, beta: bool, lasts_seconds: float
+    ) -> None:
+        self._engine, self._listen, self._model, self._beta = engine, listen, model, beta
+        self._id, self._settings = f"sess_{uuid.uuid4().hex[:24]}", SoundInput()
+        self._expires_at = int(time.time() + lasts_seconds)
+        self._samples = 0  # fed in all
+        self._previous: str | None = None  # the last committed item's id
+        self._sound = self._reader()
+        self._parts: deque[LivePart] = deque([self._part()])
+
+    @property
+    def due(self) -> bool:
+        """Whether something can be transcribed."""
+        return self._current().live.due
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is transcribed, after `close`."""
+        return len(self._parts) == 1 and self._current().live.complete
+
+    @property
+    def waiting_seconds(self) -> float:
+        """How much sound waits for the model."""
+        return sum(part.live.waiting_seconds for part in self._parts)
+
+    @property
+    def seconds(self) -> float:
+        """How much sound came in all."""
+        return self._samples / SAMPLE_RATE
+
+    def greeting(self) -> dict[str, Any]:
+        """Give the first event."""
+        return self._session("created")
+
+    def take(self, text: str) -> list[dict[str, Any]]:
+        """Do what an event of the client asks for.
+
+        Args:
+            text: The message.
+
+        Returns:
+            Events to send.
+
+        Raises:
+            BadEvent: It can't be done.
+        """
+        event = parse(text)
+        try:
+            return self._take(event)
+        except BadEvent as error:
+            error.event_id = id_of(event)
+            raise
+
+    def step(self) -> Callable[[], list[dict[str, Any]]]:
+        """Transcribe what is due; this may be called in any thread, while the client goes on.
+
+        Returns:
+            What gives the events to send; the session's own thread calls it.
+        """
+        part = self._current()
+        found = part.live.step()
+        return lambda: [told for one in found for told in self._told(part, one)]
+
+    def failed(self) -> list[dict[str, Any]]:
+        """Give up the item on which the model failed."""
+        part = self._current()
+        if not part.items:
+            return []
+        item = part.items[0]
+        part.drop(item)
+        error = {"type": "server_error", "code": "transcription_failed"}
+        error["message"] = "The model failed on this item."
+        return [made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)]
+
+    def close(self) -> None:
+        """Take no more sound: what is left is due."""
+        last = self._parts[-1]
+        self._feed(self._sound.rest())
+        last.live.close()
+
+    def _take(self, event: dict[str, Any]) -> list[dict[str, Any]]:
+        kind = event["type"]
+        if kind == "input_audio_buffer.append":
+            self._append(event.get("audio"))
+            return []
+        if kind == "input_audio_buffer.commit":
+            return self._commit()
+        if kind == "input_audio_buffer.clear":
+            return self._clear()
+        if kind == "session.update":
+            return self._update(event.get("session"))
+        if kind == "transcription_session.update":
+            self._beta = True
+            self._change(from_beta(event.get("session")), "session")
+            return [self._session("updated")]
+        shown = kind[:60].encode(errors="replace").decode()
+        raise BadEvent(
+            f"Event '{shown}' is not one that this server knows.", "unknown_event", "type"
+        )
+
+    def _append(self, audio: Any) -> None:
+        """Take sound in base64."""
+        if not isinstance(audio, str):
+            raise BadEvent("'audio' is not a text.", "invalid_type", "audio")
+        try:
+            self._feed(self._sound(base64.b64decode(audio, validate=True)))
+        except (binascii.Error, ValueError):
+            raise BadEvent("'audio' is not valid base64.", "invalid_base64", "audio") from None
+        except BadInput as error:
+            raise BadEvent(f"'audio': {error}", "invalid_audio", "audio") from None
+
+    def _feed(self, sound: np.ndarray) -> None:
+        if len(sound):
+            self._samples += len(sound)
+            self._parts[-1].live.feed(sound)
+
+    def _commit(self) -> list[dict[str, Any]]:
+        """End an item because the client says so."""
+        part = self._parts[-1]
+        self._feed(self._sound.rest())
+        if self._samples - part.committed < LEAST_SECONDS * SAMPLE_RATE:
+            raise BadEvent(
+                f"The buffer has less than {LEAST_SECONDS * 1000:g} ms of sound to commit.",
+                "input_audio_buffer_commit_empty",
+            )
+        part.live.commit()
+        start, part.committed = part.committed, self._samples
+        if part.detects:  # the model's events tell what became of it
+            return []
+        item = part.open()
+        item.start, item.end = start / SAMPLE_RATE, self._samples / SAMPLE_RATE
+        return self._committed(item)
+
+    def _clear(self) -> list[dict[str, Any]]:
+        """Forget the sound that isn't committed."""
+        part = self._parts[-1]
+        self._sound = self._reader()
+        part.live.clear()
+        part.committed = self._samples
+        for item in [one for one in part.items if not one.is_committed]:
+            part.drop(item)
+        return [made("input_audio_buffer.cleared")]
+
+    def _update(self, session: Any) -> list[dict[str, Any]]:
+        if not isinstance(session, dict):
+            raise BadEvent("'session' is not an object.", "invalid_type", "session")
+        if session.get("type", "transcription") != "transcription":
+            raise BadEvent(
+                "This server only transcribes: 'session.type' is 'transcription'.",
+                parameter="session.type",
+            )
+        sound = session.get("audio", {})
+        if not isinstance(sound, dict):
+            raise BadEvent("'session.audio' is not an object.", "invalid_type", "session.audio")
+        self._change(sound.get("input", {}), "session.audio.input")
+        return [self._session("updated")]
+
+    def _change(self, given: Any, place: str) -> None:
+        """Change the settings; a value that isn't allowed changes nothing."""
+        before, self._settings = self._settings, self._settings.updated(given, place)
+        if self._settings == before:
+            return
+        try:
+            part = self._part(f"{place}.transcription")
+        except BadEvent:
+            self._settings = before
+            raise
+        self.close()
+        self._sound = self._reader()
+        if self._parts[-1].begins == self._samples:  # nothing was heard
+            self._parts.pop()
+        part.begins = part.committed = self._samples
+        self._parts.append(part)
+
+    def _reader(self) -> RawSound:
+        return RawSound(self._settings.format.type, self._settings.format.hertz)
+
+    def _part(self, place: str = "") -> LivePart:
+        detects = self._settings.turn_detection is not None
+        asked = live_options(self._engine, self._model, self._settings.transcription, place)
+        return LivePart(self._listen(self._settings, asked), self._samples, detects)
+
+    def _current(self) -> LivePart:
+        """Give the part that is heard now: the first one that isn't complete."""
+        while len(self._parts) > 1 and self._parts[0].live.complete:
+            self._parts.popleft()
+        return self._parts[0]
+
+    def _session(self, what: str) -> dict[str, Any]:
+        kind = "transcription_session" if self._beta else "session"
+        about = described(self._settings, self._id, self._expires_at, self._beta)
+        return made(f"{kind}.{what}", session=about)
+
+    def _committed(self, item: LiveItem) -> list[dict[str, Any]]:
+        """Tell that an item is whole."""
+        item.is_committed = True
+        previous, self._previous = self._previous, item.id
+        about = {"type": "input_audio", "transcript": None}
+        message = {"id": item.id, "object": "realtime.item", "type": "message", "role": "user"}
+        added = "conversation.item.created" if self._beta else "conversation.item.added"
+        return [
+            made("input_audio_buffer.committed", item_id=item.id, previous_item_id=previous),
+            made(
+                added,
+                previous_item_id=previous,
+                item={**message, "status": "completed", "content": [about]},
+            ),
+        ]
+
+    def _told(self, part: LivePart, event: Any) -> list[dict[str, Any]]:
+        """Turn an event of `live` into the protocol's."""
+        item, at = part.item(event.item), part.begins / SAMPLE_RATE + event.seconds
+        if event.kind == "started":
+            item.start = at
+            kind, milliseconds = "input_audio_buffer.speech_started", round(1000 * at)
+            return [made(kind, item_id=item.id, audio_start_ms=milliseconds)]
+        if event.kind == "stopped":
+            item.end = at
+            kind, milliseconds = "input_audio_buffer.speech_stopped", round(1000 * at)
+            stopped = made(kind, item_id=item.id, audio_end_ms=milliseconds)
+            return [stopped, *self._committed(item)]
+        about: dict[str, Any] = {"item_id": item.id, "content_index": 0}
+        if event.kind == "text":
+            return [made(f"{TRANSCRIPTION}.delta", **about, delta=event.stable, tail=event.tail)]
+        committed = [] if item.is_committed else self._committed(item)
+        part.drop(item)
+        usage = {"type": "duration", "seconds": round(max(0.0, item.end - item.start), 3)}
+        completed = made(f"{TRANSCRIPTION}.completed", **about, transcript=event.text, usage=usage)
+        return [*committed, completed]
