@@ -89,7 +89,7 @@ class Server:
         self.settings = settings
         loaded = load_model(str(model))
         self.engine = loaded.unwrap_python_model().engine
-        self.scorer = RequestScorer(loaded, settings.max_rows, settings.max_body_bytes)
+        self.scorer = RequestScorer(loaded, settings)
         self.sample = (model / "serving_input_example.json").read_bytes()
         self._pool: ThreadPoolExecutor | None = None
         self._tidying: asyncio.TimerHandle | None = None
@@ -123,7 +123,7 @@ class Server:
             raise NotAcceptable(WHOLE)
         with self.admitted():
             gzipped = bodies.is_gzipped(request)
-            body = await self.body(request)
+            body = await self.body(request, self.scorer.is_file(content_type))
             if flows:
                 found = functools.partial(self.scorer.stream, body, content_type, query, gzipped)
                 return self.events(request, found)
@@ -172,9 +172,10 @@ class Server:
         with Admission(self._tidy_soon).entered():
             yield
 
-    async def body(self, request: Request) -> bytes | Path:
+    async def body(self, request: Request, file: bool = False) -> bytes | Path:
         """Read a request's body within the limits, as `bodies.read` says."""
-        body = await bodies.read(request, self.settings)
+        way = bodies.AS_BODY if self.scorer.takes_files else ""
+        body = await bodies.read(request, self.settings, file, way)
         self._large |= isinstance(body, bytes) and len(body) >= LARGE_BYTES
         return body
 

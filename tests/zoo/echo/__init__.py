@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 MODEL = Path(__file__).with_name("model.py")
+FILES = Path(__file__).with_name("files.py")
 
 
 def load(source: Path = MODEL) -> Any:
     """The module of the model, with its declaration."""
-    spec = importlib.util.spec_from_file_location(f"{source.parent.name}_model", source)
+    name = f"{source.parent.name}_{source.stem}"
+    spec = importlib.util.spec_from_file_location(name, source)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -17,7 +19,7 @@ def load(source: Path = MODEL) -> Any:
     return module
 
 
-def save(path: Path, source: Path = MODEL, example: object = "我爱中国") -> Path:
+def save(path: Path, source: Path = MODEL) -> Path:
     """Save the model as a builder does; returns its directory."""
     import mlflow
     import pandas as pd
@@ -26,12 +28,14 @@ def save(path: Path, source: Path = MODEL, example: object = "我爱中国") -> 
     weights.mkdir(exist_ok=True)
     (weights / "none.txt").write_text("")
     declaration = model.DECLARATION
+    column = declaration.columns[0]
+    value = b"a file" if column.kind == "file" else "我爱中国"
     mlflow.pyfunc.save_model(
         path,
         python_model=str(source),
         artifacts={"model": str(weights)},
         signature=declaration.signature(model.Options),
-        input_example=pd.DataFrame({declaration.columns[0].name: [example]}),
+        input_example=pd.DataFrame({column.name: [value]}),
         pip_requirements=[],
         metadata={"name": declaration.name, "declaration": declaration.describe(model.Options)},
     )
