@@ -13,8 +13,7 @@ from zoo.errors import BadInput, TooLarge, UnsupportedMedia
 from zoo.serving import bodies
 from zoo.settings import Settings
 
-FIELD_BYTES = 100_000  # of a field that is no file
-FRAME_BYTES = 1_000_000  # that fields, boundaries and heads may have beside the file
+FRAME_BYTES = 1_000_000  # that fields and heads may have beside the file
 
 
 @dataclass
@@ -36,13 +35,16 @@ class Form:
     file_type: str = ""
 
 
-async def read_form(request: Request, settings: Settings, max_fields: int = 64) -> Form:
+async def read_form(
+    request: Request, settings: Settings, max_fields: int = 64, frame_bytes: int = FRAME_BYTES
+) -> Form:
     """Read a form that has at most one file.
 
     Args:
         request: The request.
         settings: The limits of size and time; a file may be as large as one that is the body.
         max_fields: How many fields the form may have.
+        frame_bytes: What a field may have, and what the form may have beside its file.
 
     Raises:
         UnsupportedMedia: The body isn't a form, or it is compressed.
@@ -57,7 +59,7 @@ async def read_form(request: Request, settings: Settings, max_fields: int = 64) 
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise UnsupportedMedia("Content-Type must be multipart/form-data, with its boundary.")
-    reader = _Reader(options[b"boundary"], settings, max_fields)
+    reader = _PartReader(options[b"boundary"], settings, max_fields, frame_bytes)
     try:
         await bodies.receive(request, settings, reader.expect, reader.take)
         return await asyncio.to_thread(reader.form)
@@ -65,12 +67,14 @@ async def read_form(request: Request, settings: Settings, max_fields: int = 64) 
         reader.sink.drop()
 
 
-class _Reader:
+class _PartReader:
     """Takes a form piece by piece."""
 
-    def __init__(self, boundary: bytes, settings: Settings, max_fields: int) -> None:
+    def __init__(
+        self, boundary: bytes, settings: Settings, max_fields: int, frame_bytes: int
+    ) -> None:
         self.sink = bodies.Sink(settings, file=True)
-        self._max_fields, self._size = max_fields, 0
+        self._max_fields, self._frame, self._size = max_fields, frame_bytes, 0
         self._form, self._complete = Form(), False
         self._head: dict[bytes, bytes] = {}
         self._name, self._value = bytearray(), bytearray()  # of a header; of a field the value
@@ -94,12 +98,12 @@ class _Reader:
 
     def expect(self, length: int) -> None:
         """Refuse a form by its length."""
-        self.sink.expect(max(0, length - FRAME_BYTES))
+        self.sink.expect(max(0, length - self._frame))
 
     def take(self, piece: bytes) -> None:
         """Take the next piece."""
         self._size += len(piece)
-        if self._size > self.sink.limit + FRAME_BYTES:
+        if self._size > self.sink.limit + self._frame:
             raise self.sink.too_large()
         try:
             self._parser.write(piece)
@@ -144,8 +148,8 @@ class _Reader:
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if self._field is None:
             self.sink.write(data[start:end])
-        elif len(self._value) + end - start > FIELD_BYTES:
-            raise TooLarge(f"A field of the form is larger than {FIELD_BYTES:,} bytes.")
+        elif len(self._value) + end - start > self._frame:
+            raise TooLarge(f"A field of the form is larger than {self._frame:,} bytes.")
         else:
             self._value.extend(data[start:end])
 
