@@ -54,6 +54,7 @@ def said(file: Path) -> str:
     return file.with_suffix(".txt").read_text(encoding="utf-8").strip()
 
 
+@pytest.mark.build
 @pytest.mark.parametrize(
     ("place", "model", "file"),
     [
@@ -75,6 +76,7 @@ def test_a_recording_is_transcribed(
     assert answer.usage.type == "duration"
 
 
+@pytest.mark.build
 @pytest.mark.parametrize("place", ["whisper", "pages"])
 def test_a_text_flows(place: str, request: pytest.FixtureRequest) -> None:
     client: openai.OpenAI = request.getfixturevalue(place)

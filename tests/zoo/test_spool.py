@@ -10,10 +10,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.zoo import echo
+from tests.zoo import files
 from tests.zoo.helpers import HTTP
 from tests.zoo.launched import Launched, launched
 from tests.zoo.wire import assert_refused, post, wire
@@ -36,7 +37,7 @@ def found(content: bytes, spooled: bool) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo.save(tmp_path_factory.mktemp("models") / "files", echo.FILES)
+    return files.save(tmp_path_factory.mktemp("models") / "files")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_a_large_file_is_answered_in_little_memory(server: Launched, spool: Path
     small, before = LARGE[:LIMIT], peak(server)
     chunks = (LARGE[start : start + 100_000] for start in range(0, len(LARGE), 100_000))
     packed = gzip.compress(LARGE, 1)
-    bodies = {
+    bodies: dict[str, tuple[Any, dict[str, str]]] = {
         "length": (LARGE, {}),
         "chunked": (chunks, {}),
         "gzip": (packed, {"Content-Encoding": "gzip"}),
@@ -124,7 +125,7 @@ def test_a_form_has_its_fields_and_a_file_of_any_size(server: Launched) -> None:
             400,
         ),
         (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n" * 65, "x", 400),
-        (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n" + b"b" * 200_000, "x", 413),
+        (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n" + b"b" * 1_500_000, "x", 413),
         (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--\r\n", "x", 400),
     ],
 )

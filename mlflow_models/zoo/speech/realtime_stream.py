@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,19 +189,23 @@ class LiveStream:
             transcribing.cancel()
         if writing.done():
             return
-        async with asyncio.timeout(self._settings.body_seconds):
-            last = made("session.closed") if wanted else failure(end.message, end.code, end.kind)
-            await self._say([last])
-            await self._events.put(None)
-            await writing
-        await self._socket.close(end.close, end.code)
+        with suppress(TimeoutError, WebSocketDisconnect):
+            async with asyncio.timeout(self._settings.body_seconds):
+                last = (
+                    made("session.closed") if wanted else failure(end.message, end.code, end.kind)
+                )
+                await self._say([last])
+                await self._events.put(None)
+                await writing
+                await self._socket.close(end.close, end.code)
 
 
 async def close(socket: WebSocket, end: End) -> None:
     """Refuse a stream that is accepted: say why, and close it."""
     socket.state.error_code = end.code.upper()
-    await socket.send_text(_written(failure(end.message, end.code, end.kind)))
-    await socket.close(end.close, end.code)
+    with suppress(WebSocketDisconnect):
+        await socket.send_text(_written(failure(end.message, end.code, end.kind)))
+        await socket.close(end.close, end.code)
 
 
 def _written(event: dict[str, Any]) -> str:

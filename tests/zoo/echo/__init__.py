@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 MODEL = Path(__file__).with_name("model.py")
-FILES = Path(__file__).with_name("files.py")
 
 
 def load(source: Path = MODEL) -> Any:
     """The module of the model, with its declaration."""
-    name = f"{source.parent.name}_{source.stem}"
-    spec = importlib.util.spec_from_file_location(name, source)
+    spec = importlib.util.spec_from_file_location(f"{source.parent.name}_model", source)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -19,7 +17,7 @@ def load(source: Path = MODEL) -> Any:
     return module
 
 
-def save(path: Path, source: Path = MODEL) -> Path:
+def save(path: Path, source: Path = MODEL, example: object = "我爱中国") -> Path:
     """Save the model as a builder does; returns its directory."""
     import mlflow
     import pandas as pd
@@ -28,14 +26,12 @@ def save(path: Path, source: Path = MODEL) -> Path:
     weights.mkdir(exist_ok=True)
     (weights / "none.txt").write_text("")
     declaration = model.DECLARATION
-    column = declaration.columns[0]
-    value = b"a file" if column.kind == "file" else "我爱中国"
     mlflow.pyfunc.save_model(
         path,
         python_model=str(source),
         artifacts={"model": str(weights)},
         signature=declaration.signature(model.Options),
-        input_example=pd.DataFrame({column.name: [value]}),
+        input_example=pd.DataFrame({declaration.columns[0].name: [example]}),
         pip_requirements=[],
         metadata={"name": declaration.name, "declaration": declaration.describe(model.Options)},
     )

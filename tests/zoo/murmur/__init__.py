@@ -7,4 +7,4 @@ from tests.zoo import echo
 
 def save(path: Path) -> Path:
     """Save the model as a builder does; returns its directory."""
-    return echo.save(path, Path(__file__).with_name("model.py"))
+    return echo.save(path, Path(__file__).with_name("model.py"), b"sound")

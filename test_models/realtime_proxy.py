@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
@@ -24,14 +24,14 @@ from test_models.services import Service, Services
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 3.0  # that a closing handshake may take
 MAX_MESSAGE_BYTES = 1 << 24  # of a model's
+KEY = "openai-insecure-api-key."  # how the protocol has browsers send a key
 PASSED_ON = ("openai-beta", "x-request-id")
 
 
-def router(services: Services) -> APIRouter:
-    """The endpoint's route."""
-    routes = APIRouter(prefix="/v1")
+def register(app: FastAPI, services: Services) -> None:
+    """Adds the WebSocket to the app; before Gradio is mounted, which takes every other path."""
 
-    @routes.websocket("/realtime")
+    @app.websocket("/v1/realtime")
     async def realtime(socket: WebSocket) -> None:
         if not same_origin(socket):
             await socket.close(CloseCode.POLICY_VIOLATION)
@@ -45,8 +45,6 @@ def router(services: Services) -> APIRouter:
         async with connection:
             await socket.accept(connection.subprotocol)
             await _carry(socket, connection)
-
-    return routes
 
 
 def same_origin(socket: WebSocket) -> bool:
@@ -75,7 +73,7 @@ async def _connected(service: Service, socket: WebSocket) -> ClientConnection:
     scheme = "wss" if scheme == "https" else "ws"
     url = urlunsplit((scheme, place, f"{path}/v1/realtime", urlencode(query), ""))
     headers = {name: socket.headers[name] for name in PASSED_ON if name in socket.headers}
-    headers |= client_key(service, socket.headers.get("authorization", ""))
+    headers |= client_key(service, _authorization(socket))
     offered = [Subprotocol(one) for one in socket.scope["subprotocols"]]
     try:
         return await connect(
@@ -93,6 +91,14 @@ async def _connected(service: Service, socket: WebSocket) -> ClientConnection:
         raise ServiceError(f"'{service.name}' refused the stream with status {status}.") from None
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI):
         raise ServiceError(f"'{service.name}' can't be reached at {service.base}.") from None
+
+
+def _authorization(socket: WebSocket) -> str:
+    """The client's key, as in the header; a browser sends it as a subprotocol."""
+    for one in socket.scope["subprotocols"]:
+        if one.startswith(KEY):
+            return f"Bearer {one.removeprefix(KEY)}"
+    return str(socket.headers.get("authorization", ""))
 
 
 async def _carry(socket: WebSocket, connection: ClientConnection) -> None:
