@@ -6,10 +6,12 @@ what comes later is heard by a new `LiveSession`, whose events come after the ol
 
 import base64
 import binascii
+import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,13 @@ from zoo.speech.realtime_events import (
     TRANSCRIPTION,
     BadEvent,
     SoundInput,
+    committed,
     described,
     from_beta,
     id_of,
     made,
     parse,
+    refusal,
 )
 from zoo.speech.realtime_items import LiveItem, LivePart, LiveSound
 from zoo.speech.realtime_options import Hears, live_options
@@ -45,6 +49,13 @@ class Conversation:
         model: The model's name.
         beta: Whether the client speaks the protocol's older form.
         lasts_seconds: How long the session may last.
+
+    Its methods may take a while, so a thread calls them; what they have to tell comes from `news`.
+
+    Attributes:
+        due: Whether something can be transcribed.
+        complete: Whether all is transcribed, after `close`.
+        waiting_seconds: How much sound waits for the model.
     """
 
     def __init__(
@@ -57,74 +68,76 @@ class Conversation:
         self._previous: str | None = None  # the last committed item's id
         self._sound = self._reader()
         self._parts: deque[LivePart] = deque([self._part()])
+        self._lock = threading.Lock()
+        self._events: deque[dict[str, Any]] = deque([self._session("created")])
+        self.due = self.complete = self._closed = False
+        self.waiting_seconds = 0.0
 
-    @property
-    def due(self) -> bool:
-        """Whether something can be transcribed."""
-        return self._current().live.due
+    def news(self) -> Iterator[dict[str, Any]]:
+        """Yield the events to send, in order; one thread may do so at a time."""
+        while self._events:
+            yield self._events.popleft()
 
-    @property
-    def complete(self) -> bool:
-        """Whether all is transcribed, after `close`."""
-        return len(self._parts) == 1 and self._current().live.complete
-
-    @property
-    def waiting_seconds(self) -> float:
-        """How much sound waits for the model."""
-        return sum(part.live.waiting_seconds for part in self._parts)
-
-    @property
-    def seconds(self) -> float:
-        """How much sound came in all."""
-        return self._samples / SAMPLE_RATE
-
-    def greeting(self) -> dict[str, Any]:
-        """Give the first event."""
-        return self._session("created")
-
-    def take(self, text: str) -> list[dict[str, Any]]:
-        """Do what an event of the client asks for.
+    def take(self, text: str | None) -> bool:
+        """Do what a message of the client asks for.
 
         Args:
-            text: The message.
+            text: The message; None if it was none in UTF-8.
 
         Returns:
-            Events to send.
-
-        Raises:
-            BadEvent: It can't be done.
+            Whether it made sense; else an event says what is wrong.
         """
-        event = parse(text)
-        try:
-            return self._take(event)
-        except BadEvent as error:
-            error.event_id = id_of(event)
-            raise
+        with self._changing():
+            event: dict[str, Any] = {}
+            if self._closed:
+                return True
+            try:
+                event = parse(text)
+                self._events += self._take(event)
+            except BadEvent as error:
+                self._events.append(refusal(error, id_of(event)))
+                return False
+            return True
 
-    def step(self) -> Callable[[], list[dict[str, Any]]]:
-        """Transcribe what is due; this may be called in any thread, while the client goes on.
-
-        Returns:
-            What gives the events to send; the session's own thread calls it.
-        """
+    def step(self) -> None:
+        """Transcribe what is due; the client may go on meanwhile."""
         part = self._current()
         found = part.live.step()
-        return lambda: [told for one in found for told in self._told(part, one)]
+        with self._changing():
+            self._events += [told for one in found for told in self._told(part, one)]
 
-    def failed(self) -> list[dict[str, Any]]:
+    def fail(self) -> None:
         """Give up the items on which the model fails."""
         error = {"type": "server_error", "code": "transcription_failed"}
         error["message"] = "The model failed on this item."
-        return [
+        self._events += [
             made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)
             for item in self._current().items.values()
         ]
 
     def close(self) -> None:
         """Take no more sound: what is left is due."""
-        last = self._parts[-1]
+        with self._changing():
+            self._closed = True
+            self._end()
+
+    @property
+    def seconds(self) -> float:
+        """How much sound came in all."""
+        return self._samples / SAMPLE_RATE
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let one thread change something at a time, and note what that means."""
+        with self._lock:
+            yield
+            current = self._current().live
+            self.waiting_seconds = sum(part.live.waiting_seconds for part in self._parts)
+            self.due, self.complete = current.due, len(self._parts) == 1 and current.complete
+
+    def _end(self) -> None:
         self._feed(self._sound.rest())
-        last.live.close()
+        self._parts[-1].live.close()
 
     def _take(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         kind = event["type"]
@@ -213,7 +226,7 @@ class Conversation:
         except BadEvent:
             self._settings = before
             raise
-        self.close()
+        self._end()
         self._sound = self._reader()
         if self._parts[-1].begins == self._samples:  # nothing was heard
             self._parts.pop()
@@ -243,17 +256,7 @@ class Conversation:
         """Tell that an item is whole."""
         item.is_committed = True
         previous, self._previous = self._previous, item.id
-        about = {"type": "input_audio", "transcript": None}
-        message = {"id": item.id, "object": "realtime.item", "type": "message", "role": "user"}
-        added = "conversation.item.created" if self._beta else "conversation.item.added"
-        return [
-            made("input_audio_buffer.committed", item_id=item.id, previous_item_id=previous),
-            made(
-                added,
-                previous_item_id=previous,
-                item={**message, "status": "completed", "content": [about]},
-            ),
-        ]
+        return committed(item.id, previous, self._beta)
 
     def _told(self, part: LivePart, event: Any) -> list[dict[str, Any]]:
         """Turn an event of `live` into the protocol's."""
@@ -272,9 +275,9 @@ class Conversation:
         about: dict[str, Any] = {"item_id": item.id, "content_index": 0}
         if event.kind == "text":
             return [made(f"{TRANSCRIPTION}.delta", **about, delta=event.stable, tail=event.tail)]
-        committed = [] if item.is_committed else self._committed(item)  # the client said so
+        before = [] if item.is_committed else self._committed(item)  # the client ended it
         item.end = item.end or at
         del part.items[event.item]
         usage = {"type": "duration", "seconds": round(max(0.0, item.end - item.start), 3)}
         completed = made(f"{TRANSCRIPTION}.completed", **about, transcript=event.text, usage=usage)
-        return [*committed, completed]
+        return [*before, completed]
