@@ -27,8 +27,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from test_models import labels, look, openai_api, start
-from test_models.asr import downloads, live
+from test_models import labels, look, openai_api, realtime_proxy, start
+from test_models.asr import downloads
 from test_models.asr import page as asr
 from test_models.calls import ServiceError
 from test_models.caption import maps
@@ -60,7 +60,7 @@ def create(
     app.include_router(openai_api.router(services, max_upload))
     app.include_router(maps.router(collection))
     app.include_router(downloads.router())
-    live.register(app, services)
+    realtime_proxy.register(app, services)
     return gr.mount_gradio_app(
         app,
         pages(services),

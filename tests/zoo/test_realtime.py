@@ -130,6 +130,16 @@ def test_sound_may_have_other_forms(server: Served, form: str) -> None:
     assert last["usage"] == {"type": "duration", "seconds": 3.0}
 
 
+def test_a_client_that_closes_its_session_gets_the_rest_first(server: Served) -> None:
+    with talk(server.host) as one:
+        one.update(transcription={"params": {"initial_prompt": "so", "language": "en"}})
+        one.append(speech(2))  # without an end
+        one.say("session.close")
+        events, code = one.end()
+    assert events[-2]["transcript"] == "so 1 2"
+    assert (events[-1]["type"], code) == ("session.closed", 1000)
+
+
 def test_a_client_may_make_the_items_itself(server: Served) -> None:
     with talk(server.host) as one:
         one.update(turn_detection=None)
@@ -183,6 +193,7 @@ UPDATES: dict[str, dict[str, Any]] = {
     "turn_detection.threshold": {"turn_detection": {"threshold": 7}},
     "transcription.language": {"transcription": {"language": "xx"}},
     "transcription.prompt": {"transcription": {"prompt": "a" * 101}},
+    "transcription.tempo": {"transcription": {"params": {"tempo": 2}}},
     "transcription.model": {"transcription": {"model": "whisper-1"}},
 }
 

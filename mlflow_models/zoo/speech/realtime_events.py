@@ -7,13 +7,16 @@ other names. Fields that we don't know are ignored: the protocol grows.
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from zoo.data.pcm import TELEPHONE_RATE, Encoding
 from zoo.errors import BadInput
 
+MAX_TEXT_CHARACTERS = 10_000
+MAX_PARAMS_CHARACTERS = 50_000  # of JSON
+Keyword = Annotated[str, Field(max_length=200)]
 MAX_NAME_CHARACTERS = 512  # of an event's id, as the protocol says
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 BETA_FORMATS: dict[str, Encoding] = {
@@ -55,12 +58,21 @@ class Format(BaseModel):
 
 
 class Transcription(BaseModel):
-    """How to transcribe."""
+    """How to transcribe; `params` are the model's own, by name, which the protocol doesn't have."""
 
-    model: str | None = None
-    language: str | None = None
-    prompt: str | None = None
-    keywords: tuple[str, ...] | None = None
+    model: str | None = Field(None, max_length=200)
+    language: str | None = Field(None, max_length=200)
+    prompt: str | None = Field(None, max_length=MAX_TEXT_CHARACTERS)
+    keywords: tuple[Keyword, ...] | None = Field(None, max_length=1_000)
+    params: dict[str, Any] | None = None
+
+    @field_validator("params")
+    @classmethod
+    def _small(cls, params: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Bound them: they are in the answer, too."""
+        if len(json.dumps(params)) > MAX_PARAMS_CHARACTERS:
+            raise ValueError(f"has more than {MAX_PARAMS_CHARACTERS:,} characters")
+        return params
 
 
 class ServerVad(BaseModel):

@@ -54,7 +54,8 @@ class Conversation:
 
     Attributes:
         due: Whether something can be transcribed.
-        complete: Whether all is transcribed, after `close`.
+        closed: Whether no more sound is taken.
+        complete: Whether it is closed, and all is transcribed.
         waiting_seconds: How much sound waits for the model.
     """
 
@@ -70,7 +71,7 @@ class Conversation:
         self._parts: deque[LivePart] = deque([self._part()])
         self._lock = threading.Lock()
         self._events: deque[dict[str, Any]] = deque([self._session("created")])
-        self.due = self.complete = self._closed = False
+        self.due = self.complete = self.closed = False
         self.waiting_seconds = 0.0
 
     def news(self) -> Iterator[dict[str, Any]]:
@@ -79,17 +80,14 @@ class Conversation:
             yield self._events.popleft()
 
     def take(self, text: str | None) -> bool:
-        """Do what a message of the client asks for.
-
-        Args:
-            text: The message; None if it was none in UTF-8.
+        """Do what a message of the client asks for; None: it was no text in UTF-8.
 
         Returns:
             Whether it made sense; else an event says what is wrong.
         """
+        event: dict[str, Any] = {}
         with self._changing():
-            event: dict[str, Any] = {}
-            if self._closed:
+            if self.closed:
                 return True
             try:
                 event = parse(text)
@@ -101,24 +99,24 @@ class Conversation:
 
     def step(self) -> None:
         """Transcribe what is due; the client may go on meanwhile."""
-        part = self._current()
+        with self._lock:
+            part = self._current()
         found = part.live.step()
         with self._changing():
             self._events += [told for one in found for told in self._told(part, one)]
 
     def fail(self) -> None:
         """Give up the items on which the model fails."""
-        error = {"type": "server_error", "code": "transcription_failed"}
-        error["message"] = "The model failed on this item."
+        said = "The model failed on this item."
+        error = {"type": "server_error", "code": "transcription_failed", "message": said}
         self._events += [
             made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)
             for item in self._current().items.values()
         ]
 
     def close(self) -> None:
-        """Take no more sound: what is left is due."""
+        """Take no more sound: what is left is due; the client may say so, too."""
         with self._changing():
-            self._closed = True
             self._end()
 
     @property
@@ -135,19 +133,26 @@ class Conversation:
             self.waiting_seconds = sum(part.live.waiting_seconds for part in self._parts)
             self.due, self.complete = current.due, len(self._parts) == 1 and current.complete
 
-    def _end(self) -> None:
+    def _end(self) -> list[dict[str, Any]]:
+        if not self.closed:
+            self.closed = True
+            self._end_part()
+        return []
+
+    def _end_part(self) -> None:
         self._feed(self._sound.rest())
         self._parts[-1].live.close()
 
     def _take(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         kind = event["type"]
         if kind == "input_audio_buffer.append":
-            self._append(event.get("audio"))
-            return []
+            return self._append(event.get("audio"))
         if kind == "input_audio_buffer.commit":
             return self._commit()
         if kind == "input_audio_buffer.clear":
             return self._clear()
+        if kind == "session.close":  # as the protocol's sessions that translate have it
+            return self._end()
         if kind == "session.update":
             return self._update(event.get("session"))
         if kind == "transcription_session.update":
@@ -155,11 +160,9 @@ class Conversation:
             self._change(from_beta(event.get("session")), "session")
             return [self._session("updated")]
         shown = kind[:60].encode(errors="replace").decode()
-        raise BadEvent(
-            f"Event '{shown}' is not one that this server knows.", "unknown_event", "type"
-        )
+        raise BadEvent(f"Event '{shown}' is not known here.", "unknown_event", "type")
 
-    def _append(self, audio: Any) -> None:
+    def _append(self, audio: Any) -> list[dict[str, Any]]:
         """Take sound in base64."""
         if not isinstance(audio, str):
             raise BadEvent("'audio' is not a text.", "invalid_type", "audio")
@@ -169,6 +172,7 @@ class Conversation:
             raise BadEvent("'audio' is not valid base64.", "invalid_base64", "audio") from None
         except BadInput as error:
             raise BadEvent(f"'audio': {error}", "invalid_audio", "audio") from None
+        return []
 
     def _feed(self, sound: np.ndarray) -> None:
         if len(sound):
@@ -226,7 +230,7 @@ class Conversation:
         except BadEvent:
             self._settings = before
             raise
-        self._end()
+        self._end_part()
         self._sound = self._reader()
         if self._parts[-1].begins == self._samples:  # nothing was heard
             self._parts.pop()

@@ -21,7 +21,7 @@ from websockets.frames import CloseCode
 from zoo.serving import metrics, observers
 from zoo.serving.server import Server
 from zoo.serving.sockets import ENDING
-from zoo.speech.realtime_events import failure
+from zoo.speech.realtime_events import failure, made
 from zoo.speech.realtime_session import Conversation
 
 MAX_EVENTS = 64  # that may wait for the client
@@ -47,6 +47,12 @@ class End:
     code: str
     message: str
     kind: str = "server_error"
+
+    def event(self) -> dict[str, Any]:
+        """Make the last event."""
+        if self.close == CloseCode.NORMAL_CLOSURE:
+            return made(self.code)
+        return failure(self.message, self.code, self.kind)
 
 
 class LiveStream:
@@ -96,7 +102,7 @@ class LiveStream:
         while True:
             await self._wait_for_room()
             try:
-                async with asyncio.timeout(idle):
+                async with asyncio.timeout(None if self._conversation.closed else idle):
                     message = await self._socket.receive()
             except TimeoutError:
                 said = f"Nothing was sent for {idle:g} s."
@@ -119,7 +125,7 @@ class LiveStream:
             self._stepped.clear()
             await self._stepped.wait()
 
-    async def _transcribe(self) -> End | None:
+    async def _transcribe(self) -> End:
         """Have the model transcribe what is due, until the conversation is complete."""
         failures = 0
         while not self._conversation.complete:
@@ -144,7 +150,7 @@ class LiveStream:
             if failures == MAX_FAILURES:
                 said = f"The model failed {failures} times in a row."
                 return End(CloseCode.INTERNAL_ERROR, "transcription_failed", said)
-        return None
+        return End(CloseCode.NORMAL_CLOSURE, "session.closed", "The client has closed the session.")
 
     async def _write(self) -> None:
         """Send events, up to None."""
@@ -177,7 +183,8 @@ class LiveStream:
         self, end: End, transcribing: "asyncio.Task[Any]", writing: "asyncio.Task[Any]"
     ) -> None:
         """Complete the text in hand, then say why the stream ends, and close it."""
-        self._socket.state.error_code = end.code.upper()
+        if end.close != CloseCode.NORMAL_CLOSURE:
+            self._socket.state.error_code = end.code.upper()
         try:
             async with asyncio.timeout(self._settings.grace_seconds * LAST_SHARE):
                 await self._in_thread(self._conversation.close)
@@ -190,7 +197,7 @@ class LiveStream:
         with suppress(TimeoutError, WebSocketDisconnect):
             async with asyncio.timeout(self._settings.body_seconds):
                 await self._say()
-                await self._events.put(_written(failure(end.message, end.code, end.kind)))
+                await self._events.put(_written(end.event()))
                 await self._events.put(None)
                 await writing
                 await self._socket.close(end.close, end.code)
@@ -200,7 +207,7 @@ async def close(socket: WebSocket, end: End) -> None:
     """Refuse a stream that is accepted: say why, and close it."""
     socket.state.error_code = end.code.upper()
     with suppress(WebSocketDisconnect):
-        await socket.send_text(_written(failure(end.message, end.code, end.kind)))
+        await socket.send_text(_written(end.event()))
         await socket.close(end.close, end.code)
 
 

@@ -49,6 +49,8 @@ class Event:
     stable: str = ""
     tail: str = ""
     text: str = ""
+    stable_end: float = 0.0
+    tail_end: float = 0.0
 
 
 class Murmur:
@@ -127,7 +129,8 @@ class Murmur:
             self._words += 1
             before = self._text(self._words - 1)
             added = self._text(self._words).removeprefix(before)
-            yield Event("text", self._item, self._blocks / 10, stable=added, tail=" ...")
+            now = self._blocks / 10
+            yield Event("text", self._item, now, added, " ...", stable_end=now, tail_end=now)
         if self._silence and self._quiet >= self._silence:
             yield from self._end()
 
