@@ -101,7 +101,7 @@ def test_the_older_form_of_the_protocol_is_spoken_too(server: Served) -> None:
         updated: Any = connection.recv()
         assert isinstance(updated, beta.TranscriptionSessionUpdatedEvent)
         assert updated.session.input_audio_format == "g711_ulaw"
-        connection.input_audio_buffer.append(audio=in_base64(b"\x00" * 8_000 + b"\xff" * 1_600))
+        connection.input_audio_buffer.append(audio=in_base64(b"\x00" * 8_000 + b"\xff" * 4_000))
         while (event := connection.recv()).type != f"{TRANSCRIPTION}.completed":
             if event.type == "conversation.item.created":
                 assert isinstance(event, beta.ConversationItemCreatedEvent)
