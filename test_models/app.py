@@ -6,9 +6,9 @@ Each model is asked what it does; one that is down is asked again when it is up.
 describe itself, such as MLflow's own server, is told by `--task NAME=TASK`.
 
 One address serves all: `/` finds which models are up; `/asr`, `/ner`, `/caption`, `/other` and
-`/evaluate` are the pages; `/v1/audio/transcriptions` takes what the `openai` client sends. The key
-for a gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an upload is
-deleted when it is answered.
+`/evaluate` are the pages; what the `openai` client sends to `/v1/...` goes on to the model that it
+names. The key for a gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an
+upload is deleted when it is answered.
 """
 
 import argparse

@@ -1,112 +1,146 @@
-"""Live speech through the pages' address: `WS /v1/realtime`, sent on to the model's own server.
+"""Live speech at the pages' address: a WebSocket goes on to the model that it names.
 
-The browser's microphone and every client of OpenAI's realtime protocol come this way; `model` names
-the service. The client's key goes on to the gateway, where the service has none of its own.
+`WS /v1/realtime?intent=transcription&model=NAME` is OpenAI's realtime protocol, which the models'
+own servers speak; here messages are only carried. A browser may connect from one of our own pages;
+a program, which names no origin, from anywhere. The key for a gateway is added as for requests.
 """
 
 import asyncio
+import json
 from contextlib import suppress
-from urllib.parse import urlencode, urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import websockets
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
+from websockets.typing import Subprotocol
 
 from test_models.calls import ServiceError
+from test_models.openai_api import client_key, no_api, speech_model
 from test_models.services import Service, Services
 
-POLICY, TROUBLE = 1008, 1011  # WebSocket's codes for what isn't allowed, and for what fails
-KEY = "openai-insecure-api-key."  # how the protocol has browsers send a key: as a subprotocol
-SUBPROTOCOL = "realtime"
+CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 3.0  # that a closing handshake may take
+MAX_MESSAGE_BYTES = 1 << 24  # of a model's
+KEY = "openai-insecure-api-key."  # how the protocol has browsers send a key
+PASSED_ON = ("openai-beta", "x-request-id")
 
 
 def register(app: FastAPI, services: Services) -> None:
     """Adds the WebSocket to the app; before Gradio is mounted, which takes every other path."""
 
     @app.websocket("/v1/realtime")
-    async def realtime(socket: WebSocket, model: str = "") -> None:
+    async def realtime(socket: WebSocket) -> None:
         if not same_origin(socket):
-            await socket.close(POLICY)
+            await socket.close(CloseCode.POLICY_VIOLATION)
             return
-        offered = socket.scope["subprotocols"]
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        with suppress(WebSocketDisconnect):
-            try:
-                service = await _service(services, model)
-                async with _opened(service, socket) as server:
-                    await _join(socket, server)
-                await socket.close(server.close_code or TROUBLE)
-            except ServiceError as error:
-                await _refuse(socket, str(error))
-            except (OSError, TimeoutError, websockets.WebSocketException):
-                await _refuse(socket, f"Model '{model}' has no live text, or can't be reached.")
+        try:
+            service = await _named(services, socket)
+            connection = await _connected(service, socket)
+        except ServiceError as error:
+            await _refuse(socket, str(error))
+            return
+        async with connection:
+            await socket.accept(connection.subprotocol)
+            await _carry(socket, connection)
 
 
 def same_origin(socket: WebSocket) -> bool:
-    """Whether no browser asks, or one of our own pages: another site's may open WebSockets, too."""
+    """Whether no page asks, or one of ours: another site's may open WebSockets to us, too."""
     origin = socket.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
 
 
-async def _service(services: Services, model: str) -> Service:
-    """The service of that name.
+async def _named(services: Services, socket: WebSocket) -> Service:
+    """The model that the address names; if it names none, the only one that there is."""
+    name = socket.query_params.get("model")
+    if name is None:
+        known = await services.learned("asr")
+        name = known[0].name if len(known) == 1 else ""
+    return await speech_model(services, name)
+
+
+async def _connected(service: Service, socket: WebSocket) -> ClientConnection:
+    """A stream to a model.
 
     Raises:
-        ServiceError: there is none, it is down, or it hears no speech.
+        ServiceError: it takes none.
     """
-    service = services.named(model)
-    state = await services.state(service)
-    if not state.up:
-        raise ServiceError(f"'{model}' is down: {state.reason}")
-    if service.page != "asr":
-        raise ServiceError(f"'{model}' is not a speech model.")
-    return service
+    query = {**socket.query_params, "model": service.described.name or service.name}
+    scheme, place, path, _, _ = urlsplit(service.base)
+    scheme = "wss" if scheme == "https" else "ws"
+    url = urlunsplit((scheme, place, f"{path}/v1/realtime", urlencode(query), ""))
+    headers = {name: socket.headers[name] for name in PASSED_ON if name in socket.headers}
+    headers |= client_key(service, _authorization(socket))
+    offered = [Subprotocol(one) for one in socket.scope["subprotocols"]]
+    try:
+        return await connect(
+            url,
+            additional_headers=headers,
+            subprotocols=offered or None,
+            open_timeout=CONNECT_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            max_size=MAX_MESSAGE_BYTES,
+        )
+    except InvalidStatus as error:
+        status = error.response.status_code
+        if status in (403, 404, 405):  # uvicorn refuses an unknown path with 403
+            raise no_api(service) from None
+        raise ServiceError(f"'{service.name}' refused the stream with status {status}.") from None
+    except (OSError, TimeoutError, InvalidHandshake, InvalidURI):
+        raise ServiceError(f"'{service.name}' can't be reached at {service.base}.") from None
 
 
-def _opened(service: Service, socket: WebSocket) -> websockets.connect:
-    """A connection to the model's server."""
-    base = service.url.rstrip("/").removesuffix("/invocations").replace("http", "ws", 1)
-    key = service.key or _key(socket)
-    given = [(name, one) for name, one in socket.query_params.multi_items() if name != "model"]
-    return websockets.connect(
-        f"{base}/v1/realtime?{urlencode(given)}",
-        additional_headers={"apikey": key} if key else {},
-        proxy=None,
-    )
-
-
-def _key(socket: WebSocket) -> str:
-    """The client's key; a browser sends it as a subprotocol."""
+def _authorization(socket: WebSocket) -> str:
+    """The client's key, as in the header; a browser sends it as a subprotocol."""
     for one in socket.scope["subprotocols"]:
         if one.startswith(KEY):
-            return str(one.removeprefix(KEY))
-    return socket.headers.get("authorization", "").removeprefix("Bearer ")
+            return f"Bearer {one.removeprefix(KEY)}"
+    return str(socket.headers.get("authorization", ""))
 
 
-async def _join(socket: WebSocket, server: ClientConnection) -> None:
-    """Sends each one's messages to the other one, until one of them has gone."""
-
-    async def up() -> None:
-        with suppress(WebSocketDisconnect):
-            while True:
-                await server.send(await socket.receive_text())
-
-    async def down() -> None:
-        async for message in server:
-            await socket.send_text(message if isinstance(message, str) else message.decode())
-
-    tasks = [asyncio.create_task(one) for one in (up(), down())]
-    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    for task in done:
-        with suppress(websockets.ConnectionClosed):
-            task.result()
+async def _carry(socket: WebSocket, connection: ClientConnection) -> None:
+    """Carries messages both ways until one side closes; the other is then closed likewise."""
+    ways = [
+        asyncio.create_task(one) for one in (_up(socket, connection), _down(socket, connection))
+    ]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _refuse(socket: WebSocket, message: str) -> None:
-    """Tells why, as the protocol does, and closes."""
-    about = {"type": "invalid_request_error", "code": "model_not_found", "message": message}
-    await socket.send_json({"type": "error", "error": about})
-    await socket.close(POLICY)
+async def _up(socket: WebSocket, connection: ClientConnection) -> None:
+    with suppress(ConnectionClosed):  # `_down` hears of it, too
+        while (message := await socket.receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            await connection.send(message["bytes"] if text is None else text)
+    await connection.close()
+
+
+async def _down(socket: WebSocket, connection: ClientConnection) -> None:
+    with suppress(WebSocketDisconnect):
+        async for message in connection:
+            if isinstance(message, str):
+                await socket.send_text(message)
+            else:
+                await socket.send_bytes(message)
+        code = connection.close_code or CloseCode.INTERNAL_ERROR
+        lost = code == CloseCode.ABNORMAL_CLOSURE  # which can't be sent
+        await socket.close(
+            CloseCode.INTERNAL_ERROR if lost else code, connection.close_reason or None
+        )
+
+
+async def _refuse(socket: WebSocket, sentence: str) -> None:
+    """Says why in an event, as a browser isn't told of an answer's status."""
+    offered = socket.scope["subprotocols"]
+    await socket.accept("realtime" if "realtime" in offered else None)
+    about: dict[str, Any] = {"type": "invalid_request_error", "code": None, "param": "model"}
+    event = {"type": "error", "error": {**about, "message": sentence}}
+    await socket.send_text(json.dumps(event, ensure_ascii=False))
+    await socket.close(CloseCode.POLICY_VIOLATION)

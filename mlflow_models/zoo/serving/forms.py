@@ -59,7 +59,7 @@ async def read_form(
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise UnsupportedMedia("Content-Type must be multipart/form-data, with its boundary.")
-    reader = _Reader(options[b"boundary"], settings, max_fields, frame_bytes)
+    reader = _PartReader(options[b"boundary"], settings, max_fields, frame_bytes)
     try:
         await bodies.receive(request, settings, reader.expect, reader.take)
         return await asyncio.to_thread(reader.form)
@@ -67,7 +67,7 @@ async def read_form(
         reader.sink.drop()
 
 
-class _Reader:
+class _PartReader:
     """Takes a form piece by piece."""
 
     def __init__(

@@ -56,7 +56,7 @@ def live_options(engine: Hears, model: str, asked: Transcription, place: str) ->
             raise BadEvent(message, parameter=f"{place}.language")
     try:
         used = {name: one for name, one in given.items() if name in known and one is not None}
-        found = read(engine.options, {**asked.params, **used})
+        found = read(engine.options, {**(asked.params or {}), **used})
         engine.check(found)
     except BadParameter as error:
         name = f"{place}.{PARAMETERS.get(error.name, error.name)}"
