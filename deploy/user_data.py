@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parent
 UNITS = ("theresa@.service", "theresa-health@.service", "theresa-health@.timer")
 NAME = re.compile(r"^[a-z][a-z0-9_-]*$")
 IMAGE = re.compile(r"^[A-Za-z0-9.:/_-]+(:[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$")
+SPOOL = re.compile(r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$")
 MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 ECR = re.compile(r"^[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$")
 JOURNAL = "[Journal]\nSystemMaxUse=2G\nMaxRetentionSec=1month\n"
@@ -33,7 +34,9 @@ class BadOption(ValueError):
     """An option that would make a host which doesn't serve."""
 
 
-def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[str, Any]:
+def document(
+    name: str, image: str, port: int, memory: str, gpu: bool, spool: str | None = None
+) -> dict[str, Any]:
     """The cloud-config document.
 
     Args:
@@ -42,6 +45,7 @@ def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[s
         port: The host's, that Kong is told.
         memory: What the container may use, such as 4g.
         gpu: Whether it gets the host's GPUs.
+        spool: The host's folder for files that are too large for memory.
 
     Raises:
         BadOption: one of them is wrong.
@@ -50,8 +54,9 @@ def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[s
         (name, NAME, "the name"),
         (image, IMAGE, "--image"),
         (memory, MEMORY, "--memory"),
+        (spool, SPOOL, "--spool"),
     ):
-        if not pattern.match(value):
+        if value is not None and not pattern.match(value):
             raise BadOption(f"{option} can't be '{value}'")
     if image.endswith(":latest"):
         raise BadOption(f"--image '{image}' moves: name the version that was pushed")
@@ -60,9 +65,11 @@ def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[s
     registry = image.split("/")[0]
     ecr = bool(ECR.match(registry))
     docker = {"credHelpers": {registry: "ecr-login"}} if ecr else {}
-    settings = (
-        f"IMAGE={image}\nPORT={port}\nMEMORY={memory}\nOPTIONS={'--gpus all' if gpu else ''}\n"
-    )
+    options = [
+        *(["--gpus all"] if gpu else []),
+        *([f"--volume {spool}:/spool --env THERESA_SPOOL=/spool"] if spool else []),
+    ]
+    settings = f"IMAGE={image}\nPORT={port}\nMEMORY={memory}\nOPTIONS={' '.join(options)}\n"
     files = [
         *(_file(f"/etc/systemd/system/{unit}", (FOLDER / unit).read_text()) for unit in UNITS),
         _file(f"/etc/theresa/{name}.env", settings),
@@ -71,7 +78,9 @@ def document(name: str, image: str, port: int, memory: str, gpu: bool) -> dict[s
     if ecr:
         files.append(_file("/etc/theresa/docker/config.json", json.dumps(docker) + "\n"))
     toolkit = ["nvidia-ctk", "runtime", "configure", "--runtime=docker"]
+    owner = ["--owner", "65534", "--group", "65534"]  # the image's
     commands = [
+        *([["install", "--directory", *owner, "--mode", "700", spool]] if spool else []),
         ["systemctl", "restart", "systemd-journald"],
         *([toolkit, ["systemctl", "restart", "docker"]] if gpu else []),
         ["systemctl", "daemon-reload"],
@@ -106,10 +115,15 @@ def main(words: list[str] | None = None) -> int:
         action="store_true",
         help="give it the host's GPUs; the image must be built with GPU=1",
     )
+    parser.add_argument(
+        "--spool",
+        metavar="FOLDER",
+        help="a folder of the host, on a disk of its own, for files that are too large for memory",
+    )
     args = parser.parse_args(words)
     memory = args.memory or ("8g" if args.gpu else "4g")
     try:
-        made = document(args.name, args.image, args.port, memory, args.gpu)
+        made = document(args.name, args.image, args.port, memory, args.gpu, args.spool)
     except BadOption as error:
         print(f"error: {error}.", file=sys.stderr)
         return 1

@@ -6,9 +6,9 @@ Each model is asked what it does; one that is down is asked again when it is up.
 describe itself, such as MLflow's own server, is told by `--task NAME=TASK`.
 
 One address serves all: `/` finds which models are up; `/asr`, `/ner`, `/caption`, `/other` and
-`/evaluate` are the pages; `/v1/audio/transcriptions` takes what the `openai` client sends. The key
-for a gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an upload is
-deleted when it is answered.
+`/evaluate` are the pages; what the `openai` client sends to `/v1/...` goes on to the model that it
+names. The key for a gateway is read from THERESA_API_KEY. Nothing is loaded from elsewhere, and an
+upload is deleted when it is answered.
 """
 
 import argparse
@@ -27,8 +27,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from test_models import labels, look, openai_api, start
-from test_models.asr import downloads, live
+from test_models import labels, look, openai_api, realtime_proxy, start
+from test_models.asr import downloads
 from test_models.asr import page as asr
 from test_models.calls import ServiceError
 from test_models.caption import maps
@@ -60,7 +60,7 @@ def create(
     app.include_router(openai_api.router(services, max_upload))
     app.include_router(maps.router(collection))
     app.include_router(downloads.router())
-    live.register(app, services)
+    realtime_proxy.register(app, services)
     return gr.mount_gradio_app(
         app,
         pages(services),

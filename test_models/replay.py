@@ -1,6 +1,6 @@
 """Plays a recording to a running speech model in real time, and says how far the text lags behind.
 
-  python -m test_models.replay RECORDING http://localhost:8080/invocations --param beam_size=1
+  python -m test_models.replay RECORDING http://localhost:8080
 
 prints what is stable, and what isn't yet in grey. The delay of a word is the time from its end in
 the recording (as the transcript of the whole recording has it) until it was shown, and until it was
@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from test_models.agreement import Partial, Timing
-from test_models.calls import ServiceError, parameter
+from test_models.calls import ServiceError
 from test_models.client import Client
+from test_models.hearing import LiveText
 from test_models.sound import SAMPLE_RATE, as_int16, wav
 from test_models.stream import Stream
 from transcripts.words import words_of
@@ -45,7 +44,7 @@ class Replay:
 
     text: str
     at_once: str
-    partials: list[tuple[float, Partial]]
+    partials: list[tuple[float, LiveText]]
     shown: list[float]
     stable: list[float]
     after_end: float
@@ -65,22 +64,22 @@ def replay(
     sound: np.ndarray,
     stream: Stream,
     client: Client,
-    params: dict[str, Any],
-    show: Callable[[Partial], object] = bool,
+    language: str | None = None,
+    show: Callable[[LiveText], object] = bool,
 ) -> Replay:
     """Plays a recording by the clock.
 
     Args:
         sound: (samples,), 16 kHz mono: int16, or floats in [-1, 1].
         stream: a new one, to the same server as `client`.
-        params: the model's, `word_timestamps` among them.
+        language: of the recording that is sent whole; None: the model's own choice.
         show: called with what is new; `bool` shows nothing.
 
     Raises:
         ServiceError: as `Stream`.
     """
     size = round(CHUNK * SAMPLE_RATE)
-    partials: list[tuple[float, Partial]] = []
+    partials: list[tuple[float, LiveText]] = []
     began = time.monotonic()
     for place in range(0, len(sound), size):
         chunk = sound[place : place + size]
@@ -94,7 +93,9 @@ def replay(
     ended = time.monotonic() - began
     partials.append((ended, stream.partial))
     show(stream.partial)
-    record = client.transcribe(wav(as_int16(sound)), **params).model_dump()
+    asked = {"language": language} if language else {}
+    whole = client.transcribe(wav(as_int16(sound)), word_timestamps=True, **asked)
+    record = whole.model_dump()
     ends = [word.end for word in words_of(record)]
     return Replay(
         text=text,
@@ -106,7 +107,7 @@ def replay(
     )
 
 
-def _reached(partials: list[tuple[float, Partial]], end: float, mark: str) -> float:
+def _reached(partials: list[tuple[float, LiveText]], end: float, mark: str) -> float:
     """When a word that ends there was seen; the last partial has them all."""
     found = (when for when, partial in partials if getattr(partial, mark) >= end - NEAR)
     return next(found, partials[-1][0])
@@ -130,24 +131,21 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recording", type=Path, help="WAV, FLAC, Ogg or MP3")
-    parser.add_argument("url", help="what takes the model's requests")
-    parser.add_argument("--param", type=parameter, action="append", default=[], metavar="NAME=X")
+    parser.add_argument("url", help="the server, or a gateway's address of the model")
+    parser.add_argument("--language", help="a code such as zh (default: the model's own choice)")
     parser.add_argument("--key", help="for the gateway")
-    parser.add_argument("--step", type=float, default=Timing.step, help="seconds (%(default)s)")
     args = parser.parse_args()
-    params = {**dict(args.param), "word_timestamps": True}
 
-    def show(partial: Partial) -> None:
+    def show(partial: LiveText) -> None:
         line = partial.stable[-200:] + GREY + partial.tail + PLAIN
         print(LINE + line, end="", flush=True)
 
     try:
-        timing = Timing(step=args.step)
         with (
             Client(args.url, key=args.key) as client,
-            Stream(args.url, params, timing, key=args.key) as stream,
+            Stream(args.url, args.language, key=args.key) as stream,
         ):
-            result = replay(read(args.recording), stream, client, params, show)
+            result = replay(read(args.recording), stream, client, args.language, show)
     except (ServiceError, ValueError, OSError, RuntimeError) as error:
         sys.exit(f"replay: {error}")
     print(f"\n\nsent whole: {result.at_once}\n{json.dumps(result.summary())}")

@@ -54,9 +54,14 @@ class Service:
         """What is known of it."""
         return self.about or about.of_task("")
 
-    def client(self, timeout: float = 70.0, key: str | None = None) -> AsyncClient:
-        """A client of it; `key` is the caller's, where the service has none of its own."""
-        return AsyncClient(self.url, key=self.key or key, timeout=timeout, concurrency=2)
+    @property
+    def base(self) -> str:
+        """What the addresses of its server's other paths begin with; or a gateway's route."""
+        return address(self.url).removesuffix("/invocations").rstrip("/")
+
+    def client(self, timeout: float = 70.0) -> AsyncClient:
+        """A client of it."""
+        return AsyncClient(self.url, key=self.key, timeout=timeout, concurrency=2)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
-"""Near-real-time transcription of a growing recording through a speech model's `/invocations`.
+"""Text while somebody speaks, from a speech model's `WS /v1/realtime`.
 
-  with Stream("http://localhost:8080/invocations", params={"beam_size": 1}) as stream:
+  with Stream("http://localhost:8080") as stream:
       for samples in microphone:            # int16 or float, 16 kHz mono, of any length
           stream.feed(samples)
           if partial := stream.poll():      # the newest, if there is one
               show(partial.stable, partial.tail)
       text = stream.finish()
 
-The server keeps nothing between requests, so that any worker answers any of them; `agreement` says
-how the answers become one text. One request is under way at a time: a slow server is asked less
-often, with more new sound each time.
+The protocol is OpenAI's. A lost connection is opened again: the sound after the last stable word is
+kept, and sent again; the text that is stable stays.
 """
 
 import threading
@@ -17,47 +16,65 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.sync.client import ClientConnection, connect
 
-from test_models.agreement import Agreement, Partial, Timing
-from test_models.calls import Busy, ServiceError, Unavailable, encoded
-from test_models.client import Client
-from test_models.sound import SAMPLE_RATE, as_int16, wav
+from test_models.calls import ServiceError, Unavailable, address
+from test_models.hearing import Hearing, LiveText, append, put, said, session
+from test_models.sound import SAMPLE_RATE, as_int16
+from transcripts.words import space
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 5.0  # seconds from one failed attempt to the next
-NO_TRANSCRIPT = "The server's answer isn't a transcript; is it a speech model?"
+PORTION = SAMPLE_RATE  # samples that are sent at a time, at most
+BUSY = (429, 500, 502, 503, 504)  # HTTP's statuses after which it may get better
 
 
 class Stream:
     """A recording that grows, and its text so far; for one thread that feeds and looks, or several.
 
     Args:
-        url: what takes the requests: `http://HOST:8080/invocations`, or a gateway's route to it.
-        params: the model's parameters.
-        timing: when to ask and when to cut.
+        url: the server, `http://HOST:8080`, or a gateway's address of the model.
+        language: a code such as `zh`; None: the model's own choice.
+        prompt: words to expect, where the model takes them.
         buffer_seconds: sound that is kept while the server doesn't answer.
-        options: of `client.Client`, such as the gateway's `key`.
+        key: the gateway's key.
+        options: of `websockets.sync.client.connect`.
     """
 
     def __init__(
         self,
         url: str,
-        params: Mapping[str, Any] | None = None,
-        timing: Timing | None = None,
+        language: str | None = None,
+        prompt: str = "",
         buffer_seconds: float = 3600.0,
-        **options: Any,
+        key: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._client = Client(url, **{**options, "attempts": 1})  # it waits by itself
-        self._params = {**(params or {}), "word_timestamps": True}
-        self._buffer_seconds = buffer_seconds
+        base = address(url).removesuffix("/invocations")
+        query = urlencode({"intent": "transcription"})
+        self._url = f"ws{base.removeprefix('http')}/v1/realtime?{query}"
+        self._options = {
+            "additional_headers": {"apikey": key} if key else {},
+            "max_size": None,
+            **(options or {}),
+        }
+        asked = {"language": language, "prompt": prompt}
+        self._asked = {name: value for name, value in asked.items() if value}
+        self._buffer = round(buffer_seconds * SAMPLE_RATE)
         self._changed = threading.Condition()  # guards all of the following
-        self._agreement = Agreement(timing)
-        self._seen = Partial()
+        self._sound: list[np.ndarray] = []  # that isn't stable yet, or wasn't sent
+        self._first = self._size = 0  # samples before that sound; fed in all
+        self._sent = 0  # samples of the stream that this connection has
+        self._before = self._text = ""  # stable: of completed items; of the one that goes on
+        self._partial = self._seen = LiveText()
         self._error: ServiceError | None = None
-        self._trouble = ""  # what the last attempt ended in, if it failed
-        self._answered = time.monotonic()  # when the last one succeeded
-        self._stopped = False
+        self._trouble = ""  # what the last connection ended in
+        self._answered = time.monotonic()  # when the server said something
+        self._closed = self._complete = self._stopped = False
+        self._socket: ClientConnection | None = None
         threading.Thread(target=self._work, name="stream", daemon=True).start()
 
     def feed(self, samples: np.ndarray) -> None:
@@ -74,21 +91,22 @@ class Stream:
         sound = as_int16(samples)
         with self._changed:
             self._check()
-            if self._agreement.closed or self._stopped:
+            if self._closed or self._stopped:
                 raise ServiceError("The stream is at its end; it takes no more sound.")
-            if self._agreement.waiting + len(sound) / SAMPLE_RATE > self._buffer_seconds:
-                limit = f"{self._buffer_seconds:g} s"
+            if self._size - self._first + len(sound) > self._buffer:
+                limit = f"{self._buffer / SAMPLE_RATE:g} s"
                 raise Unavailable(f"More than {limit} of sound wait for the server{self._trouble}.")
-            self._agreement.feed(sound)
+            self._sound.append(sound)
+            self._size += len(sound)
             self._changed.notify_all()
 
     @property
-    def partial(self) -> Partial:
+    def partial(self) -> LiveText:
         """What is known so far."""
         with self._changed:
-            return self._agreement.partial
+            return self._partial
 
-    def poll(self, seconds: float = 0.0) -> Partial | None:
+    def poll(self, seconds: float = 0.0) -> LiveText | None:
         """What is known so far, if that is more than the last call gave.
 
         Args:
@@ -98,31 +116,31 @@ class Stream:
             ServiceError: the server refused the sound.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._error or self._news, seconds)
+            self._changed.wait_for(lambda: self._error or self._partial != self._seen, seconds)
             self._check()
-            if not self._news:
+            if self._partial == self._seen:
                 return None
-            self._seen = self._agreement.partial
+            self._seen = self._partial
             return self._seen
 
     def finish(self, patience: float = 60.0) -> str:
         """Ends the stream, and waits for the rest of its text.
 
         Args:
-            patience: seconds to wait for a server that doesn't answer.
+            patience: seconds to wait for a server that says nothing.
 
         Returns:
             The whole text.
 
         Raises:
-            Unavailable: it didn't answer in time. Another call goes on waiting: nothing is lost.
+            Unavailable: it said nothing in time. Another call goes on waiting: nothing is lost.
             ServiceError: the server refused the sound.
         """
         began = time.monotonic()
         with self._changed:
-            self._agreement.close()
+            self._closed = True
             self._changed.notify_all()
-            while not self._agreement.complete:
+            while not self._complete:
                 self._check()
                 if self._stopped:
                     raise ServiceError("The stream was given up before its end.")
@@ -131,13 +149,15 @@ class Stream:
                     waited = f"{patience:g} s"
                     raise Unavailable(f"The server hasn't answered for {waited}{self._trouble}.")
                 self._changed.wait(left)
-            return self._agreement.partial.stable
+            return self._partial.stable
 
     def close(self) -> None:
         """Gives up what isn't transcribed yet."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+            if self._socket is not None:
+                self._socket.close_socket()
 
     def __enter__(self) -> "Stream":
         return self
@@ -150,53 +170,130 @@ class Stream:
     ) -> None:
         self.close()
 
-    @property
-    def _news(self) -> bool:
-        return self._agreement.partial != self._seen
-
-    @property
-    def _over(self) -> bool:
-        return self._stopped or self._agreement.complete
-
     def _check(self) -> None:
         if self._error:
             raise self._error
 
     def _work(self) -> None:
-        """Sends piece after piece, in a thread of its own, until the stream is over."""
+        """Opens connection after connection, in a thread of its own, until the stream is over."""
         failures = 0
-        try:
-            while self._transcribe_next(failures):
-                failures = failures + 1 if self._trouble else 0
-        except ServiceError as error:
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
-        finally:
-            self._client.close()
-
-    def _transcribe_next(self, failures: int) -> bool:
-        """Sends the next piece once it is due; whether the stream goes on."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._over or self._agreement.due)
-            if self._over:
-                return False
-            piece = self._agreement.piece()
-        try:
-            answers = self._client.records("audio", [encoded(wav(piece.sound))], self._params)
-        except Unavailable as trouble:  # what has been fed by then goes along the next time
-            asked = trouble.wait if isinstance(trouble, Busy) else None
-            wait = asked or min(LONGEST_WAIT, FIRST_WAIT * 2**failures)
-            with self._changed:
-                self._trouble = f" ({str(trouble).rstrip('.')})"
-                self._changed.wait_for(lambda: self._stopped, wait)
-            return True
-        with self._changed:
-            self._trouble, self._answered = "", time.monotonic()
+        while not (self._complete or self._stopped):
+            answered = self._answered
             try:
-                (record,) = answers
-                self._agreement.answer(piece, record)
-            except (ValueError, LookupError, TypeError, AttributeError):
-                raise ServiceError(NO_TRANSCRIPT) from None
+                self._converse()
+            except ServiceError as error:
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+                return
+            except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+                failures = 0 if self._answered > answered else failures + 1
+                with self._changed:
+                    self._trouble = f" ({said(error)})"
+                    wait = min(LONGEST_WAIT, FIRST_WAIT * 2**failures)
+                    self._changed.wait_for(lambda: self._stopped, wait)
+
+    def _converse(self) -> None:
+        """Sends and hears on one connection, until all is told.
+
+        Raises:
+            ServiceError: the server refuses the stream.
+            ConnectionClosed, InvalidHandshake, OSError: the connection is lost, or there is none.
+        """
+        try:
+            socket = connect(self._url, **self._options)
+        except InvalidURI:
+            raise ServiceError(f"'{self._url}' is not an address.") from None
+        except InvalidStatus as error:
+            if (status := error.response.status_code) in BUSY:
+                raise
+            raise ServiceError(f"The server refused the stream, with status {status}.") from None
+        with socket:
+            with self._changed:
+                self._socket, self._sent = socket, self._first
+                self._partial = LiveText(
+                    self._partial.stable, "", self._partial.start, self._partial.start
+                )
+                self._before, self._text = self._partial.stable, ""
+            hearing = Hearing(self, socket, self._first / SAMPLE_RATE)
+            thread = threading.Thread(target=hearing.run, name="stream answers", daemon=True)
+            thread.start()
+            try:
+                self._send(socket, hearing)
+            finally:
+                socket.close()
+                thread.join()
+        if hearing.error is not None:
+            raise hearing.error
+
+    def _send(self, socket: ClientConnection, hearing: "Hearing") -> None:
+        """Sends the sound as it is fed, and at its end what shows that all is told."""
+        put(socket, "session.update", session=session(self._asked))
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_news(hearing))
+                if self._stopped or self._complete or hearing.error:
+                    return
+                portion = self._portion()
+                self._sent += len(portion)
+            if len(portion):
+                append(socket, portion)
+            elif not hearing.ends:
+                hearing.ends = True
+                put(socket, "session.close")
+
+    def _is_news(self, hearing: "Hearing") -> bool:
+        """Whether there is something to send, or nothing any more."""
+        over = self._stopped or self._complete or hearing.error
+        ended = self._closed and not hearing.ends
+        return bool(over or self._sent < self._size or ended)
+
+    def _portion(self) -> np.ndarray:
+        """What is to be sent next, int16 (samples,)."""
+        if self._sent == self._size:
+            return np.empty(0, np.int16)
+        self._sound = [np.concatenate(self._sound)]
+        place = self._sent - self._first
+        return self._sound[0][place : place + PORTION]
+
+    def show(self, stable: str, tail: str, start: float, end: float) -> None:
+        """Renews what is known; forgets the sound of what is stable."""
+        with self._changed:
+            self._answered, self._trouble = time.monotonic(), ""
+            self._text += stable
+            text = self._text.lstrip()
+            joined = space(self._before, text) if self._before and text else ""
+            begin = max(self._partial.start, start)
+            whole = self._before + joined + text
+            if not text and tail and self._before:
+                tail = space(self._before, tail.lstrip()) + tail.lstrip()
+            self._partial = LiveText(whole, tail, begin, max(begin, end))
+            self._forget(round(begin * SAMPLE_RATE))
             self._changed.notify_all()
-        return True
+
+    def end_item(self, until: float) -> None:
+        """An item is complete: what follows is another."""
+        with self._changed:
+            self._answered, self._before, self._text = time.monotonic(), self._partial.stable, ""
+            begin = max(self._partial.start, until)
+            self._partial = LiveText(self._before, "", begin, begin)
+            self._forget(round(begin * SAMPLE_RATE))
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """All is told."""
+        with self._changed:
+            self._complete = True
+            self._changed.notify_all()
+
+    def lost(self) -> None:
+        """The connection is at its end."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _forget(self, place: int) -> None:
+        """Drops sound before a sample of the stream."""
+        place = min(place, self._sent)
+        if place > self._first:
+            self._sound = [np.concatenate(self._sound)[place - self._first :]]
+            self._first = place

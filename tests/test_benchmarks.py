@@ -21,7 +21,16 @@ from zoo.building.packaging import ROOT
 # how speakers are told apart (tests/zoo/test_clustering.py); the scores of "whisper_quality" are
 # tested below. Of the benchmarks of servers, "sharing" stands for all. `make bench-quick` runs all.
 ELSEWHERE = (
-    *("batch", "clip_serving", "gpu", "hostile", "peers_captions", "peers_ner", "peers_people"),
+    *(
+        "batch",
+        "clip_serving",
+        "fairness",
+        "gpu",
+        "hostile",
+        "peers_captions",
+        "peers_ner",
+        "peers_people",
+    ),
     *("peers_speech", "prepare", "speakers", "starts", "whisper_quality"),
 )
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")

@@ -16,10 +16,8 @@ GPU_ONLY = ("nvidia-", "onnxruntime-gpu")  # nothing here or in CI would load th
 # Every capability declares its own in `options.py`, or has its own engine.
 ONE_CONCEPT = {"Options", "Engine", "Record", "Segment", "Word", "Language", "Caption", "Neighbour",
                "Speaker", "SpokenTurn", "HeardChannel"}  # fmt: skip
-CLIENTS_VIEW = (
-    "answers.py",
-    "about.py",
-)  # in test_models and transcripts: the same records, for a client
+CLIENTS = ("test_models", "transcripts")
+CLIENTS_VIEW = ("answers.py", "about.py")  # there: the same records, as clients have them
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -57,7 +55,7 @@ def test_the_zoo_imports_no_capability_and_capabilities_not_each_other() -> None
             assert not imports(path) & others, path
 
 
-@pytest.mark.parametrize("folder", ["kong", "test_models", "transcripts"])
+@pytest.mark.parametrize("folder", ["kong", *CLIENTS])
 def test_what_speaks_http_with_the_models_imports_nothing_of_them(folder: str) -> None:
     modules = sorted((ROOT / folder).rglob("*.py"))
     assert modules
@@ -77,14 +75,11 @@ def test_a_capability_is_complete(model: str) -> None:
 def test_unrelated_classes_have_different_names() -> None:
     """A class and its base may share a name; two things may not."""
     places: dict[str, list[str]] = {}
-    for folder in (
-        MODELS,
-        *(ROOT / name for name in ("kong", "test_models", "transcripts", "deploy")),
-    ):
+    for folder in (MODELS, *(ROOT / name for name in ("kong", "deploy", *CLIENTS))):
         for path in folder.rglob("*.py"):
             if "models" in path.relative_to(folder).parts:  # that builders have written
                 continue
-            if path.parent.name in ("test_models", "transcripts") and path.name in CLIENTS_VIEW:
+            if path.parent.name in CLIENTS and path.name in CLIENTS_VIEW:
                 continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ClassDef):

@@ -80,7 +80,7 @@ class Engine:
         """Describe photos.
 
         Args:
-            items: For each photo a file's bytes, or a URL.
+            items: For each photo a file's bytes, its path, or a URL.
             options: For all of them.
 
         Returns:

@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from zoo.serving import runner
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 MODES = ("shortest", "squash")
 SHARE_READ = 0.5  # of a batch, at once; but only as many photos are decoded as there are cores
-Photo = bytes | str
-"""A file's bytes, or a URL."""
+MAX_FILE_BYTES = 100_000_000
+Photo = bytes | Path | str
+"""A file's bytes, its path, or a URL."""
 
 
 class Pixels:
@@ -92,6 +94,10 @@ class PhotoReader:
         """Fetch, decode and prepare a photo: float32 (3, size, size), or what is wrong."""
         runner.stop_if_cancelled()
         try:
+            if isinstance(photo, Path):
+                if photo.stat().st_size > MAX_FILE_BYTES:
+                    return BadInput(f"is larger than {MAX_FILE_BYTES:,} bytes")
+                photo = photo.read_bytes()
             content = self.fetcher(photo) if isinstance(photo, str) else photo
             with self._decoding:
                 return self._pixels(decode(content, self._pixels.size))

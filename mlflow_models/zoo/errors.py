@@ -95,6 +95,16 @@ class Stopping(ZooError):
     code = "STOPPING"
 
 
+class NoRoom(ZooError):
+    """A file that doesn't fit into the server's spool."""
+
+    status = 503
+    code = "NO_ROOM"
+
+    def __init__(self) -> None:
+        super().__init__("The server has no room for a large file now; try again later.")
+
+
 class OutOfMemory(ZooError):
     """A request that doesn't fit into the free memory, even in smaller batches."""
 

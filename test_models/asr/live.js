@@ -1,4 +1,4 @@
-// Text while a person speaks: the microphone's sound goes to `/asr/live`, see live.py.
+// Text while a person speaks: the microphone's sound goes to `/v1/realtime`, by OpenAI's protocol.
 const words = theresa.labels(props.labels);
 const {make} = theresa;
 const SHORTEST = 0.5;  // seconds of a recording that is worth keeping
@@ -14,7 +14,11 @@ const fault = make("div", {role: "alert"});
 const running = make("span", {class: "running"}, meter, time);
 element.replaceChildren(make("div", {class: "live"}, speak, by, running), text, final, fault);
 
+const LONGEST = (theresa.maxBytes - 100) / 2;  // samples: the recording can be sent as a file, too
+const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff00-\uffef]/u;
+
 let microphone = null, socket = null, sounds = [], size = 0;
+let items = new Map();  // of each utterance, by its id, {stable, tail}
 let state = "idle";  // then "opening", "recording", "finishing"
 
 function show(next = state) {
@@ -38,32 +42,67 @@ function heard(samples, level) {
   sounds.push(samples);
   size += samples.length;
   meter.value = level;
-  if (socket.readyState === WebSocket.OPEN) socket.send(samples);
+  if (socket.readyState === WebSocket.OPEN) append(samples);
   show();
-  if (size >= (props.limit - 1) * RATE) stop();
+  if (size >= LONGEST - RATE) stop();
 }
+
+function send(type, fields = {}) {
+  socket.send(JSON.stringify({type, ...fields}));
+}
+
+function append(samples) {
+  const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+  send("input_audio_buffer.append", {audio: btoa(Array.from(bytes, one => String.fromCharCode(one)).join(""))});
+}
+
+// What was said so far; a space stands between utterances, but not in Chinese or Japanese.
+function joinedTexts(texts) {
+  return texts.filter(Boolean).reduce((all, next) =>
+    all + (!all || WIDE.test(all.at(-1)) || WIDE.test(next[0]) ? "" : " ") + next, "");
+}
+
+function showText() {
+  const [last, ...before] = [...items.values()].reverse();
+  const known = joinedTexts([...before.reverse(), last ?? {stable: ""}].map(one => one.stable));
+  stable.textContent = known;
+  tail.textContent = last?.tail ? joinedTexts([known, last.tail]).slice(known.length) : "";
+}
+
+// What the server tells: the text of an utterance grows by `delta`; what may still change is its `tail`.
+const TOLD = {
+  "conversation.item.input_audio_transcription.delta"({item_id: id, delta, tail = ""}) {
+    items.set(id, {stable: (items.get(id)?.stable ?? "") + delta, tail});
+    showText();
+  },
+  "conversation.item.input_audio_transcription.completed"({item_id: id, transcript}) {
+    items.set(id, {stable: transcript, tail: ""});
+    showText();
+  },
+  "conversation.item.input_audio_transcription.failed"({error}) { say(error.message); },
+  "error"({error}) { say(error.message); },
+};
 
 // Opens the way to the model; until it is open, sound waits in `sounds`.
 function connect() {
-  const address = new URL("asr/live", location.href);
+  const {model, params} = props.value;
+  const address = new URL("v1/realtime", location.href);
   address.protocol = address.protocol.replace("http", "ws");
-  address.search = new URLSearchParams(
-    {model: props.value.model, params: JSON.stringify(props.value.params)});
+  address.search = new URLSearchParams({intent: "transcription", model});
   const opened = new WebSocket(address);
   let ended = false;
-  opened.onopen = () => { for (const one of sounds) opened.send(one); };
+  opened.onopen = () => {
+    const input = {format: {type: "audio/pcm", rate: RATE}, transcription: {params}};
+    send("session.update", {session: {type: "transcription", audio: {input}}});
+    sounds.forEach(append);
+  };
   opened.onmessage = event => {
     const told = JSON.parse(event.data);
-    if ("stable" in told) {
-      [stable.textContent, tail.textContent] = [told.stable, told.tail];
-      return;
-    }
-    ended = true;
-    if ("text" in told) {
-      [stable.textContent, tail.textContent] = [told.text, ""];
-      final.textContent = `${words.final}: ${told.text}`;
-    } else {
-      say(told.error);
+    TOLD[told.type]?.(told);
+    if (["error", "session.closed"].includes(told.type)) ended = true;
+    if (told.type === "session.closed") {
+      final.textContent = `${words.final}: ${stable.textContent}`;
+      opened.close();
     }
   };
   opened.onclose = () => {
@@ -76,7 +115,7 @@ function connect() {
 async function start() {
   show("opening");
   say("");
-  [sounds, size] = [[], 0];
+  [sounds, size, items] = [[], 0, new Map()];
   [stable.textContent, tail.textContent, final.textContent] = ["", "", ""];
   text.hidden = false;
   const gone = {send() {}, readyState: WebSocket.CONNECTING};
@@ -97,9 +136,10 @@ async function stop() {
   show("finishing");
   await microphone.stop();
   meter.value = 0;
-  if (socket.readyState === WebSocket.OPEN) socket.send("stop");
+  const close = () => send("session.close");  // the rest is transcribed, and `session.closed` comes
+  if (socket.readyState === WebSocket.OPEN) close();
   else if (socket.readyState !== WebSocket.CONNECTING) finish();
-  else socket.addEventListener("open", () => socket.send("stop"));
+  else socket.addEventListener("open", close);
 }
 
 // The recording can be played and transcribed whole, like a file.

@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from test_models import frame, uploads
-from test_models.asr import live
 from test_models.asr.answers import answers
 from test_models.asr.words import OPTIONS, WORDS
 from test_models.calls import ServiceError
@@ -45,7 +44,6 @@ def build(services: Services) -> None:
         WORDS,
         [HERE / "microphone.js"],
         _spoken(known[:1], {"values": first}),
-        limit=live.MAX_SECONDS,
     )
     with gr.Accordion(label("options"), open=False):
         options = controls(OPTIONS, known[:1], (), **first)

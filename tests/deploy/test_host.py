@@ -33,6 +33,18 @@ def test_the_host_gets_the_units_and_runs_this_image() -> None:
     )
 
 
+def test_a_host_may_have_a_folder_for_large_files() -> None:
+    made = document("whisper_asr", IMAGE, 8080, "4g", True, "/srv/spool")
+    (line,) = (
+        line
+        for line in files(made)["/etc/theresa/whisper_asr.env"].splitlines()
+        if line.startswith("OPTIONS=")
+    )
+    mounted = "--volume /srv/spool:/spool --env THERESA_SPOOL=/spool"
+    assert line == f"OPTIONS=--gpus all {mounted}"
+    assert made["runcmd"][0][-1] == "/srv/spool"
+
+
 @pytest.mark.parametrize("image", UNPINNED)
 def test_an_image_that_moves_or_is_none_is_refused(image: str) -> None:
     with pytest.raises(BadOption, match="--image"):
@@ -41,7 +53,12 @@ def test_an_image_that_moves_or_is_none_is_refused(image: str) -> None:
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [(["--port", "80"], "--port 80"), (["--memory", "2 g"], "--memory"), (["--gpu"], "")],
+    [
+        (["--port", "80"], "--port 80"),
+        (["--memory", "2 g"], "--memory"),
+        (["--spool", "/a:/b"], "--spool"),
+        (["--gpu"], ""),
+    ],
 )
 def test_its_command_line(
     options: list[str], named: str, capsys: pytest.CaptureFixture[str]

@@ -65,6 +65,22 @@ def test_every_model_has_its_manifests(name: str) -> None:
         }
 
 
+def test_a_pod_may_have_a_volume_for_large_files(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    overlay = tmp_path / NAMES[0] / "kustomization.yaml"
+    overlay.write_text(overlay.read_text() + "components: [../spool]\n")
+    plain, spec = (
+        render(folder)["Deployment"]["spec"]["template"]["spec"]
+        for folder in (NAMES[0], str(overlay.parent))
+    )
+    (container,) = spec["containers"]
+    settings = {one["name"]: one["value"] for one in container["env"]}
+    places = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert settings["THERESA_SPOOL"] == places["spool"]
+    assert spec["volumes"] == [*plain["volumes"], {**spec["volumes"][-1], "name": "spool"}]
+    assert spec["securityContext"]["fsGroup"] == spec["securityContext"]["runAsUser"]
+
+
 def test_a_new_model_gets_its_manifests(tmp_path: Path) -> None:
     (tmp_path / "mlflow_models" / "new_model").mkdir(parents=True)
     (tmp_path / "mlflow_models" / "new_model" / "build.py").touch()

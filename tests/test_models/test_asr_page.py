@@ -1,6 +1,5 @@
 """The speech page in a real browser, in front of the demo models; the microphone is Chromium's."""
 
-import json
 import re
 import threading
 import wave
@@ -32,16 +31,15 @@ THAI = ROOT / "mlflow_models" / "wav2vec2_asr" / "samples" / "coffee.flac"
 # Whether all that is shown ends before so many pixels.
 FIT = """width => [...document.querySelectorAll("main :is(p, b, h1, button, canvas, article)")]
   .every(one => one.getBoundingClientRect().right <= width)"""
-# Opens `/asr/live`, sends messages of `seconds` each, and gives what ends it.
-LIVE = """async ([host, model, params, messages, seconds]) => new Promise(resolve => {
-  const query = new URLSearchParams({model, params});
-  const socket = new WebSocket(`ws://${host}/asr/live?${query}`);
-  socket.onopen = () => {
-    for (let n = 0; n < messages; n++) socket.send(new Int16Array(seconds * 16000));
-  };
+
+
+# Opens `/v1/realtime`, and gives what ends it.
+LIVE = """async ([host, model]) => new Promise(resolve => {
+  const socket = new WebSocket(`ws://${host}/v1/realtime?intent=transcription&model=${model}`);
   socket.onmessage = event => {
     const told = JSON.parse(event.data);
-    if (!("stable" in told)) resolve(told.error ?? told.text);
+    if (told.type === "session.created") socket.send('{"type": "session.close"}');
+    if (told.type === "error") resolve(told.error.message);
   };
   socket.onclose = event => resolve(`closed with ${event.code}`);
 })"""
@@ -265,22 +263,20 @@ def test_text_appears_while_a_person_speaks(open_speaking: OpenPage) -> None:
     expect(page.locator("[data-drawn]")).to_have_count(1)
 
 
-def test_what_a_stream_may_not_do_ends_with_a_sentence(open_page: OpenPage) -> None:
+def test_live_text_that_cant_be_had_is_told(open_page: OpenPage) -> None:
     page = open_page("/asr")
     host = page.evaluate("location.host")
     elsewhere = host.replace("127.0.0.1", "localhost")  # the page's Origin isn't this Host
     asked = {
-        "A message is too long": ["whisper_asr", "{}", 1, 3],
-        "60 s of sound wait": ["whisper_asr", "{}", 40, 2],
-        "language": ["whisper_asr", json.dumps({"language": "xx"}), 2, 2],
-        "'gone-asr' is down: ": ["gone-asr", "{}", 0, 0],
-        "Model 'nobody' not found; available: whisper_asr": ["nobody", "{}", 0, 0],
-        "'hanlp_ner' is not a speech model.": ["hanlp_ner", "{}", 0, 0],
-        "'params' isn't a JSON object.": ["whisper_asr", "[" * 3_000, 0, 0],
+        "closed with 1000": "whisper_asr",
+        "'gone-asr' is down: ": "gone-asr",
+        "Model 'broken-asr' has no live text": "broken-asr",
+        "Model 'nobody' not found; available: whisper_asr": "nobody",
+        "'hanlp_ner' is not a speech model.": "hanlp_ner",
     }
-    for sentence, given in asked.items():
-        assert sentence in page.evaluate(LIVE, [host, *given])
-    assert page.evaluate(LIVE, [elsewhere, "whisper_asr", "{}", 0, 0]) == "closed with 1006"
+    for sentence, model in asked.items():
+        assert sentence in page.evaluate(LIVE, [host, model])
+    assert page.evaluate(LIVE, [elsewhere, "whisper_asr"]) == "closed with 1006"
 
 
 def test_without_a_microphone_the_page_says_why(open_page: OpenPage) -> None:

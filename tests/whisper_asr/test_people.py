@@ -112,6 +112,24 @@ def test_each_stretch_has_its_language(engine: Engine, speech: Path) -> None:
     assert "图书馆" in found.segments[5].text
 
 
+def test_an_answer_in_parts_is_the_plain_one(
+    engine: Engine, clips: dict[str, np.ndarray], speech: Path
+) -> None:
+    call = decode(speech / "calls" / "en-us_zh-cn.flac")
+    sound = np.concatenate([clips["first"], faint(20), call, faint(2), clips["meeting"]])
+    for way in (
+        {},
+        {"language": "auto", "multilingual": True, "word_timestamps": True},
+        {"vad": False},
+    ):
+        options = Options(beam_size=1, temperature=(0.0,), **way)
+        (plain,) = engine([sound], options)
+        assert isinstance(plain, Transcript)
+        *events, done = engine.stream(sound, options)
+        assert done == ("done", plain.record())
+        assert [one for name, one in events if name == "segment"] == done[1]["segments"]
+
+
 def test_what_a_person_says_stays_whatever_it_is(engine: Engine, speech: Path) -> None:
     found = hear(engine, decode(speech / "calls" / "whatstheweatherlike-mulaw.wav"), language="en")
     assert "weather" in found.text

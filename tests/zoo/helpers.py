@@ -1,6 +1,8 @@
 """What tests of servers and of runs share."""
 
+import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zoo.building.local_server import direct
@@ -12,6 +14,20 @@ def metric(url: str, name: str) -> float:
     """A metric's value, summed over its labels."""
     lines = HTTP.get(f"{url}/metrics", timeout=30).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if re.match(rf"{name}(\{{| )", line))
+
+
+def server_sent(lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The events of an answer's lines, with their data."""
+    name, data = "", ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            data = value
+        elif not line and name:
+            yield name, json.loads(data)
+            name = ""
 
 
 def logged(uri: str, experiment: str) -> tuple[Any, set[str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.zoo.helpers import HTTP, assert_same
+from tests.zoo.helpers import HTTP, assert_same, server_sent
 from tests.zoo.no_speech import NO_SOUND, NOTHING
 from tests.zoo.sounds import encoded, muxed, with_header
 from zoo.building import checkpoints
@@ -30,6 +30,15 @@ def post(url: str, files: list[Any], **params: Any) -> httpx2.Response:
     rows = [[base64.b64encode(f).decode() if isinstance(f, bytes) else f] for f in files]
     request = {"dataframe_split": {"columns": ["audio"], "data": rows}, "params": params}
     return HTTP.post(f"{url}/invocations", json=request, timeout=300)
+
+
+def streamed(url: str, file: bytes, **params: Any) -> list[tuple[str, Any]]:
+    """The events of an answer in parts."""
+    request = {"inputs": {"audio": [base64.b64encode(file).decode()]}, "params": params}
+    headers = {"Accept": "text/event-stream"}
+    with HTTP.stream("POST", f"{url}/invocations", json=request, headers=headers) as response:
+        assert response.status_code == 200, response.read()
+        return list(server_sent(response.iter_lines()))
 
 
 def refusal(response: httpx2.Response) -> str:
@@ -177,6 +186,24 @@ class ServedSpeech:
             expected = loaded.predict(pd.DataFrame({"audio": files}), params=params)
             for address in (url, stock_url):
                 assert_same(self.speech.transcribe(address, files, **params), expected)
+            for file, record in zip(files, expected, strict=True):
+                *_, last = loaded.predict_stream(pd.DataFrame({"audio": [file]}), params=params)
+                assert last["event"] == "done"
+                assert_same(last["data"], record)
+
+    def test_an_answer_in_parts_is_the_plain_one(self, url: str) -> None:
+        file = encoded(self.speech.long_recording()[: 45 * SAMPLE_RATE].astype(float))
+        for way in (*self.speech.ways, {"channels": "separate"}):
+            params = {**self.speech.steady, **way}
+            (plain,) = self.speech.transcribe(url, [file], **params)
+            *events, (name, record) = streamed(url, file, **params)
+            assert (name, record) == ("done", plain)
+            assert [data for name, data in events if name == "segment"] == plain["segments"]
+            progress = [data for name, data in events if name == "progress"]
+            seconds = [one["seconds"] for one in progress]
+            assert len(seconds) > 2
+            assert seconds == sorted(seconds)
+            assert progress[-1] == {"seconds": plain["duration"], "duration": plain["duration"]}
 
     def test_a_raw_file_is_one_row(self, url: str) -> None:
         for query in ("", f"?{self.speech.query}"):

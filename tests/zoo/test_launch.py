@@ -39,6 +39,7 @@ from zoo.settings import Settings
         ("THERESA_MAX_ROW", "5"),
         ("THERESA_IMAGE_SECONDS", "long"),
         ("THERESA_IMAGE_HOST", "a.example"),
+        ("THERESA_SPOOL", "/proc"),
     ],
 )
 def test_a_variable_that_cant_be_is_refused_in_a_sentence(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import Cancelled
+from zoo.serving import lanes
 from zoo.serving.runner import Runner, cancellation, cores
 
 
@@ -211,3 +212,55 @@ def test_a_bad_item_fails_alone_in_a_shared_batch() -> None:
     assert isinstance(bad[0], ValueError)
     assert last == [4, 6]
     assert seen[1] == [1, -1, 2, 3]
+
+
+def test_a_long_request_alone_has_all_threads() -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    def run(batch: list[int]) -> list[int]:
+        together.wait()
+        return batch
+
+    engine: Runner[int, int] = Runner(run, lambda _: 1, 1, threads=2)
+    parts = [engine.submit([number], background=True) for number in (1, 2)]
+    assert [part.results() for part in parts] == [[1], [2]]
+
+
+def test_a_long_request_leaves_a_thread_while_short_ones_come() -> None:
+    resume = threading.Event()
+
+    def run(batch: list[int]) -> list[int]:
+        if batch[0] < 0:
+            assert resume.wait(30)
+        return batch
+
+    engine: Runner[int, int] = Runner(run, lambda _: 1, 1, threads=2)
+    assert engine([1]) == [1]
+    parts = [engine.submit([number], background=True) for number in (-1, -2, -3)]
+    assert [engine([number]) for number in (2, 3, 4)] == [[2], [3], [4]]
+    resume.set()
+    assert [part.results() for part in parts] == [[-1], [-2], [-3]]
+
+
+@pytest.mark.parametrize(("patience", "order"), [(5.0, [0, 1, 2, -1]), (0.0, [0, -1, 1, 2])])
+def test_short_requests_go_before_long_ones_that_havent_waited_long(
+    patience: float, order: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "PATIENCE_SECONDS", patience)
+    busy, release = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def run(batch: list[int]) -> list[int]:
+        busy.set()
+        assert release.wait(30)
+        seen.extend(batch)
+        return batch
+
+    engine: Runner[int, int] = Runner(run, lambda _: 1, 1)
+    parts = [engine.submit([0])]
+    assert busy.wait(30)
+    parts += [engine.submit([number], background=number < 0) for number in (-1, 1, 2)]
+    release.set()
+    for part in parts:
+        part.results()
+    assert seen == order

@@ -135,14 +135,10 @@ def test_what_is_refused_isnt_asked_for(echo_url: str, length: int, kind: str, s
     head = f"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nExpect: 100-continue"
     with wire(echo_url) as one:
         one.send(f"{head}\r\nContent-Length: {length}\r\n\r\n".encode())
-        if status == 415:  # told by the type, once the body is there
-            assert one.read().status == 100
-            one.send(b"123456789")
         answer = one.read()
         assert_refused(answer, status)
-        if status == 413:
-            assert answer.headers["connection"] == "close"
-            assert one.is_closed()
+        assert answer.headers["connection"] == "close"
+        assert one.is_closed()
 
 
 @pytest.mark.parametrize("path", ["/ping", "/ready", "/health", "/version", "/metrics"])

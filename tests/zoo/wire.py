@@ -45,8 +45,16 @@ class Wire:
         while (line := self._file.readline().strip()) != b"":
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
+        if headers.get("transfer-encoding") == "chunked":
+            return Answer(status, headers, b"".join(self._chunks()))
         length = 0 if method == "HEAD" or status == 100 else int(headers["content-length"])
         return Answer(status, headers, self._file.read(length))
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self._file.readline(), 16):
+            yield self._file.read(size)
+            self._file.readline()
+        self._file.readline()
 
     def end(self) -> None:
         """Say that nothing more is sent; answers are still read."""

@@ -23,7 +23,8 @@ from zoo.serving import metrics
 from zoo.serving.shared import shared
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics", "/v1/realtime")
+PATHS = ("/invocations", "/ping", "/health", "/ready", "/version", "/metrics", "/v1/models",
+         "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/realtime")  # fmt: skip
 access = logging.getLogger("theresa.access")
 
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -24,6 +25,8 @@ from zoo.serving.edge import error_body
 from zoo.serving.shared import shared
 from zoo.settings import Settings
 
+EVENTS = "text/event-stream"
+QUALITY = re.compile(r";\s*q=(\d(?:\.\d+)?)")
 COMMENT_SECONDS = 10.0  # after so long without an event, a comment shows that the answer goes on
 COMMENT = b":\n\n"
 TICK_SECONDS = 0.25  # between two looks at the clock
@@ -36,6 +39,16 @@ Steps = Callable[[], Generator[tuple[str, Any], None, None]]
 Write = Callable[[str, Any], bytes]
 Run = Callable[[threading.Event, Callable[[], None]], Awaitable[None]]
 log = logging.getLogger("theresa.server")
+
+
+def asks_for_events(accept: str) -> bool:
+    """Tell whether a request's `Accept` prefers events: to all others, or as the first of these."""
+    best, preferred = 0.0, ""
+    for one in accept.lower().split(","):
+        given = QUALITY.search(one)
+        if (quality := float(given[1]) if given else 1.0) > best:
+            best, preferred = quality, one.partition(";")[0].strip()
+    return preferred == EVENTS
 
 
 def server_sent(event: str, data: Any) -> bytes:
@@ -109,7 +122,7 @@ class EventStream(StreamingResponse):
     def __init__(
         self, request: Request, settings: Settings, run: Run, steps: Steps, write: Write
     ) -> None:
-        super().__init__((), headers=HEADERS, media_type="text/event-stream")
+        super().__init__((), headers=HEADERS, media_type=EVENTS)
         self._state, self._settings, self._run = request.state, settings, run
         self._steps, self._write = steps, write
         self._admission, self._loop = Admission.kept(), asyncio.get_running_loop()

@@ -18,7 +18,9 @@ import shlex
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import ZooError
 from zoo.serving import devices
@@ -76,16 +78,49 @@ def worker_count(variable: str, value: str) -> int:
     return int(value)
 
 
+def metadata_of(model: Path) -> dict[str, Any]:
+    """Read what a saved model says of itself."""
+    import yaml
+
+    about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+    return about.get("metadata") or {}
+
+
+def spooling(settings: Settings, metadata: Mapping[str, Any]) -> str:
+    """Tell whether large files are taken, and where they are kept; empty if no file is taken.
+
+    Raises:
+        ZooError: THERESA_SPOOL isn't a folder that this process can write to.
+    """
+    folder = settings.spool
+    if folder:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            reason = error.strerror
+            raise ZooError(
+                f"THERESA_SPOOL={folder!r} is not a folder that the server can write to: {reason}."
+            ) from None
+    columns = metadata.get("declaration", {}).get("columns", ())
+    if all(one["kind"] != "file" for one in columns):
+        return ""
+    if not folder:
+        most = settings.max_body_bytes
+        return (
+            f"Files of up to {most:,} bytes are taken; THERESA_SPOOL, for larger ones, isn't set."
+        )
+    most = max(settings.max_body_bytes, settings.spool_bytes)
+    return f"Files of up to {most:,} bytes are taken; large ones are kept in {folder}."
+
+
 def survives_fork(model: Path) -> bool:
     """Tell whether workers can share a model that is loaded before the fork.
 
     Raises:
         ZooError: `THERESA_DEVICE` is `cuda`, and the model can't have a GPU.
     """
-    import yaml
-
-    about = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
-    metadata, wanted = about.get("metadata") or {}, read(DeviceSettings).device
+    metadata, wanted = metadata_of(model), read(DeviceSettings).device
     line = metadata.get("cuda")
     found = devices.Device("cpu", why="the model was built without --gpu")
     if line and wanted != "cpu" and (wanted == "cuda" or devices.is_there()):
@@ -106,6 +141,8 @@ def command(settings: Settings, model: Path) -> list[str]:
             file=sys.stderr,
             flush=True,
         )
+    if told := spooling(settings, metadata_of(model)):
+        print(told, file=sys.stderr, flush=True)
     shared = survives_fork(model)
     usual = str(cores()) if shared else "1"
     workers = os.environ.get("MLFLOW_MODELS_WORKERS") or usual

@@ -4,8 +4,9 @@ A capability's `model.py` names its declaration and its engine. What happens to 
 here, once.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from zoo.errors import (
     BadRow,
     Cancelled,
     FailedRow,
+    NotAcceptable,
     OutOfMemory,
     RowError,
     ZooError,
@@ -29,6 +31,7 @@ from zoo.serving import failures, identity, observers
 from zoo.serving.declaration import Declaration, Options, read
 from zoo.serving.rows import RequestRow, read_rows
 
+WHOLE = "This model gives an answer as a whole; don't ask for text/event-stream."
 ARTIFACT = "model"  # the directory that the builder packs for the engine
 log = logging.getLogger(__name__)
 
@@ -47,8 +50,10 @@ class Engine(Protocol):
         options: The parameters, with this checkpoint's defaults, bounds and choices.
         languages: Codes of this checkpoint's languages.
 
-    An engine may also have `routes(server)`, which gives the Starlette routes of protocols of its
-    own; `server` is a `zoo.serving.server.Server`.
+    An engine may also have `stream(item, options)`, which yields the name and data of events of one
+    item's answer as they are found, the last one `done` with the record. And `routes(server)`,
+    which gives the Starlette routes of protocols of its own; `server` is a
+    `zoo.serving.server.Server`.
     """
 
     @property
@@ -110,22 +115,66 @@ class ZooModel(PythonModel):
             MlflowException: The request is refused (400), memory has run out (503), or the model
                 failed (500). The message is one sentence.
         """
-        try:
+        with _refusing():
             return self._predict(model_input, dict(params or {}))
-        except Exception as error:
-            cause = OutOfMemory() if failures.memory_ran_out(error) else error
-            if not isinstance(cause, ZooError):
-                observers.failed(error)
-                raise
-            code = BAD_REQUEST if cause.status < 500 else INTERNAL_ERROR
-            code = TEMPORARILY_UNAVAILABLE if isinstance(cause, OutOfMemory) else code
-            raise MlflowException(str(cause), error_code=code) from cause
 
-    def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
+    def predict_stream(
+        self,
+        context: Any,  # noqa: ARG002 - MLflow passes it
+        model_input: dict[str, Any],
+        params: dict[str, Any] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Answer a request of one row in parts, as they are found.
+
+        Args:
+            context: MLflow's.
+            model_input: The row, by its columns; MLflow makes it of a DataFrame.
+            params: As for `predict`.
+
+        Yields:
+            `event`, a name, and `data`. The last event is `done`; its data is the record that
+            `predict` gives.
+
+        Raises:
+            MlflowException: As `predict` does.
+        """
+        table = pd.DataFrame({name: [value] for name, value in model_input.items()}, dtype=object)
+        with _refusing():
+            for event, data in self._stream(table, dict(params or {})):
+                yield {"event": event, "data": data}
+
+    def _stream(self, table: pd.DataFrame, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        engine: Any = self.engine
+        if not streams(engine):
+            raise NotAcceptable(WHOLE)
+        options = self._options(params)
+        (row,) = read_rows(table, self.declaration.columns)
+        if isinstance(row, BadRow):
+            yield from self._end(row, options)
+            return
+        try:
+            for event, data in engine.stream(row.value, options):
+                reported = event == "done" and options.on_error == "report"
+                yield event, self._answered(data) if reported else data
+        except Exception as error:
+            if isinstance(error, Cancelled | BadParameter) or failures.memory_ran_out(error):
+                raise  # it isn't about the row
+            yield from self._end(_blame(0, row.column, error), options)
+
+    def _end(self, error: RowError, options: Options) -> Iterator[tuple[str, Any]]:
+        """Refuse a stream's row, or report it."""
+        if options.on_error == "raise":
+            raise error
+        yield "done", self._failed(error)
+
+    def _options(self, params: dict[str, Any]) -> Options:
         for name, value in params.items():
             if value is None or (isinstance(value, list | tuple | np.ndarray) and None in [*value]):
                 raise BadParameter(name, "is null, or has a null in it")
-        options = read(self.engine.options, params)
+        return read(self.engine.options, params)
+
+    def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
+        options = self._options(params)
         rows = read_rows(table, self.declaration.columns)
         if options.on_error == "raise":
             _raise_first(rows)  # refuse before anything is computed
@@ -141,15 +190,38 @@ class ZooModel(PythonModel):
         if options.on_error == "raise":
             _raise_first(outcomes)
             return [outcome.record() for outcome in outcomes]
-        return [self._report(outcome) for outcome in outcomes]
+        return [
+            self._failed(one) if isinstance(one, RowError) else self._answered(one.record())
+            for one in outcomes
+        ]
 
-    def _report(self, outcome: Any) -> dict[str, Any]:
-        record, error = dict.fromkeys(self.declaration.fields), None
-        if isinstance(outcome, RowError):
-            error = outcome.sentence
-        else:
-            record |= outcome.record()
-        return {**record, "error": error}
+    def _answered(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Report a row's record."""
+        return {**dict.fromkeys(self.declaration.fields), **record, "error": None}
+
+    def _failed(self, error: RowError) -> dict[str, Any]:
+        """Report what is wrong with a row."""
+        return {**dict.fromkeys(self.declaration.fields), "error": error.sentence}
+
+
+def streams(engine: Any) -> bool:
+    """Tell whether an engine can answer in parts."""
+    return hasattr(engine, "stream")
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn errors into those that MLflow's own server tells its clients."""
+    try:
+        yield
+    except Exception as error:
+        cause = OutOfMemory() if failures.memory_ran_out(error) else error
+        if not isinstance(cause, ZooError):
+            observers.failed(error)
+            raise
+        code = BAD_REQUEST if cause.status < 500 else INTERNAL_ERROR
+        code = TEMPORARILY_UNAVAILABLE if isinstance(cause, OutOfMemory) else code
+        raise MlflowException(str(cause), error_code=code) from cause
 
 
 def _blame(row: int, column: str, error: Exception) -> RowError:

@@ -4,12 +4,10 @@ A bad request raises a `ZooError` with one sentence, which never repeats what wa
 ours raises any other exception.
 """
 
-import gzip
-import io
+import contextlib
 import json
 import math
-import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel  # type: ignore[attr-defined]
 from mlflow.types import DataType, ParamSpec
 
-from zoo.errors import BadInput, BadParameter, TooLarge, UnsupportedMedia, ZooError
-from zoo.serving import devices, inference_protocol, metrics, runner, tables
+from zoo.errors import BadInput, BadParameter, UnsupportedMedia, ZooError
+from zoo.serving import bodies, devices, inference_protocol, metrics, runner, tables
 from zoo.serving.rows import LONE_SURROGATE
+from zoo.settings import Settings
 
 TYPES = (tables.CSV, tables.JSON, tables.PARQUET)
-PIECE_BYTES = 1 << 20  # of a body, unpacked at a time
 # The type doesn't tell what a file is: browsers send recordings as video/webm, curl octet-stream.
 FILES = ("audio/", "image/", "video/", "application/ogg", "application/octet-stream")
 
@@ -33,19 +31,20 @@ class RequestScorer:
 
     Args:
         model: A loaded pyfunc.
-        max_rows: How many rows a request may have.
-        max_bytes: How large an unpacked body may be.
+        settings: How many rows a request may have, and how large an unpacked body may be.
     """
 
-    def __init__(self, model: PyFuncModel, max_rows: int, max_bytes: int) -> None:
-        self._model, self._max_bytes = model, max_bytes
+    def __init__(self, model: PyFuncModel, settings: Settings) -> None:
+        self._model, self._settings = model, settings
         about = model.metadata.metadata or {}
         self.name, self.version = str(about.get("name", "")), str(model.metadata.model_uuid)
         told = {**about, "device": devices.used().describe()}
         self.metadata = inference_protocol.metadata(self.name, self.version, told)
         self._schema = model.metadata.get_input_schema()
         optional = [column.name for column in self._schema if not column.required]
-        self._read = tables.TableReader(self._schema.input_names(), optional, max_rows, max_bytes)
+        self._read = tables.TableReader(
+            self._schema.input_names(), optional, settings.max_rows, settings.max_body_bytes
+        )
         params = model.metadata.get_params_schema()
         self._params: dict[str, ParamSpec] = {spec.name: spec for spec in params or ()}
 
@@ -67,9 +66,41 @@ class RequestScorer:
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
         """
+        table, params = self._request(body, content_type, query, gzipped)
+        return _packed({"predictions": self._predict(table, params)})
+
+    def stream(
+        self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+    ) -> Generator[tuple[str, Any], None, None]:
+        """Answer one request of one row in parts.
+
+        Args:
+            body: As for `__call__`.
+            content_type: Likewise.
+            query: Likewise.
+            gzipped: Likewise.
+
+        Yields:
+            Each event's name and data.
+
+        Raises:
+            ZooError: As `__call__` does.
+        """
+        table, params = self._request(body, content_type, query, gzipped)
+        if len(table) != 1:
+            raise BadInput(f"An answer in parts is of one row; the request has {len(table)} rows.")
+        params = self._counted(table, params)
+        with _blaming():
+            for one in self._model.predict_stream(table, params):
+                yield one["event"], one["data"]
+
+    def _request(
+        self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Read a request's table and parameters."""
         kind = self._kind(content_type)
         if gzipped:
-            body = _unpacked(_content(body), self._max_bytes)
+            body = bodies.unpacked(body, self._settings, kind not in TYPES)
         if kind in TYPES:
             table, given = self._read(_content(body), kind)
         else:
@@ -77,7 +108,7 @@ class RequestScorer:
         if given is not None and not isinstance(given, dict):
             raise BadInput("'params' is not a JSON object.")
         params = {**(given or {}), **self._from_query(query, given or {})}
-        return _packed({"predictions": self._predict(table, params)})
+        return table, params
 
     def infer(self, body: bytes | Path, json_bytes: int | None, gzipped: bool) -> bytes:
         """Answer one request of the Open Inference Protocol.
@@ -90,10 +121,9 @@ class RequestScorer:
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
         """
-        content = _content(body)
         if gzipped:
-            content = _unpacked(content, self._max_bytes)
-        request = inference_protocol.read(content, json_bytes)
+            body = bodies.unpacked(body, self._settings)
+        request = inference_protocol.read(_content(body), json_bytes)
         texts = {column.name for column in self._schema if column.type == DataType.string}
         columns = {
             name: [_text(one) for one in values] if name in texts else values
@@ -101,6 +131,19 @@ class RequestScorer:
         }
         records = self._predict(self._read.table(columns), request.params)
         return _packed(inference_protocol.write(records, self.metadata, request))
+
+    def is_file(self, content_type: str) -> bool:
+        """Tell whether a body of this type is a file, which is one row.
+
+        Raises:
+            UnsupportedMedia: The model doesn't take such a body.
+        """
+        return self._kind(content_type) not in TYPES
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether a file may be the body."""
+        return any(one.type == DataType.binary for one in self._schema)
 
     def _kind(self, content_type: str) -> str:
         """Find the form of a table, or the column that a file belongs to."""
@@ -139,15 +182,16 @@ class RequestScorer:
         return found
 
     def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> Any:
+        params = self._counted(table, params)
+        with _blaming():
+            return self._model.predict(table, params=params)
+
+    def _counted(self, table: pd.DataFrame, params: dict[str, Any]) -> dict[str, Any]:
+        """Check a request's parameters, and count its rows."""
         params = {name: self._checked(name, value) for name, value in params.items()}
         runner.stop_if_cancelled()
         metrics.rows.observe(len(table))
-        try:
-            return self._model.predict(table, params=params)
-        except MlflowException as error:
-            if isinstance(error.__cause__, ZooError):
-                raise error.__cause__ from None
-            raise
+        return params
 
     def _spec(self, name: str) -> ParamSpec:
         if name not in self._params:
@@ -173,6 +217,17 @@ class RequestScorer:
         return value
 
 
+@contextlib.contextmanager
+def _blaming() -> Iterator[None]:
+    """Raise the zoo's error, in place of MLflow's that tells of it."""
+    try:
+        yield
+    except MlflowException as error:
+        if isinstance(error.__cause__, ZooError):
+            raise error.__cause__ from None
+        raise
+
+
 def _packed(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -191,19 +246,3 @@ def _type(spec: ParamSpec) -> str:
 
 def _content(body: bytes | Path) -> bytes:
     return body.read_bytes() if isinstance(body, Path) else body
-
-
-def _unpacked(body: bytes, limit: int) -> bytes:
-    """Unpack a body; refuse it at the limit of bytes."""
-    parts, size = [], 0
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
-            while part := file.read(PIECE_BYTES):
-                runner.stop_if_cancelled()
-                size += len(part)
-                if size > limit:
-                    raise TooLarge(f"The body is larger than {limit:,} bytes when it is unpacked.")
-                parts.append(part)
-    except (OSError, EOFError, zlib.error):
-        raise BadInput("The body is not valid gzip.") from None
-    return b"".join(parts)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import contextvars
 import ctypes
+import functools
 import gc
 import gzip
 import logging
@@ -22,15 +23,32 @@ from typing import TypeVar
 from fastapi import Request, Response
 from mlflow.pyfunc import load_model  # type: ignore[attr-defined]
 
-from zoo.errors import BadInput, Cancelled, NotFound, TimedOut, TooBusy, UnsupportedMedia
+from zoo.errors import (
+    BadInput,
+    Cancelled,
+    NotAcceptable,
+    NotFound,
+    TimedOut,
+    TooBusy,
+    UnsupportedMedia,
+)
 from zoo.serving import bodies, devices, failures, metrics, observers, runner
-from zoo.serving.events import Admission, EventStream, Steps, Write, server_sent
+from zoo.serving.events import (
+    Admission,
+    EventStream,
+    Steps,
+    Write,
+    asks_for_events,
+    server_sent,
+)
+from zoo.serving.model import WHOLE, streams
 from zoo.serving.requests import RequestScorer
 from zoo.serving.shared import MAX_WORKERS, shared
 from zoo.settings import Settings
 
 GZIP_FROM_BYTES = 1024  # a smaller answer fits into one packet
 GZIP_ACCEPTED = re.compile(r"(^|[,\s])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+STREAMS = "send less, or ask for the answer in parts: 'Accept: text/event-stream'"
 LARGE_BYTES = 1_000_000  # after a body of this size, memory is given back
 TIDY_SECONDS = 1.0  # after such a request
 LIBC = ctypes.CDLL(None)
@@ -71,7 +89,7 @@ class Server:
         self.settings = settings
         loaded = load_model(str(model))
         self.engine = loaded.unwrap_python_model().engine
-        self.scorer = RequestScorer(loaded, settings.max_rows, settings.max_body_bytes)
+        self.scorer = RequestScorer(loaded, settings)
         self.sample = (model / "serving_input_example.json").read_bytes()
         self._pool: ThreadPoolExecutor | None = None
         self._tidying: asyncio.TimerHandle | None = None
@@ -100,9 +118,15 @@ class Server:
         if not content_type:
             raise UnsupportedMedia("Content-Type is missing; JSON is application/json.")
         query = request.query_params.multi_items()
+        flows = asks_for_events(request.headers.get("accept", ""))
+        if flows and not streams(self.engine):
+            raise NotAcceptable(WHOLE)
         with self.admitted():
             gzipped = bodies.is_gzipped(request)
-            body = await self.body(request)
+            body = await self.body(request, self.scorer.is_file(content_type))
+            if flows:
+                found = functools.partial(self.scorer.stream, body, content_type, query, gzipped)
+                return self.events(request, found)
             return await self._json(
                 request, lambda: self.scorer(body, content_type, query, gzipped)
             )
@@ -148,9 +172,10 @@ class Server:
         with Admission(self._tidy_soon).entered():
             yield
 
-    async def body(self, request: Request) -> bytes | Path:
+    async def body(self, request: Request, file: bool = False) -> bytes | Path:
         """Read a request's body within the limits, as `bodies.read` says."""
-        body = await bodies.read(request, self.settings)
+        way = bodies.AS_BODY if self.scorer.takes_files else ""
+        body = await bodies.read(request, self.settings, file, way)
         self._large |= isinstance(body, bytes) and len(body) >= LARGE_BYTES
         return body
 
@@ -179,7 +204,8 @@ class Server:
             if gone.done():
                 raise Cancelled("The client went away.")
             seconds = self.settings.request_seconds
-            raise TimedOut(f"The request took longer than {seconds:g} s; send less at once.")
+            way = STREAMS if streams(self.engine) else "send less at once"
+            raise TimedOut(f"The request took longer than {seconds:g} s; {way}.")
         finally:
             cancelled.set()
             gone.cancel()

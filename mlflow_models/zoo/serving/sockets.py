@@ -15,6 +15,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request
@@ -126,6 +127,14 @@ class SocketProtocol(Patient, WebSocketsSansIOProtocol):
             except UnicodeDecodeError:
                 self.curr_msg_data_type = "bytes"
         super().send_receive_event_to_app()
+
+    async def send(self, message: Any) -> None:
+        """Send what the app says, as ASGI has it."""
+        if self.handshake_complete and self.close_sent:  # the client has broken the rules
+            raise ClientDisconnected
+        await super().send(message)
+        if self.close_sent:  # the handshake was refused
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         """Give up a client that is silent; its answer to a ping may wait behind its sound."""

@@ -18,6 +18,7 @@ LocalAgreement of Liu et al. 2020):
  8. At the end of the stream, transcribe what is left; then the tail is stable, too.
 """
 
+import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,6 +106,7 @@ class Agreement:
         self._fresh: list[np.ndarray] = []  # fed since the last piece
         self._size = 0  # samples fed in all
         self._asked = 0  # samples of the stream up to the end of the last answered piece
+        self._hurries = False  # whether all that was fed is due
         self._done = ""  # the text of the sound before the cut
         self._kept: list[Word] = []  # the stable words after it
         self._tail: list[Word] = []
@@ -121,10 +123,16 @@ class Agreement:
         """Whether the stream is at its end, and all of it transcribed."""
         return self.closed and self._asked == self._size
 
-    def feed(self, sound: np.ndarray) -> None:
-        """Takes more of the stream, int16 (samples,)."""
+    def feed(self, sound: np.ndarray, now: bool = False) -> None:
+        """Take more of the stream.
+
+        Args:
+            sound: int16 (samples,).
+            now: Whether to transcribe it at once: somebody pauses.
+        """
         self._fresh.append(sound)
         self._size += len(sound)
+        self._hurries = self._hurries or now
 
     def close(self) -> None:
         """Nothing will be fed any more; what is left is to be transcribed, then all is stable."""
@@ -134,13 +142,13 @@ class Agreement:
     @property
     def due(self) -> bool:
         """Whether enough is new to be transcribed."""
-        step = 1 if self.closed else round(self._timing.step * SAMPLE_RATE)
+        step = 1 if self.closed or self._hurries else round(self._timing.step * SAMPLE_RATE)
         return self._size - self._asked >= max(1, step)
 
     def piece(self) -> Piece:
         """What to transcribe next; where that fails, another call gives what is new, too."""
         self._sound = np.concatenate([self._sound, *self._fresh])
-        self._fresh = []
+        self._fresh, self._hurries = [], False
         room = round(2 * self._timing.max_seconds * SAMPLE_RATE)
         return Piece(self._sound[:room], self._first, len(self._sound) >= room)
 
@@ -148,8 +156,7 @@ class Agreement:
         """Takes the transcript of `piece`, the last that was given: a row of the model's answer."""
         rest = self._rest(list(words_of(record, piece.start)))
         count = self._agreed(rest, piece.end - self._timing.margin)
-        if piece.full:
-            count = max(count, ended(rest, piece.end - self._timing.settle))
+        count = max(count, ended(rest, piece.end - self._timing.settle))
         self._kept, self._tail = self._kept + rest[:count], rest[count:]
         self._asked = piece.first + len(piece.sound)
         self._show(piece.end)
@@ -179,10 +186,11 @@ class Agreement:
 
     def _agreed(self, rest: list[Word], until: float) -> int:
         """How many words of the rest this answer and the last one agree on."""
-        before, length = text_of(self._tail), 0
+        before, length = _letters(text_of(self._tail)), 0
         for count, word in enumerate(rest):
-            same = before.startswith(word.text, length)
-            length += len(word.text)
+            letters = _letters(word.text)
+            same = before.startswith(letters, length)
+            length += len(letters)
             if not same or word.end > until:
                 return count
         return len(rest)
@@ -233,3 +241,8 @@ class Agreement:
         place = max(self._first, round(until * SAMPLE_RATE))
         self._sound = self._sound[place - self._first :]
         self._first = place
+
+
+def _letters(text: str) -> str:
+    """Leave out spaces and punctuation, of which a recognizer is sure last of all."""
+    return "".join(one for one in text if unicodedata.category(one)[0] not in "PZ")

@@ -33,9 +33,9 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
 
     def routes(self, server: Any) -> list[Any]:
         """Give the routes of the protocols that only speech models speak (`zoo.serving.app`)."""
-        from zoo.speech import realtime
+        from zoo.speech import openai_http, realtime
 
-        return realtime.routes(server)
+        return [*realtime.routes(server), *openai_http.routes(server)]
 
     @abstractmethod
     def segments(self, recording: Recording[list[Segment]], options: Spoken) -> Iterator[Segment]:

@@ -19,6 +19,7 @@ from zoo.speech.agreement import Agreement, Partial, Timing
 from zoo.speech.silero import BELOW, FRAME_SAMPLES, LEAST_BELOW
 
 EMPTY = np.empty(0, np.int16)
+BREATH_SAMPLES = 6 * FRAME_SAMPLES  # 0.19 s of silence: what was said is transcribed at once
 
 
 class Hearer(Protocol):
@@ -112,6 +113,7 @@ class LiveSession:
         self._fed_samples = self._place = 0  # how much that is; how much was heard before it
         self._recent = EMPTY  # the last of what was heard, in which nobody spoke
         self._quiet = 0  # samples of silence at the end of an item
+        self._held: list[np.ndarray] = []  # the last of them, which nobody needs to transcribe
         self._numbers = itertools.count()
         self._items: deque[_Item] = deque()  # the last one may be open
         self._events: list[LiveEvent] = []
@@ -127,19 +129,24 @@ class LiveSession:
                 self._add(sound)
                 self._place += len(sound)
 
-    def commit(self) -> None:
-        """End the item; what is fed from now on is another."""
+    def commit(self) -> int | None:
+        """End the item; what is fed from now on is another.
+
+        Returns:
+            The item's number; None where nobody speaks.
+        """
         with self._lock:
             self._listen()
-            self._end()
+            return self._end()
 
     def clear(self) -> None:
         """Forget the sound of the item that goes on, and what the detector hasn't heard yet."""
         with self._lock:
             self._listen()
             if self._open is not None:
-                self._items.pop()
-            self._recent, self._quiet = EMPTY, 0
+                gone = self._items.pop().number
+                self._events = [one for one in self._events if one.item != gone]
+            self._recent, self._held, self._quiet = EMPTY, [], 0
 
     def close(self) -> None:
         """End the stream; the next steps transcribe the rest."""
@@ -219,10 +226,13 @@ class LiveSession:
             self._items.append(_Item(next(self._numbers), self._place, self._timing))
         self._items[-1].agreement.feed(sound)
 
-    def _end(self) -> None:
-        """End the item that goes on."""
-        if self._open is not None:
-            self._items[-1].agreement.close()
+    def _end(self) -> int | None:
+        """End the item that goes on, and give its number."""
+        if (item := self._open) is not None:
+            item.agreement.close()
+            self._recent = np.concatenate([EMPTY, *self._held])
+            self._held = []
+        return item.number if item else None
 
     def _listen(self, rest: bool = False) -> None:
         """Find where somebody speaks in what was fed, frame by frame; keep what isn't a frame."""
@@ -249,9 +259,16 @@ class LiveSession:
                 self._place += len(sound)
                 self._tell("started", self._place - len(frame))
             return
-        self._add(frame)
         self._place += len(frame)
-        self._quiet = 0 if sure >= self._low else self._quiet + len(frame)
+        if sure >= self._low:
+            self._add(np.concatenate([*self._held, frame]))
+            self._held, self._quiet = [], 0
+            return
+        self._quiet += len(frame)
+        if self._quiet <= BREATH_SAMPLES:
+            self._items[-1].agreement.feed(frame, now=self._quiet == BREATH_SAMPLES)
+        else:
+            self._held.append(frame)
         if self._quiet >= self._silence:
             self._tell("stopped", self._place - self._quiet)
             self._end()

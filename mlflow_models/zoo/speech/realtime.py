@@ -14,6 +14,7 @@ from zoo.serving.declaration import Options
 from zoo.serving.edge import error_body
 from zoo.serving.server import Server
 from zoo.serving.shared import shared
+from zoo.speech.live import LiveSession
 from zoo.speech.realtime_events import SoundInput
 from zoo.speech.realtime_items import LiveSound
 from zoo.speech.realtime_session import Conversation, Listen
@@ -37,8 +38,6 @@ def routes(server: Server, listen: Listen | None = None) -> list[BaseRoute]:
 
 def _listener(engine: Any) -> Listen:
     def listen(settings: SoundInput, options: Options) -> LiveSound:
-        from zoo.speech.live import LiveSession
-
         if (vad := settings.turn_detection) is None:
             return LiveSession(engine, options, detects=False)
         return LiveSession(

@@ -7,13 +7,16 @@ other names. Fields that we don't know are ignored: the protocol grows.
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from zoo.data.pcm import TELEPHONE_RATE, Encoding
 from zoo.errors import BadInput
 
+MAX_TEXT_CHARACTERS = 10_000
+MAX_PARAMS_CHARACTERS = 50_000  # of JSON
+Keyword = Annotated[str, Field(max_length=200)]
 MAX_NAME_CHARACTERS = 512  # of an event's id, as the protocol says
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 BETA_FORMATS: dict[str, Encoding] = {
@@ -35,13 +38,11 @@ class BadEvent(BadInput):
     Attributes:
         name: What is wrong, for programs: the error's `code`.
         parameter: The field, such as `session.audio.input.format`, or None.
-        event_id: The event's own id, or None.
     """
 
     def __init__(self, message: str, name: str = "invalid_value", parameter: str | None = None):
         super().__init__(message)
         self.name, self.parameter = name, parameter
-        self.event_id: str | None = None
 
 
 class Format(BaseModel):
@@ -57,12 +58,21 @@ class Format(BaseModel):
 
 
 class Transcription(BaseModel):
-    """How to transcribe."""
+    """How to transcribe; `params` are the model's own, by name, which the protocol doesn't have."""
 
-    model: str | None = None
-    language: str | None = None
-    prompt: str | None = None
-    keywords: tuple[str, ...] | None = None
+    model: str | None = Field(None, max_length=200)
+    language: str | None = Field(None, max_length=200)
+    prompt: str | None = Field(None, max_length=MAX_TEXT_CHARACTERS)
+    keywords: tuple[Keyword, ...] | None = Field(None, max_length=1_000)
+    params: dict[str, Any] | None = None
+
+    @field_validator("params")
+    @classmethod
+    def _small(cls, params: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Bound them: they are in the answer, too."""
+        if len(json.dumps(params)) > MAX_PARAMS_CHARACTERS:
+            raise ValueError(f"has more than {MAX_PARAMS_CHARACTERS:,} characters")
+        return params
 
 
 class ServerVad(BaseModel):
@@ -118,12 +128,17 @@ class SoundInput(BaseModel):
             raise BadEvent(f"'{where}': {said}.", "invalid_value", where) from None
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(text: str | None) -> dict[str, Any]:
     """Read a client's event; a JSON object with a `type`.
+
+    Args:
+        text: The message; None if it was none in UTF-8.
 
     Raises:
         BadEvent: It isn't one.
     """
+    if text is None:
+        raise BadEvent("A message is JSON in a text frame, in UTF-8.", "invalid_message")
     try:
         event = json.loads(text)
     except (ValueError, RecursionError):
@@ -184,6 +199,20 @@ def described(settings: SoundInput, session_id: str, expires_at: int, beta: bool
     return {**about, **flat, "input_audio_format": names[settings.format.type]}
 
 
+def committed(item_id: str, previous: str | None, beta: bool) -> list[dict[str, Any]]:
+    """Make the events that tell that an item is whole, and where in the conversation it is."""
+    message = {"id": item_id, "object": "realtime.item", "type": "message", "role": "user"}
+    content = [{"type": "input_audio", "transcript": None}]
+    return [
+        made("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous),
+        made(
+            "conversation.item.created" if beta else "conversation.item.added",
+            previous_item_id=previous,
+            item={**message, "status": "completed", "content": content},
+        ),
+    ]
+
+
 def failure(
     message: str,
     code: str,
@@ -204,6 +233,6 @@ def failure(
     return made("error", error={**about, "param": parameter, "event_id": event_id})
 
 
-def refusal(error: BadEvent) -> dict[str, Any]:
-    """Make the event that tells a client what was wrong with its event."""
-    return failure(str(error), error.name, "invalid_request_error", error.parameter, error.event_id)
+def refusal(error: BadEvent, event_id: str | None) -> dict[str, Any]:
+    """Make the event that tells a client what was wrong with its event, which had that id."""
+    return failure(str(error), error.name, "invalid_request_error", error.parameter, event_id)

@@ -1,7 +1,6 @@
 """The items of a live stream: stretches of speech, each with a text of its own."""
 
 import uuid
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ class LiveSound(Protocol):
     @property
     def waiting_seconds(self) -> float: ...
     def feed(self, sound: np.ndarray) -> None: ...
-    def commit(self) -> None: ...
+    def commit(self) -> int | None: ...
     def clear(self) -> None: ...
     def close(self) -> None: ...
     def step(self) -> Sequence[Any]: ...
@@ -47,29 +46,15 @@ class LivePart:
     def __init__(self, live: LiveSound, begins: int, detects: bool) -> None:
         self.live, self.begins, self.detects = live, begins, detects
         self.committed = begins  # samples up to the last commit
-        self.items: deque[LiveItem] = deque()  # that aren't complete, in order
-        self.numbers: dict[int, LiveItem] = {}
+        self.items: dict[int, LiveItem] = {}  # that aren't complete, by their numbers in `live`
+        self._newest = -1  # the number of the last item
 
-    def item(self, number: int) -> LiveItem:
-        """Give an item by its number in `live`: the next one, if the number is new."""
-        if number not in self.numbers:
-            known = {id(one) for one in self.numbers.values()}
-            found = next((one for one in self.items if id(one) not in known), None)
-            if found is None:
-                found = LiveItem()
-                self.items.append(found)
-            self.numbers[number] = found
-        return self.numbers[number]
+    def item(self, number: int) -> LiveItem | None:
+        """Give an item by its number in `live`; None if it was forgotten."""
+        if number > self._newest:
+            self._newest, self.items[number] = number, LiveItem()
+        return self.items.get(number)
 
-    def open(self) -> LiveItem:
-        """Give the item that isn't committed yet."""
-        found = next((one for one in self.items if not one.is_committed), None)
-        if found is None:
-            found = LiveItem()
-            self.items.append(found)
-        return found
-
-    def drop(self, gone: LiveItem) -> None:
-        """Forget an item."""
-        self.items = deque(one for one in self.items if one is not gone)
-        self.numbers = {number: one for number, one in self.numbers.items() if one is not gone}
+    def drop_open(self) -> None:
+        """Forget the item that isn't committed."""
+        self.items = {number: one for number, one in self.items.items() if one.is_committed}

@@ -8,8 +8,9 @@ from zoo.speech.realtime_events import BadEvent, Transcription
 
 # Sampled text, or that of a wide search, doesn't agree with itself from one window to the next.
 STEADY: dict[str, Any] = {"temperature": (0.0,), "beam_size": 1}
-# A window's speakers aren't those of the next one.
-ALONE: dict[str, Any] = {"speakers": "off", "voices": "", "channels": "mix"}
+# A window's speakers aren't those of the next one, and the text needs its words' times.
+ALONE: dict[str, Any] = {"speakers": "off", "voices": "", "channels": "mix",
+                          "word_timestamps": True}  # fmt: skip
 # The protocol's names of a model's parameters.
 PARAMETERS = {"language": "language", "initial_prompt": "prompt", "hotwords": "keywords"}
 
@@ -41,9 +42,12 @@ def live_options(engine: Hears, model: str, asked: Transcription, place: str) ->
         shown = str(asked.model)[:40].encode(errors="replace").decode()
         message = f"Model '{shown}' not found; available: {model}."
         raise BadEvent(message, "model_not_found", f"{place}.model")
-    given = {**STEADY, **ALONE}
-    given["initial_prompt"], given["hotwords"] = asked.prompt, " ".join(asked.keywords or ())
-    given["language"] = asked.language
+    named = {
+        "initial_prompt": asked.prompt,
+        "hotwords": " ".join(asked.keywords) if asked.keywords else None,
+        "language": asked.language,
+    }
+    given = {**STEADY, **ALONE, **named}
     if asked.language and "language" not in known:
         code = asked.language.lower().replace("_", "-").split("-")[0]
         if code not in engine.languages:
@@ -52,7 +56,7 @@ def live_options(engine: Hears, model: str, asked: Transcription, place: str) ->
             raise BadEvent(message, parameter=f"{place}.language")
     try:
         used = {name: one for name, one in given.items() if name in known and one is not None}
-        found = read(engine.options, used)
+        found = read(engine.options, {**(asked.params or {}), **used})
         engine.check(found)
     except BadParameter as error:
         name = f"{place}.{PARAMETERS.get(error.name, error.name)}"

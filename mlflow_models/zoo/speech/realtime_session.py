@@ -6,10 +6,12 @@ what comes later is heard by a new `LiveSession`, whose events come after the ol
 
 import base64
 import binascii
+import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,13 @@ from zoo.speech.realtime_events import (
     TRANSCRIPTION,
     BadEvent,
     SoundInput,
+    committed,
     described,
     from_beta,
     id_of,
     made,
     parse,
+    refusal,
 )
 from zoo.speech.realtime_items import LiveItem, LivePart, LiveSound
 from zoo.speech.realtime_options import Hears, live_options
@@ -45,6 +49,14 @@ class Conversation:
         model: The model's name.
         beta: Whether the client speaks the protocol's older form.
         lasts_seconds: How long the session may last.
+
+    Its methods may take a while, so a thread calls them; what they have to tell comes from `news`.
+
+    Attributes:
+        due: Whether something can be transcribed.
+        closed: Whether no more sound is taken.
+        complete: Whether it is closed, and all is transcribed.
+        waiting_seconds: How much sound waits for the model.
     """
 
     def __init__(
@@ -57,86 +69,90 @@ class Conversation:
         self._previous: str | None = None  # the last committed item's id
         self._sound = self._reader()
         self._parts: deque[LivePart] = deque([self._part()])
+        self._lock = threading.Lock()
+        self._events: deque[dict[str, Any]] = deque([self._session("created")])
+        self.due = self.complete = self.closed = False
+        self.waiting_seconds = 0.0
 
-    @property
-    def due(self) -> bool:
-        """Whether something can be transcribed."""
-        return self._current().live.due
+    def news(self) -> Iterator[dict[str, Any]]:
+        """Yield the events to send, in order; one thread may do so at a time."""
+        while self._events:
+            yield self._events.popleft()
 
-    @property
-    def complete(self) -> bool:
-        """Whether all is transcribed, after `close`."""
-        return len(self._parts) == 1 and self._current().live.complete
+    def take(self, text: str | None) -> bool:
+        """Do what a message of the client asks for; None: it was no text in UTF-8.
 
-    @property
-    def waiting_seconds(self) -> float:
-        """How much sound waits for the model."""
-        return sum(part.live.waiting_seconds for part in self._parts)
+        Returns:
+            Whether it made sense; else an event says what is wrong.
+        """
+        event: dict[str, Any] = {}
+        with self._changing():
+            if self.closed:
+                return True
+            try:
+                event = parse(text)
+                self._events += self._take(event)
+            except BadEvent as error:
+                self._events.append(refusal(error, id_of(event)))
+                return False
+            return True
+
+    def step(self) -> None:
+        """Transcribe what is due; the client may go on meanwhile."""
+        with self._lock:
+            part = self._current()
+        found = part.live.step()
+        with self._changing():
+            self._events += [told for one in found for told in self._told(part, one)]
+
+    def fail(self) -> None:
+        """Give up the items on which the model fails."""
+        said = "The model failed on this item."
+        error = {"type": "server_error", "code": "transcription_failed", "message": said}
+        self._events += [
+            made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)
+            for item in self._current().items.values()
+        ]
+
+    def close(self) -> None:
+        """Take no more sound: what is left is due; the client may say so, too."""
+        with self._changing():
+            self._end()
 
     @property
     def seconds(self) -> float:
         """How much sound came in all."""
         return self._samples / SAMPLE_RATE
 
-    def greeting(self) -> dict[str, Any]:
-        """Give the first event."""
-        return self._session("created")
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let one thread change something at a time, and note what that means."""
+        with self._lock:
+            yield
+            current = self._current().live
+            self.waiting_seconds = sum(part.live.waiting_seconds for part in self._parts)
+            self.due, self.complete = current.due, len(self._parts) == 1 and current.complete
 
-    def take(self, text: str) -> list[dict[str, Any]]:
-        """Do what an event of the client asks for.
+    def _end(self) -> list[dict[str, Any]]:
+        if not self.closed:
+            self.closed = True
+            self._end_part()
+        return []
 
-        Args:
-            text: The message.
-
-        Returns:
-            Events to send.
-
-        Raises:
-            BadEvent: It can't be done.
-        """
-        event = parse(text)
-        try:
-            return self._take(event)
-        except BadEvent as error:
-            error.event_id = id_of(event)
-            raise
-
-    def step(self) -> Callable[[], list[dict[str, Any]]]:
-        """Transcribe what is due; this may be called in any thread, while the client goes on.
-
-        Returns:
-            What gives the events to send; the session's own thread calls it.
-        """
-        part = self._current()
-        found = part.live.step()
-        return lambda: [told for one in found for told in self._told(part, one)]
-
-    def failed(self) -> list[dict[str, Any]]:
-        """Give up the item on which the model failed."""
-        part = self._current()
-        if not part.items:
-            return []
-        item = part.items[0]
-        part.drop(item)
-        error = {"type": "server_error", "code": "transcription_failed"}
-        error["message"] = "The model failed on this item."
-        return [made(f"{TRANSCRIPTION}.failed", item_id=item.id, content_index=0, error=error)]
-
-    def close(self) -> None:
-        """Take no more sound: what is left is due."""
-        last = self._parts[-1]
+    def _end_part(self) -> None:
         self._feed(self._sound.rest())
-        last.live.close()
+        self._parts[-1].live.close()
 
     def _take(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         kind = event["type"]
         if kind == "input_audio_buffer.append":
-            self._append(event.get("audio"))
-            return []
+            return self._append(event.get("audio"))
         if kind == "input_audio_buffer.commit":
             return self._commit()
         if kind == "input_audio_buffer.clear":
             return self._clear()
+        if kind == "session.close":  # as the protocol's sessions that translate have it
+            return self._end()
         if kind == "session.update":
             return self._update(event.get("session"))
         if kind == "transcription_session.update":
@@ -144,11 +160,9 @@ class Conversation:
             self._change(from_beta(event.get("session")), "session")
             return [self._session("updated")]
         shown = kind[:60].encode(errors="replace").decode()
-        raise BadEvent(
-            f"Event '{shown}' is not one that this server knows.", "unknown_event", "type"
-        )
+        raise BadEvent(f"Event '{shown}' is not known here.", "unknown_event", "type")
 
-    def _append(self, audio: Any) -> None:
+    def _append(self, audio: Any) -> list[dict[str, Any]]:
         """Take sound in base64."""
         if not isinstance(audio, str):
             raise BadEvent("'audio' is not a text.", "invalid_type", "audio")
@@ -158,6 +172,7 @@ class Conversation:
             raise BadEvent("'audio' is not valid base64.", "invalid_base64", "audio") from None
         except BadInput as error:
             raise BadEvent(f"'audio': {error}", "invalid_audio", "audio") from None
+        return []
 
     def _feed(self, sound: np.ndarray) -> None:
         if len(sound):
@@ -173,11 +188,12 @@ class Conversation:
                 f"The buffer has less than {LEAST_SECONDS * 1000:g} ms of sound to commit.",
                 "input_audio_buffer_commit_empty",
             )
-        part.live.commit()
+        number = part.live.commit()
         start, part.committed = part.committed, self._samples
-        if part.detects:  # the model's events tell what became of it
+        if number is None or (item := part.item(number)) is None:
+            raise BadEvent("Nobody speaks in the buffer.", "input_audio_buffer_commit_empty")
+        if part.detects:  # its events are still to come
             return []
-        item = part.open()
         item.start, item.end = start / SAMPLE_RATE, self._samples / SAMPLE_RATE
         return self._committed(item)
 
@@ -187,8 +203,7 @@ class Conversation:
         self._sound = self._reader()
         part.live.clear()
         part.committed = self._samples
-        for item in [one for one in part.items if not one.is_committed]:
-            part.drop(item)
+        part.drop_open()
         return [made("input_audio_buffer.cleared")]
 
     def _update(self, session: Any) -> list[dict[str, Any]]:
@@ -215,7 +230,7 @@ class Conversation:
         except BadEvent:
             self._settings = before
             raise
-        self.close()
+        self._end_part()
         self._sound = self._reader()
         if self._parts[-1].begins == self._samples:  # nothing was heard
             self._parts.pop()
@@ -245,21 +260,13 @@ class Conversation:
         """Tell that an item is whole."""
         item.is_committed = True
         previous, self._previous = self._previous, item.id
-        about = {"type": "input_audio", "transcript": None}
-        message = {"id": item.id, "object": "realtime.item", "type": "message", "role": "user"}
-        added = "conversation.item.created" if self._beta else "conversation.item.added"
-        return [
-            made("input_audio_buffer.committed", item_id=item.id, previous_item_id=previous),
-            made(
-                added,
-                previous_item_id=previous,
-                item={**message, "status": "completed", "content": [about]},
-            ),
-        ]
+        return committed(item.id, previous, self._beta)
 
     def _told(self, part: LivePart, event: Any) -> list[dict[str, Any]]:
         """Turn an event of `live` into the protocol's."""
         item, at = part.item(event.item), part.begins / SAMPLE_RATE + event.seconds
+        if item is None:
+            return []
         if event.kind == "started":
             item.start = at
             kind, milliseconds = "input_audio_buffer.speech_started", round(1000 * at)
@@ -272,8 +279,9 @@ class Conversation:
         about: dict[str, Any] = {"item_id": item.id, "content_index": 0}
         if event.kind == "text":
             return [made(f"{TRANSCRIPTION}.delta", **about, delta=event.stable, tail=event.tail)]
-        committed = [] if item.is_committed else self._committed(item)
-        part.drop(item)
+        before = [] if item.is_committed else self._committed(item)  # the client ended it
+        item.end = item.end or at
+        del part.items[event.item]
         usage = {"type": "duration", "seconds": round(max(0.0, item.end - item.start), 3)}
         completed = made(f"{TRANSCRIPTION}.completed", **about, transcript=event.text, usage=usage)
-        return [*committed, completed]
+        return [*before, completed]

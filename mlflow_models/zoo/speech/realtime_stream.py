@@ -6,26 +6,29 @@ then the server reads no more of its sound.
 """
 
 import asyncio
+import functools
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.frames import CloseCode
 
-from zoo.serving import metrics
+from zoo.serving import metrics, observers
 from zoo.serving.server import Server
 from zoo.serving.sockets import ENDING
-from zoo.speech.realtime_events import BadEvent, failure, refusal
+from zoo.speech.realtime_events import failure, made
 from zoo.speech.realtime_session import Conversation
 
 MAX_EVENTS = 64  # that may wait for the client
 MAX_BAD_EVENTS = 8  # of the client, in a row
 MAX_FAILURES = 3  # of the model, in a row
 LAST_SHARE = 0.5  # of the grace period: for the text in hand; the rest is for the client's goodbye
+Answer = TypeVar("Answer")
 log = logging.getLogger("theresa.speech")
 
 
@@ -45,6 +48,12 @@ class End:
     message: str
     kind: str = "server_error"
 
+    def event(self) -> dict[str, Any]:
+        """Make the last event."""
+        if self.close == CloseCode.NORMAL_CLOSURE:
+            return made(self.code)
+        return failure(self.message, self.code, self.kind)
+
 
 class LiveStream:
     """One client's stream.
@@ -61,11 +70,12 @@ class LiveStream:
         self._cancelled = threading.Event()
         self._events: asyncio.Queue[str | None] = asyncio.Queue(MAX_EVENTS)
         self._fed, self._stepped = asyncio.Event(), asyncio.Event()
+        self._saying = asyncio.Lock()
         self._steps = False  # whether the model is at work
 
     async def run(self) -> None:
         """Serve the client."""
-        await self._say([self._conversation.greeting()])
+        await self._say()
         work = (self._read(), self._transcribe(), self._write(), self._stop())
         tasks = [asyncio.create_task(one) for one in work]
         reading, transcribing, writing, _ = tasks
@@ -92,29 +102,21 @@ class LiveStream:
         while True:
             await self._wait_for_room()
             try:
-                async with asyncio.timeout(idle):
+                async with asyncio.timeout(None if self._conversation.closed else idle):
                     message = await self._socket.receive()
             except TimeoutError:
                 said = f"Nothing was sent for {idle:g} s."
                 return End(CloseCode.POLICY_VIOLATION, "idle_timeout", said)
             if message["type"] == "websocket.disconnect":
                 return None
-            try:
-                answers, bad = self._take(message.get("text")), 0
-            except BadEvent as error:
-                answers, bad = [refusal(error)], bad + 1
-            await self._say(answers)
+            take = functools.partial(self._conversation.take, message.get("text"))
+            bad = 0 if await self._in_thread(take) else bad + 1
+            await self._say()
             if bad >= MAX_BAD_EVENTS:
                 said = f"{bad} events in a row were wrong."
                 kind = "invalid_request_error"
                 return End(CloseCode.POLICY_VIOLATION, "too_many_errors", said, kind)
             self._fed.set()
-            await asyncio.sleep(0)  # many messages may have arrived: the other streams' turn
-
-    def _take(self, text: str | None) -> list[dict[str, Any]]:
-        if text is None:
-            raise BadEvent("A message is JSON in a text frame, in UTF-8.", "invalid_message")
-        return self._conversation.take(text)
 
     async def _wait_for_room(self) -> None:
         """Wait while too much sound waits for the model."""
@@ -123,7 +125,7 @@ class LiveStream:
             self._stepped.clear()
             await self._stepped.wait()
 
-    async def _transcribe(self) -> End | None:
+    async def _transcribe(self) -> End:
         """Have the model transcribe what is due, until the conversation is complete."""
         failures = 0
         while not self._conversation.complete:
@@ -133,19 +135,22 @@ class LiveStream:
                 continue
             self._steps = True
             try:
-                told = await self._server.run(self._cancelled, self._conversation.step)
-                events, failures = told(), 0
-            except Exception:
+                await self._in_thread(self._conversation.step)
+                failures = 0
+            except Exception as error:  # the next step is about the same sound
                 log.exception("The model failed on a live stream.")
-                events, failures = self._conversation.failed(), failures + 1
+                observers.failed(error)
+                failures += 1
             finally:
                 self._steps = False
                 self._stepped.set()
-            await self._say(events)
+            if failures == MAX_FAILURES:
+                self._conversation.fail()
+            await self._say()
             if failures == MAX_FAILURES:
                 said = f"The model failed {failures} times in a row."
                 return End(CloseCode.INTERNAL_ERROR, "transcription_failed", said)
-        return None
+        return End(CloseCode.NORMAL_CLOSURE, "session.closed", "The client has closed the session.")
 
     async def _write(self) -> None:
         """Send events, up to None."""
@@ -165,36 +170,45 @@ class LiveStream:
         said = f"A stream lasts {self._settings.live_seconds:g} s at most."
         return End(CloseCode.POLICY_VIOLATION, "session_expired", said)
 
-    async def _say(self, events: Sequence[dict[str, Any]]) -> None:
-        for one in events:
-            await self._events.put(_written(one))
+    async def _say(self) -> None:
+        """Hand over what is to be sent, in order; wait for room."""
+        async with self._saying:
+            for one in self._conversation.news():
+                await self._events.put(_written(one))
+
+    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        return await self._server.run(self._cancelled, work)
 
     async def _finish(
         self, end: End, transcribing: "asyncio.Task[Any]", writing: "asyncio.Task[Any]"
     ) -> None:
         """Complete the text in hand, then say why the stream ends, and close it."""
-        self._socket.state.error_code = end.code.upper()
-        self._conversation.close()
-        self._fed.set()
+        if end.close != CloseCode.NORMAL_CLOSURE:
+            self._socket.state.error_code = end.code.upper()
         try:
             async with asyncio.timeout(self._settings.grace_seconds * LAST_SHARE):
+                await self._in_thread(self._conversation.close)
+                self._fed.set()
                 await asyncio.wait((transcribing, writing), return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             transcribing.cancel()
         if writing.done():
             return
-        async with asyncio.timeout(self._settings.body_seconds):
-            await self._say([failure(end.message, end.code, end.kind)])
-            await self._events.put(None)
-            await writing
-        await self._socket.close(end.close, end.code)
+        with suppress(TimeoutError, WebSocketDisconnect):
+            async with asyncio.timeout(self._settings.body_seconds):
+                await self._say()
+                await self._events.put(_written(end.event()))
+                await self._events.put(None)
+                await writing
+                await self._socket.close(end.close, end.code)
 
 
 async def close(socket: WebSocket, end: End) -> None:
     """Refuse a stream that is accepted: say why, and close it."""
     socket.state.error_code = end.code.upper()
-    await socket.send_text(_written(failure(end.message, end.code, end.kind)))
-    await socket.close(end.close, end.code)
+    with suppress(WebSocketDisconnect):
+        await socket.send_text(_written(end.event()))
+        await socket.close(end.close, end.code)
 
 
 def _written(event: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The pyfunc: it says what it was told."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,21 @@ class Engine:
         if self._lost:  # as ONNX Runtime says it
             raise RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0")
         return self._runner([Echo(text, options) for text in items])
+
+    def stream(self, item: str, options: Options) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Say the words one by one, each after the pause of its place in `numbers`."""
+        for number, word in enumerate(options.words):
+            time.sleep(options.numbers[number] if options.numbers else options.seconds)
+            if word == "boom":
+                raise RuntimeError("a fault, as an engine may have one")
+            (said,) = self._runner.submit([Echo(word, options)], background=True).results()
+            if isinstance(said, Exception):
+                raise said
+            yield "segment", {"id": number, "text": said.text}
+        (answer,) = self._runner([Echo(item, options)])
+        if isinstance(answer, Exception):
+            raise answer
+        yield "done", answer.record()
 
     @staticmethod
     def _run(batch: list[Echo]) -> list[Echo]:

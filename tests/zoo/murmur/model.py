@@ -49,6 +49,8 @@ class Event:
     stable: str = ""
     tail: str = ""
     text: str = ""
+    stable_end: float = 0.0
+    tail_end: float = 0.0
 
 
 class Murmur:
@@ -60,7 +62,7 @@ class Murmur:
         self._options, self._lock = options, threading.Lock()
         self._fed: list[np.ndarray | str] = []  # sound, or "commit", "clear", "close"
         self._rest = np.empty(0, np.int16)
-        self._blocks = self._item = 0
+        self._blocks = self._item = self._committed = 0
         self._words = self._heard = self._quiet = 0  # of the item in hand
         self._open = self.complete = False
 
@@ -75,11 +77,18 @@ class Murmur:
     def feed(self, sound: np.ndarray) -> None:
         self._fed.append(sound)
 
-    def commit(self) -> None:
+    def commit(self) -> int | None:
         self._fed.append("commit")
+        return self._numbered()
 
     def clear(self) -> None:
         self._fed.append("clear")
+        self._numbered()
+
+    def _numbered(self) -> int:
+        """The number of the item that the client ends."""
+        self._committed += 1
+        return self._committed
 
     def close(self) -> None:
         self._fed.append("close")
@@ -89,9 +98,9 @@ class Murmur:
             if "slow" in self._options.hotwords:
                 time.sleep(0.2)
             runner.stop_if_cancelled()
-            taken, self._fed = self._fed, []
             if "boom" in self._options.hotwords:
                 raise RuntimeError("a fault, as a model may have one")
+            taken, self._fed = self._fed, []
             return [event for one in taken for event in self._take(one)]
 
     def _take(self, one: np.ndarray | str) -> Iterator[Event]:
@@ -120,7 +129,8 @@ class Murmur:
             self._words += 1
             before = self._text(self._words - 1)
             added = self._text(self._words).removeprefix(before)
-            yield Event("text", self._item, self._blocks / 10, stable=added, tail=" ...")
+            now = self._blocks / 10
+            yield Event("text", self._item, now, added, " ...", stable_end=now, tail_end=now)
         if self._silence and self._quiet >= self._silence:
             yield from self._end()
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_models.agreement import SAMPLE_RATE, Agreement, Timing
 from tests.test_models.speller import LATIN, THAI, WIDE, spell, spoken
 from transcripts.words import Word, aligned
+from zoo.data.audio import SAMPLE_RATE
+from zoo.speech.agreement import Agreement, Timing
 
 Recognizer = Callable[[np.ndarray], dict[str, Any]]
 STEP = SAMPLE_RATE // 2
