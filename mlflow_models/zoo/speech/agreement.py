@@ -16,7 +16,8 @@ LocalAgreement of Liu et al. 2020):
  6. No word waits for ever: it is stable without a second answer `settle` seconds before the end.
  7. Where no words are heard, keep `listen` seconds: a word may begin in them.
  8. At the end of the stream, transcribe what is left; then the tail is stable, too.
- 9. A stream that follows another one hears the last `before` seconds of that, whose words are known.
+ 9. A stream that follows another hears the last `before` seconds of that one first; their words are
+    known.
 """
 
 import unicodedata
