@@ -9,14 +9,12 @@ LocalAgreement of Liu et al. 2020):
  2. Lay the answer beside the text that is stable already, and take what follows that: the rest.
  3. What the rest and the one before it begin with, character by character, becomes stable, in whole
     words, up to `margin` seconds before the sound's end. The rest of the rest is the tail.
- 4. After `pause` seconds without words, when all before them is stable, cut the sound in the pause;
-    less than `enough` seconds aren't cut, since a recognizer hears words better beside others.
+ 4. After `pause` seconds without words, when all before them is stable, cut the sound in the pause.
  5. Once `max_seconds` are kept, cut them between two stable words, `context` seconds before the
     last one: the next answer begins with words that are known, and step 2 finds where they end.
  6. No word waits for ever: it is stable without a second answer `settle` seconds before the end.
  7. Where no words are heard, keep `listen` seconds: a word may begin in them.
  8. At the end of the stream, transcribe what is left; then the tail is stable, too.
- 9. A stream that follows another one hears the last `before` seconds of that, whose words are known.
 """
 
 import unicodedata
@@ -27,8 +25,6 @@ import numpy as np
 
 from transcripts.words import Word, aligned, ended, space, split, text_of, words_of
 from zoo.data.audio import SAMPLE_RATE
-
-EDGE_SECONDS = 0.1  # before a word that sound begins with
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,6 @@ class Timing:
     context: float = 2.0
     settle: float = 1.5
     listen: float = 1.0
-    enough: float = 6.0
-    before: float = 5.0
 
     def __post_init__(self) -> None:
         if min(vars(self).values()) <= 0 or self.max_seconds < 2 * (self.context + self.settle):
@@ -115,7 +109,6 @@ class Agreement:
         self._done = ""  # the text of the sound before the cut
         self._kept: list[Word] = []  # the stable words after it
         self._tail: list[Word] = []
-        self._known = 0  # characters of the stable text that another stream has told
         self.closed = False
         self.partial = Partial()
 
@@ -144,24 +137,6 @@ class Agreement:
         """Nothing will be fed any more; what is left is to be transcribed, then all is stable."""
         self.closed = True
         self._settle()
-
-    def follow(self, other: "Agreement") -> None:
-        """Hear the end of a complete stream before this one; its words aren't told again."""
-        words = [one for one in other._kept if one.start >= other._end - self._timing.before]
-        if not words:
-            return
-        place = max(other._first, round((words[0].start - EDGE_SECONDS) * SAMPLE_RATE))
-        self._sound = other._sound[place - other._first :]
-        self._first = -len(self._sound)
-        self._kept = [
-            replace(one, start=one.start - other._end, end=one.end - other._end) for one in words
-        ]
-        self._known = len(text_of(words))
-
-    @property
-    def _end(self) -> float:
-        """Where the sound ends, in seconds."""
-        return self._size / SAMPLE_RATE
 
     @property
     def due(self) -> bool:
@@ -224,11 +199,8 @@ class Agreement:
         """Renews `partial`."""
         start = max([self.partial.start, *(word.end for word in self._kept)])
         end = max([start, *(word.end for word in self._tail)])
-        stable, tail = (self._done + text_of(self._kept))[self._known :], text_of(self._tail)
-        if self._known:  # a pause is before it: no space, nor a mark
-            stable = _begun(stable)
-            tail = tail if stable else _begun(tail)
-        self.partial = Partial(stable, tail, start, end, heard)
+        stable = self._done + text_of(self._kept)
+        self.partial = Partial(stable, text_of(self._tail), start, end, heard)
 
     def _cut(self, piece: Piece) -> None:
         """Drops sound that isn't needed any more."""
@@ -236,10 +208,8 @@ class Agreement:
         if not self._kept and not self._tail:
             self._drop(0, piece.end - timing.listen)
             return
-        kept = piece.end - self._first / SAMPLE_RATE
-        if kept >= timing.enough:
-            self._cut_in_pause(piece.end)
-        if kept < timing.max_seconds:
+        self._cut_in_pause(piece.end)
+        if piece.end - self._first / SAMPLE_RATE < timing.max_seconds:
             return
         if self._kept:
             count = ended(self._kept, self._kept[-1].end - timing.context)
@@ -271,12 +241,6 @@ class Agreement:
         place = max(self._first, round(until * SAMPLE_RATE))
         self._sound = self._sound[place - self._first :]
         self._first = place
-
-
-def _begun(text: str) -> str:
-    """Leave out spaces and marks that a text begins with."""
-    first = next((place for place, one in enumerate(text) if one.isalnum()), len(text))
-    return text[first:]
 
 
 def _letters(text: str) -> str:

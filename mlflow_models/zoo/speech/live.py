@@ -116,7 +116,6 @@ class LiveSession:
         self._held: list[np.ndarray] = []  # the last of them, which nobody needs to transcribe
         self._numbers = itertools.count()
         self._items: deque[_Item] = deque()  # the last one may be open
-        self._last: _Item | None = None  # complete; the next one is heard after it
         self._events: list[LiveEvent] = []
         self._closed = False
 
@@ -191,9 +190,6 @@ class LiveSession:
             item = self._next()
             if item is None:
                 return self._told()
-            if self._last is not None:
-                item.agreement.follow(self._last.agreement)
-                self._last = None
             piece = item.agreement.piece() if item.agreement.due else None
         if piece is not None:
             record = self._engine.hear(piece.sound * SCALE, self._options).record()
@@ -205,7 +201,6 @@ class LiveSession:
                 self._events.append(news)
             if is_told and item.agreement.complete:
                 self._items.remove(item)
-                self._last = item
                 seconds = item.first / SAMPLE_RATE + item.agreement.partial.heard
                 text = item.agreement.partial.stable
                 self._events.append(LiveEvent("completed", item.number, seconds, text=text))
