@@ -151,7 +151,9 @@ def _check_service(service: DeclaredService, upstreams: set[str], local: bool) -
     if not isinstance(auth := configs.get("key-auth"), KeyAuthConfig):
         raise KongError(f"service {service.name} has no key-auth: anybody could use it.")
     if not auth.hide_credentials and configs.get("request-transformer") != HandOverConfig():
-        raise KongError(f"service {service.name} shows its clients' keys to the model.")
+        raise KongError(
+            f"service {service.name} shows its clients' keys to the model (hide_credentials)."
+        )
     for route in service.routes:
         if "http" in route.protocols and not local:
             raise KongError(

@@ -213,7 +213,7 @@ class Rollout:
         secrets = {"apikey": trial.key, **probe}
         checks: dict[str, Callable[[], object]] = {
             "probe": lambda: proxy.predict(path, sample, f"{trial.name}{PROBE}", **probe),
-            "flows": lambda: flows(self.gateway, self.spec, self._tried[0], secrets),
+            "flows": lambda: self._flows(secrets),
             "live": lambda: live(self.gateway, self.spec, secrets),
             "health": lambda: self._healthy(phase.targets),
             "alone": self._alone,
@@ -257,6 +257,9 @@ class Rollout:
             for target in phase.targets:
                 with closing(ModelServer(target, self.spec)) as model:
                     model.idle(timing, self.report)
+
+    def _flows(self, headers: dict[str, str]) -> None:
+        flows(self.gateway, self.spec, self._tried[0], headers, self.report)
 
     def _healthy(self, targets: Sequence[str]) -> None:
         health = self.health()

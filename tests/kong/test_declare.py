@@ -109,12 +109,6 @@ def without_auth(file: Any) -> None:
     service(file)["plugins"] = [p for p in service(file)["plugins"] if p["name"] != "key-auth"]
 
 
-def shows_keys(file: Any, name: str) -> None:
-    (one,) = (one for one in file["services"] if one["name"] == name)
-    (auth,) = (plugin for plugin in one["plugins"] if plugin["name"] == "key-auth")
-    auth["config"]["hide_credentials"] = False
-
-
 def hands_over_nothing(file: Any) -> None:
     (one,) = (one for one in file["services"] if one["name"] == "whisper_asr.live")
     one["plugins"] = [p for p in one["plugins"] if p["name"] != "request-transformer"]
@@ -128,7 +122,6 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda file: service(file).update(protocol="https"), "protocol"),
     (lambda file: service(file).update(read_timeout=0), "read_timeout"),
     (without_auth, "no key-auth"),
-    (lambda file: shows_keys(file, "hanlp_ner"), "keys to the model"),
     (hands_over_nothing, "keys to the model"),
     (lambda file: service(file)["plugins"][0]["config"].update(hide_credential=True), "hide_cred"),
     (
