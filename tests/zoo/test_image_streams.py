@@ -10,12 +10,15 @@ import openai
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from kong.samples import Sample
 from kong.streams import recording
 from tests.zoo.containers import Images, docker
 from tests.zoo.talk import Talk, speech, talk
 from zoo.building.local_server import free_port
+from zoo.building.packaging import ROOT
 
 WORKERS = 4
+SAMPLE = Sample.read(ROOT / "mlflow_models" / "whisper_asr" / "sample.json")
 CAREFUL = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 SSE = {"Content-Type": "audio/wav", "Accept": "text/event-stream"}
 CHILDREN = """
@@ -74,8 +77,8 @@ def ready(container: Container) -> None:
 
 
 def test_an_answer_flows_and_is_the_plain_one(container: Container) -> None:
-    url, sound = f"http://{container.host}/invocations", recording(60)
-    kept = {"vad": "false", "temperature": "0"}
+    url, sound = f"http://{container.host}/invocations", recording(SAMPLE, 60)
+    kept = {"temperature": "0"}
     plain = httpx2.post(
         url, params=kept, content=sound, headers=SSE | {"Accept": "*/*"}, timeout=60
     )
@@ -91,7 +94,7 @@ def test_an_answer_flows_and_is_the_plain_one(container: Container) -> None:
 def test_openais_client_works(container: Container) -> None:
     with openai.OpenAI(base_url=f"http://{container.host}/v1", api_key="none") as client:
         (model,) = client.models.list().data
-        file = ("talk.wav", recording(3))
+        file = ("talk.wav", recording(SAMPLE, 3))
         said = client.audio.transcriptions.create(model=model.id, file=file)
         assert isinstance(said.text, str)
         flowing = client.audio.transcriptions.create(model=model.id, file=file, stream=True)
