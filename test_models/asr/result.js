@@ -7,6 +7,7 @@ const said = make("p", {class: "said", role: "status"});
 const fault = make("div", {});
 const legend = newLegend();
 const stop = theresa.button(words["give-up"], giveUp);
+stop.classList.add("stop");
 const columns = make("div", {class: "answers"});
 const region = make("section", {"aria-label": words.transcripts, hidden: true}, stop, legend, columns);
 element.replaceChildren(player.element, said, fault, region);

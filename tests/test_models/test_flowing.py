@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from test_models.calls import Refused, RowFailed, Unavailable
+from test_models.calls import Refused, RowFailed, Unavailable, encoded, without_nulls
 from test_models.client import Client
 from test_models.flowing import Broken, Progress, is_long
 from tests.test_models.servers import Flaky, serving
-from tests.test_models.test_client import DIRECT
+from tests.test_models.test_client import DIRECT, SPEECH
 from transcripts.answers import Segment, Transcript
+from zoo.data.audio import SAMPLE_RATE, decode
 
 RATE = 8_000  # Hz
 SEGMENTS = [
@@ -87,6 +88,21 @@ def test_a_long_recording_flows_from_the_disk_and_back(tmp_path: Path) -> None:
     query = "temperature=%5B0.0%2C+0.5%5D&prompt=%E4%BD%A0+%E5%A5%BD%26&speakers=2"
     assert flaky.paths == [f"/invocations?{query}"]
     assert "text/event-stream" in flaky.headers["Accept"]
+
+
+def test_a_real_model_gives_the_same_in_parts(whisper_url: str, tmp_path: Path) -> None:
+    pause = np.zeros(31 * SAMPLE_RATE, np.float32)
+    spoken = [decode((SPEECH / f"{name}.flac").read_bytes()) for name in ("office", "bank")]
+    sound = np.concatenate([spoken[0], pause, spoken[1], pause])
+    soundfile.write(file := tmp_path / "long.flac", sound, SAMPLE_RATE)
+    asked = {"temperature": [0.0], "word_timestamps": True, "script": "traditional"}
+    with Client(whisper_url, http=DIRECT) as model:
+        (whole,) = model.records("audio", [encoded(file)], asked)
+        *parts, last = model.transcribe_stream(file, **asked)
+    assert last == Transcript.model_validate(without_nulls(whole))
+    assert isinstance(last, Transcript)
+    assert [one for one in parts if isinstance(one, Segment)] == last.segments != []
+    assert isinstance(parts[-1], Progress)
 
 
 def test_only_what_is_longer_than_a_minute_flows() -> None:

@@ -196,9 +196,10 @@ class LiveSession:
         with self._lock:
             if piece is not None:
                 item.agreement.answer(piece, record)
-                if (news := item.news()) is not None and item in self._items:
-                    self._events.append(news)
-            if item.agreement.complete and item in self._items:
+            is_told = item in self._items  # else it is cleared
+            if is_told and (news := item.news()) is not None:
+                self._events.append(news)
+            if is_told and item.agreement.complete:
                 self._items.remove(item)
                 seconds = item.first / SAMPLE_RATE + item.agreement.partial.heard
                 text = item.agreement.partial.stable

@@ -141,7 +141,7 @@ class FormReader:
         asked: dict[str, Any] = {
             "language": self._language(form, task),
             "initial_prompt": _one(form, "prompt"),
-            "hotwords": ", ".join(_several(form, "keywords")),
+            "hotwords": " ".join(_several(form, "keywords")),
             "temperature": _temperature(form),
             "vad_threshold": _threshold(form),
             "task": task,
