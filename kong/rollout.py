@@ -259,7 +259,8 @@ class Rollout:
                     model.idle(timing, self.report)
 
     def _flows(self, headers: dict[str, str]) -> None:
-        flows(self.gateway, self.spec, self._tried[0], headers, self.report)
+        sample = self.sample or ANY
+        flows(self.gateway, self.spec, self._tried[0], sample, headers, self.report)
 
     def _healthy(self, targets: Sequence[str]) -> None:
         health = self.health()

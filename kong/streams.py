@@ -5,35 +5,39 @@ recording is sent that takes the model a while, first to the model itself, then 
 the time from the first event to the last one has to be about the same.
 """
 
+import base64
 import io
 import json
-import random
 import time
-import wave
 from collections.abc import Mapping
 from typing import Any
 
 import httpx2
+import numpy as np
+import soundfile
 from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.sync.client import connect
 
 from kong.admin import Gateway, say_why
-from kong.errors import NotReady, Unwell
+from kong.errors import KongError, NotReady, Unwell
 from kong.readiness import NO_AUTHORITIES
 from kong.report import Reporter
+from kong.samples import Sample
 from kong.spec import Spec
 
-SOFT = bytes(120 + value // 16 for value in range(256))  # from loud to soft
-RATE = 8000  # samples a second, of 8 bits
-SOUND_SECONDS = (60, 240, 960)  # recordings, until one takes the model long enough
+SOUND_SECONDS = (60, 240)  # recordings, until one takes the model long enough
 APART_SECONDS = 0.4  # from the first event to the last one; then a difference can be seen
 LIVE_SECONDS = 10.0  # for each step of a live stream
 HEADERS = {"Content-Type": "audio/wav", "Accept": "text/event-stream"}
-PARAMS = {"vad": "false"}  # all of a recording is work for the model, even where nobody speaks
 
 
 def flows(
-    gateway: Gateway, spec: Spec, target: str, headers: Mapping[str, str], report: Reporter
+    gateway: Gateway,
+    spec: Spec,
+    target: str,
+    sample: Sample,
+    headers: Mapping[str, str],
+    report: Reporter,
 ) -> None:
     """Raises unless the events of an answer come through as they are made.
 
@@ -41,6 +45,7 @@ def flows(
         gateway: the gateway.
         spec: the model.
         target: the model server that the way leads to.
+        sample: has a recording.
         headers: the key, and what the way through the gateway wants.
         report: is told if the model is too fast to see a difference.
 
@@ -50,7 +55,7 @@ def flows(
     """
     server = f"http://{target}/invocations"
     for seconds in SOUND_SECONDS:
-        sound = recording(seconds)
+        sound = recording(sample, seconds)
         apart = _apart(server, spec, sound, {}, NO_AUTHORITIES, "the model")
         if apart >= APART_SECONDS:
             break
@@ -69,15 +74,22 @@ def flows(
         )
 
 
-def recording(seconds: int) -> bytes:
-    """A recording of soft noise, WAV; the same each time."""
+def recording(sample: Sample, seconds: int) -> bytes:
+    """The recording of a sample again and again, WAV: what is speech to the model is work for it.
+
+    Raises:
+        KongError: the sample has none.
+    """
+    try:
+        (row, *_) = json.loads(sample.body)["dataframe_split"]["data"]
+        sound, rate = soundfile.read(io.BytesIO(base64.b64decode(row[0])), dtype="int16")
+    except (ValueError, LookupError, TypeError, soundfile.LibsndfileError):
+        raise KongError(
+            "The sample's first column is no recording: give another --sample."
+        ) from None
     file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(1)
-        writer.setframerate(RATE)
-        noise = random.Random(seconds).randbytes(RATE * seconds)
-        writer.writeframes(noise.translate(SOFT))
+    many = -(-seconds * rate // len(sound))
+    soundfile.write(file, np.concatenate([sound] * many), rate, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
 
@@ -93,9 +105,7 @@ def _apart(
         nonlocal last
         with (
             httpx2.Client(verify=context, timeout=timeout, trust_env=False) as client,
-            client.stream(
-                "POST", url, params=PARAMS, content=sound, headers={**HEADERS, **headers}
-            ) as answer,
+            client.stream("POST", url, content=sound, headers={**HEADERS, **headers}) as answer,
         ):
             if answer.status_code == 200:
                 for line in answer.iter_lines():

@@ -1,6 +1,7 @@
 """A plain server that answers as a speech model does: events, OpenAI's API, live streams."""
 
 import asyncio
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from tests.kong.threads import listening
+from tests.zoo.sounds import encoded, tone
 
 SPEECH_TASK = "automatic-speech-recognition"
 PROTOCOL = "realtime"
@@ -109,7 +111,8 @@ class Speaker:
         self.gone.set()
 
 
-SAMPLE = {"dataframe_split": {"columns": ["audio"], "data": [["UklGRg=="]]}}
+QUIET = base64.b64encode(encoded(tone(0.5))).decode()
+SAMPLE = {"dataframe_split": {"columns": ["audio"], "data": [[QUIET]]}}
 EXAMPLE = {"requestBody": {"content": {"application/json": {"example": SAMPLE}}}}
 
 
