@@ -19,7 +19,8 @@ from typing import Any
 import httpx2
 import numpy as np
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from benchmarks.harness import NotHere, children_seconds, machine, saved
 from benchmarks.plots import Panel, exact
@@ -112,12 +113,12 @@ def play(url: str, sound: np.ndarray) -> Played:
     return played
 
 
-def say(socket: ClientConnection, kind: str, **fields: Any) -> None:
+def say(socket: Connection, kind: str, **fields: Any) -> None:
     """Send an event."""
     socket.send(json.dumps({"type": kind, **fields}))
 
 
-def hear(socket: ClientConnection, played: Played, began: float, seconds: float) -> bool:
+def hear(socket: Connection, played: Played, began: float, seconds: float) -> bool:
     """Take the next event, if one comes in time; False after the last one."""
     try:
         event = json.loads(socket.recv(seconds))
@@ -170,7 +171,8 @@ def run(url: str, name: str, sound: np.ndarray, said: str, streams: int) -> dict
     with ThreadPoolExecutor(streams) as pool:
         played = list(pool.map(lambda one: play(url, one), own))
     cpu, wall = children_seconds() - before, time.monotonic() - began
-    shown, stable = [], []
+    shown: list[float] = []
+    stable: list[float] = []
     errors: list[ErrorCounts] = []
     for one, record in zip(played, records, strict=True):
         ends = [word.end for word in words_of(record)]
