@@ -83,6 +83,8 @@ def test_the_official_client_reads_each_event_as_its_own_type(server: Served) ->
         assert len({one.item_id for one in item if hasattr(one, "item_id")}) == 1
         deltas = [one.delta for one in item if one.type == f"{TRANSCRIPTION}.delta"]
         assert item[-1].transcript == "".join(deltas) == "so 1 2"
+        ends = [one.stable_end for one in item if one.type == f"{TRANSCRIPTION}.delta"]
+        assert item[0].audio_start_ms / 1000 < ends[0] < ends[1] <= item[3].audio_end_ms / 1000
         assert item[-1].usage.seconds == pytest.approx(2.5, abs=0.11)
     assert events[13].previous_item_id == events[6].item_id
 
