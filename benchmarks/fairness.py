@@ -37,7 +37,7 @@ SHORT_SECONDS = 2.0
 BESIDE = (0, 1, 4)  # long recordings at a time
 CLIENTS = (1, 2)  # of short requests
 PAUSE_SECONDS = 0.5  # the longest between an answer and the client's next request
-TURNS, TURN_SECONDS, SETTLE_SECONDS = 3, 30.0, 5.0
+TURNS, TURN_SECONDS, SETTLE_SECONDS = 2, 30.0, 5.0
 
 
 def sounds() -> tuple[bytes, list[bytes]]:
