@@ -8,7 +8,8 @@ TESTS ?= tests
 BIN = .venv/bin
 # Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
 # other those of containers and Spark, and then the browser's, which loses what it loads while Docker changes the
-# network. The others run two at a time. All have one thread: with more, they would wait for each other.
+# network. Both use the models that the first of them builds. The others run two at a time. All have one thread: with
+# more, they would wait for each other.
 ALONE = build or browser or container or gpu or spark
 APART = container or spark
 check test test-lane test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
@@ -20,7 +21,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image check test test-lane test-apart test-alone test-browser lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
+.PHONY: setup demo build serve pages image stock-image check test test-lane test-apart test-alone test-browser lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
 .PHONY: promote runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -51,21 +52,23 @@ $(DEMO_MAP)/map: | .venv/ready
 	$(BIN)/python mlflow_models/clip_caption/explore.py embed $(DEMO_MAP)/scenes/manifest.csv -o $(DEMO_MAP)/embeddings --captions greedy --thumbnail 96
 	$(BIN)/python mlflow_models/clip_caption/explore.py map $(DEMO_MAP)/embeddings -o $@ --neighbours 60 --smallest 8
 
-image: setup
+image: stock-image
+	docker build --force-rm --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/serving/Dockerfile
+
+stock-image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
-	docker build --build-arg STOCK=theresa/$(MODEL):stock --build-arg PYTHON=$$($(BIN)/python -c "import platform; print(platform.python_version())") --tag theresa/$(MODEL):$(VERSION) - < mlflow_models/zoo/serving/Dockerfile
 
 check: setup
 	$(TOGETHER) -m "not ($(ALONE) or training)" $(NONE)
 
 test: setup
 	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
-	$(MAKE) --jobs 2 --keep-going --output-sync=target test-alone test-lane
-
-# Both use the models that the first of them has built.
-test-lane:
-	export TEST_MODELS=$$(mktemp --directory); $(MAKE) --jobs 1 --keep-going test-apart test-browser; \
+	export TEST_MODELS=$$(mktemp --directory); \
+	  $(MAKE) --jobs 2 --keep-going --output-sync=target test-alone test-lane; \
 	  status=$$?; rm --recursive --force "$$TEST_MODELS"; exit $$status
+
+test-lane:
+	$(MAKE) --jobs 1 --keep-going test-apart test-browser
 
 test-apart:
 	$(BIN)/pytest $(TESTS) -m "$(APART)" --junit-xml $(REPORTS)/apart.xml $(NONE)

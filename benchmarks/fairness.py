@@ -29,6 +29,7 @@ from zoo.building.local_server import direct
 from zoo.building.packaging import ROOT
 from zoo.data.audio import SAMPLE_RATE, decode
 from zoo.errors import CheckpointError
+from zoo.serving.lanes import LATELY_SECONDS
 
 TITLE = "Short requests beside long recordings"
 LONG_HOURS = 3
@@ -36,7 +37,7 @@ SHORT_SECONDS = 2.0
 BESIDE = (0, 1, 4)  # long recordings at a time
 CLIENTS = (1, 2)  # of short requests
 PAUSE_SECONDS = 0.5  # the longest between an answer and the client's next request
-TURNS, TURN_SECONDS, SETTLE_SECONDS = 6, 40.0, 5.0
+TURNS, TURN_SECONDS, SETTLE_SECONDS = 3, 30.0, 5.0
 
 
 def sounds() -> tuple[bytes, list[bytes]]:
@@ -151,6 +152,7 @@ def turn(
 def alone(server: Launched, long: bytes, seconds: float) -> dict[str, float]:
     """How fast a long recording is done while nobody else asks."""
     stream = LongRecording(server.url, long)
+    time.sleep(LATELY_SECONDS)  # until no thread is kept for short requests
     done, cpu, start = stream.seconds, _cpu(server), time.perf_counter()
     time.sleep(seconds)
     wall = time.perf_counter() - start

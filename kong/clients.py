@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from kong.admin import Admin
 from kong.errors import GatewayError, KongError, NotRestored
-from kong.objects import Consumer
+from kong.objects import Consumer, credentials
 from kong.plan import Phase, as_json, shown
 from kong.report import Reporter
 from kong.spec import REGISTERED
@@ -58,14 +58,14 @@ class Clients:
                 says = f"remove consumer {name} and its key"
                 taken.append(Step(says, AdminCall("DELETE", path), None))
         else:
-            admin.hide(key)
             if not there:
                 new, gone = AdminCall("PUT", path, consumer.body()), AdminCall("DELETE", path)
                 given.append(Step(f"new consumer {name}", new, gone))
-            if key not in {one["key"] for one in old}:
-                given.append(_key(name, path, key))
+            forms, has = credentials(key), {one["key"] for one in old}
+            admin.hide(*forms)
+            given += [_key(name, path, form) for form in forms if form not in has]
             for one in old:
-                if one["key"] != key:
+                if one["key"] not in forms:
                     gone = AdminCall("DELETE", f"{path}/key-auth/{one['id']}")
                     taken.append(Step(f"remove an old key of {name}", gone, None))
         phases = [Phase("client", (*given, *taken))]

@@ -52,12 +52,15 @@ class Commands:
         admin, spec = self.rollout.gateway.admin, self.rollout.spec
         self.rollout.claims = self.rollout.brings = True
         refuse_foreign_paths(admin, state, spec.paths, self.rollout.beside)
-        wanted = objects(spec, REGISTERED)
+        if not self.dry:
+            self.rollout.prove(spec.targets)
+        self.rollout.learn(spec.targets)
+        wanted = objects(self.rollout.spec, REGISTERED)
         for service, plugins, _ in wanted.services:  # Kong's own eyes on what we are about to send
             admin.call("POST", "/schemas/services/validate", service.body())
             for plugin in plugins:
                 admin.call("POST", "/schemas/plugins/validate", plugin.body())
-        return self._run(register(wanted, state), spec.targets)
+        return self._run(register(wanted, state), [])
 
     def canary(self, target: str, steps: Sequence[int]) -> dict[str, Any]:
         """Moves the traffic to a new target in steps (percent), looking at it between."""
@@ -181,13 +184,12 @@ def spec_of(name: str, state: GatewayState, targets: Sequence[str] = ()) -> Spec
     service, ready = state.services.get(name), state.services.get(f"{name}.ready")
     if route and service and ready:
         limit = state.plugins.get(name, {}).get("rate-limiting", {}).get("config", {})
-        live = state.services.get(f"{name}.live")
         given |= {
             "path": plain(str(route["paths"][0])),
             "health": ready["path"],
             "read_seconds": max(1, int(service["read_timeout"]) // 1000),
             "retries": service["retries"],
-            "live": live and live["path"],
+            "speech": f"{name}.transcriptions" in state.services,
             "local": "http" in route["protocols"],
             **({"per_minute": limit["minute"]} if limit.get("minute") else {}),
         }

@@ -11,7 +11,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from kong.errors import KongError
-from kong.objects import Body, Consumer, KongObject, KongService, Plugin, Route, Target, Upstream
+from kong.objects import (
+    Body,
+    Consumer,
+    HandOverConfig,
+    KeyAuthConfig,
+    KongObject,
+    KongService,
+    Plugin,
+    Route,
+    Target,
+    Upstream,
+    credentials,
+)
 from kong.spec import DECLARED, Spec, objects
 
 
@@ -79,7 +91,7 @@ def document(models: Sequence[Spec], keys: Mapping[str, str], deck: bool) -> Bod
     consumers = [
         {
             **Consumer(username=name, tags=[DECLARED]).body(),
-            "keyauth_credentials": [{"key": key, "tags": [DECLARED]}],
+            "keyauth_credentials": [{"key": form, "tags": [DECLARED]} for form in credentials(key)],
         }
         for name, key in keys.items()
     ]
@@ -135,8 +147,13 @@ def _check_upstream(upstream: DeclaredUpstream) -> None:
 def _check_service(service: DeclaredService, upstreams: set[str], local: bool) -> None:
     if service.host not in upstreams:
         raise KongError(f"service {service.name}: there is no upstream {service.host} here.")
-    if "key-auth" not in {plugin.name for plugin in service.plugins}:
+    configs = {plugin.name: plugin.config for plugin in service.plugins}
+    if not isinstance(auth := configs.get("key-auth"), KeyAuthConfig):
         raise KongError(f"service {service.name} has no key-auth: anybody could use it.")
+    if not auth.hide_credentials and configs.get("request-transformer") != HandOverConfig():
+        raise KongError(
+            f"service {service.name} shows its clients' keys to the model (hide_credentials)."
+        )
     for route in service.routes:
         if "http" in route.protocols and not local:
             raise KongError(

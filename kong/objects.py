@@ -147,18 +147,28 @@ class Route(KongObject):
     headers: dict[str, list[str]] | None = None
     strip_path: Literal[True] = True
     preserve_host: Literal[False] = False
+    request_buffering: bool = True  # a body is read whole before a server is asked
     response_buffering: bool = False  # an answer that flows must not wait for its end
     tags: list[str]
 
 
-class KeyAuthConfig(KongObject):
-    """A key in the header `apikey`, never in the address, where logs would keep it."""
+PROTOCOLS = "sec-websocket-protocol"  # the one header that a page can set for its WebSocket
+KEY_NAMES = ["apikey", "authorization"]
 
-    key_names: list[str] = ["apikey"]
+
+class KeyAuthConfig(KongObject):
+    """A key in a header, never in the address, where logs would keep it.
+
+    Kong compares the header's whole value, so a client has a credential for each form of its key:
+    see `credentials`. Where a page's key is among the protocols of its WebSocket, Kong mustn't
+    remove that header (the page would close the connection): `HandOverConfig` does the hiding.
+    """
+
+    key_names: list[str] = KEY_NAMES
     key_in_header: Literal[True] = True
     key_in_query: Literal[False] = False
     key_in_body: Literal[False] = False
-    hide_credentials: Literal[True] = True
+    hide_credentials: bool = True
 
 
 class RateLimitingConfig(KongObject):
@@ -208,6 +218,25 @@ class MarkConfig(KongObject):
     add: AddedHeaders
 
 
+class RemovedHeaders(KongObject):
+    """Names of headers."""
+
+    headers: list[str] = KEY_NAMES
+
+
+class ReplacedHeaders(KongObject):
+    """Headers that get another value where they are there, each `name:value`."""
+
+    headers: list[str] = [f"{PROTOCOLS}:realtime"]
+
+
+class HandOverConfig(KongObject):
+    """Takes a client's key out of a WebSocket's request, once Kong has looked at it."""
+
+    remove: RemovedHeaders = RemovedHeaders()
+    replace: ReplacedHeaders = ReplacedHeaders()
+
+
 CONFIGS: dict[str, type[KongObject]] = {
     "key-auth": KeyAuthConfig,
     "rate-limiting": RateLimitingConfig,
@@ -215,6 +244,7 @@ CONFIGS: dict[str, type[KongObject]] = {
     "correlation-id": CorrelationIdConfig,
     "prometheus": PrometheusConfig,
     "response-transformer": MarkConfig,
+    "request-transformer": HandOverConfig,
 }
 
 
@@ -246,3 +276,12 @@ class Consumer(KongObject):
 
     username: ClientName
     tags: list[str]
+
+
+def credentials(key: str) -> list[str]:
+    """The forms in which a client may give its key, each a credential of its own.
+
+    As it is, in the header `apikey`; as OpenAI's clients send it; and as a page has it among the
+    protocols of its WebSocket, which browsers join like this.
+    """
+    return [key, f"Bearer {key}", f"realtime, openai-insecure-api-key.{key}"]

@@ -94,7 +94,6 @@ def _of_register(register: argparse.ArgumentParser) -> None:
     register.add_argument(
         "--health", choices=("/ready", "/ping"), default="/ready", help=fields["health"].description
     )
-    register.add_argument("--live", help=fields["live"].description)
     register.add_argument(
         "--beside",
         action="append",

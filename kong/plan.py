@@ -14,7 +14,9 @@ from kong.spec import BEFORE, FULL, Objects, plugin_id
 from kong.state import GatewayState
 from kong.steps import AdminCall, Step, add_target, delete, put
 
-Check = Literal["probe", "health", "alone", "public", "closed", "idle"]
+Check = Literal["probe", "flows", "live", "health", "alone", "public", "closed", "idle"]
+
+TRIED: tuple[Check, ...] = ("probe", "flows", "live")  # the last two of speech models only
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,10 @@ def register(wanted: Objects, state: GatewayState) -> list[Phase]:
             routes += put(path, route.body(), state.routes.get(route.name))
     weights = {**dict.fromkeys(old, 0), **new}
     rise, fall = shift(upstream, state, weights, wanted.targets)
-    coming = tuple(address for address in new if old.get(address, 0) == 0)
+    coming = tuple(address for address in new if routes or old.get(address, 0) == 0)
     return _without_empty(
         Phase("prepare", tuple(base)),
-        Phase("probe", (), ("probe",), coming),
+        Phase("probe", (), TRIED, coming),
         Phase("raise the weight", rise, ("health",), tuple(new)),
         Phase("open the routes", tuple(routes), ("alone", "public"), tuple(new)),
         Phase("take over", fall, ("health", "public"), tuple(new), leaving=True),
@@ -140,7 +142,7 @@ def move(
             "prepare",
             tuple(add_target(upstream, one.model_copy(update={"weight": 0})) for one in fresh),
         ),
-        Phase("probe", (), ("probe",), coming),
+        Phase("probe", (), TRIED, coming),
     ]
     now = old
     for share in shares:

@@ -8,18 +8,19 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from kong.admin import https, say_why
-from kong.errors import GatewayError, NotReady
+from kong.errors import NotReady
 from kong.report import Reporter
 from kong.samples import Sample
 from kong.spec import MARK, Spec
 
+SPEECH_TASK = "automatic-speech-recognition"
 JSON = {"Content-Type": "application/json"}
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain HTTP: spares loading them
 IN_FLIGHT = re.compile(r"^theresa_requests_in_flight ([0-9.e+]+)$", re.MULTILINE)
@@ -110,6 +111,30 @@ class ModelServer:
         )
         return sample.check(response, f"The model at {self.address}")
 
+    def speaks(self) -> bool:
+        """Whether it is a speech model with OpenAI's API, by what it says of itself."""
+        try:
+            (name,) = self._client.get("/v2/models", timeout=5.0).json()["models"]
+            said = self._client.get(f"/v2/models/{name}", timeout=5.0).json()["parameters"]
+            hears = said["declaration"]["task"] == SPEECH_TASK
+            return hears and self._client.get("/v1/models", timeout=5.0).status_code == 200
+        except (httpx2.TransportError, ValueError, LookupError, TypeError):
+            return False  # MLflow's own server says nothing
+
+    def idle(self, timing: Timeouts, report: Reporter) -> None:
+        """Waits until it works on nothing, or as long as a request may take."""
+        with report.waiting(f"requests in flight at {self.address}") as waiting:
+            end, quiet = time.monotonic() + timing.drain, 0
+            while time.monotonic() < end and quiet < timing.in_a_row:
+                count = self.in_flight()
+                quiet = quiet + 1 if count == 0 else 0
+                waiting.seen("unknown" if count is None else str(count))
+                if quiet < timing.in_a_row:
+                    time.sleep(timing.poll)
+        report.say(
+            f"{self.address} has no request in flight" if quiet else f"waited for {self.address}"
+        )
+
     def in_flight(self) -> int | None:
         """How many predictions it works on; None where it doesn't tell."""
         try:
@@ -196,72 +221,3 @@ class Proxy:
     def close(self) -> None:
         """Lets go of the connection."""
         self._client.close()
-
-
-def until(
-    good: Callable[[], object],
-    times: int,
-    patience: float,
-    every: float,
-    report: Reporter,
-    what: str,
-) -> None:
-    """Returns when a call has succeeded several times in a row.
-
-    Raises:
-        KongError: what it raised last, when patience is at an end.
-    """
-    end, row = time.monotonic() + patience, 0
-    with report.waiting(what) as waiting:
-        while True:
-            try:
-                good()
-                row += 1
-                if row >= times:
-                    report.say(what)
-                    return
-            except (NotReady, GatewayError) as error:
-                row = 0
-                waiting.seen(str(error))
-                if time.monotonic() >= end:
-                    raise
-            time.sleep(every)
-
-
-def steady(
-    good: Callable[[], object],
-    seconds: float,
-    every: float,
-    report: Reporter,
-    what: str,
-    patience: float = 0.0,
-) -> None:
-    """Returns when a call has succeeded for so long, without one failure.
-
-    Args:
-        good: the call.
-        seconds: for how long.
-        every: seconds between two calls.
-        report: says what happens.
-        what: what is true then.
-        patience: seconds in which a failure only means that the time begins anew.
-
-    Raises:
-        KongError: the first failure after that.
-    """
-    begun = time.monotonic()
-    end = begun + seconds
-    with report.waiting(what) as waiting:
-        while True:
-            try:
-                good()
-                if time.monotonic() >= end:
-                    break
-                waiting.seen("no failure")
-            except (NotReady, GatewayError) as error:
-                if time.monotonic() >= begun + patience:
-                    raise
-                waiting.seen(str(error))
-                end = time.monotonic() + seconds
-            time.sleep(every)
-    report.say(what)

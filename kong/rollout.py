@@ -1,6 +1,5 @@
 """Carries out a plan on a gateway, phase by phase, and looks after each whether it is well."""
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -8,13 +7,15 @@ from pathlib import Path
 
 from kong.admin import Gateway
 from kong.errors import GatewayError, KongError, NotReady, Unwell
+from kong.patience import steady, until
 from kong.plan import Phase
-from kong.readiness import ModelServer, Proxy, Timeouts, steady, until
+from kong.readiness import ModelServer, Proxy, Timeouts
 from kong.report import Reporter
 from kong.samples import ANY, Sample
 from kong.spec import MARK, Spec
 from kong.state import GatewayState, look, refuse_foreign_paths, rivals
 from kong.steps import Step
+from kong.streams import flows, live
 from kong.transaction import transaction
 from kong.trial import HEADER, PROBE, ProbeRoute, holder
 
@@ -91,7 +92,24 @@ class Rollout:
                 if self.sample is None and self.brings:
                     raise NotReady(f"{target} tells no sample of its own: give --sample.")
                 model.predict(self.sample or ANY)
+                if self.brings and self.spec.speech and not model.speaks():
+                    raise NotReady(f"{target} has no OpenAI's API, to which the routes lead.")
             self.report.say(f"{target} answers its sample")
+
+    def learn(self, targets: Sequence[str]) -> None:
+        """Asks targets whether they are speech models, which have more paths.
+
+        Raises:
+            KongError: only some are.
+        """
+        found = {}
+        for target in targets:
+            with closing(ModelServer(target, self.spec)) as model:
+                found[target] = model.speaks()
+        if len(set(found.values())) > 1:
+            some = ", ".join(target for target, speaks in found.items() if speaks)
+            raise KongError(f"Of the targets only {some} is a speech model with OpenAI's API.")
+        self.spec = self.spec.model_copy(update={"speech": all(found.values())})
 
     def ask_for_sample(self, targets: Sequence[str]) -> None:
         """Takes the sample of the first server that tells one, if there is none yet."""
@@ -192,8 +210,11 @@ class Rollout:
         """Makes a phase's checks; each waits as long as Kong may need, then must hold."""
         timing, path, sample = self.timing, self.spec.path, self.sample or ANY
         probe = {HEADER: trial.word}
+        secrets = {"apikey": trial.key, **probe}
         checks: dict[str, Callable[[], object]] = {
             "probe": lambda: proxy.predict(path, sample, f"{trial.name}{PROBE}", **probe),
+            "flows": lambda: self._flows(secrets),
+            "live": lambda: live(self.gateway, self.spec, secrets),
             "health": lambda: self._healthy(phase.targets),
             "alone": self._alone,
             "public": lambda: proxy.predict(path, sample),
@@ -201,6 +222,8 @@ class Rollout:
         }
         words = {
             "probe": f"the gateway predicts with {', '.join(self._tried)}",
+            "flows": "the gateway lets events pass as they are made",
+            "live": "a live stream goes through the gateway",
             "health": f"Kong finds {', '.join(phase.targets)} healthy",
             "alone": f"nobody else takes {path}",
             "public": f"{path} predicts",
@@ -209,6 +232,8 @@ class Rollout:
         rows = {"probe": timing.in_a_row * len(self._tried), "closed": timing.in_a_row}
         if not self.gateway.admin.about().knows_health:
             checks.pop("health")
+        if not self.spec.speech:
+            del checks["flows"], checks["live"]
         asked = [name for name in phase.checks if name in checks]  # `idle` comes last
         for name in asked:
             if name in self._passed:
@@ -229,7 +254,13 @@ class Rollout:
             patience = timing.propagation if phase.leaving else 0.0
             steady(all_well, timing.watch, every, self.report, what, patience)
         if "idle" in phase.checks:
-            self._idle(phase.targets)
+            for target in phase.targets:
+                with closing(ModelServer(target, self.spec)) as model:
+                    model.idle(timing, self.report)
+
+    def _flows(self, headers: dict[str, str]) -> None:
+        sample = self.sample or ANY
+        flows(self.gateway, self.spec, self._tried[0], sample, headers, self.report)
 
     def _healthy(self, targets: Sequence[str]) -> None:
         health = self.health()
@@ -261,21 +292,3 @@ class Rollout:
         if not proxy.is_gone(self.spec.path, self.sample or ANY):
             hint = "" if proxy.marked else MAY_BE_ANOTHER
             raise NotReady(f"{self.spec.path} still answers.{hint}")
-
-    def _idle(self, targets: Sequence[str]) -> None:
-        """Waits until targets work on nothing, or as long as a request may take."""
-        for target in targets:
-            with (
-                closing(ModelServer(target, self.spec)) as model,
-                self.report.waiting(f"requests in flight at {target}") as waiting,
-            ):
-                end, quiet = time.monotonic() + self.timing.drain, 0
-                while time.monotonic() < end and quiet < self.timing.in_a_row:
-                    count = model.in_flight()
-                    quiet = quiet + 1 if count == 0 else 0
-                    waiting.seen("unknown" if count is None else str(count))
-                    if quiet < self.timing.in_a_row:
-                        time.sleep(self.timing.poll)
-            self.report.say(
-                f"{target} has no request in flight" if quiet else f"waited for {target}"
-            )

@@ -14,15 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from kong.addresses import Address
 from kong.objects import (
     CONFIGS,
+    KEY_NAMES,
+    PROTOCOLS,
     Active,
     AddedHeaders,
     CorrelationIdConfig,
+    HandOverConfig,
     Healthchecks,
     KeyAuthConfig,
     KongObject,
     KongService,
     MarkConfig,
-    Path,
     Plugin,
     PrometheusConfig,
     RateLimitingConfig,
@@ -38,7 +40,15 @@ DECLARED = "theresa.declared"  # by a file; a sync deletes what has this tag and
 BEFORE = "theresa.before."  # a target's weight before the last change, for `rollback`
 READY_TIMEOUT = 5_000  # ms
 MARK = "x-theresa-service"  # the header that names the service in each answer
+SPEECH = (  # OpenAI's API: what the services are called, and where the server has them
+    ("transcriptions", "/v1/audio/transcriptions"),
+    ("translations", "/v1/audio/translations"),
+    ("models", "/v1/models"),
+    ("live", "/v1/realtime"),
+)
+PARTS = ("ready", "about", *(part for part, _ in SPEECH))  # the services beside the one itself
 MEGABYTE = 1_000_000  # bytes; the model server counts bytes, too (THERESA_MAX_BODY_BYTES)
+Method = Literal["GET", "POST"]
 NAMESPACE = uuid.UUID("6f1d6f8e-55b0-4b3f-9a52-2f3b1f6f3a10")  # of our plugins' ids
 
 
@@ -78,10 +88,10 @@ class Spec(BaseModel):
         description="How often Kong tries another target. It does so only where the connection "
         "failed and nothing was sent; with 0 its traffic doesn't tell it of a dead target.",
     )
-    live: Path | None = Field(
-        None,
-        description="The server's path of live streams (WebSocket), such as /v1/realtime; clients "
-        "ask at PATH/live.",
+    speech: bool = Field(
+        False,
+        description="A speech model, with OpenAI's API at PATH/v1/...: register.py asks the server "
+        "whether it is one.",
     )
     per_minute: int = Field(600, ge=1, description="Requests per minute of one consumer.")
     local: bool = Field(
@@ -103,7 +113,8 @@ class Spec(BaseModel):
     @property
     def paths(self) -> list[str]:
         """All the paths that clients ask at."""
-        return [self.path, f"{self.path}/ready", *([f"{self.path}/live"] if self.live else [])]
+        more = [f"{self.path}{path}" for _, path in SPEECH] if self.speech else []
+        return [self.path, f"{self.path}/ready", *more]
 
 
 @dataclass(frozen=True)
@@ -118,67 +129,68 @@ class Objects:
 def objects(spec: Spec, tag: str) -> Objects:
     """All the objects of a model, each with the tag that says who looks after it.
 
-    What tells of the model, and whether it is ready, are services of their own, since a service has
-    one path: a route can't rewrite it.
+    Each path of a server has a service of its own, since a service has one path: a route can't
+    rewrite it.
     """
-    tags, milliseconds = [tag], spec.read_seconds * 1000
-    protocols: list[Literal["http", "https"]] = ["http", "https"] if spec.local else ["https"]
-    predict = KongService(
-        name=spec.name,
-        host=spec.upstream,
-        path="/invocations",
-        read_timeout=milliseconds,  # between two reads, so of a stream it is per event
-        write_timeout=milliseconds,
-        retries=spec.retries,
-        tags=tags,
-    )
-    usual: list[KongObject] = [
-        KeyAuthConfig(),
-        RateLimitingConfig(minute=spec.per_minute),
-        CorrelationIdConfig(),
-        PrometheusConfig(),
+    parts = [
+        _part(spec, tag, "predict", "/invocations", spec.path, "POST"),
+        _part(spec, tag, "ready", spec.health, f"{spec.path}/ready", "GET"),
+        _part(spec, tag, "about", f"/v2/models/{spec.name}", spec.path, "GET"),
     ]
-    limit = RequestSizeConfig(allowed_payload_size=spec.body_megabytes * MEGABYTE)
-
-    def route(name: str, path: str, method: Literal["GET", "POST"]) -> Route:
-        named = f"{spec.name}.{name}"
-        return Route(
-            name=named, paths=[whole(path)], methods=[method], protocols=protocols, tags=tags
-        )
-
-    def told(
-        name: str, path: str, public: str, timeout: int = READY_TIMEOUT
-    ) -> tuple[KongService, tuple[Plugin, ...], tuple[Route]]:
-        """What a server tells at one of its paths, at a public one."""
-        service = KongService(
-            name=f"{spec.name}.{name}",
-            host=spec.upstream,
-            path=path,
-            read_timeout=timeout,
-            write_timeout=timeout,
-            retries=spec.retries,
-            tags=tags,
-        )
-        return service, plugins(usual, tags), (route(name, public, "GET"),)
-
+    for part, path in SPEECH if spec.speech else ():
+        method: Method = "POST" if "/audio/" in path else "GET"
+        parts.append(_part(spec, tag, part, path, f"{spec.path}{path}", method))
     return Objects(
         Upstream(
             name=spec.upstream,
             healthchecks=Healthchecks(active=Active(http_path=spec.health)),
-            tags=tags,
+            tags=[tag],
         ),
-        tuple(Target(target=target, weight=FULL, tags=tags) for target in spec.targets),
-        (
-            (
-                predict,
-                plugins([*usual, limit, mark(spec.name)], tags),
-                (route("predict", spec.path, "POST"),),
-            ),
-            told("ready", spec.health, f"{spec.path}/ready"),
-            told("about", f"/v2/models/{spec.name}", spec.path),
-            *([told("live", spec.live, f"{spec.path}/live", milliseconds)] if spec.live else []),
-        ),
+        tuple(Target(target=target, weight=FULL, tags=[tag]) for target in spec.targets),
+        tuple(parts),
     )
+
+
+def _part(
+    spec: Spec, tag: str, part: str, path: str, public: str, method: Method
+) -> tuple[KongService, tuple[Plugin, ...], tuple[Route, ...]]:
+    """What a server has at one of its paths, at a public one."""
+    tags, live, uploads = [tag], part == "live", method == "POST"
+    flows = live or uploads  # what may take long: so long between two reads, or two writes
+    milliseconds = spec.read_seconds * 1000 if flows else READY_TIMEOUT
+    service = KongService(
+        name=spec.name if part == "predict" else f"{spec.name}.{part}",
+        host=spec.upstream,
+        path=path,
+        read_timeout=milliseconds,
+        write_timeout=milliseconds,
+        retries=spec.retries,
+        tags=tags,
+    )
+    key = KeyAuthConfig()
+    if live:
+        key = KeyAuthConfig(key_names=[*KEY_NAMES, PROTOCOLS], hide_credentials=False)
+    configs: list[KongObject] = [
+        key,
+        RateLimitingConfig(minute=spec.per_minute),
+        CorrelationIdConfig(),
+        PrometheusConfig(),
+    ]
+    if live:
+        configs.append(HandOverConfig())
+    if uploads:
+        configs.append(RequestSizeConfig(allowed_payload_size=spec.body_megabytes * MEGABYTE))
+    if part == "predict":
+        configs.append(mark(spec.name))
+    route = Route(
+        name=f"{spec.name}.{part}",
+        paths=[whole(public)],
+        methods=[method],
+        protocols=["http", "https"] if spec.local else ["https"],
+        request_buffering=not (spec.speech and uploads),  # a recording isn't kept on Kong's disk
+        tags=tags,
+    )
+    return service, plugins(configs, tags), (route,)
 
 
 def plugins(configs: Sequence[KongObject], tags: list[str]) -> tuple[Plugin, ...]:

@@ -8,10 +8,9 @@ from kong.admin import Admin
 from kong.errors import NotOurs
 from kong.objects import CONFIGS, Body
 from kong.paths import NotUnderstood, takes
-from kong.spec import DECLARED, REGISTERED
+from kong.spec import DECLARED, PARTS, REGISTERED
 
 TIMES = ("created_at", "updated_at")
-TOLD = ("ready", "about", "live")  # the services beside the one that predicts
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def look(admin: Admin, name: str) -> GatewayState:
     plugins: dict[str, dict[str, Body]] = {}
     routes: dict[str, Body] = {}
     others: list[str] = []
-    for service in (name, *(f"{name}.{part}" for part in TOLD)):
+    for service in (name, *(f"{name}.{part}" for part in PARTS)):
         if (body := admin.get(f"/services/{service}")) is None:
             continue
         own(body, f"the service {service}")
@@ -96,7 +95,7 @@ def look(admin: Admin, name: str) -> GatewayState:
             own(plugin, f"the plugin {plugin['name']} of the service {service}")
             plugins[service][str(plugin["name"])] = plugin
     by_id = {str(service["id"]): service["name"] for service in services.values()}
-    for route in (f"{name}.{part}" for part in ("predict", *TOLD)):
+    for route in (f"{name}.{part}" for part in ("predict", *PARTS)):
         if found_route := admin.get(f"/routes/{route}"):
             its_service = str((found_route.get("service") or {}).get("id"))
             if its_service not in by_id:  # a PUT would move it here without a word

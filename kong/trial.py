@@ -2,7 +2,8 @@
 
 For one run there is a consumer with a random key, which also is the run's lock (two runs on one
 model would undo each other's work), and, where a new target is to be tried, an upstream with that
-target, a service, and a route on the public path that only takes requests with a secret header.
+target, and a service and a route as they are going to be, but that the route only takes requests
+with a secret header. A speech model has two of these: the other one is for live streams.
 Both secrets are made for the run, and gone with it.
 """
 
@@ -18,18 +19,16 @@ from kong.admin import Admin
 from kong.objects import (
     Body,
     Consumer,
-    KeyAuthConfig,
-    KongService,
-    Route,
     Target,
     Upstream,
 )
 from kong.plan import Phase
-from kong.spec import FULL, REGISTERED, Spec, mark, plugin_id, plugins, whole
+from kong.spec import FULL, REGISTERED, Spec, mark, objects, plugin_id, plugins
 from kong.steps import AdminCall, Step, delete, put
 
 HEADER = "x-theresa-probe"
 PROBE = ".probe"  # what the names of a run's own objects end in
+NEEDED = ("key-auth", "request-transformer")  # of a service's plugins: no trial meets a limit
 TAGS = [REGISTERED]
 RUN = "theresa.run."  # the process and the host of a run, on its lock
 
@@ -76,36 +75,23 @@ class ProbeRoute:
         return Phase("unlock", (step,))
 
     def opening(self, spec: Spec, targets: Sequence[str]) -> tuple[Step, ...]:
-        """Makes the way to these targets; the health checks of the real upstream come later."""
-        name, upstream = f"{self.name}{PROBE}", f"{self.name}.probe.upstream"
-        milliseconds = spec.read_seconds * 1000
-        service = KongService(
-            name=name,
-            host=upstream,
-            path="/invocations",
-            read_timeout=milliseconds,
-            write_timeout=milliseconds,
-            retries=0,  # a failure is to be seen
-            tags=TAGS,
-        )
-        route = Route(
-            name=name,
-            paths=[whole(spec.path)],
-            methods=["POST"],
-            protocols=["http", "https"] if spec.local else ["https"],
-            headers={HEADER: [self.word]},
-            tags=TAGS,
-        )
-        objects: list[tuple[str, Body]] = [
-            (f"/upstreams/{upstream}", Upstream(name=upstream, tags=TAGS).body()),
-            (f"/services/{name}", service.body()),
-            *(
-                (f"/services/{name}/plugins/{plugin_id(name, one.name)}", one.body())
-                for one in plugins([KeyAuthConfig(), mark(name)], TAGS)
-            ),
-            (f"/services/{name}/routes/{name}", route.body()),
+        """Makes the ways to these targets; the health checks of the real upstream come later."""
+        upstream = f"{self.name}.probe.upstream"
+        made: list[tuple[str, Body]] = [
+            (f"/upstreams/{upstream}", Upstream(name=upstream, tags=TAGS).body())
         ]
-        steps = [step for path, body in objects for step in put(path, body, None)]
+        for service, hung, (route,) in objects(spec, REGISTERED).services:
+            if (name := _tried(service.name)) not in ways(self.name):
+                continue
+            changed = {"name": name, "host": upstream, "retries": 0}  # a failure is to be seen
+            made.append((f"/services/{name}", service.model_copy(update=changed).body()))
+            needed = [one for one in hung if one.name in NEEDED] + [*plugins([mark(name)], TAGS)]
+            for one in needed:
+                own = plugin_id(name, one.name)
+                made.append((f"/services/{name}/plugins/{own}", one.body()))
+            secret = route.model_copy(update={"name": name, "headers": {HEADER: [self.word]}})
+            made.append((f"/services/{name}/routes/{name}", secret.body()))
+        steps = [step for path, body in made for step in put(path, body, None)]
         for address in targets:
             target = Target(target=address, weight=FULL, tags=TAGS)
             path = f"/upstreams/{upstream}/targets"
@@ -142,11 +128,22 @@ def holder(admin: Admin, name: str) -> str:
 
 def leftovers(admin: Admin, name: str) -> Iterator[Step]:
     """Removes what a run that was killed has left, its lock last."""
-    service, upstream = f"{name}{PROBE}", f"{name}.probe.upstream"
-    if admin.get(f"/services/{service}"):
-        for kind in ("routes", "plugins"):
-            for one in admin.all(f"/services/{service}/{kind}"):
-                yield delete(f"/services/{service}/{kind}/{one['id']}", one)
-    for path in (f"/services/{service}", f"/upstreams/{upstream}", f"/consumers/{service}"):
-        if found := admin.get(path):
-            yield delete(path, found)
+    found = ways(name)
+    for service in found:
+        if admin.get(f"/services/{service}"):
+            for kind in ("routes", "plugins"):
+                for one in admin.all(f"/services/{service}/{kind}"):
+                    yield delete(f"/services/{service}/{kind}/{one['id']}", one)
+    services = [f"/services/{service}" for service in found]
+    for path in (*services, f"/upstreams/{name}.probe.upstream", f"/consumers/{name}{PROBE}"):
+        if there := admin.get(path):
+            yield delete(path, there)
+
+
+def ways(name: str) -> tuple[str, str]:
+    """The services of a trial: for predictions, and for live streams."""
+    return _tried(name), _tried(f"{name}.live")
+
+
+def _tried(service: str) -> str:
+    return f"{service}{PROBE}"

@@ -32,6 +32,7 @@ from test_models import following
 from test_models.answers import Captions, Entities
 from test_models.calls import ServiceError, parameter
 from test_models.client import AsyncClient
+from test_models.written import WrittenFiles
 from transcripts.answers import Answer, Transcript
 from transcripts.formats import FORMATS
 from transcripts.speakers import SpeakersUnknown, by_name, missing, renamed, renaming, said
@@ -83,12 +84,15 @@ async def _run(args: argparse.Namespace) -> int:
             print(f"{client.url} is ready.")
             return 0
         names, inputs = _inputs(args)
+        written = WrittenFiles(args, names) if getattr(args, "output", None) else None
         with following.bar() as bar:
-            answers = await _answers(client, args, inputs, bar)
+            answers = await _answers(client, args, inputs, bar, written)
     faults = [answer.error for answer in answers]
     if args.task == "transcribe" and args.rename:
         answers, faults = _renamed(answers, dict(args.rename))
-    if not _comes_by_line(args):
+    if written is not None:
+        print(f"{args.output}: {written.count} files", file=sys.stderr)
+    elif not _comes_by_line(args):
         _write(args, names, answers)
     for name, fault in zip(names, faults, strict=True):
         if fault is not None:
@@ -97,7 +101,11 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 async def _answers(
-    client: AsyncClient, args: argparse.Namespace, inputs: list[Any], bar: Progress
+    client: AsyncClient,
+    args: argparse.Namespace,
+    inputs: list[Any],
+    bar: Progress,
+    written: WrittenFiles | None,
 ) -> Sequence[Answer]:
     """What the model answers; meanwhile a bar shows how far it is."""
     task = bar.add_task(args.task, total=len(inputs), at="")
@@ -105,14 +113,18 @@ async def _answers(
         found = following.followed(
             client, inputs[0], _params(args), (bar, task), _comes_by_line(args)
         )
-        return [await found]
+        answer = await found
+        if written is not None:
+            written(0, answer)
+        return [answer]
     methods: dict[str, Callable[..., Awaitable[Sequence[Answer]]]] = {
         "transcribe": client.transcribe_all,
         "entities": client.entities,
         "caption": client.caption,
     }
+    told = {"answered": written} if written is not None else {}
     return await methods[args.task](
-        inputs, on_error="report", progress=partial(bar.advance, task), **_params(args)
+        inputs, on_error="report", progress=partial(bar.advance, task), **told, **_params(args)
     )
 
 
@@ -158,15 +170,8 @@ def _inputs(args: argparse.Namespace) -> tuple[list[str], list[Any]]:
 
 
 def _write(args: argparse.Namespace, names: Sequence[str], answers: Sequence[Answer]) -> None:
-    """Prints the answers, or writes a file for each recording."""
-    if args.task == "transcribe" and args.output:
-        args.output.mkdir(parents=True, exist_ok=True)
-        stems = _unlike([Path(name).stem for name in names])
-        for stem, answer in zip(stems, answers, strict=True):
-            if answer.error is None:
-                _write_whole(args.output / f"{stem}.{args.format}", _rendered(args, answer, stem))
-        print(f"{args.output}: {sum(one.error is None for one in answers)} files", file=sys.stderr)
-    elif args.format == "table":
+    """Prints the answers."""
+    if args.format == "table":
         Console().print(table(names, answers), highlight=False)
     elif args.format == "json":
         for name, answer in zip(names, answers, strict=True):
@@ -215,23 +220,6 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
     category = [("category", answer.category)] if answer.category else []
     return [*category, *(("" if one.score is None else f"{one.score:.3f}", one.text)
                          for one in answer.captions)]  # fmt: skip
-
-
-def _unlike(stems: Sequence[str]) -> list[str]:
-    """Names of files, with a number where one comes again."""
-    seen: dict[str, int] = {}
-    names = []
-    for stem in stems:
-        seen[stem] = seen.get(stem, 0) + 1
-        names.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
-    return names
-
-
-def _write_whole(path: Path, content: str) -> None:
-    """Writes a file that is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(content, encoding="utf-8")
-    partial.replace(path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -37,6 +37,7 @@ from transcripts.answers import Answer, Transcript
 R = TypeVar("R")
 T = TypeVar("T", bound=Answer)
 OnProgress = Callable[[int], object]
+OnAnswer = Callable[[int, Transcript], object]
 TEXTS, IMAGES = 256, 16  # rows of a request
 
 
@@ -113,6 +114,7 @@ class AsyncClient:
         *,
         on_error: OnError = "raise",
         progress: OnProgress | None = None,
+        answered: OnAnswer | None = None,
         speakers: str | int | None = None,
         **params: Any,
     ) -> list[Transcript]:
@@ -123,19 +125,24 @@ class AsyncClient:
         Args:
             on_error: `report` gives what fails an answer with an `error`.
             progress: called with the number of rows that were just answered.
+            answered: called with a recording's number, from 0, and its answer, as soon as that is
+                there.
             speakers: `auto`, or how many people speak: the answers say who says what.
         """
 
         async def heard(numbered: tuple[int, File]) -> list[Transcript]:
             row, audio = numbered
+            last: Step | None = None
             try:
                 async for step in self.transcribe_stream(audio, speakers=speakers, **params):
                     last = step
             except RowFailed as error:
                 if on_error == "raise":
                     raise RowFailed(row, error.reason, error.fields) from None
-                return [Transcript(error=error.reason)]
+                last = Transcript(error=error.reason)
             assert isinstance(last, Transcript)
+            if answered is not None:
+                answered(row, last)
             return [last]
 
         return await self._connection.all(enumerate(audios), heard, progress)

@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from test_models.calls import ServiceError
-from test_models.openai_api import client_key, error_object, no_api, speech_model
+from test_models.calls import BUSY, ServiceError
+from test_models.openai_api import client_key, error_object, speech_model
 from test_models.services import Service, Services
 
 CONNECT_SECONDS = 5.0
@@ -54,12 +54,22 @@ def same_origin(socket: WebSocket) -> bool:
 
 
 async def _named(services: Services, socket: WebSocket) -> Service:
-    """The model that the address names; if it names none, the only one that there is."""
-    name = socket.query_params.get("model")
-    if name is None:
-        known = await services.learned("asr")
-        name = known[0].name if len(known) == 1 else ""
-    return await speech_model(services, name)
+    """The model that the address names; if it names none, the only one that there is.
+
+    Raises:
+        ServiceError: there is none, it is down, or it hears no speech.
+    """
+    known = [one.name for one in await services.learned("asr")]
+    name = socket.query_params.get("model", known[0] if len(known) == 1 else "")
+    try:
+        service = await speech_model(services, name)
+    except ServiceError:
+        services.named(name)
+        raise ServiceError(f"'{name}' is not a speech model.") from None
+    state = await services.state(service)
+    if not state.up:
+        raise ServiceError(f"'{name}' is down: {state.reason}")
+    return service
 
 
 async def _connected(service: Service, socket: WebSocket) -> ClientConnection:
@@ -85,12 +95,20 @@ async def _connected(service: Service, socket: WebSocket) -> ClientConnection:
             max_size=MAX_MESSAGE_BYTES,
         )
     except InvalidStatus as error:
-        status = error.response.status_code
-        if status in (403, 404, 405):  # uvicorn refuses an unknown path with 403
-            raise no_api(service) from None
-        raise ServiceError(f"'{service.name}' refused the stream with status {status}.") from None
-    except (OSError, TimeoutError, InvalidHandshake, InvalidURI):
+        if error.response.status_code in BUSY:
+            raise ServiceError(f"'{service.name}' takes no more streams now.") from None
+        raise _no_live_text(service) from None
+    except InvalidHandshake:
+        raise _no_live_text(service) from None
+    except (OSError, TimeoutError, InvalidURI):
         raise ServiceError(f"'{service.name}' can't be reached at {service.base}.") from None
+
+
+def _no_live_text(service: Service) -> ServiceError:
+    return ServiceError(
+        f"Model '{service.name}' has no live text: it was built by an earlier version, or a "
+        "gateway passes no WebSockets on."
+    )
 
 
 def _authorization(socket: WebSocket) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests import tiers
 from tests.zoo import containers, echo
@@ -96,7 +98,7 @@ Build = subprocess.CompletedProcess[str]
 @pytest.fixture(scope="session")
 def build_of(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Build]:
     """A finished `build.py` of a capability's demo checkpoint, by its name; `args[-1]` is the saved
-    model. Each is built once; in a lane with several runs of pytest (TEST_MODELS), by the first."""
+    model. Each is built once; for lanes that share a folder (TEST_MODELS), by the first."""
     place = os.environ.get("TEST_MODELS")
 
     @functools.cache
@@ -104,9 +106,13 @@ def build_of(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         output = Path(place or tmp_path_factory.mktemp("models")) / name
         script = ROOT / "mlflow_models" / name / "build.py"
         command = [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)]
-        if (output / "MLmodel").is_file():
-            return subprocess.CompletedProcess(command, 0, "", "")
-        return subprocess.run(command, capture_output=True, text=True, check=True)
+        told = output.with_suffix(".json")
+        with FileLock(output.with_suffix(".lock")):
+            if told.is_file():
+                return Build(**json.loads(told.read_text(encoding="utf-8")))
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            told.write_text(json.dumps(vars(done)), encoding="utf-8")
+        return done
 
     return build
 
@@ -166,8 +172,8 @@ def whisper_model(model_of: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def whisper_images(whisper_model: Path) -> Iterator[containers.Images]:
-    """The images of whisper_asr."""
-    with containers.built("whisper_asr", whisper_model) as images:
+    """The images of whisper_asr; that of MLflow has no more than the model."""
+    with containers.built("whisper_asr", whisper_model, stock=False) as images:
         yield images
 
 

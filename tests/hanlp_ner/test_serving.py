@@ -53,13 +53,11 @@ def test_the_builder_says_what_to_do_next(
     assert '"中国"' in ner_build.stdout
 
 
-def test_the_registry_has_it_under_its_alias(
-    ner_build: subprocess.CompletedProcess[str], registry: str
-) -> None:
+def test_the_registry_has_it_under_its_alias(ner_build: subprocess.CompletedProcess[str]) -> None:
     import mlflow
 
     assert ner_build.returncode == 0
-    mlflow.set_tracking_uri(registry)
+    mlflow.set_tracking_uri(ner_build.args[ner_build.args.index("--tracking-uri") + 1])
     model = mlflow.pyfunc.load_model("models:/hanlp_ner@candidate")
     (record,) = model.predict(pd.DataFrame({"text": ["我爱中国"]}))
     assert [entity["text"] for entity in record["entities"]] == ["中国"]

@@ -20,7 +20,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.kong.balancer import Balancer
 from tests.kong.certificates import AUTHORITY, Certificates
-from tests.kong.forwarding import Forwarding, send_answer, whole_body
+from tests.kong.flowing import send_answer, whole_body
+from tests.kong.forwarding import Forwarding
 from tests.kong.store import Answer, Body, Store
 from tests.kong.threads import listening
 
@@ -196,6 +197,7 @@ def _listening(
             port=0,
             log_level="critical",
             http=Protocol,
+            ws="wsproto",
             ssl_certfile=certificate,
             ssl_keyfile=str(key),
             ssl_ca_certs=str(certificates.both) if mutual else None,

@@ -48,6 +48,10 @@ CONFIGS: dict[str, Body] = {
     "prometheus": {"per_consumer": False, "status_code_metrics": False, "latency_metrics": False}
     | {"bandwidth_metrics": False, "upstream_health_metrics": False},
     "ip-restriction": {"allow": None, "deny": None, "status": 403},
+    "request-transformer": {
+        part: {"headers": [], "body": [], "querystring": []}
+        for part in ("add", "append", "remove", "rename", "replace")
+    },
     "response-transformer": {
         part: {"headers": [], "json": []} for part in ("add", "append", "remove", "replace")
     },

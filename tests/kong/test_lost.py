@@ -122,25 +122,3 @@ def test_a_body_has_one_limit(fake: Gateway, tool: Tool, model: Stub, alice: Cli
     assert tool("register", **MODEL, target=model.address, body_megabytes=1)
     eventually(lambda: alice.send(b" " * 1_000_001).status_code == 413)
     assert alice.send(b" " * 1_000_000).json() == RIGHT
-
-
-def test_a_models_live_streams_get_a_route_and_lose_it(
-    fake: Gateway, tool: Tool, target: str
-) -> None:
-    def services() -> dict[str, Any]:
-        return {one["name"]: one for one in fake.store.config()["services"].values()}
-
-    assert tool("register", **MODEL, target=target, live="/v1/realtime")
-    live = services()["hanlp_ner.live"]
-    assert (live["path"], live["read_timeout"]) == ("/v1/realtime", 300_000)
-    (route,) = (
-        r for r in fake.store.config()["routes"].values() if r["service"]["id"] == live["id"]
-    )
-    assert (route["paths"], route["methods"]) == (["~/ner/live$"], ["GET"])
-    assert not any(one["response_buffering"] for one in fake.store.config()["routes"].values())
-    assert tool("canary", service="hanlp_ner", target=target).code == 1  # it reads all of it back
-    assert tool("register", **MODEL, target=target)
-    assert "hanlp_ner.live" not in services()
-    assert tool("register", **MODEL, target=target, live="/v1/realtime")
-    assert tool("unregister", service="hanlp_ner")
-    assert not services()

@@ -106,7 +106,6 @@ ODD: list[tuple[list[str], str]] = [
     (["drain", "--target", "10.0.0.9:8080"], "no target 10.0.0.9:8080"),
     (["register", "--route", "/x", "--target", "a:1", "--target", "a:1"], "named twice"),
     (["register", "--route", "/x", "--target", "a:1", "--retries", "6"], "--retries"),
-    (["register", "--route", "/x", "--target", "a:1", "--live", "x"], "--live"),
     (["register", "--route", "/x", "--target", "a:1", "--body-megabytes", "3000"], "--body-m"),
     (["unregister", "--workspace", "a/b"], "a/b"),
     (["unregister", "--token-file", "/nowhere"], "/nowhere"),

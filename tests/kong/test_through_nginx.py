@@ -5,6 +5,7 @@ that `spec.whole` makes are tried here on something that isn't our own code. So 
 route says of buffering and a service of timeouts is what nginx does for Kong.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,16 +13,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-import websocket
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from kong.admin import tls
+from kong.objects import KEY_NAMES, PROTOCOLS, KeyAuthConfig, credentials
 from kong.spec import MEGABYTE, REGISTERED, Spec, objects
 from tests.kong.certificates import Certificates
 from tests.kong.conftest import SAMPLE
-from tests.kong.streaming import Streams, streams
+from tests.kong.streaming import CREATED, Speaker, speaker
 from tests.kong.stub import RIGHT, Stub
 from zoo.building.local_server import free_port
 
@@ -33,8 +37,10 @@ events {{}}
 http {{
   access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  upstream models {{ server {target}; }}
+  upstream models {{ {targets} }}
   map $http_upgrade $upgrade {{ default upgrade; "" ""; }}
+  map $http_sec_websocket_protocol $realtime {{ default realtime; "" ""; }}
+{keys}
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {certificate}; ssl_certificate_key {key};
@@ -46,31 +52,52 @@ http {{
 LOCATION = """
     location ~ "^{path}" {{
       limit_except {method} {{ deny all; }}
-      if ($http_apikey != "the-key") {{ return 401; }}
+      set $known {known};
+      if ($known = "") {{ return 401; }}
       client_max_body_size {size}; proxy_read_timeout {read}ms; proxy_send_timeout {write}ms;
-      proxy_buffering {buffering}; proxy_http_version 1.1;
+      proxy_buffering {buffering}; proxy_request_buffering {requests}; proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $upgrade;
-      proxy_set_header apikey ""; rewrite ^ {to} break; proxy_pass http://models;
+      proxy_set_header apikey ""; proxy_set_header authorization ""; {replaced}
+      rewrite ^ {to} break; proxy_pass http://models;
     }}
 """
-
-
 KEY = {"apikey": "the-key", "Content-Type": "application/json"}
+BEARER = {"Authorization": "Bearer the-key"}
+
+
+def variable(name: str) -> str:
+    """What nginx calls whether a header has a key that is known."""
+    return f"$known_{name.replace('-', '_')}"
+
+
+def keys(key: str) -> str:
+    """A client's credentials: all of a header is looked up, as Kong does."""
+    forms = "".join(f'"{form}" 1; ' for form in credentials(key))
+    return "\n".join(
+        f'  map $http_{name.replace("-", "_")} {variable(name)} {{ default ""; {forms}}}'
+        for name in (*KEY_NAMES, PROTOCOLS)
+    )
 
 
 def locations(spec: Spec) -> str:
     """The objects of a model as nginx would have them."""
     text = ""
-    for service, _, routes in objects(spec, REGISTERED).services:
+    for service, hung, routes in objects(spec, REGISTERED).services:
+        configs = {plugin.name: plugin.config for plugin in hung}
+        auth = KeyAuthConfig.model_validate(configs["key-auth"].body())
+        hands_over = "request-transformer" in configs
         for route in routes:
             text += LOCATION.format(
                 path=route.paths[0].removeprefix("~"),
                 method=route.methods[0],
+                known=f'"{"".join(map(variable, auth.key_names))}"',
                 to=service.path,
                 size=spec.body_megabytes * MEGABYTE,
                 read=service.read_timeout,
                 write=service.write_timeout,
                 buffering="on" if route.response_buffering else "off",
+                requests="on" if route.request_buffering else "off",
+                replaced="proxy_set_header Sec-WebSocket-Protocol $realtime;" * hands_over,
             )
     return text
 
@@ -81,7 +108,8 @@ def nginx(spec: Spec, certificates: Certificates, folder: Path) -> Iterator[http
     port, (certificate, key) = free_port(), certificates.server
     config = CONFIG.format(
         folder=folder,
-        target=spec.targets[0],
+        targets=" ".join(f"server {one};" for one in spec.targets),
+        keys=keys("the-key"),
         port=port,
         certificate=certificate,
         key=key,
@@ -119,11 +147,15 @@ def proxy(certificates: Certificates, model: Stub, tmp_path: Path) -> Iterator[h
 @pytest.fixture
 def streaming(
     certificates: Certificates, tmp_path: Path
-) -> Iterator[tuple[Streams, httpx2.Client]]:
-    """A server of streams, and the gateway before it, which waits a second for each event."""
-    with streams() as server:
-        spec = Spec(name="asr", path="/asr", targets=[server.address], live="/v1/realtime")
-        with nginx(spec.model_copy(update={"read_seconds": 1}), certificates, tmp_path) as client:
+) -> Iterator[tuple[Speaker, httpx2.Client]]:
+    """A speech model, and the gateway before it, which waits a second for each event.
+
+    Another target is dead; the gateway doesn't know yet.
+    """
+    with speaker() as server:
+        targets = [f"127.0.0.1:{free_port()}", server.address]
+        spec = Spec(name="asr", path="/asr", targets=targets, speech=True, read_seconds=1)
+        with nginx(spec, certificates, tmp_path) as client:
             yield server, client
 
 
@@ -145,17 +177,23 @@ def test_the_routes_take_their_path_and_nothing_beside_it(
 
 
 def test_an_event_comes_through_before_the_next_one_is_made(
-    streaming: tuple[Streams, httpx2.Client],
+    streaming: tuple[Speaker, httpx2.Client],
 ) -> None:
-    """The stream may last longer than the timeout, but no event may keep it waiting for so long."""
+    """The stream may last longer than the timeout, but no event may keep it waiting for so long.
+
+    The recording, which isn't kept at the gateway, goes to the next target if one can't be reached.
+    """
     server, client = streaming
     server.pauses = [0.5, 0.5, 0.5]
-    headers = {**KEY, "Accept": "text/event-stream"}
-    with client.stream("POST", "/asr", content=b"{}", headers=headers) as answer:
-        events = answer.iter_lines()
-        assert next(events) == "data: 0"
-        server.heard.set()  # a gateway that buffers would still have the first event
-        assert [line for line in events if line] == [f"data: {number}" for number in range(1, 5)]
+    sound = b"a" * 3_000_000
+    for path, key in (("/asr", KEY), ("/asr/v1/audio/transcriptions", BEARER)):
+        headers = {**key, "Accept": "text/event-stream"}
+        server.heard.clear()
+        with client.stream("POST", path, content=sound, headers=headers) as answer:
+            events = (line for line in answer.iter_lines() if line.startswith("event"))
+            assert next(events) == "event: progress"
+            server.heard.set()  # a gateway that buffers would still have the first event
+            assert list(events) == ["event: progress"] * 3 + ["event: done"]
     server.pauses = [3.0]
     with (
         pytest.raises(httpx2.TransportError),
@@ -165,24 +203,26 @@ def test_an_event_comes_through_before_the_next_one_is_made(
 
 
 def test_a_websocket_goes_through_both_ways(
-    streaming: tuple[Streams, httpx2.Client], certificates: Certificates
+    streaming: tuple[Speaker, httpx2.Client], certificates: Certificates
 ) -> None:
     server, client = streaming
-    url = str(client.base_url).replace("https", "wss").rstrip("/")
-    secure = {"ca_certs": str(certificates.ca)}
-    with pytest.raises(websocket.WebSocketBadStatusException, match="401"):
-        websocket.create_connection(f"{url}/asr/live", sslopt=secure)
-    live = websocket.create_connection(
-        f"{url}/asr/live?intent=transcription", sslopt=secure, header=["apikey: the-key"]
-    )
-    try:
-        for size in (10, 70_000):
-            live.send_binary(b"a" * size)
-            assert live.recv() == b"a" * size
-        live.send("{}")
-        assert live.recv() == "{}"
-    finally:
-        live.close()
-    address, headers = server.asked[-1]
+    url = str(client.base_url).replace("https", "wss").rstrip("/") + "/asr/v1/realtime"
+    secure: dict[str, Any] = {"ssl": tls(certificates.ca), "proxy": None}
+    wrongs: list[dict[str, Any]] = [
+        {},
+        {"subprotocols": ["realtime", "openai-insecure-api-key.other"]},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url, **secure, **wrong)
+        assert refused.value.response.status_code == 401
+    page: Any = ["realtime", "openai-insecure-api-key.the-key"]
+    with connect(f"{url}?intent=transcription", **secure, subprotocols=page) as live:
+        assert live.subprotocol == "realtime"
+        assert json.loads(live.recv())["type"] == CREATED
+        for message in (b"a" * 10, b"a" * 70_000, "{}"):
+            live.send(message)
+            assert live.recv() == message
+    ((address, headers),) = server.asked
     assert address == "/v1/realtime?intent=transcription"
-    assert "apikey" not in headers
+    assert "the-key" not in str(headers)

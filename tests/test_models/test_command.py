@@ -79,6 +79,31 @@ def test_the_text_of_a_long_recording_comes_as_it_is_heard(tmp_path: Path) -> No
     assert whole.stderr == ""
 
 
+def test_what_is_answered_is_written_at_once(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.wav").write_bytes(test_flowing.LONG)
+    stopped, asked = threading.Event(), iter((True, False))
+
+    def answer(_: bytes) -> Iterator[bytes]:
+        if not next(asked):
+            stopped.wait(60)
+        yield from test_flowing.flowing()
+
+    out = tmp_path / "out"
+    with serving(Flaky(answer, [])) as url:
+        command = [sys.executable, "-m", "test_models", "transcribe", "--url", url, "-o", str(out)]
+        command += [str(tmp_path / f"{name}.wav") for name in ("first", "second")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT) as running:
+            while not [*out.glob("[!.]*")]:
+                assert running.poll() is None
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+        stopped.set()
+    assert running.returncode == 130
+    (written,) = out.iterdir()
+    assert written.read_text(encoding="utf-8").startswith("第0句")
+
+
 def test_recordings_are_written_and_a_bad_one_is_told(whisper_url: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.flac"
     bad.write_bytes(b"no sound")

@@ -216,7 +216,7 @@ def test_a_recognizer_that_never_agrees_with_itself_is_cut_nevertheless() -> Non
     text, pieces = transcribed(iter([np.ones(STEP, np.int16)] * 400), raving)
     assert max(pieces) <= 30
     assert len(pieces) == 400
-    assert 350 <= len(text) <= 450  # a word per half second, as it says
+    assert 350 <= len(text) <= 600  # it says 400; each answer's first words are other ones
 
 
 def test_one_endless_word_is_cut_nevertheless() -> None:

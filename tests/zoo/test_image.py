@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mlflow.pyfunc import load_model
 from mlflow.pyfunc.scoring_server import infer_and_parse_data
+from mlflow.types import DataType
 
 from tests.zoo.containers import Images, docker
 from tests.zoo.helpers import assert_same
@@ -34,11 +35,12 @@ pytestmark = [pytest.mark.build, pytest.mark.container]  # by the names of fixtu
 
 @dataclass
 class Served:
-    """Images, parameters to ask their model with, and what it answers."""
+    """Images, parameters to ask their model with, what it answers, and whether it takes files."""
 
     images: Images
     params: dict[str, Any]
     answer: Any
+    files: bool
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -46,11 +48,13 @@ def served(request: pytest.FixtureRequest) -> Served:
     """Each model's images, and what the loaded model says to its sample."""
     fixture, params = MODELS[request.param]
     images: Images = request.getfixturevalue(fixture)
+    loaded = load_model(str(images.model))
+    schema = loaded.metadata.get_input_schema()
     sent = infer_and_parse_data(
-        json.loads((images.model / "serving_input_example.json").read_text()),
-        schema=(loaded := load_model(str(images.model))).metadata.get_input_schema(),
+        json.loads((images.model / "serving_input_example.json").read_text()), schema=schema
     )
-    return Served(images, params, loaded.predict(sent, params=params))
+    files = DataType.binary in schema.input_types()
+    return Served(images, params, loaded.predict(sent, params=params), files)
 
 
 def answers_within(container: str, seconds: float, served: Served) -> None:
@@ -69,7 +73,8 @@ CAREFUL = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "
 
 
 def test_it_answers_with_no_rights_and_stops_by_itself_when_told(served: Served) -> None:
-    container = docker("run", "--detach", *CAREFUL, f"{served.images.name}:test")
+    spool = ["--tmpfs", "/spool:uid=65534", "--env", "THERESA_SPOOL=/spool"]
+    container = docker("run", "--detach", *CAREFUL, *spool, f"{served.images.name}:test")
     try:
         answers_within(container, 120, served)
         assert docker("exec", container, "id", "-u") == "65534"
@@ -77,23 +82,24 @@ def test_it_answers_with_no_rights_and_stops_by_itself_when_told(served: Served)
         assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
         logs = subprocess.getoutput(f"docker logs {container}")
         assert logs.count("Worker exiting") >= 1
+        assert ("kept in /spool" in logs) == served.files
         assert "was sent SIG" not in logs  # no worker had to be killed, or crashed on its way out
     finally:
         docker("rm", "--force", container)
 
 
-@pytest.mark.parametrize("tag", ["test", "stock"])
-def test_it_answers_as_its_users_run_it(served: Served, tag: str) -> None:
+def test_it_answers_as_its_users_run_it(served: Served) -> None:
     images = served.images
     options = ["--memory=4000m", "-v", f"{images.model}:/opt/ml/model"]
     options += ["-e", f"PYTHONPATH=/opt/ml/model:{os.environ.get('PYTHONPATH', '')}"]
     options += ["-e", "GUNICORN_CMD_ARGS=--timeout 60 -k gevent --workers=1"]
     images.model.chmod(0o755)
-    container = docker("run", "--detach", *options, f"{images.name}:{tag}")
-    try:
-        answers_within(container, 120, served)
-        if tag == "test":
-            logs = subprocess.getoutput(f"docker logs {container}")
-            assert "worker class 'gevent'; carrying on" in logs
-    finally:
-        docker("rm", "--force", container)
+    for tag in images.tags:
+        container = docker("run", "--detach", *options, f"{images.name}:{tag}")
+        try:
+            answers_within(container, 120, served)
+            if tag == "test":
+                logs = subprocess.getoutput(f"docker logs {container}")
+                assert "worker class 'gevent'; carrying on" in logs
+        finally:
+            docker("rm", "--force", container)

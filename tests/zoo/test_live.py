@@ -1,5 +1,6 @@
 """Live text: nothing is lost, doubled or taken back once it is stable; items end in pauses."""
 
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ class Speller:
     def __init__(self) -> None:
         self.heard: list[float] = []  # seconds of each piece
 
-    def hear(self, sound: np.ndarray, _: Any) -> Any:
+    def hear(self, sound: np.ndarray, *_: Any) -> Any:
         """Spell float32 (samples,)."""
         self.heard.append(len(sound) / SAMPLE_RATE)
         record = spell(np.rint(sound * 32768).astype(np.int16))
@@ -135,3 +136,42 @@ def test_silence_isnt_transcribed() -> None:
     engine = Speller()
     assert list(events(LiveSession(engine, None), np.zeros(60 * SAMPLE_RATE, np.int16))) == []
     assert engine.heard == []
+
+
+def test_a_day_of_speech_takes_no_more_memory_than_an_hour() -> None:
+    """Nothing that a session keeps grows with its stream."""
+
+    class Short:
+        """An engine that says one word of whatever it hears."""
+
+        def hear(self, sound: np.ndarray, *_: Any) -> Any:
+            """Give a word from the sound's middle, float32 (samples,)."""
+            middle = len(sound) / SAMPLE_RATE / 2
+            word = {"text": "好", "start": middle, "end": middle + 0.1}
+            record = {"text": "好", "language": "zh", "segments": [{**word, "words": [word]}]}
+            return SimpleNamespace(record=lambda: record)
+
+    session = LiveSession(Short(), None, detects=False)
+    sound = np.zeros(8 * SAMPLE_RATE, np.int16)
+    sizes = []
+    for hour in range(24):
+        for _ in range(450):
+            session.feed(sound)
+            session.commit()
+            while session.due:
+                session.step()
+        if hour in (0, 23):
+            sizes.append(
+                len(
+                    pickle.dumps(
+                        {
+                            **vars(session),
+                            "_lock": None,
+                            "_listener": None,
+                            "_engine": None,
+                            "_numbers": None,
+                        }
+                    )
+                )
+            )
+    assert sizes[1] <= sizes[0] + 1000

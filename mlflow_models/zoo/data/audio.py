@@ -70,7 +70,7 @@ def decode_blocks(
         while waiting >= size:
             joined = np.concatenate(pending)
             yield joined[:size] * SCALE
-            pending, waiting = [joined[size:]], waiting - size
+            pending, waiting = [joined[size:].copy()], waiting - size
     if waiting:
         yield np.concatenate(pending) * SCALE
 

@@ -12,8 +12,7 @@ LocalAgreement of Liu et al. 2020):
  4. After `pause` seconds without words, when all before them is stable, cut the sound in the pause.
  5. Once `max_seconds` are kept, cut them between two stable words, `context` seconds before the
     last one: the next answer begins with words that are known, and step 2 finds where they end.
- 6. Sound that fills a request is behind already: its words are stable without a second answer, up
-    to `settle` seconds before its end.
+ 6. No word waits for ever: it is stable without a second answer `settle` seconds before the end.
  7. Where no words are heard, keep `listen` seconds: a word may begin in them.
  8. At the end of the stream, transcribe what is left; then the tail is stable, too.
 """
@@ -37,7 +36,7 @@ class Timing:
     pause: float = 0.8
     margin: float = 0.3
     context: float = 2.0
-    settle: float = 3.0
+    settle: float = 1.5
     listen: float = 1.0
 
     def __post_init__(self) -> None:
@@ -182,7 +181,8 @@ class Agreement:
         again, rest = split(heard, length)
         if again:  # more sound may have shown that the last word went on
             self._kept[-1] = replace(last, end=max(last.start, again[-1].end))
-        return rest
+        # What ends well before the stable words do is said by them, in other words.
+        return rest[0 if said else ended(rest, last.end - self._timing.margin) :]
 
     def _agreed(self, rest: list[Word], until: float) -> int:
         """How many words of the rest this answer and the last one agree on."""

@@ -71,16 +71,16 @@ class Listener:
         Returns:
             float32 (n,), a frame every 32 ms.
         """
-        frames = sound.astype(np.float32).reshape(-1, FRAME_SAMPLES)
-        before = np.concatenate([self._before[None], frames[:-1, -CONTEXT_SAMPLES:]])[: len(frames)]
-        heard = np.concatenate([before, frames], axis=1)  # (frames, 576)
+        frames = sound.astype(np.float32, copy=False).reshape(-1, FRAME_SAMPLES)
         found = [np.empty(0, np.float32)]
-        for start in range(0, len(heard), BATCH_FRAMES):
-            batch = {"input": heard[start : start + BATCH_FRAMES], "h": self._h, "c": self._c}
+        for start in range(0, len(frames), BATCH_FRAMES):
+            part = frames[start : start + BATCH_FRAMES]
+            before = np.concatenate([self._before[None], part[:-1, -CONTEXT_SAMPLES:]])
+            heard = np.concatenate([before, part], axis=1)  # (frames, 576)
+            batch = {"input": heard, "h": self._h, "c": self._c}
             output, self._h, self._c = _session().run(None, batch)
             found.append(output.reshape(-1))
-        if len(frames):
-            self._before = frames[-1, -CONTEXT_SAMPLES:]
+            self._before = part[-1, -CONTEXT_SAMPLES:].copy()
         return np.concatenate(found)
 
 

@@ -104,4 +104,4 @@ def speech(
                 keep = min(keep, spans.pop()[0])
         for start, end in spans:
             yield (start + offset, end + offset), raised(sound[start:end].copy())
-        left, offset = sound[keep:], offset + keep
+        left, offset = sound[keep:].copy(), offset + keep  # a view would keep the block
