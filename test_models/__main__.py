@@ -52,6 +52,10 @@ def main() -> None:
                 parser.error(f"{option} needs --speakers, or --param channels=separate")
     try:
         failed = asyncio.run(_run(args))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        sys.exit("test_models: nobody reads the text any more; the rest isn't there.")
     except (ServiceError, SpeakersUnknown, OSError, UnicodeDecodeError) as error:
         sys.exit(f"test_models: {error}")
     except KeyboardInterrupt:

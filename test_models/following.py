@@ -1,5 +1,6 @@
 """How far a command is, for a person at a terminal; a recording's text as it comes."""
 
+import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -47,8 +48,18 @@ async def followed(
     """
     progress, task = shown
     lines, found = 0, Transcript()
+    steps: asyncio.Queue[flowing.Step | None] = asyncio.Queue()
+
+    async def fill() -> None:
+        try:
+            async for step in client.transcribe_stream(file, **params):
+                steps.put_nowait(step)
+        finally:
+            steps.put_nowait(None)
+
+    asking = asyncio.create_task(fill())
     try:
-        async for step in client.transcribe_stream(file, **params):
+        while (step := await steps.get()) is not None:
             if isinstance(step, flowing.Progress):
                 at = f"{_clock(step.seconds)} / {_clock(step.duration)}"
                 progress.update(task, completed=step.seconds, total=step.duration, at=at)
@@ -57,8 +68,12 @@ async def followed(
             elif by_line:
                 print(step.text, flush=True)
                 lines += 1
+        await asking
     except RowFailed as error:
         return Transcript(error=error.reason)
+    finally:
+        asking.cancel()  # where nobody reads the text any more, the request is given up
+        await asyncio.wait([asking])
     if by_line and not lines:
         print(f"{file}: no speech was found.", file=sys.stderr)
     return found

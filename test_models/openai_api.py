@@ -54,8 +54,8 @@ def router(services: Services, max_bytes: int) -> APIRouter:
 
     async def passed_on(request: Request) -> Response:
         """The answer of the model that the form names."""
-        form = PassedForm(request, max_bytes)
         try:
+            form = PassedForm(request, max_bytes)
             service = await speech_model(services, await form.model())
             return await _passed_on(http, request, form, service)
         except ServiceError as error:
@@ -180,6 +180,12 @@ def _model(name: str) -> dict[str, Any]:
 
 def _error(error: ServiceError) -> JSONResponse:
     """An error in OpenAI's form."""
+    status, about = error_object(error)
+    return JSONResponse({"error": about}, status)
+
+
+def error_object(error: ServiceError) -> tuple[int, dict[str, Any]]:
+    """An error's status, and what OpenAI's clients read of it."""
     status, field, kind = 502, None, "server_error"
     if isinstance(error, BadRequest):
         status, field = error.status, error.field
@@ -190,5 +196,4 @@ def _error(error: ServiceError) -> JSONResponse:
     if status < 500:
         kind = "authentication_error" if status in (401, 403) else "invalid_request_error"
     code = "model_not_found" if status == 404 else None
-    content = {"message": str(error), "type": kind, "param": field, "code": code}
-    return JSONResponse({"error": content}, status)
+    return status, {"message": str(error), "type": kind, "param": field, "code": code}

@@ -7,8 +7,8 @@ a program, which names no origin, from anywhere. The key for a gateway is added 
 
 import asyncio
 import json
+import uuid
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
@@ -18,7 +18,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from test_models.calls import BUSY, ServiceError
-from test_models.openai_api import client_key, speech_model
+from test_models.openai_api import client_key, error_object, speech_model
 from test_models.services import Service, Services
 
 CONNECT_SECONDS = 5.0
@@ -40,7 +40,7 @@ def register(app: FastAPI, services: Services) -> None:
             service = await _named(services, socket)
             connection = await _connected(service, socket)
         except ServiceError as error:
-            await _refuse(socket, str(error))
+            await _refuse(socket, error)
             return
         async with connection:
             await socket.accept(connection.subprotocol)
@@ -154,11 +154,14 @@ async def _down(socket: WebSocket, connection: ClientConnection) -> None:
         )
 
 
-async def _refuse(socket: WebSocket, sentence: str) -> None:
+async def _refuse(socket: WebSocket, error: ServiceError) -> None:
     """Says why in an event, as a browser isn't told of an answer's status."""
     offered = socket.scope["subprotocols"]
     await socket.accept("realtime" if "realtime" in offered else None)
-    about: dict[str, Any] = {"type": "invalid_request_error", "code": None, "param": "model"}
-    event = {"type": "error", "error": {**about, "message": sentence}}
+    status, about = error_object(error)
+    event = {"type": "error", "event_id": f"event_{uuid.uuid4().hex}", "error": about}
     await socket.send_text(json.dumps(event, ensure_ascii=False))
-    await socket.close(CloseCode.POLICY_VIOLATION)
+    later = status >= 500
+    await socket.close(
+        CloseCode.TRY_AGAIN_LATER if later else CloseCode.POLICY_VIOLATION, about["code"]
+    )

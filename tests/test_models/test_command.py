@@ -61,11 +61,20 @@ def test_the_text_of_a_long_recording_comes_as_it_is_heard(tmp_path: Path) -> No
             first = running.stdout.readline()
             running.send_signal(signal.SIGINT)
             rest, said = running.communicate(timeout=60)
-        stopped.set()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        ) as unread:  # as by `| head -n 1`
+            assert unread.stdout
+            assert unread.stderr
+            unread.stdout.readline()
+            unread.stdout.close()
+            stopped.set()
+            told = unread.stderr.read()
         whole = run("transcribe", file, "--url", url)
     assert running.returncode == 130
     assert (first, rest) == ("第0句\n", "")  # what came stays
-    assert len(said.splitlines()) == 1
+    assert len(said.splitlines()) == len(told.splitlines()) == 1
+    assert unread.returncode == 1
     assert whole.stdout.splitlines() == ["第0句", "第1句", "第2句", "第3句"]
     assert whole.stderr == ""
 

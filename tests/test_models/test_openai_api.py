@@ -257,15 +257,27 @@ def test_what_is_no_form_is_refused(pages_url: str, whisper_url: str, body: byte
         assert response.json()["error"]["type"] == "invalid_request_error"
 
 
+def test_a_body_of_another_kind_is_refused(pages_url: str, whisper_url: str) -> None:
+    for url in (pages_url, whisper_url):
+        response = HTTP.post(f"{url}/v1/audio/transcriptions", json={"model": "x"}, timeout=30)
+        assert response.status_code == 415
+        assert response.json()["error"]["type"] == "invalid_request_error"
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [("GET", "/v1/audio/transcriptions", 405), ("POST", "/v1/chat/completions", 404)],
+    ("method", "path", "status", "allowed"),
+    [
+        ("GET", "/v1/audio/transcriptions", 405, "POST"),
+        ("POST", "/v1/models/", 405, "GET, HEAD"),
+        ("POST", "/v1/chat/completions", 404, None),
+    ],
 )
 def test_another_path_is_refused_in_the_same_form(
-    whisper_url: str, method: str, path: str, status: int
+    whisper_url: str, method: str, path: str, status: int, allowed: str | None
 ) -> None:
     response = HTTP.request(method, whisper_url + path, timeout=30)
     assert response.status_code == status
+    assert response.headers.get("Allow") == allowed
     assert "/v1/audio/translations" in response.json()["error"]["message"]
 
 

@@ -163,15 +163,22 @@ def test_a_request_behind_an_answer_that_flows_is_answered_after_it(server: Laun
         assert_good(one.read())
 
 
-def test_a_comment_comes_where_no_event_does(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("silent", [0, 1000], ids=["nothing is found", "nothing is to be sent"])
+def test_a_comment_comes_where_no_event_does(monkeypatch: pytest.MonkeyPatch, silent: int) -> None:
     monkeypatch.setattr(events, "COMMENT_SECONDS", 0.05)
     monkeypatch.setattr(events, "TICK_SECONDS", 0.01)
     sent: list[bytes] = []
     commented = threading.Event()
 
     def steps() -> Iterator[tuple[str, Any]]:
-        assert commented.wait(30)
+        for _ in range(silent):  # such as a `progress`, which OpenAI's clients don't know
+            if not commented.wait(0.02):
+                yield "progress", None
+        assert commented.wait(0 if silent else 30)
         yield "done", {"text": "late"}
+
+    def write(event: str, data: Any) -> bytes:
+        return b"" if event == "progress" else events.server_sent(event, data)
 
     async def send(message: Any) -> None:
         sent.append(message.get("body", b""))
@@ -187,7 +194,7 @@ def test_a_comment_comes_where_no_event_does(monkeypatch: pytest.MonkeyPatch) ->
     async def answered() -> None:
         scope = {"type": "http", "headers": [], "state": {"request_id": "mine"}}
         with Admission(lambda: None).entered():
-            stream = EventStream(Request(scope), Settings(), run, steps, events.server_sent)  # type: ignore[arg-type]
+            stream = EventStream(Request(scope), Settings(), run, steps, write)  # type: ignore[arg-type]
         await stream(scope, receive, send)
 
     asyncio.run(answered())

@@ -202,7 +202,8 @@ class EventStream(StreamingResponse):
                 self._room.release()
                 yield found
                 # Not earlier: a client may take its time to read.
-                heard = spoken = self._loop.time()
+                heard = self._loop.time()
+                spoken = heard if found else spoken  # a step may have nothing to send
             self._check(heard)
             if self._loop.time() - spoken >= COMMENT_SECONDS:
                 yield COMMENT

@@ -7,6 +7,8 @@ from starlette.responses import JSONResponse
 from zoo.errors import BadInput, NotFound, ZooError
 
 RETRY_SECONDS = "1"
+# Codes of what the client isn't to blame for.
+OURS = ("INTERNAL_ERROR", "BUSY", "STOPPING", "NO_ROOM", "OUT_OF_MEMORY", "TIMED_OUT")
 # The API's names of the models' parameters.
 FIELDS = {
     "initial_prompt": "prompt",
@@ -46,7 +48,7 @@ def error_object(about: dict[str, Any]) -> dict[str, Any]:
     field, message = FIELDS.get(str(name), name), about["message"]
     if name is not None and reason is not None:
         message = f"'{field}': {reason}."
-    refused = code not in ("INTERNAL_ERROR", "BUSY", "STOPPING", "OUT_OF_MEMORY", "TIMED_OUT")
+    refused = code not in OURS
     return {
         "message": message,
         "type": "invalid_request_error" if refused else "server_error",

@@ -105,6 +105,7 @@ class FormReader:
             BadParameter: The model refuses a value.
         """
         self.check_name(_one(form, "model") if model is None else model)
+        audio = _file(form)
         unknown = sorted(set(form.fields) - FIELDS[task])
         if unknown:
             shown = unknown[0][:40].encode(errors="replace").decode()
@@ -126,7 +127,7 @@ class FormReader:
         if shape == DIARIZED:
             params["speakers"] = AUTO
         read(self._options, params)
-        return Wanted(_file(form), task, shape, params, granularities, known, flows)
+        return Wanted(audio, task, shape, params, granularities, known, flows)
 
     def check_name(self, name: str | None) -> None:
         """Raise `NotFound` where this server has no model of that name."""

@@ -81,8 +81,7 @@ class Told:
             if not isinstance(error, ZooError):
                 log.exception("Request %s failed.", request_id)
                 error = ZooError("The model failed on this request.")
-            about = dict(error_body(error, request_id))
-            await error_answer(error, about)(scope, receive, send)
+            await _told_as(error, request)(scope, receive, send)
 
 
 class SpeechApi:
@@ -128,11 +127,17 @@ class SpeechApi:
 
     async def nothing(self, request: Request) -> Response:
         """Refuse a path, or a method, that isn't answered."""
-        paths = ", ".join((MODELS, TRANSCRIPTIONS, TRANSLATIONS))
-        error = ZooError(f"{request.method} isn't answered at this path; available: GET {paths}")
-        known = request.url.path in (MODELS, TRANSCRIPTIONS, TRANSLATIONS)
+        method, path = request.method, request.url.path.rstrip("/")
+        error = ZooError(
+            f"{method} isn't answered at this path; available: GET {MODELS}, "
+            f"POST {TRANSCRIPTIONS}, POST {TRANSLATIONS}."
+        )
+        known = path in (MODELS, TRANSCRIPTIONS, TRANSLATIONS)
         error.status, error.code = (405, "METHOD_NOT_ALLOWED") if known else (404, "PATH_NOT_FOUND")
-        raise error
+        answered = _told_as(error, request)
+        if known:
+            answered.headers["Allow"] = "GET, HEAD" if path == MODELS else "POST"
+        return answered
 
     async def _heard(self, request: Request, task: Task) -> Response:
         with self._server.admitted():
@@ -189,6 +194,10 @@ def _told_of_the_file() -> Iterator[None]:
         if not isinstance(error, ZooError):
             observers.failed(error)
         raise
+
+
+def _told_as(error: ZooError, request: Request) -> Response:
+    return error_answer(error, dict(error_body(error, request.state.request_id)))
 
 
 def _model(name: str) -> dict[str, Any]:
