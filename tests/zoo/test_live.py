@@ -27,7 +27,7 @@ class Speller:
     def __init__(self) -> None:
         self.heard: list[float] = []  # seconds of each piece
 
-    def hear(self, sound: np.ndarray, _: Any) -> Any:
+    def hear(self, sound: np.ndarray, *_: Any) -> Any:
         """Spell float32 (samples,)."""
         self.heard.append(len(sound) / SAMPLE_RATE)
         record = spell(np.rint(sound * 32768).astype(np.int16))
@@ -144,11 +144,11 @@ def test_a_day_of_speech_takes_no_more_memory_than_an_hour() -> None:
     class Short:
         """An engine that says one word of whatever it hears."""
 
-        def hear(self, sound: np.ndarray, _: Any) -> Any:
+        def hear(self, sound: np.ndarray, *_: Any) -> Any:
             """Give a word from the sound's middle, float32 (samples,)."""
             middle = len(sound) / SAMPLE_RATE / 2
             word = {"text": "好", "start": middle, "end": middle + 0.1}
-            record = {"text": "好", "segments": [{**word, "words": [word]}]}
+            record = {"text": "好", "language": "zh", "segments": [{**word, "words": [word]}]}
             return SimpleNamespace(record=lambda: record)
 
     session = LiveSession(Short(), None, detects=False)

@@ -97,12 +97,13 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         recording = apart.Split(item)
         yield from self._events(recording.sources, options, recording.merged)
 
-    def hear(self, sound: np.ndarray, options: Spoken) -> Transcript:
+    def hear(self, sound: np.ndarray, options: Spoken, language: str | None = None) -> Transcript:
         """Transcribe one window of sound, without looking for the speech in it.
 
         Args:
             sound: float32 (samples,) at 16 kHz, 30 s at most.
             options: For it.
+            language: Of the speech, where it has been detected before.
 
         Raises:
             Cancelled: Nobody waits for the answer any more.
@@ -111,6 +112,7 @@ class SpeechEngine(SoundEngine[Spoken, list[Segment], Transcript]):
         recording.seconds = len(sound) / SAMPLE_RATE
         window = Window(raised(sound), [(0, len(sound))])
         recording.spans += window.spans
+        recording.language = recording.language or language
         self.listen(recording, window, options)
         job = WindowJob(recording, window, options)
         for _ in self._collect([job], self._runner.submit([job])):

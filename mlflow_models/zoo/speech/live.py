@@ -19,13 +19,14 @@ from zoo.speech.agreement import Agreement, Partial, Timing
 from zoo.speech.silero import BELOW, FRAME_SAMPLES, LEAST_BELOW
 
 EMPTY = np.empty(0, np.int16)
+SURE_SAMPLES = 2 * SAMPLE_RATE  # the language that so much sound was heard in is kept for its item
 BREATH_SAMPLES = 6 * FRAME_SAMPLES  # 0.19 s of silence: what was said is transcribed at once
 
 
 class Hearer(Protocol):
     """What live text needs of a `SpeechEngine`."""
 
-    def hear(self, sound: np.ndarray, options: Any) -> Any:
+    def hear(self, sound: np.ndarray, options: Any, language: str | None) -> Any:
         """Transcribe one window of sound, float32 (samples,) at 16 kHz."""
 
 
@@ -60,6 +61,7 @@ class _Item:
     def __init__(self, number: int, first: int, timing: Timing) -> None:
         self.number, self.first = number, first  # the sample of the stream that it begins with
         self.agreement, self.told = Agreement(timing), Partial()
+        self.language: str | None = None  # detected
 
     def news(self) -> LiveEvent | None:
         """Tell what is new in its text."""
@@ -192,7 +194,10 @@ class LiveSession:
                 return self._told()
             piece = item.agreement.piece() if item.agreement.due else None
         if piece is not None:
-            record = self._engine.hear(piece.sound * SCALE, self._options).record()
+            heard = self._engine.hear(piece.sound * SCALE, self._options, item.language)
+            record = heard.record()
+            if len(piece.sound) >= SURE_SAMPLES:
+                item.language = record["language"]
         with self._lock:
             if piece is not None:
                 item.agreement.answer(piece, record)

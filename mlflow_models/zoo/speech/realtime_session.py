@@ -35,6 +35,7 @@ from zoo.speech.realtime_events import (
 from zoo.speech.realtime_items import LiveItem, LivePart, LiveSound
 from zoo.speech.realtime_options import Hears, live_options
 
+TEXT_ENDS = ("stable_end", "tail_end")  # up to where the sound's words are told, in seconds
 LEAST_SECONDS = 0.1  # of an item that a client commits, as the protocol says
 Listen = Callable[[SoundInput, Options], LiveSound]
 """Makes the `LiveSession` of the settings, and of the model's parameters that they give."""
@@ -269,19 +270,22 @@ class Conversation:
             return []
         if event.kind == "started":
             item.start = at
-            kind, milliseconds = "input_audio_buffer.speech_started", round(1000 * at)
-            return [made(kind, item_id=item.id, audio_start_ms=milliseconds)]
+            kind = "input_audio_buffer.speech_started"
+            return [made(kind, item_id=item.id, audio_start_ms=round(1000 * at))]
         if event.kind == "stopped":
             item.end = at
-            kind, milliseconds = "input_audio_buffer.speech_stopped", round(1000 * at)
-            stopped = made(kind, item_id=item.id, audio_end_ms=milliseconds)
+            kind = "input_audio_buffer.speech_stopped"
+            stopped = made(kind, item_id=item.id, audio_end_ms=round(1000 * at))
             return [stopped, *self._committed(item)]
         about: dict[str, Any] = {"item_id": item.id, "content_index": 0}
         if event.kind == "text":
-            return [made(f"{TRANSCRIPTION}.delta", **about, delta=event.stable, tail=event.tail)]
+            about |= {"delta": event.stable, "tail": event.tail}
+            for name in TEXT_ENDS:
+                about[name] = round(part.begins / SAMPLE_RATE + getattr(event, name), 3)
+            return [made(f"{TRANSCRIPTION}.delta", **about)]
         before = [] if item.is_committed else self._committed(item)  # the client ended it
         item.end = item.end or at
         del part.items[event.item]
         usage = {"type": "duration", "seconds": round(max(0.0, item.end - item.start), 3)}
-        completed = made(f"{TRANSCRIPTION}.completed", **about, transcript=event.text, usage=usage)
-        return [*before, completed]
+        about |= {"transcript": event.text, "usage": usage}
+        return [*before, made(f"{TRANSCRIPTION}.completed", **about)]
