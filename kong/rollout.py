@@ -13,7 +13,7 @@ from kong.readiness import ModelServer, Proxy, Timeouts
 from kong.report import Reporter
 from kong.samples import ANY, Sample
 from kong.spec import MARK, Spec
-from kong.state import GatewayState, look, refuse_foreign_paths, rivals
+from kong.state import GatewayState, healths, look, refuse_foreign_paths, rivals
 from kong.steps import Step
 from kong.streams import flows, live
 from kong.transaction import transaction
@@ -263,21 +263,13 @@ class Rollout:
         flows(self.gateway, self.spec, self._tried[0], sample, headers, self.report)
 
     def _healthy(self, targets: Sequence[str]) -> None:
-        health = self.health()
+        health = healths(self.gateway.admin, self.spec.upstream)
         for target in targets:
             found = health.get(target, "not there").lower().replace("_", " ")
             if found in ("unhealthy", "dns error"):  # it begins as healthy: that was a probe
                 raise Unwell(f"Kong finds {target} {found}: it must reach that address itself.")
             if found != "healthy":
                 raise NotReady(f"Kong hasn't begun to look at {target} ({found}).")
-
-    def health(self) -> dict[str, str]:
-        """What Kong thinks of each target."""
-        path = f"/upstreams/{self.spec.upstream}/health"
-        return {
-            str(one["target"]): str(one.get("health", "HEALTHCHECKS_OFF"))
-            for one in self.gateway.admin.all(path)
-        }
 
     def _alone(self) -> None:
         """Of two runs that open one path at once, each sees the other: one of them goes."""

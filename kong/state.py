@@ -110,6 +110,14 @@ def look(admin: Admin, name: str) -> GatewayState:
     return GatewayState(upstream, targets, services, plugins, routes, others)
 
 
+def healths(admin: Admin, upstream: str) -> dict[str, str]:
+    """What Kong thinks of each target of an upstream, by address."""
+    return {
+        str(one["target"]): str(one.get("health", "HEALTHCHECKS_OFF"))
+        for one in admin.all(f"/upstreams/{upstream}/health")
+    }
+
+
 def own(body: Mapping[str, Any], what: str) -> None:
     """Raises NotOurs unless the object's tags say that we wrote it."""
     if _is_ours(body):

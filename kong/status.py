@@ -14,7 +14,7 @@ from kong.commands import spec_of
 from kong.errors import KongError
 from kong.readiness import Proxy, Sample
 from kong.spec import DECLARED, REGISTERED
-from kong.state import GatewayState, look
+from kong.state import GatewayState, healths, look
 
 
 def status(
@@ -66,10 +66,9 @@ def _model(
     gateway: Gateway, name: str, state: GatewayState, samples: Path, key: str | None, probes: int
 ) -> dict[str, Any]:
     spec = spec_of(name, state)
-    health: dict[str, Any] = {}
+    health: dict[str, str] = {}
     if state.upstream and gateway.admin.about().knows_health:
-        path = f"/upstreams/{spec.upstream}/health"
-        health = {one["target"]: one.get("health") for one in gateway.admin.all(path)}
+        health = healths(gateway.admin, spec.upstream)
     targets = [
         {"target": target, "weight": body["weight"], "health": health.get(target, "UNKNOWN")}
         for target, body in sorted(state.targets.items())

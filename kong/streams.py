@@ -5,6 +5,7 @@ recording is sent that takes the model a while, first to the model itself, then 
 the time from the first event to the last one has to be about the same.
 """
 
+import asyncio
 import base64
 import io
 import json
@@ -15,8 +16,8 @@ from typing import Any
 import httpx2
 import numpy as np
 import soundfile
-from websockets.exceptions import InvalidHandshake, WebSocketException
-from websockets.sync.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 from kong.admin import Gateway, say_why
 from kong.errors import KongError, NotReady, Unwell
@@ -128,26 +129,36 @@ def live(gateway: Gateway, spec: Spec, headers: Mapping[str, str]) -> None:
         NotReady: it doesn't.
     """
     address = f"{spec.path}/v1/realtime"
-    url = f"wss{gateway.proxy.rstrip('/').removeprefix('https')}{address}?intent=transcription"
     try:
-        with connect(
-            url,
-            ssl=gateway.context,
-            additional_headers=headers,
-            proxy=None,
-            open_timeout=LIVE_SECONDS,
-            close_timeout=1.0,
-        ) as socket:
-            _heard(socket.recv(LIVE_SECONDS), "session.created", address)
-            socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
-            _heard(socket.recv(LIVE_SECONDS), "input_audio_buffer.cleared", address)
-    except (InvalidHandshake, WebSocketException, OSError) as error:
+        asyncio.run(_talk(gateway, address, headers))
+    except (WebSocketException, OSError) as error:
         said = str(error).rstrip(".") or type(error).__name__
         raise NotReady(f"No WebSocket goes through the gateway at {address}: {said}.") from None
 
 
-def _heard(message: str | bytes, wanted: str, address: str) -> None:
-    """Raises NotReady unless a message is the event that is wanted."""
+async def _talk(gateway: Gateway, address: str, headers: Mapping[str, str]) -> None:
+    """Opens a live stream, and hears an answer on it.
+
+    In one thread: with TLS 1.3 a thread that reads can lose what another one sends at the start.
+    """
+    url = f"wss{gateway.proxy.rstrip('/').removeprefix('https')}{address}?intent=transcription"
+    async with connect(
+        url,
+        ssl=gateway.context,
+        additional_headers=headers,
+        proxy=None,
+        open_timeout=LIVE_SECONDS,
+        close_timeout=1.0,
+    ) as socket:
+        await _hear(socket, "session.created", address)
+        await socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
+        await _hear(socket, "input_audio_buffer.cleared", address)
+
+
+async def _hear(socket: ClientConnection, wanted: str, address: str) -> None:
+    """Raises NotReady unless the next message is the event that is wanted."""
+    async with asyncio.timeout(LIVE_SECONDS):
+        message = await socket.recv()
     try:
         kind = str(json.loads(message)["type"])
     except (ValueError, LookupError, TypeError):

@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
+from websockets.asyncio.client import connect
 
+from kong.admin import tls
+from tests.kong.certificates import Certificates
 from tests.kong.threads import listening
 from tests.zoo.sounds import encoded, tone
 
 SPEECH_TASK = "automatic-speech-recognition"
 PROTOCOL = "realtime"
+WRONG_FORMS: list[dict[str, Any]] = [  # of a live stream's key
+    {},
+    {"subprotocols": [PROTOCOL, "openai-insecure-api-key.other"]},
+]
 CREATED, CLEARED = "session.created", "input_audio_buffer.cleared"
 
 
@@ -109,6 +116,36 @@ class Speaker:
                 said = {"text": json.dumps({"type": CLEARED})}
             await send({"type": "websocket.send", **said})
         self.gone.set()
+
+
+def talk(
+    address: str, certificates: Certificates, *messages: str | bytes, **options: Any
+) -> tuple[str | None, list[str | bytes]]:
+    """Opens a live stream at an https address of a model, and sends messages on it.
+
+    Args:
+        address: the model's, of a gateway.
+        certificates: the gateway's authority.
+        messages: each is sent once the one before it has been answered.
+        options: of the connection: headers, subprotocols.
+
+    Returns:
+        The subprotocol, and what was heard: the first event, and an answer to each message.
+
+    Raises:
+        InvalidStatus: it is refused.
+    """
+    url = f"wss{address.removeprefix('https')}/v1/realtime?intent=transcription"
+
+    async def conversation() -> tuple[str | None, list[str | bytes]]:
+        async with connect(url, ssl=tls(certificates.ca), proxy=None, **options) as live:
+            heard = [await live.recv()]
+            for message in messages:
+                await live.send(message)
+                heard.append(await live.recv())
+            return live.subprotocol, heard
+
+    return asyncio.run(conversation())
 
 
 QUIET = base64.b64encode(encoded(tone(0.5))).decode()

@@ -9,7 +9,6 @@ import httpx2
 import openai
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from kong.admin import tls
 from kong.document import document
@@ -17,7 +16,7 @@ from kong.spec import Spec
 from tests.kong.certificates import Certificates
 from tests.kong.conftest import Tool
 from tests.kong.gateway import Gateway, gateway
-from tests.kong.streaming import CREATED, SPEECH_TASK, Speaker, speaker
+from tests.kong.streaming import CREATED, SPEECH_TASK, WRONG_FORMS, Speaker, speaker, talk
 
 MODEL = {"service": "asr", "route": "/asr"}
 KEY = "the-key-of-alice"
@@ -64,11 +63,6 @@ def speech() -> Iterator[Speaker]:
         yield one
 
 
-def talk(fake: Gateway, **options: Any) -> ClientConnection:
-    url = fake.proxy.replace("https", "wss") + "/asr/v1/realtime?intent=transcription"
-    return connect(url, ssl=tls(fake.certificates.ca), proxy=None, **options)
-
-
 def named(fake: Gateway, kind: str) -> dict[str, Any]:
     return {one["name"]: one for one in fake.store.config()[kind].values()}
 
@@ -113,16 +107,15 @@ def test_openais_client_needs_only_the_address_and_the_key(
 def test_a_live_stream_takes_the_key_in_each_form_and_the_model_never_sees_it(
     behind: Gateway, opened: Speaker, form: dict[str, Any]
 ) -> None:
-    for wrong in ({}, {"subprotocols": ["realtime", "openai-insecure-api-key.other"]}):
+    url, messages = f"{behind.proxy}/asr", [b"a" * 10, b"a" * 70_000]
+    for wrong in WRONG_FORMS:
         with pytest.raises(InvalidStatus) as refused:
-            talk(behind, **wrong)
+            talk(url, behind.certificates, **wrong)
         assert refused.value.response.status_code == 401
-    with talk(behind, **form) as live:
-        assert json.loads(live.recv())["type"] == CREATED
-        assert live.subprotocol == ("realtime" if "subprotocols" in form else None)
-        for size in (10, 70_000):
-            live.send(b"a" * size)
-            assert live.recv() == b"a" * size
+    subprotocol, (first, *answers) = talk(url, behind.certificates, *messages, **form)
+    assert subprotocol == ("realtime" if "subprotocols" in form else None)
+    assert json.loads(first)["type"] == CREATED
+    assert answers == messages
     assert opened.gone.wait(10)  # the model's end of it closes, too
     ((address, headers),) = opened.asked
     assert address == "/v1/realtime?intent=transcription"
@@ -188,7 +181,7 @@ def test_a_gateway_that_holds_events_back_gets_no_route(
 def test_a_model_whose_live_streams_are_refused_gets_no_route(
     fake: Gateway, tool: Tool, speech: Speaker
 ) -> None:
-    speech.listens = False
+    speech.listens, speech.pauses = False, []
     done = tool("register", **MODEL, target=speech.address, propagation=1)
     assert done.code == 1
     assert "/asr/v1/realtime" in done.result["error"]

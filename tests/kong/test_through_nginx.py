@@ -13,19 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from kong.admin import tls
 from kong.objects import KEY_NAMES, PROTOCOLS, KeyAuthConfig, credentials
 from kong.spec import MEGABYTE, REGISTERED, Spec, objects
 from tests.kong.certificates import Certificates
 from tests.kong.conftest import SAMPLE
-from tests.kong.streaming import CREATED, Speaker, speaker
+from tests.kong.streaming import CREATED, WRONG_FORMS, Speaker, speaker, talk
 from tests.kong.stub import RIGHT, Stub
 from zoo.building.local_server import free_port
 
@@ -184,16 +182,17 @@ def test_an_event_comes_through_before_the_next_one_is_made(
     The recording, which isn't kept at the gateway, goes to the next target if one can't be reached.
     """
     server, client = streaming
-    server.pauses = [0.5, 0.5, 0.5]
     sound = b"a" * 3_000_000
-    for path, key in (("/asr", KEY), ("/asr/v1/audio/transcriptions", BEARER)):
+    asked = [("/asr", KEY, []), ("/asr/v1/audio/transcriptions", BEARER, [0.4, 0.4, 0.4])]
+    for path, key, pauses in asked:
         headers = {**key, "Accept": "text/event-stream"}
+        server.pauses = pauses
         server.heard.clear()
         with client.stream("POST", path, content=sound, headers=headers) as answer:
             events = (line for line in answer.iter_lines() if line.startswith("event"))
             assert next(events) == "event: progress"
             server.heard.set()  # a gateway that buffers would still have the first event
-            assert list(events) == ["event: progress"] * 3 + ["event: done"]
+            assert list(events) == ["event: progress"] * len(pauses) + ["event: done"]
     server.pauses = [3.0]
     with (
         pytest.raises(httpx2.TransportError),
@@ -206,23 +205,17 @@ def test_a_websocket_goes_through_both_ways(
     streaming: tuple[Speaker, httpx2.Client], certificates: Certificates
 ) -> None:
     server, client = streaming
-    url = str(client.base_url).replace("https", "wss").rstrip("/") + "/asr/v1/realtime"
-    secure: dict[str, Any] = {"ssl": tls(certificates.ca), "proxy": None}
-    wrongs: list[dict[str, Any]] = [
-        {},
-        {"subprotocols": ["realtime", "openai-insecure-api-key.other"]},
-    ]
-    for wrong in wrongs:
+    url = str(client.base_url.join("/asr"))
+    messages: list[str | bytes] = [b"a" * 10, b"a" * 70_000, "{}"]
+    for wrong in WRONG_FORMS:
         with pytest.raises(InvalidStatus) as refused:
-            connect(url, **secure, **wrong)
+            talk(url, certificates, **wrong)
         assert refused.value.response.status_code == 401
-    page: Any = ["realtime", "openai-insecure-api-key.the-key"]
-    with connect(f"{url}?intent=transcription", **secure, subprotocols=page) as live:
-        assert live.subprotocol == "realtime"
-        assert json.loads(live.recv())["type"] == CREATED
-        for message in (b"a" * 10, b"a" * 70_000, "{}"):
-            live.send(message)
-            assert live.recv() == message
+    page = {"subprotocols": ["realtime", "openai-insecure-api-key.the-key"]}
+    subprotocol, (first, *answers) = talk(url, certificates, *messages, **page)
+    assert subprotocol == "realtime"
+    assert json.loads(first)["type"] == CREATED
+    assert answers == messages
     ((address, headers),) = server.asked
     assert address == "/v1/realtime?intent=transcription"
     assert "the-key" not in str(headers)

@@ -1,6 +1,7 @@
 """Images that are built once per run, and containers of them, where a Docker engine runs."""
 
 import functools
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,9 @@ def built(name: str, model: Path, stock: bool = True) -> Iterator[Images]:
         stock: Whether MLflow's image is to run; else it has the model and nothing more, which ours
             needs of it, and takes no minute to build and no 2 GB.
     """
-    image = f"theresa/test_{name}"
-    make = ["make", "image", f"SAVED={model}", f"MODEL=test_{name}", "VERSION=test"]
+    own = f"test_{name}_{os.getpid()}"  # another run on this machine has its own images
+    image = f"theresa/{own}"
+    make = ["make", "image", f"SAVED={model}", f"MODEL={own}", "VERSION=test"]
     try:
         if not stock:
             bare = ["docker", "build", "--tag", f"{image}:stock", "--file", "-", str(model)]
