@@ -18,6 +18,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from test_models.calls import BUSY, ServiceError
+from test_models.forms import BadRequest
 from test_models.openai_api import client_key, error_object, speech_model
 from test_models.services import Service, Services
 
@@ -63,9 +64,12 @@ async def _named(services: Services, socket: WebSocket) -> Service:
     name = socket.query_params.get("model", known[0] if len(known) == 1 else "")
     try:
         service = await speech_model(services, name)
-    except ServiceError:
-        services.named(name)
-        raise ServiceError(f"'{name}' is not a speech model.") from None
+    except BadRequest as unknown:
+        try:
+            services.named(name)
+        except ServiceError:
+            raise unknown from None
+        raise BadRequest("model", f"'{name}' is not a speech model.") from None
     state = await services.state(service)
     if not state.up:
         raise ServiceError(f"'{name}' is down: {state.reason}")

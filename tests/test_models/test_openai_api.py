@@ -348,6 +348,7 @@ def test_live_speech_goes_on_to_the_model_that_is_named(pages_url: str) -> None:
         assert completed["transcript"][:3] == said(CHINESE)[:3]
     with talk(host, "intent=transcription&model=x") as stream:
         assert "available: whisper_asr" in stream.first["error"]["message"]
+        assert stream.first["error"]["code"] == "model_not_found"
     with (
         pytest.raises(Exception, match="403"),
         talk(host, asked, origin="https://elsewhere.example"),
