@@ -176,8 +176,12 @@ class Server:
         """Read a request's body within the limits, as `bodies.read` says."""
         way = bodies.AS_BODY if self.scorer.takes_files else ""
         body = await bodies.read(request, self.settings, file, way)
-        self._large |= isinstance(body, bytes) and len(body) >= LARGE_BYTES
+        self.note(body)
         return body
+
+    def note(self, body: bytes | Path) -> None:
+        """Note a request's body, or its file: after a large one, memory is given back."""
+        self._large |= isinstance(body, Path) or len(body) >= LARGE_BYTES
 
     async def answered(self, request: Request, work: Callable[[], Answer]) -> Answer:
         """Do the work for a request in a thread; give up when the time is over.
@@ -249,7 +253,7 @@ class Server:
             self._tidying = asyncio.get_running_loop().call_later(TIDY_SECONDS, self._tidy)
 
     def _tidy(self) -> None:
-        self._tidying, self._large = None, False
+        self._tidying, self._large = None, self._large and shared.is_busy  # others end later
         if self._pool is not None:
             self._pool.submit(_give_memory_back)
 

@@ -68,6 +68,11 @@ class Shared:
         """The number of all workers' requests."""
         return sum(self._requests)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether this worker has a request."""
+        return self._requests[self.slot] > 0
+
     def hold(self, connections: int) -> None:
         """Set the number of this worker's connections."""
         if not self.leaving:

@@ -142,6 +142,7 @@ class SpeechApi:
     async def _heard(self, request: Request, task: Task) -> Response:
         with self._server.admitted():
             form = await read_form(request, self._server.settings, MAX_FIELDS, FRAME_BYTES)
+            self._server.note(form.file or b"")
             wanted = self._read(form, request.query_params.get("model"), task)
             metrics.rows.observe(1)
             if wanted.flows:
