@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection
 
 from test_models.calls import ServiceError
 from test_models.sound import SAMPLE_RATE
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
+LATER = ("too_many_streams", "server_stopping")  # codes of errors after which one asks again
 REFUSED = (1003, 1007, 1008, 1009)  # WebSocket's codes after which nothing gets better
 
 
@@ -46,9 +47,6 @@ class StreamText(Protocol):
     def end(self) -> None:
         """All is told."""
 
-    def lost(self) -> None:
-        """The connection is at its end."""
-
 
 def session(asked: Mapping[str, str]) -> dict[str, Any]:
     """A session's settings; `asked` has `language` and `prompt`, where they are given."""
@@ -60,15 +58,15 @@ def session(asked: Mapping[str, str]) -> dict[str, Any]:
     return {"type": "transcription", "audio": {"input": sound}}
 
 
-def put(socket: ClientConnection, kind: str, **fields: Any) -> None:
+async def put(socket: ClientConnection, kind: str, **fields: Any) -> None:
     """Sends an event."""
-    socket.send(json.dumps({"type": kind, **fields}))
+    await socket.send(json.dumps({"type": kind, **fields}))
 
 
-def append(socket: ClientConnection, sound: np.ndarray) -> None:
+async def append(socket: ClientConnection, sound: np.ndarray) -> None:
     """Sends sound, int16 (samples,)."""
     audio = base64.b64encode(sound.astype("<i2").tobytes()).decode()
-    put(socket, "input_audio_buffer.append", audio=audio)
+    await put(socket, "input_audio_buffer.append", audio=audio)
 
 
 class Hearing:
@@ -76,48 +74,37 @@ class Hearing:
 
     Args:
         listener: told of it.
-        socket: the connection.
         begin: where the connection's sound begins, in seconds of the stream.
-
-    Attributes:
-        error: what ended it.
-        ends: whether the end was sent.
     """
 
-    def __init__(self, listener: StreamText, socket: ClientConnection, begin: float) -> None:
-        self._listener, self._socket, self._begin = listener, socket, begin
+    def __init__(self, listener: StreamText, begin: float) -> None:
+        self._listener, self._begin = listener, begin
         self._ends: dict[str, float] = {}  # of items that the server found, in seconds
         self._begun = False  # whether the server has taken the settings
-        self.error: Exception | None = None
-        self.ends = False
 
-    def run(self) -> None:
-        """Hears until the connection ends."""
+    async def run(self, socket: ClientConnection) -> None:
+        """Hears until the connection ends.
+
+        Raises:
+            ServiceError: the server refuses the stream, or failed on it.
+            ConnectionClosed: the connection is lost, or the server wants to be asked again.
+        """
         last: dict[str, Any] = {}
         try:
-            for message in self._socket:
+            async for message in socket:
                 event = json.loads(message)
                 if event["type"] != "error":
                     self._take(event)
-                elif self._begun:
+                elif self._begun or event["error"].get("code") in LATER:
                     last = event["error"]
                 else:  # it doesn't take the settings
                     raise ServiceError(str(event["error"]["message"]))
-            raise ConnectionResetError("the server ended the stream")
         except ConnectionClosed as error:
-            code = error.rcvd.code if error.rcvd else None
-            said = last.get("message")
-            refused = said and code in REFUSED
-            self.error = ServiceError(str(said)) if refused else error
-        except ServiceError as error:
-            self.error = error
+            if last and error.rcvd and error.rcvd.code in REFUSED:
+                raise ServiceError(str(last["message"])) from None
+            raise
         except (ValueError, LookupError, TypeError, AttributeError):
-            self.error = ServiceError("The server doesn't speak the realtime protocol.")
-        except OSError as error:
-            said = last.get("message")
-            code = self._socket.protocol.close_code
-            self.error = ServiceError(str(said)) if said and code in REFUSED else error
-        self._listener.lost()
+            raise ServiceError("The server doesn't speak the realtime protocol.") from None
 
     def _take(self, event: dict[str, Any]) -> None:
         kind, item = event["type"], event.get("item_id", "")

@@ -11,16 +11,17 @@ The protocol is OpenAI's. A lost connection is opened again: the sound after the
 kept, and sent again; the text that is stable stays.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Mapping
-from types import TracebackType
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.sync.client import ClientConnection, connect
 
 from test_models.calls import ServiceError, Unavailable, address
 from test_models.hearing import Hearing, LiveText, append, put, said, session
@@ -41,7 +42,7 @@ class Stream:
         prompt: words to expect, where the model takes them.
         buffer_seconds: sound that is kept while the server doesn't answer.
         key: the gateway's key.
-        options: of `websockets.sync.client.connect`.
+        options: of `websockets.asyncio.client.connect`.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Stream:
         self._trouble = ""  # what the last connection ended in
         self._answered = time.monotonic()  # when the server said something
         self._closed = self._complete = self._stopped = False
-        self._socket: ClientConnection | None = None
+        self._loop = asyncio.new_event_loop()
+        self._news = asyncio.Event()  # there is more to send, or nothing any more
         threading.Thread(target=self._work, name="stream", daemon=True).start()
 
     def feed(self, samples: np.ndarray) -> None:
@@ -98,7 +100,7 @@ class Stream:
                 raise Unavailable(f"More than {limit} of sound wait for the server{self._trouble}.")
             self._sound.append(sound)
             self._size += len(sound)
-            self._changed.notify_all()
+        self._wake()
 
     @property
     def partial(self) -> LiveText:
@@ -139,7 +141,7 @@ class Stream:
         began = time.monotonic()
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
+            self._wake()
             while not self._complete:
                 self._check()
                 if self._stopped:
@@ -156,44 +158,47 @@ class Stream:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            if self._socket is not None:
-                self._socket.close_socket()
+        self._wake()
 
     def __enter__(self) -> "Stream":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _check(self) -> None:
         if self._error:
             raise self._error
 
+    def _wake(self) -> None:
+        """Tells the stream's own thread that there is news."""
+        with suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self._news.set)
+
     def _work(self) -> None:
         """Opens connection after connection, in a thread of its own, until the stream is over."""
+        try:
+            self._loop.run_until_complete(self._go_on())
+        except ServiceError as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+        finally:
+            self._loop.close()
+
+    async def _go_on(self) -> None:
         failures = 0
         while not (self._complete or self._stopped):
             answered = self._answered
             try:
-                self._converse()
-            except ServiceError as error:
-                with self._changed:
-                    self._error = error
-                    self._changed.notify_all()
-                return
+                await self._converse()
             except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
                 failures = 0 if self._answered > answered else failures + 1
                 with self._changed:
                     self._trouble = f" ({said(error)})"
-                    wait = min(LONGEST_WAIT, FIRST_WAIT * 2**failures)
-                    self._changed.wait_for(lambda: self._stopped, wait)
+                await asyncio.sleep(min(LONGEST_WAIT, FIRST_WAIT * 2**failures))
 
-    def _converse(self) -> None:
+    async def _converse(self) -> None:
         """Sends and hears on one connection, until all is told.
 
         Raises:
@@ -201,52 +206,44 @@ class Stream:
             ConnectionClosed, InvalidHandshake, OSError: the connection is lost, or there is none.
         """
         try:
-            socket = connect(self._url, **self._options)
+            socket = await connect(self._url, **self._options)
         except InvalidURI:
             raise ServiceError(f"'{self._url}' is not an address.") from None
         except InvalidStatus as error:
             if (status := error.response.status_code) in BUSY:
                 raise
             raise ServiceError(f"The server refused the stream, with status {status}.") from None
-        with socket:
-            with self._changed:
-                self._socket, self._sent = socket, self._first
-                self._partial = LiveText(
-                    self._partial.stable, "", self._partial.start, self._partial.start
-                )
-                self._before, self._text = self._partial.stable, ""
-            hearing = Hearing(self, socket, self._first / SAMPLE_RATE)
-            thread = threading.Thread(target=hearing.run, name="stream answers", daemon=True)
-            thread.start()
+        with self._changed:
+            self._sent, begin = self._first, self._partial.start
+            self._partial = LiveText(self._partial.stable, "", begin, begin)
+            self._before, self._text = self._partial.stable, ""
+        async with socket:
+            sending = asyncio.create_task(self._send(socket))
             try:
-                self._send(socket, hearing)
+                await Hearing(self, self._sent / SAMPLE_RATE).run(socket)
             finally:
-                socket.close()
-                thread.join()
-        if hearing.error is not None:
-            raise hearing.error
+                sending.cancel()
+        if not (self._complete or self._stopped):
+            raise ConnectionResetError("the server ended the stream")
 
-    def _send(self, socket: ClientConnection, hearing: "Hearing") -> None:
-        """Sends the sound as it is fed, and at its end what shows that all is told."""
-        put(socket, "session.update", session=session(self._asked))
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_news(hearing))
-                if self._stopped or self._complete or hearing.error:
-                    return
-                portion = self._portion()
-                self._sent += len(portion)
-            if len(portion):
-                append(socket, portion)
-            elif not hearing.ends:
-                hearing.ends = True
-                put(socket, "session.close")
-
-    def _is_news(self, hearing: "Hearing") -> bool:
-        """Whether there is something to send, or nothing any more."""
-        over = self._stopped or self._complete or hearing.error
-        ended = self._closed and not hearing.ends
-        return bool(over or self._sent < self._size or ended)
+    async def _send(self, socket: ClientConnection) -> None:
+        """Sends the sound as it is fed, and at its end what asks for the rest of the text."""
+        ended = False
+        with suppress(ConnectionClosed):  # who hears is told of it, too
+            await put(socket, "session.update", session=session(self._asked))
+            while not self._stopped:
+                self._news.clear()
+                with self._changed:
+                    portion, closed = self._portion(), self._closed
+                    self._sent += len(portion)
+                if len(portion):
+                    await append(socket, portion)
+                elif closed and not ended:
+                    ended = True
+                    await put(socket, "session.close")
+                else:
+                    await self._news.wait()
+            await socket.close()
 
     def _portion(self) -> np.ndarray:
         """What is to be sent next, int16 (samples,)."""
@@ -284,11 +281,6 @@ class Stream:
         """All is told."""
         with self._changed:
             self._complete = True
-            self._changed.notify_all()
-
-    def lost(self) -> None:
-        """The connection is at its end."""
-        with self._changed:
             self._changed.notify_all()
 
     def _forget(self, place: int) -> None:

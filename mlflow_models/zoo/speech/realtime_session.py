@@ -253,9 +253,8 @@ class Conversation:
         return self._parts[0]
 
     def _session(self, what: str) -> dict[str, Any]:
-        kind = "transcription_session" if self._beta else "session"
         about = described(self._settings, self._id, self._expires_at, self._beta)
-        return made(f"{kind}.{what}", session=about)
+        return made(f"{'transcription_' * self._beta}session.{what}", session=about)
 
     def _committed(self, item: LiveItem) -> list[dict[str, Any]]:
         """Tell that an item is whole."""
