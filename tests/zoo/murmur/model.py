@@ -18,6 +18,7 @@ from zoo.serving import declaration, runner
 from zoo.serving.declaration import Column, Declaration
 from zoo.serving.model import ZooModel
 from zoo.speech import realtime
+from zoo.speech.live import LiveEvent
 from zoo.speech.realtime_events import SoundInput
 
 RATE = 16_000  # Hz
@@ -37,20 +38,6 @@ class Record(BaseModel):
     """What was told."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Event:
-    """As `zoo.speech.live.LiveEvent`."""
-
-    kind: str
-    item: int
-    seconds: float
-    stable: str = ""
-    tail: str = ""
-    text: str = ""
-    stable_end: float = 0.0
-    tail_end: float = 0.0
 
 
 class Murmur:
@@ -93,7 +80,7 @@ class Murmur:
     def close(self) -> None:
         self._fed.append("close")
 
-    def step(self) -> Sequence[Event]:
+    def step(self) -> Sequence[LiveEvent]:
         with self._lock:
             if "slow" in self._options.hotwords:
                 time.sleep(0.2)
@@ -103,7 +90,7 @@ class Murmur:
             taken, self._fed = self._fed, []
             return [event for one in taken for event in self._take(one)]
 
-    def _take(self, one: np.ndarray | str) -> Iterator[Event]:
+    def _take(self, one: np.ndarray | str) -> Iterator[LiveEvent]:
         if isinstance(one, str):
             if self._open and one != "clear":
                 yield from self._end()
@@ -115,12 +102,12 @@ class Murmur:
             block, self._rest = self._rest[:BLOCK], self._rest[BLOCK:]
             yield from self._hear(bool((np.abs(block.astype(int)) > QUIET).any()))
 
-    def _hear(self, speech: bool) -> Iterator[Event]:
+    def _hear(self, speech: bool) -> Iterator[LiveEvent]:
         if not self._open and (speech or not self._silence):
             self._open, self._words, self._heard, self._quiet = True, 0, 0, 0
             self._item += 1
             if self._silence:
-                yield Event("started", self._item, self._blocks / 10)
+                yield LiveEvent("started", self._item, self._blocks / 10)
         self._blocks += 1
         if not self._open:
             return
@@ -130,16 +117,16 @@ class Murmur:
             before = self._text(self._words - 1)
             added = self._text(self._words).removeprefix(before)
             now = self._blocks / 10
-            yield Event("text", self._item, now, added, " ...", stable_end=now, tail_end=now)
+            yield LiveEvent("text", self._item, now, added, " ...", stable_end=now, tail_end=now)
         if self._silence and self._quiet >= self._silence:
             yield from self._end()
 
-    def _end(self) -> Iterator[Event]:
+    def _end(self) -> Iterator[LiveEvent]:
         self._open = False
         if self._silence:
-            yield Event("stopped", self._item, self._blocks / 10)
+            yield LiveEvent("stopped", self._item, self._blocks / 10)
         text = self._text(self._words)
-        yield Event("completed", self._item, self._blocks / 10, text=text)
+        yield LiveEvent("completed", self._item, self._blocks / 10, text=text)
 
     def _text(self, words: int) -> str:
         said = [self._options.initial_prompt, *map(str, range(1, words + 1))]
