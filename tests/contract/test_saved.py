@@ -107,7 +107,8 @@ def test_a_second_version_with_other_code_is_refused(
 @pytest.mark.build
 def test_the_saved_code_is_all_that_serving_needs(capability: Capability, saved: Path) -> None:
     code = saved / "code"
-    assert {path.name for path in code.iterdir()} - {"__pycache__"} == {"zoo", capability.name}
+    packages = {path.name for path in code.iterdir()} - {"__pycache__"}
+    assert packages == {"transcripts", "zoo", capability.name}
     rooms = {path.name for path in (code / "zoo").iterdir() if path.is_dir()} - {"__pycache__"}
     assert rooms == {"serving", "speech", "data"}
     assert not any(path.is_dir() for path in (code / capability.name).glob("[!_]*"))

@@ -40,8 +40,10 @@ def test_the_commit_is_named_and_what_isnt_committed_is_refused(tmp_path: Path) 
 
 
 def test_a_saved_model_has_the_number_that_the_registry_gave_it(
-    ner_model: Path, registry: str, tmp_path: Path
+    ner_build: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
+    registry = ner_build.args[ner_build.args.index("--tracking-uri") + 1]
+    ner_model = Path(ner_build.args[-1])
     run = push.read_model(ner_model, "hanlp_ner")["run_id"]
     assert push.registered_version(run, "hanlp_ner", registry) == "1"
     with pytest.raises(ZooError, match="isn't registered"):
