@@ -139,7 +139,7 @@ def _text(value: Any) -> str:
 
 
 def step(event: str, data: str) -> Step | None:
-    """What an event says; None: it is of a kind that this client doesn't know.
+    """What an event says; None for a kind of event that this client doesn't know.
 
     Raises:
         RowFailed: the model can't hear the recording.

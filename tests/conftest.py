@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that is loaded puts its own code first on the path; it shan't stay there, where the
+    """A model that is loaded puts its own code first on the path; it must not stay there, where the
     processes that a later test starts would find it."""
     monkeypatch.setattr(sys, "path", list(sys.path))
 

@@ -87,7 +87,7 @@ async def ask(
     free = asyncio.Semaphore(at_once)
     failures = 0
     async with service.client() as client, asyncio.TaskGroup() as group:
-        with contextlib.suppress(ServiceError):  # the first request shan't wait for the connection
+        with contextlib.suppress(ServiceError):  # connects before the first request
             await client.ready()
         began = time.monotonic()
 

@@ -274,7 +274,7 @@ def test_a_browsers_key_is_neither_answered_nor_logged(
 
 
 def test_a_client_faster_than_the_model_waits(server: Served) -> None:
-    """The server holds little of it, reads on in time, and no word is lost."""
+    """The server keeps only a little of the sound, reads the rest later, and loses no word."""
     with talk(server.host) as one:
         one.update(transcription={"keywords": ["slow"]}, format={"rate": 16_000})
         for _ in range(8):

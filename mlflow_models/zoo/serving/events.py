@@ -33,7 +33,7 @@ TICK_SECONDS = 0.25  # between two looks at the clock
 AHEAD = 8  # events that may wait for a client that reads slowly; then the work waits, too
 LAST_SECONDS = 3.0  # before the server's end the last event is sent
 LAST_SHARE = 0.25  # of the time that the server has until then, at most
-# A proxy, such as nginx, shan't collect events, nor keep them.
+# These tell a proxy, such as nginx, to pass each event on at once, and to store none.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Vary": "Accept"}
 Steps = Callable[[], Generator[tuple[str, Any], None, None]]
 Write = Callable[[str, Any], bytes]

@@ -113,7 +113,7 @@ class FormReader:
         shape = _one(form, "response_format") or "json"
         if shape not in SHAPES[task]:
             available = ", ".join(SHAPES[task])
-            raise BadField("response_format", f"'response_format' is none of {available}.")
+            raise BadField("response_format", f"Unknown 'response_format'; available: {available}.")
         granularities, flows = _granularities(form, shape), _flows(form, shape)
         if "logprobs" in _several(form, "include"):
             raise BadField("include", "'include': the server gives no 'logprobs'; verbose_json has "
