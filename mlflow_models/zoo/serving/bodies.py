@@ -48,7 +48,6 @@ class Sink:
     Args:
         settings: The limits.
         file: Whether the body is a file, which may be spooled.
-
         way: What the refusal of too large a body says besides.
 
     Attributes:
