@@ -34,7 +34,7 @@ def packed(bench: Bench, precision: str) -> Path:
 def reference(bench: Bench) -> None:
     """Measure HanLP's `predict`."""
     bench.torch()
-    from hanlp_ner.component import load
+    from hanlp_ner.network.component import load
 
     component = load(weights(bench), -1 if bench.stand_in else 0)
     texts = [list(text) for text in sentences(None, bench.batches[-1])]

@@ -32,9 +32,9 @@ def main() -> None:
     args = parser.parse_args()
 
     from hanlp_ner.building.convert import convert
-    from hanlp_ner.component import fetch
-    from hanlp_ner.dictionary import read_file
     from hanlp_ner.engine import PACKED, Engine
+    from hanlp_ner.network.component import fetch
+    from hanlp_ner.text.dictionary import read_file
 
     words = read_file(args.dictionary) if args.dictionary else {}
     packaging.check(args)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanlp_ner.decode import Dictionary, Span
-from hanlp_ner.dictionary import read_file
-from hanlp_ner.document import TextWindow, cut
+from hanlp_ner.network.decode import Span
+from hanlp_ner.network.tagger import PieceAnswer, Tagger
 from hanlp_ner.options import Options
-from hanlp_ner.tagger import PieceAnswer, Tagger
+from hanlp_ner.text.dictionary import Dictionary, read_file
+from hanlp_ner.text.document import TextWindow, cut
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
@@ -44,8 +44,13 @@ class Found:
     def record(self) -> dict[str, Any]:
         """Give the answer to one row, in JSON's types."""
         entities = [
-            {"text": self.text[start:end], "type": type_, "start": start, "end": end}
-            for start, end, type_ in self.entities
+            {
+                "text": self.text[span.start : span.end],
+                "type": span.type,
+                "start": span.start,
+                "end": span.end,
+            }
+            for span in self.entities
         ]
         return {"entities": entities, **({} if self.tasks is None else {"tasks": self.tasks})}
 
@@ -70,7 +75,7 @@ class Engine:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         self._network: Any
         if config["kind"] == "multi":
-            from hanlp_ner.multitask import MultiTask
+            from hanlp_ner.network.multitask import MultiTask
 
             self._network = MultiTask(directory, config, threads)
         else:
@@ -149,9 +154,9 @@ def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list
     """Join the entities of a text's windows; a window has those that start in its `keep`."""
     spans: list[Span] = []
     for window, answer in zip(windows, answers, strict=True):
-        for start, end, type_ in answer.spans:
-            place = window.start + start
+        for span in answer.spans:
+            start, end = window.start + span.start, window.start + span.end
             free = spans[-1].end if spans else 0
-            if max(window.keep[0], free) <= place < window.keep[1]:
-                spans.append(Span(place, window.start + end, type_))
+            if max(window.keep[0], free) <= start < window.keep[1]:
+                spans.append(span._replace(start=start, end=end))
     return spans

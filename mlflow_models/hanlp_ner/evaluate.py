@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hanlp_ner.component import fetch, load
 from hanlp_ner.engine import PACKED
+from hanlp_ner.network.component import fetch, load
 from hanlp_ner.training.augment import mark_dates
 from hanlp_ner.training.corpora import (
     Corpus,

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hanlp_ner.dictionary import DictionaryError, read_few_words
+from hanlp_ner.text.dictionary import DictionaryError, read_few_words
 from zoo.errors import BadParameter
 from zoo.serving import declaration
 from zoo.serving.declaration import Column, Declaration

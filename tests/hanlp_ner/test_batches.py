@@ -9,8 +9,8 @@ import pytest
 from hanlp_ner.build import FOLDER
 from hanlp_ner.building.convert import CLASSIFIER, convert
 from hanlp_ner.engine import GPU_PADDED_TOKENS, Engine, Found
+from hanlp_ner.network.tagger import GPU_STEP_TOKENS, Padding
 from hanlp_ner.options import Options
-from hanlp_ner.tagger import GPU_STEP_TOKENS, Padding
 from hanlp_ner.training.corpora import read_corpus
 from tests.hanlp_ner.test_engine import entities, texts
 from tests.zoo.cuda_kernels import without_kernel

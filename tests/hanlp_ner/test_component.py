@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hanlp_ner.component import load
+from hanlp_ner.network.component import load
 from tests.hanlp_ner.checkpoints import random_component
 from zoo.building.packaging import ROOT
 from zoo.errors import CheckpointError

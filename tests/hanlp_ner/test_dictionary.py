@@ -15,8 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 
-from hanlp_ner.decode import Dictionary
-from hanlp_ner.dictionary import MAX_DICTIONARY_CHARACTERS, MAX_DICTIONARY_WORDS, read_file
+from hanlp_ner.text.dictionary import (
+    MAX_DICTIONARY_CHARACTERS,
+    MAX_DICTIONARY_WORDS,
+    Dictionary,
+    read_file,
+)
 from zoo.errors import CheckpointError
 
 TEXTS = pd.DataFrame({"text": ["米哈游成立于2011年", "我爱中国"]})

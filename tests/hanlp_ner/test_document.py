@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanlp_ner.document import cut
+from hanlp_ner.text.document import cut
 
 TEXTS = st.text(alphabet="中国，。 \n！a”", max_size=300)
 

@@ -26,7 +26,7 @@ PUBLISHED = {
 CONVERT = """
 import sys
 from pathlib import Path
-from hanlp_ner.component import fetch
+from hanlp_ner.network.component import fetch
 from hanlp_ner.building.convert import convert
 from hanlp_ner.engine import Engine
 from zoo.errors import CheckpointError

@@ -15,7 +15,7 @@ import pytest
 import hanlp_ner
 from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import evaluate, finetune
-from hanlp_ner.component import load
+from hanlp_ner.network.component import load
 from hanlp_ner.training.corpora import read_source, write_examples
 from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.span_scores import (

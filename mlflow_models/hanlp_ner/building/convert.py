@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hanlp_ner.building.graphs import EncoderGraph, HeadGraph, TaggerGraph, write
-from hanlp_ner.component import MULTI_TASK, load
+from hanlp_ner.network.component import MULTI_TASK, load
 from zoo.building.float16 import to_float16
 from zoo.building.onnx import quantize
 from zoo.data.outputs import write_json

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hanlp_ner.component import SINGLE_TASK, fetch, load, read_config
+from hanlp_ner.network.component import SINGLE_TASK, fetch, load, read_config
 from hanlp_ner.training.corpora import Corpus, some
 from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.tags import entities_to_tags

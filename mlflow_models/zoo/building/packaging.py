@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -209,8 +210,9 @@ def _forget_this_machine(file: Path, name: str) -> None:
 def stage_code(folder: Path, work: Path) -> list[str]:
     """Copy the code that serving needs; return the packages for MLflow's `code_paths`.
 
-    These are `zoo` with its rooms for serving, `transcripts`, and the capability's own modules. The
-    capability's commands and packages aren't copied: they are for building and training.
+    These are `zoo` with its rooms for serving, `transcripts`, and the capability's own modules. Of
+    its packages those are copied that these modules import; the rest, as its commands, is for
+    building and training.
     """
     zoo = ROOT / "mlflow_models" / "zoo"
     _copy_modules(zoo, work / "zoo", commands=False)
@@ -219,8 +221,19 @@ def stage_code(folder: Path, work: Path) -> list[str]:
     shutil.copy(zoo / "serving" / "requirements.txt", work / "zoo" / "serving")
     shutil.copy(silero.weights(), work / "zoo" / "speech" / silero.WEIGHTS)
     _copy_modules(ROOT / SHARED, work / SHARED)
-    _copy_modules(folder, work / folder.name, commands=False)
+    own = work / folder.name
+    _copy_modules(folder, own, commands=False)
+    while missing := sorted(_imported(own) - {one.name for one in own.iterdir()}):
+        for name in missing:
+            _copy_modules(folder / name, own / name)
     return [str(work / name) for name in ("zoo", SHARED, folder.name)]
+
+
+def _imported(package: Path) -> set[str]:
+    """Name the packages below a package that its modules import."""
+    pattern = re.compile(rf"^\s*from {package.name}\.(\w+)\.\w+ import ", re.MULTILINE)
+    code = "".join(file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
+    return set(pattern.findall(code))
 
 
 def _copy_modules(package: Path, target: Path, commands: bool = True) -> None:

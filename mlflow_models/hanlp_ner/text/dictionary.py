@@ -1,8 +1,12 @@
-"""Reads dictionaries, of a request or to pack: JSON objects with an entity type for each word."""
+"""Dictionaries, of a request or packed: JSON objects with an entity type for each word."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
+from hanlp_ner.network.decode import Span
 from zoo.errors import CheckpointError
 from zoo.serving.rows import LONE_SURROGATE
 
@@ -72,3 +76,57 @@ def read_file(path: Path) -> dict[str, str]:
         raise CheckpointError(message) from error
     except DictionaryError as error:
         raise CheckpointError(f"The dictionary '{path}' {error}.") from error
+
+
+class Dictionary:
+    """Words that are always entities of a given type, found by longest match from the left.
+
+    A trie would need fewer look-ups, but many times the memory.
+
+    Args:
+        words: Entity type by word; HanLP's `dict_whitelist`.
+        below: The dictionary that these words are added to; if both have a word, these decide.
+    """
+
+    def __init__(self, words: Mapping[str, str], below: "Dictionary | None" = None) -> None:
+        found: dict[str, set[int]] = {}
+        for word in words:
+            found.setdefault(word[0], set()).add(len(word))
+        lengths = {first: tuple(sorted(some, reverse=True)) for first, some in found.items()}
+        self._layers = [(words, lengths)] if words else []
+        if below:
+            self._layers += below._layers
+
+    def matches(self, text: str) -> list[Span]:
+        """Find matches from left to right that don't overlap; at each place, the longest."""
+        found: list[Span] = []
+        place = 0
+        while self._layers and place < len(text):
+            longest = self._longest(text, place)
+            if longest:
+                found.append(longest)
+            place = longest.end if longest else place + 1
+        return found
+
+    def _longest(self, text: str, place: int) -> Span | None:
+        """Find the longest word at a place; the first layer that has it decides its type."""
+        longest: Span | None = None
+        for words, lengths in self._layers:
+            for length in lengths.get(text[place], ()):
+                word = text[place : place + length]  # shorter at the end of the text
+                if word in words:
+                    if longest is None or len(word) > longest.end - place:
+                        longest = Span(place, place + len(word), words[word])
+                    break
+        return longest
+
+    def apply(self, text: str, spans: Iterable[Span]) -> list[Span]:
+        """Add the dictionary's words, and drop the entities that overlap them."""
+        matches = self.matches(text)
+        if not matches:
+            return list(spans)
+        taken = np.zeros(len(text) + 1, dtype=bool)  # (characters + 1,)
+        for match in matches:
+            taken[match.start : match.end] = True
+        kept = [span for span in spans if not taken[span.start : span.end].any()]
+        return sorted(kept + matches)

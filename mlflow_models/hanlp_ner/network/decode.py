@@ -1,9 +1,9 @@
-"""Turns scores into entities: Viterbi, spans from tags, dictionary words.
+"""Turns scores into entities: Viterbi, spans from tags.
 
 This is what HanLP does after its network, written again without torch. Tests compare the two.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 
 class Span(NamedTuple):
-    """An entity of `type` over characters `start` to `end` (exclusive)."""
+    """An entity of `type` over characters `start` to `end` (exclusive).
+
+    Attributes:
+        confidence: How sure the network is, 0 to 1; 1 of a dictionary's word.
+    """
 
     start: int
     end: int
     type: str
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class TagSet:
         self._type = ["" if tag == "O" else tag[2:] for tag in tags]
         self._inside = np.array([tag != "O" for tag in tags])
 
-    def spans(self, indices: NDArray[np.int64]) -> list[Span]:
+    def spans(self, indices: NDArray[np.int64]) -> list[tuple[int, int, str]]:
         """Find the entities in a sequence of tags, by the rules of `conlleval` as HanLP has them.
 
         The rules matter if the sequence isn't well formed: an I after an O starts an entity, and a
@@ -99,76 +104,25 @@ class TagSet:
 
         Args:
             indices: Tag indices, int64 (length,).
+
+        Returns:
+            For each entity, in order, its start, its end (exclusive) and its type.
         """
-        spans: list[Span] = []
+        spans: list[tuple[int, int, str]] = []
         before, type_before, start, stop = "O", "", 0, -1
         for place in np.flatnonzero(self._inside[indices]).tolist():
             tag = indices[place]
             prefix, type_ = self._prefix[tag], self._type[tag]
             if place != stop:  # there is an O between them
                 if before != "O":
-                    spans.append(Span(start, stop, type_before))
+                    spans.append((start, stop, type_before))
                 before, type_before = "O", ""
             changed = type_ != type_before
             if before != "O" and (changed or before in "ES" or (before in "BI" and prefix in "BS")):
-                spans.append(Span(start, stop, type_before))
+                spans.append((start, stop, type_before))
             if changed or prefix in "BS" or (before in "ESO" and prefix in "EI"):
                 start = place
             before, type_before, stop = prefix, type_, place + 1
         if before != "O":
-            spans.append(Span(start, stop, type_before))
+            spans.append((start, stop, type_before))
         return spans
-
-
-class Dictionary:
-    """Words that are always entities of a given type, found by longest match from the left.
-
-    A trie would need fewer look-ups, but many times the memory.
-
-    Args:
-        words: Entity type by word; HanLP's `dict_whitelist`.
-        below: The dictionary that these words are added to; if both have a word, these decide.
-    """
-
-    def __init__(self, words: Mapping[str, str], below: "Dictionary | None" = None) -> None:
-        found: dict[str, set[int]] = {}
-        for word in words:
-            found.setdefault(word[0], set()).add(len(word))
-        lengths = {first: tuple(sorted(some, reverse=True)) for first, some in found.items()}
-        self._layers = [(words, lengths)] if words else []
-        if below:
-            self._layers += below._layers
-
-    def matches(self, text: str) -> list[Span]:
-        """Find matches from left to right that don't overlap; at each place, the longest."""
-        found: list[Span] = []
-        place = 0
-        while self._layers and place < len(text):
-            longest = self._longest(text, place)
-            if longest:
-                found.append(longest)
-            place = longest.end if longest else place + 1
-        return found
-
-    def _longest(self, text: str, place: int) -> Span | None:
-        """Find the longest word at a place; the first layer that has it decides its type."""
-        longest: Span | None = None
-        for words, lengths in self._layers:
-            for length in lengths.get(text[place], ()):
-                word = text[place : place + length]  # shorter at the end of the text
-                if word in words:
-                    if longest is None or len(word) > longest.end - place:
-                        longest = Span(place, place + len(word), words[word])
-                    break
-        return longest
-
-    def apply(self, text: str, spans: Iterable[Span]) -> list[Span]:
-        """Add the dictionary's words, and drop the entities that overlap them."""
-        matches = self.matches(text)
-        if not matches:
-            return list(spans)
-        taken = np.zeros(len(text) + 1, dtype=bool)  # (characters + 1,)
-        for match in matches:
-            taken[match.start : match.end] = True
-        kept = [span for span in spans if not taken[span.start : span.end].any()]
-        return sorted(kept + matches)

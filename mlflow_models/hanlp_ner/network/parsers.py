@@ -48,7 +48,7 @@ class Parsers:
     def _load(self) -> Any:
         import torch
 
-        from hanlp_ner.component import load
+        from hanlp_ner.network.component import load
 
         log.info("Loading torch and HanLP for the tasks that need them.")
         torch.set_num_threads(1)

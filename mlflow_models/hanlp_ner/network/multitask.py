@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from hanlp_ner.decode import Crf, Span, TagSet
-from hanlp_ner.parsers import Parsers
-from hanlp_ner.tagger import LEFT_OUT, PieceAnswer, best, padding
+from hanlp_ner.network.decode import Crf, Span, TagSet
+from hanlp_ner.network.parsers import Parsers
+from hanlp_ner.network.tagger import LEFT_OUT, PieceAnswer, best, padding
 from zoo.errors import BadInput
 from zoo.serving.onnx import device_of, on_gpu, open_session
 

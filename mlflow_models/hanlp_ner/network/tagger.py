@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hanlp_ner.decode import Crf, Span, TagSet
+from hanlp_ner.network.decode import Crf, Span, TagSet
 from zoo.serving.onnx import CRASHES_IN_FLOAT16, SLOW_FUSION, on_gpu, open_session
 
 CODE_POINTS = 0x110000
@@ -116,5 +116,6 @@ class Tagger:
         # (batch, length) tags, or (batch, length, tags) scores for the CRF
         (output,) = self._session.run(None, {"input_ids": self.pad(ids)})
         return [
-            PieceAnswer(self._tags.spans(tags), {}) for tags in best(output, lengths, self._crf)
+            PieceAnswer([Span(*span) for span in self._tags.spans(tags)], {})
+            for tags in best(output, lengths, self._crf)
         ]

@@ -1,0 +1,1 @@
+"""Texts as people send them: layout, script, length, dictionaries of words."""
