@@ -62,7 +62,7 @@ def features(captioner: "Captioner", path: Path) -> np.ndarray:
         ZooError: it can't be read.
     """
     try:
-        image = decode(path.read_bytes(), formats=FILE_FORMATS)
+        image = decode(path.read_bytes(), captioner.pixels_of.size, FILE_FORMATS)
     except OSError as error:
         raise ZooError(f"'{path}' can't be read.") from error
     except BadInput as error:
