@@ -67,7 +67,7 @@ def test_marginals_equal_an_enumeration(
         assert [span[:3] for span in found[row]] == [span[:3] for span in spans[row]]
         for span in found[row]:
             expected = enumerated(own, paths[row], span, tags, cooled)
-            assert span.confidence == pytest.approx(expected, abs=1e-5)
+            assert span.confidence == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("crf", [True, False])
@@ -86,6 +86,6 @@ def test_a_batch_of_long_sequences_is_each_alone(crf: bool) -> None:
     for row, length in enumerate(lengths):
         (alone,) = sure(scores[row : row + 1, :length], paths[row : row + 1], spans[row : row + 1])
         assert [one.confidence for one in alone] == pytest.approx(
-            [one.confidence for one in together[row]]
+            [one.confidence for one in together[row]], abs=1e-4
         )
         assert all(0 <= one.confidence <= 1 for one in alone)

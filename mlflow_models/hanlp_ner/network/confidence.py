@@ -12,7 +12,6 @@ with a confidence of 0.8 eight of ten are right.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,11 @@ from numpy.typing import NDArray
 from hanlp_ner.network.decode import Crf, Span, TagSet
 
 PACKED = "calibration.json"  # beside config.json, in a checkpoint and in what it is converted to
-LEAST_LOG = -300.0  # of a factor; float64 holds two of e**-300, and such a path plays no part
+DECIMALS = 4  # of a confidence; the next ones depend on the batch
+# Sums are scaled every few places, for that takes longer than to add. The least factors of these
+# places, of scores and transitions, don't come to less than float64 holds, e**-708.
+SCALED_PLACES = 4
+LEAST_LOG = -80.0
 
 
 def read_temperature(directory: Path) -> float:
@@ -29,21 +32,6 @@ def read_temperature(directory: Path) -> float:
     if not path.is_file():
         return 1.0
     return float(json.loads(path.read_text(encoding="utf-8"))["temperature"])
-
-
-class _Chain(NamedTuple):
-    """The sums over all sequences of tags of a batch, each place's scaled by a factor of its own.
-
-    Attributes:
-        forward: Of the sequences up to a place, by its tag; they add up to 1, float64 (length,
-            batch, tags).
-        scale: What they added up to before, given those of the place before, (length, batch).
-        backward: Of the sequences after a place, by its tag, (length, batch, tags).
-    """
-
-    forward: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    backward: NDArray[np.float64]
 
 
 class Confidence:
@@ -57,17 +45,14 @@ class Confidence:
 
     def __init__(self, tags: TagSet, crf: Crf | None, temperature: float = 1.0) -> None:
         self._tags, self._crf, self._temperature = tags, crf, temperature
-        # (from, to): whether an entity begins with `to`, and whether that of `from` ends before it
-        self._starts = np.array(tags.starts, dtype=np.float64)[:-1, :-1]
-        self._ends = np.array(tags.ends, dtype=np.float64)[:-1, :-1]
         count = len(tags.tags)
-        zeros = np.zeros(count)
-        start, moves, end = (
-            (crf.start, crf.transitions, crf.end)
-            if crf
-            else (zeros, np.zeros((count, count)), zeros)
-        )
-        self._start, self._moves, self._end = (self._logs(one) for one in (start, moves, end))
+        field = crf or Crf(*(np.zeros(size, np.float32) for size in (count, (count, count), count)))
+        self._start, self._end = np.exp(self._logs(field.start)), np.exp(self._logs(field.end))
+        self._log_moves = self._logs(field.transitions)
+        self._moves = np.exp(self._log_moves)  # (from, to)
+        # Those with which an entity begins, (to, from), and those with which it ends, (from, to)
+        self._entering = (self._moves * np.array(tags.starts)[:-1, :-1]).T
+        self._leaving = self._moves * np.array(tags.ends)[:-1, :-1]
 
     def at(self, temperature: float) -> "Confidence":
         """Give the same with another temperature."""
@@ -100,7 +85,8 @@ class Confidence:
         counts = [len(spans[row]) for row in rows]
         places = np.array([span[:2] for row in rows for span in spans[row]])  # (spans, 2)
         owner = np.repeat(np.arange(len(rows)), counts)
-        sure = iter(self._marginals(logs, lengths, path, places, owner).tolist())
+        marginals = self._marginals(logs, lengths, path, places, owner)
+        sure = iter(marginals.round(DECIMALS).tolist())
         return [[span._replace(confidence=next(sure)) for span in some] for some in spans]
 
     def _logs(self, scores: NDArray[np.floating], axis: int | None = None) -> NDArray[np.float64]:
@@ -132,63 +118,61 @@ class Confidence:
         Returns:
             Probabilities, (spans,).
         """
-        factors, moves = np.exp(logs), np.exp(self._moves)
-        chain = self._chain(factors, moves, lengths)
+        factors = np.exp(logs)
         first, stop = places.T
-        last = stop - 1
+        last, mirrored = stop - 1, lengths[owner] - 1 - stop
         tag, end_tag = path[first, owner], path[last, owner]  # (spans,)
+        through, reverse, scale = self._sums(factors, lengths)
         # Sequences up to the entity's first tag, in which it begins there
-        before = chain.forward[first - 1, owner] * (moves * self._starts).T[tag]  # (spans, tags)
-        begins = np.where(first > 0, before.sum(axis=1), np.exp(self._start)[tag])
-        begins *= factors[first, owner, tag] / chain.scale[first, owner]
-        # The steps between its tags; each is the path's, relative to all sequences
-        own = np.take_along_axis(logs, path[:, :, None], axis=2)[:, :, 0] - np.log(chain.scale)
-        own[1:] += self._moves[path[:-1], path[1:]]
-        sums = np.cumsum(own, axis=0)  # (length, batch)
-        between = np.exp(sums[last, owner] - sums[first, owner])
-        # Sequences after its last tag, in which it ends there
+        before = (through[first - 1, owner] * self._entering[tag]).sum(axis=1)
+        begins = np.where(first > 0, before, self._start[tag])
+        begins *= factors[first, owner, tag] / scale[first, owner]
+        # The steps between its tags
+        own = np.take_along_axis(logs, path[:, :, None], axis=2)[:, :, 0] - np.log(scale)
+        own[1:] += self._log_moves[path[:-1], path[1:]]
+        steps = np.cumsum(own, axis=0)  # (length, batch)
+        between = np.exp(steps[last, owner] - steps[first, owner])
+        # Sequences after its last tag, in which it ends there, and all
         edge = stop == lengths[owner]
-        next_ = np.where(edge, last, stop)
-        after = factors[next_, owner] * chain.backward[next_, owner]  # (spans, tags)
-        own_end = np.exp(self._end)[end_tag]
-        ends = np.where(edge, own_end, (after * (moves * self._ends)[end_tag]).sum(axis=1))
-        # All sequences through the last place, on the same scale
-        every = np.where(edge[:, None], np.exp(self._end), after @ moves.T)  # (spans, tags)
-        total = (chain.forward[last, owner] * every).sum(axis=1)
-        return np.clip(begins * between * ends / total, 0.0, 1.0)
+        after = reverse[mirrored, owner]  # (spans, tags)
+        ends = np.where(edge, self._end[end_tag], (after * self._leaving[end_tag]).sum(axis=1))
+        every = np.where(edge[:, None], self._end, after @ self._moves.T)  # (spans, tags)
+        # Each side is divided by what it comes to, for their product may be too small
+        left, right = through[last, owner], every.sum(axis=1)
+        size = left.sum(axis=1)
+        both = (left / size[:, None] * (every / right[:, None])).sum(axis=1)
+        return np.clip(begins * between / size * (ends / right) / both, 0.0, 1.0)
 
-    def _chain(
+    def _sums(
         self,
         factors: NDArray[np.float64],
-        moves: NDArray[np.float64],
         lengths: NDArray[np.int64],
-    ) -> _Chain:
-        """Sum over the sequences of tags up to each place, and after it.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Add up the sequences of tags up to each place, and those of the reversed texts.
 
         Args:
             factors: Exponentials of the scaled scores, (length, batch, tags).
-            moves: Those of the transitions, (tags, tags).
             lengths: Of the sequences, (batch,).
+
+        Returns:
+            The sums by the place's tag, (length, batch, tags), those of the reversed texts, and
+            what the former were divided by in each place, (length, batch).
         """
-        if self._crf is None:
+        longest, batch, tags = factors.shape
+        mirror = np.maximum(lengths - 1 - np.arange(longest)[:, None], 0)  # (length, batch)
+        reverse = np.take_along_axis(factors, mirror[:, :, None], axis=0)
+        if self._crf is None:  # without transitions each place stands for itself
             scale = factors.sum(axis=2)
-            return _Chain(factors / scale[:, :, None], scale, np.ones_like(factors))
-        longest, shortest = len(factors), lengths.min()
-        forward, backward = np.empty_like(factors), np.empty_like(factors)
-        scale = np.empty(factors.shape[:2])
-        np.multiply(np.exp(self._start), factors[0], out=forward[0])
-        for place in range(longest):
-            if place:
-                np.matmul(forward[place - 1], moves, out=forward[place])
-                forward[place] *= factors[place]
-            forward[place].sum(axis=1, out=scale[place])
-            forward[place] /= scale[place][:, None]
-        back, last = np.ascontiguousarray(moves.T), lengths - 1
-        end = np.exp(self._end)
-        backward[-1] = end
-        for place in range(longest - 2, -1, -1):
-            np.matmul(factors[place + 1] * backward[place + 1], back, out=backward[place])
-            backward[place] /= backward[place].sum(axis=1)[:, None]
-            if place >= shortest - 1:  # after its end a sequence has none
-                backward[place] = np.where(place < last[:, None], backward[place], end)
-        return _Chain(forward, scale, backward)
+            return factors / scale[:, :, None], reverse, scale
+        both = np.stack([factors, reverse], axis=1)  # (length, 2, batch, tags)
+        turned = np.stack([self._moves, self._moves.T])
+        sums, divisors = np.empty_like(both), np.ones((longest, 2, batch, 1))
+        arriving = np.empty((2, batch, tags))
+        arriving[:] = np.stack([self._start, self._end])[:, None]
+        for place, (own, here) in enumerate(zip(both, sums, strict=True)):
+            np.multiply(arriving, own, out=here)
+            if place % SCALED_PLACES == 0:
+                here.sum(axis=-1, keepdims=True, out=divisors[place])
+                here /= divisors[place]
+            np.matmul(here, turned, out=arriving)
+        return sums[:, 0], sums[:, 1], divisors[:, 0, :, 0]
