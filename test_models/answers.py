@@ -8,18 +8,50 @@ from transcripts.answers import Answer, Part
 
 
 class Entity(Part):
-    """A named entity: characters `start` to `end` of the text as it was sent."""
+    """A named entity: characters `start` to `end` of the text as it was sent.
+
+    Attributes:
+        confidence: 0 to 1, where the model says so.
+        normalized: a date, an amount or a place in a normal form; with `normalize`, where the model
+            finds one.
+    """
 
     text: str
     type: str
     start: int
     end: int
+    confidence: float | None = None
+    normalized: Any = None
+
+
+class MaskedSpan(Part):
+    """What a mask replaces: characters `start` to `end` of the text as it was sent, which are
+    `masked_start` to `masked_end` of the masked one. `kind` says what it is."""
+
+    kind: str
+    start: int
+    end: int
+    masked_start: int
+    masked_end: int
+
+
+class Masked(Part):
+    """A text without names and numbers of people; `spans` are in order."""
+
+    text: str
+    spans: list[MaskedSpan] = Field(default_factory=list)
 
 
 class Entities(Answer):
-    """A text's named entities, in order; `tasks` holds the other tasks' results, if asked for."""
+    """A text's named entities, in order.
+
+    Attributes:
+        masked: the text masked, with `mask`.
+        tasks: the other tasks' results, if asked for.
+    """
 
     entities: list[Entity] = Field(default_factory=list)
+    masked: Masked | None = None
     tasks: list[dict[str, Any]] | None = None
 
 
