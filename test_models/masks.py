@@ -6,14 +6,14 @@ Whatever text comes out of a `Mask` is cut from the masked one: nothing of the o
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from test_models.answers import Entities, Entity, Masked
+from test_models.answers import Entities, Entity, MaskedCopy
 from test_models.calls import ServiceError
 from transcripts.answers import Answer, Part
 
 UNMASKED = "The model answered without a mask, so its answer isn't shown."
 
 
-class Replaced(Part):
+class MaskedPlace(Part):
     """What was replaced, at characters `start` to `end` of a masked text, and of which `kind`."""
 
     kind: str
@@ -31,7 +31,7 @@ class MaskedText(Answer):
 
     text: str
     entities: list[Entity]
-    masked: list[Replaced]
+    masked: list[MaskedPlace]
 
 
 class Mask:
@@ -41,7 +41,7 @@ class Mask:
         masked: of a model's answer.
     """
 
-    def __init__(self, masked: Masked) -> None:
+    def __init__(self, masked: MaskedCopy) -> None:
         self.text = masked.text
         self._spans = masked.spans
         self._starts = [one.start for one in masked.spans]
@@ -63,10 +63,10 @@ class Mask:
         """Entities with the masked text and its offsets; one that is masked has no normal form."""
         return [self._entity(one) for one in found]
 
-    def replaced(self) -> list[Replaced]:
+    def replaced(self) -> list[MaskedPlace]:
         """What was replaced, in the masked text."""
         return [
-            Replaced(kind=one.kind, start=one.masked_start, end=one.masked_end)
+            MaskedPlace(kind=one.kind, start=one.masked_start, end=one.masked_end)
             for one in self._spans
         ]
 

@@ -87,12 +87,5 @@ def _spoken(answer: Spoken) -> list[tuple[str, str]]:
 def _line(entity: Entity, place: str) -> tuple[str, str]:
     """An entity's type, place and confidence; its text, and what that is in a normal form."""
     sure = "" if entity.confidence is None else f" {entity.confidence:.0%}"
-    normal = "" if entity.normalized is None else f" = {_plain(entity.normalized)}"
+    normal = "" if entity.normalized is None else f" = {entity.normalized}"
     return f"{entity.type} {place}{sure}", entity.text + normal
-
-
-def _plain(normalized: object) -> str:
-    """A normal form in a line; one that isn't a text as JSON."""
-    if isinstance(normalized, str):
-        return normalized
-    return json.dumps(normalized, ensure_ascii=False)

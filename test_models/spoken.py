@@ -17,7 +17,7 @@ from pydantic import Field
 
 from test_models.answers import Entities, Entity
 from test_models.calls import ServiceError
-from test_models.masks import Mask, Replaced
+from test_models.masks import Mask, MaskedPlace
 from transcripts.answers import Part, Segment, Speaker, SpokenTurn, Transcript, Word
 
 P = TypeVar("P", bound=Part)
@@ -47,7 +47,7 @@ class Spoken(Transcript):
     """
 
     entities: list[SpokenEntity] = Field(default_factory=list)
-    masked: list[Replaced] | None = None
+    masked: list[MaskedPlace] | None = None
 
 
 class _Stretch(NamedTuple):

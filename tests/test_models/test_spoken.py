@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from test_models.answers import Entities, Entity, Masked, MaskedSpan
+from test_models.answers import Entities, Entity, MaskedCopy, NormalForm, Replacement
 from test_models.spoken import spoken
 from tests.test_models.servers import Flaky, nobody, serving
 from tests.test_models.test_command import run
@@ -42,20 +42,21 @@ def of(text: str, kind: str, **more: Any) -> Entity:
     return Entity(text=text, type=kind, start=start, end=start + len(text), **more)
 
 
-FOUND = [of("王小明", "PERSON", confidence=0.9), of("明天", "DATE", normalized="2026-01-02")]
+DAY = NormalForm(kind="date", value="2026-01-02")
+FOUND = [of("王小明", "PERSON", confidence=0.9), of("明天", "DATE", normalized=DAY)]
 
 
-def masked(*replaced: tuple[str, str, str]) -> Masked:
+def masked(*replaced: tuple[str, str, str]) -> MaskedCopy:
     """The text with some of its words replaced, in order: word, kind, replacement."""
     text, spans, at = "", [], 0
     for word, kind, put in replaced:
         start = TEXT.index(word, at)
         text += TEXT[at:start]
         at = start + len(word)
-        spans.append(MaskedSpan(kind=kind, start=start, end=at, masked_start=len(text),
+        spans.append(Replacement(kind=kind, start=start, end=at, masked_start=len(text),
                                 masked_end=len(text) + len(put)))  # fmt: skip
         text += put
-    return Masked(text=text + TEXT[at:], spans=spans)
+    return MaskedCopy(text=text + TEXT[at:], spans=spans)
 
 
 MASKED = masked(("王小明", "PERSON", "[PERSON]"), ("13800138000", "PHONE", "***"))
@@ -86,7 +87,7 @@ def test_a_masked_transcript_has_nothing_of_what_was_there() -> None:
     assert [one.speaker for one in found.segments] == ["S1", "S1", "S1", "S2"]
     person, day = found.entities
     assert (person.text, person.type, person.start_seconds) == ("[PERSON]", "PERSON", 0.6)
-    assert (day.text, day.normalized, day.end_seconds) == ("明天", "2026-01-02", 8.6)
+    assert (day.text, day.normalized, day.end_seconds) == ("明天", DAY, 8.6)
     assert all(found.text[one.start : one.end] == one.text for one in found.entities)
     assert [(one.kind, found.text[one.start : one.end]) for one in found.masked or []] == [
         ("PERSON", "[PERSON]"),
@@ -131,8 +132,9 @@ def test_a_command_hears_and_finds(recording: Path, tmp_path: Path) -> None:
     record = json.loads(done.stdout)
     assert record["text"] == TEXT
     assert record["entities"][1] == {
-        "text": "明天", "type": "DATE", "start": 29, "end": 31, "normalized": "2026-01-02",
-        "segment": 3, "start_seconds": 8.0, "end_seconds": 8.6,
+        "text": "明天", "type": "DATE", "start": 29, "end": 31, "segment": 3,
+        "start_seconds": 8.0, "end_seconds": 8.6,
+        "normalized": {"kind": "date", "value": "2026-01-02"},
     }  # fmt: skip
     whole = Entities(entities=FOUND, masked=MASKED).model_dump()
     options = ("--mask", "label", "--format", "vtt", "--param", "speakers=2")
