@@ -131,7 +131,7 @@ def test_what_isnt_taken_is_never_sent(open_page: OpenPage, uploads: Path) -> No
 def test_it_fits_a_phone_in_thai(open_page: OpenPage) -> None:
     page = open_page("/caption", width=390, locale="th-TH")
     page.get_by_role("button", name="ลองตัวอย่าง").click()
-    expect(page.get_by_text("เสร็จแล้ว 4 จาก 4 ภาพ")).to_be_visible()
+    expect(page.get_by_text("บรรยายแล้ว 4 จาก 4 ภาพ")).to_be_visible()
     expect(page.get_by_text("green tuk-tuk in front")).to_be_visible()  # in English, as it came
     fits(page, 390)
     assert findings(page) == []
