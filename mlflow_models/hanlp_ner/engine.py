@@ -54,6 +54,7 @@ class Found:
                 "type": span.type,
                 "start": span.start,
                 "end": span.end,
+                "confidence": span.confidence,
             }
             for span in self.entities
         ]
@@ -140,15 +141,14 @@ class Engine:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            entities = words.apply(text, _join(parts, good))
-            results.append(
-                Found(
-                    text,
-                    entities,
-                    _pieces(parts, good) if tasks else None,
-                    _meanings(text, entities, options.reference) if options.normalize else None,
-                )
-            )
+            entities = [
+                span
+                for span in words.apply(text, _join(parts, good))
+                if span.confidence >= options.min_confidence
+            ]
+            meanings = _meanings(text, entities, options.reference) if options.normalize else None
+            others = _pieces(parts, good) if tasks else None
+            results.append(Found(text, entities, others, meanings))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:

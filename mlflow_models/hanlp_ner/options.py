@@ -27,7 +27,12 @@ class Options(declaration.Options):
     tasks: tuple[str, ...] = Field(
         (), description="The names of other tasks to do, if the checkpoint has several."
     )
-
+    min_confidence: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Entities with a lower `confidence` are left out; words of a dictionary stay.",
+    )
     normalize: bool = Field(
         False,
         description="Whether an entity also gets `normalized`: its date, time, sum, number or "
@@ -73,6 +78,11 @@ class Entity(BaseModel):
     type: str
     start: int
     end: int
+    confidence: float = Field(
+        ge=0.0,
+        le=1.0,
+        description="How likely it is right; 1 of a dictionary's word.",
+    )
     normalized: Normalized | None = Field(None, description="What it means, where that is clear.")
 
 
