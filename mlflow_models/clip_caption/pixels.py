@@ -5,6 +5,7 @@ fetched and decoded in parallel, one batch ahead of the network; only two batche
 """
 
 import contextvars
+import functools
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
-from zoo.data.fetch import Fetcher
+from zoo.data.by_host import HostQueues, place_of
+from zoo.data.fetch import CONNECTIONS, CONNECTIONS_PER_HOST, Fetcher
 from zoo.data.images import decode
 from zoo.errors import BadInput
 from zoo.serving import runner
@@ -105,6 +107,7 @@ class PhotoReader:
     def __init__(self, pixels: Pixels, batch: int, fetcher: Fetcher) -> None:
         self._pixels, self._batch, self.fetcher = pixels, batch, fetcher
         self._threads = ThreadPoolExecutor(math.ceil(batch * SHARE_READ), "reader")
+        self._hosts = HostQueues(CONNECTIONS, CONNECTIONS_PER_HOST, "fetcher")
         self._decoding = threading.Semaphore(runner.cores())
 
     def __call__(
@@ -120,7 +123,10 @@ class PhotoReader:
 
     def _start(self, photo: Photo, crop: Crop) -> "Future[list[np.ndarray] | BadInput]":
         """Begin to read a photo."""
-        return self._threads.submit(contextvars.copy_context().run, self._read, photo, crop)
+        read = functools.partial(contextvars.copy_context().run, self._read, photo, crop)
+        if isinstance(photo, str):
+            return self._hosts.submit(place_of(photo), read)
+        return self._threads.submit(read)
 
     def _read(self, photo: Photo, crop: Crop) -> list[np.ndarray] | BadInput:
         """Fetch, decode and prepare a photo: its views, or what is wrong."""
