@@ -104,8 +104,8 @@ def fit(engine: Engine, corpus: Corpus) -> Calibration:
     temperature = round(math.exp(found.x), 3)
     after = reliability(engine, corpus, temperature)
     names = [Path(name).name for name in corpus.names]
-    errors = (round(one.error, DIGITS) for one in (before, after))
-    return Calibration(temperature, len(after.right), *errors, names)
+    first, last = (round(one.error, DIGITS) for one in (before, after))
+    return Calibration(temperature, len(after.right), first, last, names)
 
 
 def calibrate(directory: Path, corpus: Corpus) -> None:
