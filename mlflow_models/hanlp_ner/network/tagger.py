@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlp_ner.network.decode import Crf, Span, TagSet
+from hanlp_ner.network.rules import Rules
 from zoo.serving.onnx import CRASHES_IN_FLOAT16, SLOW_FUSION, on_gpu, open_session
 
 CODE_POINTS = 0x110000
@@ -104,6 +105,7 @@ class Tagger:
         self._ids[tables["codes"]] = tables["ids"]
         self._tags = TagSet(config["tags"])
         self._crf = Crf.load(tables) if "crf_start" in tables else None
+        self._rules, self._normal = Rules(config["rules"]), config["normal"]
         self._session = open_session(directory / "model.onnx", threads, disabled=LEFT_OUT)
         self.on_gpu, self.pad = on_gpu(self._session), padding(config, self._session)
 
@@ -115,7 +117,14 @@ class Tagger:
         ids = np.split(self._ids[codes], np.cumsum(lengths)[:-1])  # (length,) each
         # (batch, length) tags, or (batch, length, tags) scores for the CRF
         (output,) = self._session.run(None, {"input_ids": self.pad(ids)})
-        return [
-            PieceAnswer([Span(*span) for span in self._tags.spans(tags)], {})
-            for tags in best(output, lengths, self._crf)
-        ]
+        paths = best(output, lengths, self._crf)
+        spans = [[Span(*span) for span in self._tags.spans(path)] for path in paths]
+        if self._rules.any:
+            spans = [self._ruled(*each) for each in zip(texts, paths, spans, strict=True)]
+        return [PieceAnswer(row, {}) for row in spans]
+
+    def _ruled(self, text: str, path: NDArray[np.int64], spans: list[Span]) -> list[Span]:
+        """Apply the checkpoint's own rules to the entities of a text."""
+        names = [self._tags.tags[tag] for tag in path]
+        normal = [self._normal.get(character, character) for character in text]
+        return self._rules.entities(names, spans, text, normal)
