@@ -65,7 +65,9 @@ def character_table(
 ) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
     """Give the token id of every assigned Unicode character that has one.
 
-    The ids come from HanLP's own transform, so normalization (case, accents, width) is in them.
+    As in HanLP, a character that a transform makes longer may have a sub-token for each of its
+    parts, and what the tokenizer drops is unknown. Normalization (case, accents, width) is in the
+    ids.
 
     Args:
         component: A single-task recognizer.
@@ -79,20 +81,17 @@ def character_table(
     Raises:
         CheckpointError: A transform makes several sub-tokens of a character.
     """
-    characters, field = _characters(some), component.config.token_key
-    unknown = component.transformer_tokenizer.unk_token_id
+    characters, table = _characters(some), normal(some)
+    tokens = [table.get(character, character) for character in characters]
+    tokenizer = component.tokenizer_transform.tokenizer  # HanLP has set it to pad and cut nothing
+    encodings = tokenizer.backend_tokenizer.encode_batch_fast(tokens, add_special_tokens=False)
     codes, ids = [], []
-    for first in range(0, len(characters), 500):
-        sample = {field: characters[first : first + 500]}
-        for each in some:
-            sample = each(sample)
-        sample = component.tokenizer_transform(sample)
-        token_ids, spans = sample[f"{field}_input_ids"], sample[f"{field}_token_span"]
-        for character, places in zip(characters[first:], spans, strict=False):
-            if len(places) > 1:
-                why = f"makes {len(places)} sub-tokens of '{character}'; a character may have one"
-                raise refusal("transform", owner, why)
-            if token_ids[places[0]] != unknown:
-                codes.append(ord(character))
-                ids.append(token_ids[places[0]])
+    for character, token, encoding in zip(characters, tokens, encodings, strict=True):
+        parts = encoding.ids[: len(token)]
+        if len(parts) > 1:
+            why = f"makes {len(parts)} sub-tokens of '{character}'; a character may have one"
+            raise refusal("transform", owner, why)
+        if parts and parts[0] != tokenizer.unk_token_id:
+            codes.append(ord(character))
+            ids.append(parts[0])
     return np.array(codes, dtype=np.uint32), np.array(ids, dtype=np.int32)
