@@ -3,6 +3,7 @@
 const words = theresa.labels(props.labels);
 const {button, filled, make, number} = theresa;
 const SHORT = 12;  // characters of an entity that isn't broken into lines
+const LIGHTEST = 15;  // percent of its colour that the least sure entity has
 const KNOWN = {
   PERSON: 0, PER: 0, NR: 0, NAME: 0, LOCATION: 1, LOC: 1, NS: 1, GPE: 1, ADDRESS: 1,
   ORGANIZATION: 2, ORG: 2, NT: 2, COMPANY: 2, DATE: 3, TIME: 3,
@@ -54,7 +55,7 @@ function marked(text, entities, colours, chosen) {
       title: [one.type, sure(one), normal(one)].filter(Boolean).join(" · "),
     }, entity, make("small", {}, one.type));
     mark.dataset.key = key;
-    mark.style.setProperty("--sure", `${100 * (one.confidence ?? 1) ** 2}%`);
+    mark.style.setProperty("--sure", `${Math.max(LIGHTEST, 100 * (one.confidence ?? 1) ** 2)}%`);
     return mark;
   });
 }

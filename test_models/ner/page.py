@@ -19,7 +19,6 @@ from test_models.labels import add, label
 from test_models.ner import words
 from test_models.ner.texts import Texts, dictionary, read
 from test_models.services import Service, Services
-from transcripts.answers import Part
 
 SCRIPT = Path(__file__).with_name("result.js")
 MARKS = SCRIPT.with_name("marks.js")
@@ -157,12 +156,10 @@ def _value(texts: list[str], answers: list[Entities], seconds: float, one: bool 
         "one": one,
         "seconds": round(seconds, 3),
         "texts": texts,
-        "entities": [[_plain(one) for one in answer.entities] for answer in answers],
-        "masked": [_plain(one.masked) if one.masked else None for one in answers],
+        "entities": [
+            [one.model_dump(exclude={"text"}, exclude_none=True) for one in answer.entities]
+            for answer in answers
+        ],
+        "masked": [one.masked and one.masked.model_dump() for one in answers],
         "errors": {str(n): one.error for n, one in enumerate(answers) if one.error is not None},
     }
-
-
-def _plain(part: Part) -> dict[str, Any]:
-    """A part in JSON's types."""
-    return part.model_dump(exclude_none=True)

@@ -74,7 +74,7 @@ function columns(entries, colours, chosen, ...others) {
   return [
     {name: words.entity, cell: row => chooser(row, () => chosen(row))},
     {name: words.type, cell: row => badge(row.type, colours)},
-    given("normalized") && {name: words.normalized, cell: normal},
+    given("normalized") && {name: words.normalized, cell: row => make("span", {class: "normal"}, normal(row))},
     given("confidence") && {name: words.confidence, cell: sure, number: true},
     ...others.map(([name, value]) => ({name, cell: row => number(value(row)), number: true})),
   ].filter(Boolean);

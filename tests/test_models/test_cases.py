@@ -62,10 +62,10 @@ def test_recordings_within_a_table() -> None:
 
 
 def test_entities_in_lines_and_in_a_table() -> None:
-    saved = '{"text": "王小明", "entities": [{"start": 0, "end": 3, "type": "PERSON", "confidence": 1}]}'
+    saved = '{"text": "王小明", "entities": [{"start": 0, "end": 3, "type": "NAME"}]}'
     lines = '{"text": "😀王小明", "entities": [[1, 4, "PERSON"]]}\n\n{"text": 1}\n{"text": "a", '
     answered, first, second, third = read("x.jsonl", f"{saved}\n{lines}".encode(), "ner", LIMIT)
-    assert answered.spans == frozenset({(0, 3, "PERSON")})  # as the page of entities saves them
+    assert answered.spans == frozenset({(0, 3, "NAME")})  # as the page of entities saves them
     assert (first.text, first.spans) == ("😀王小明", frozenset({(1, 4, "PERSON")}))
     assert second.name == "line 4"
     assert "isn't JSON" in second.error
