@@ -33,6 +33,7 @@ class Normalized(BaseModel):
     currency: str | None = Field(None, description="ISO 4217's code.")
     unit: str | None = Field(None, description="UCUM's code.")
     path: list[str] | None = Field(None, description="The official names, the largest first.")
+    detail: str | None = Field(None, description="What follows the last name, such as a street.")
     code: str | None = Field(None, description="GB/T 2260's code, of six digits.")
     country: str | None = Field(None, description="ISO 3166-1's code, of two letters.")
 

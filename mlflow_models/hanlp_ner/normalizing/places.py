@@ -22,15 +22,16 @@ LETTERS = dict(
         strict=True,
     )
 )
-# Cities whose short names mean a mountain first, or as often a district of Beijing.
-READ_WHOLE = {"黄山", "庐山", "武夷山", "井冈山", "峨眉山", "朝阳"}
+# Divisions whose short names mean something else as often: mountains, a district of Beijing, the
+# west of the Taiwan Strait.
+READ_WHOLE = {"黄山", "庐山", "武夷山", "井冈山", "峨眉山", "朝阳", "海西"}
 SUFFIX = re.compile("(?:特别行政区|自治[区州县旗]|地区|新区|林区|矿区|[省市县区盟旗])$")
 PEOPLES = re.compile(
     "(?:壮族|回族|维吾尔|朝鲜族|土家族|苗族|藏族|羌族|彝族|布依族|侗族|哈尼族|傣族|白族|景颇族|傈僳族|蒙古族?|哈萨克族?|"
     "柯尔克孜|满族|瑶族|畲族|黎族|土族|撒拉族|裕固族|保安族|东乡族|锡伯|塔吉克|达斡尔族?|仫佬族|毛南族|仡佬族|水族|佤族|"
     "拉祜族|布朗族|普米族|怒族|纳西族|独龙族|各族)+$"
 )
-SMALL = re.compile("(?<!自治)(?<!行政)(?<!地)[区县旗]$")  # their short names aren't read alone
+SMALL = re.compile("[区县旗]$")  # their short names aren't read alone
 NOT_AN_ADDRESS = re.compile("[场长民委政府内外区县市]|.$")  # after a division: 吉林市场
 
 
@@ -92,8 +93,8 @@ def normalize_place(text: str) -> Normalized | None:
         text: Folded, see `normalize.folded`.
 
     Returns:
-        The country, or the smallest division that the text names; None if the tables don't have
-        it, or have several.
+        The country, or the smallest division that the text names, and what follows; None if the
+        tables don't have it, or have several.
     """
     known = tables()
     if country := known.countries.get(text):
@@ -105,24 +106,25 @@ def normalize_place(text: str) -> Normalized | None:
             text = text.removeprefix(name)
             break
     found = _find(text, None)
-    return None if found is None else _answer(found)
+    return None if found is None else _answer(*found)
 
 
-def _find(text: str, parent: Division | None) -> Division | None:
+def _find(text: str, parent: Division | None) -> tuple[Division, str] | None:
     """Find the smallest division of a text that begins with one inside of another.
 
-    After an official name an address may follow: 深圳市科技路1号 is in 深圳市.
+    Returns:
+        The division, and an address that may follow its official name: 深圳市, 科技路1号.
     """
     for end in range(len(text), 1, -1):
         name, rest = text[:end], text[end:]
         division = _only(name, parent)
         if division is None:
             continue
-        inner = _find(rest, division) if rest else division
+        inner = _find(rest, division) if rest else (division, "")
         if inner is not None:
             return inner
         if name == division.name and not NOT_AN_ADDRESS.match(rest):
-            return division
+            return division, rest
     return None
 
 
@@ -141,17 +143,19 @@ def _only(name: str, parent: Division | None) -> Division | None:
 
 
 def _is_read_alone(division: Division, short: str) -> bool:
-    """Tell whether a short name means a division without more: 深圳 does, 南山 doesn't."""
-    return short not in READ_WHOLE and (division.rank < 2 or not SMALL.search(division.name))
+    """Tell whether a short name means a division without more: 深圳 and 恭城县 do, 南山 doesn't."""
+    small = division.rank == 2 and SMALL.search(division.name) and not SMALL.search(short)
+    return not small and short not in READ_WHOLE
 
 
-def _answer(division: Division) -> Normalized:
+def _answer(division: Division, detail: str = "") -> Normalized:
     by_code, code = tables().by_code, division.code
     above = [by_code[one] for one in (code[:2] + "0000", code[:4] + "00") if one in by_code]
     names = [one.name for one in above if one.code != code] + [division.name]
     return Normalized(
         kind="place",
         path=[tables().countries["中国"][1], *names],
+        detail=detail.lstrip(",、") or None,
         code=code,
         country=OWN_COUNTRY_CODE.get(code[:2], CHINA),
     )
