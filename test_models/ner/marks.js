@@ -15,7 +15,7 @@ const sure = one => one.confidence === undefined ? "" : percent(one.confidence);
 
 // A normal form in a line: 2025-03-05, 3.5 CNY, 中华人民共和国 北京市.
 function normal({normalized: form}) {
-  return form ? [...form.path ?? [], form.value, form.currency, form.unit].filter(Boolean).join(" ") : "";
+  return form ? [...form.path ?? [], form.detail, form.value, form.currency, form.unit].filter(Boolean).join(" ") : "";
 }
 
 // A colour per type: the usual types have their own, the others share what is left.
