@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hanlp_ner.masking.writing import Masked, check, mask
 from hanlp_ner.network.decode import Span
 from hanlp_ner.network.tagger import PieceAnswer, Tagger
 from hanlp_ner.options import Options
@@ -18,6 +19,7 @@ from hanlp_ner.text.document import TextWindow, cut
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
+from zoo.settings import mask_key
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
@@ -35,17 +37,19 @@ class Found:
         entities: The entities in order, with character offsets into the text.
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
             Pieces overlap if the text has no punctuation. None: no other task was asked for.
+        masked: The text without personal data. None: it wasn't asked for.
     """
 
     text: str
     entities: list[Span]
     tasks: list[dict[str, Any]] | None
+    masked: Masked | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the answer to one row, in JSON's types."""
         entities = [
             {
-                "text": self.text[span.start : span.end],
+                "text": self._shown(span.start, span.end),
                 "type": span.type,
                 "start": span.start,
                 "end": span.end,
@@ -53,7 +57,13 @@ class Found:
             }
             for span in self.entities
         ]
-        return {"entities": entities, **({} if self.tasks is None else {"tasks": self.tasks})}
+        masked = {} if self.masked is None else {"masked": self.masked.record()}
+        tasks = {} if self.tasks is None else {"tasks": self.tasks}
+        return {"entities": entities, **masked, **tasks}
+
+    def _shown(self, start: int, end: int) -> str:
+        """Give a part of the text, masked if the text is."""
+        return self.masked.shown(start, end) if self.masked else self.text[start:end]
 
 
 class Engine:
@@ -82,6 +92,7 @@ class Engine:
         else:
             self._network = Tagger(directory, config, threads)
         self._limit = config["limit"]
+        self._key = mask_key()
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
         gpu = self._network.on_gpu
@@ -107,8 +118,10 @@ class Engine:
             For each text, in order, what was found, or the exception that it caused.
 
         Raises:
-            BadParameter: The options ask for other tasks, but this checkpoint has none.
+            BadParameter: The options ask for other tasks, but this checkpoint has none; or for
+                hashes, but there is no key.
         """
+        check(options.mask, self._key)
         if options.tasks and not self.tasks:
             raise BadParameter("tasks", "asks for some, but this model finds entities only")
         tasks = tuple(dict.fromkeys(options.tasks))  # a task that is asked for twice is done once
@@ -133,12 +146,12 @@ class Engine:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            entities = [
-                span
-                for span in words.apply(text, _join(parts, good))
-                if span.confidence >= options.min_confidence
-            ]
-            results.append(Found(text, entities, _pieces(parts, good) if tasks else None))
+            spans = words.apply(text, _join(parts, good))
+            entities = [span for span in spans if span.confidence >= options.min_confidence]
+            others = _pieces(parts, good) if tasks else None
+            # A name that is too unsure to be listed is masked nevertheless.
+            masked = mask(text, spans, options.mask, self._key) if options.mask != "none" else None
+            results.append(Found(text, entities, others, masked))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hanlp_ner.masking.writing import How
 from hanlp_ner.text.dictionary import DictionaryError, read_few_words
 from zoo.errors import BadParameter
 from zoo.serving import declaration
@@ -29,6 +30,12 @@ class Options(declaration.Options):
         description="Entities with a lower `confidence` are left out; words of a dictionary stay.",
     )
 
+    mask: How = Field(
+        "none",
+        description="Also answers the text without personal data: with `*` for each of its "
+        "characters, a keyed hash, or a label that is the same for the same value. See below.",
+    )
+
     @cached_property
     def words(self) -> dict[str, str]:
         """Read the dictionary: entity type by word."""
@@ -40,6 +47,8 @@ class Options(declaration.Options):
             assert self.words is not None
         except DictionaryError as error:
             raise BadParameter("dictionary", str(error)) from None
+        if self.mask != "none" and self.tasks:
+            raise BadParameter("mask", "can't go with tasks, whose results have the text's words")
         return self
 
 
@@ -58,11 +67,31 @@ class Entity(BaseModel):
     )
 
 
+class MaskedPart(BaseModel):
+    """What was masked: `start` to `end` of the text as it was sent, and of the masked text."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str
+    start: int
+    end: int
+    masked_start: int
+    masked_end: int
+
+
+class MaskedAnswer(BaseModel):
+    """A text without personal data."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str
+    spans: list[MaskedPart] = Field(description="In the text's order.")
+
+
 class Record(BaseModel):
     """A text's entities."""
 
     model_config = ConfigDict(extra="forbid")
     entities: list[Entity] = Field(description="In the text's order.")
+    masked: MaskedAnswer | None = Field(None, description="With `mask`: the text to pass on.")
     tasks: Any = Field(
         None, description="For each piece of the text, its place and the other tasks' results."
     )
