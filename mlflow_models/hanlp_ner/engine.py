@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from hanlp_ner.network.confidence import Confidence
 from hanlp_ner.network.decode import Span
 from hanlp_ner.network.tagger import PieceAnswer, Tagger
 from hanlp_ner.normalizing.normalize import normalize
@@ -74,6 +75,7 @@ class Engine:
     Attributes:
         options: The parameters; `tasks` allows those that the checkpoint can do.
         tasks: The names of these other tasks.
+        confidence: Tells how sure the network is of entities; has its temperature.
     """
 
     languages = ("zh",)
@@ -90,6 +92,7 @@ class Engine:
         else:
             self._network = Tagger(directory, config, threads)
         self._limit = config["limit"]
+        self.confidence: Confidence = self._network.confidence
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
         gpu = self._network.on_gpu

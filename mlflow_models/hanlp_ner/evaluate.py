@@ -28,6 +28,7 @@ from hanlp_ner.training.corpora import (
     read_corpora,
 )
 from hanlp_ner.training.formats import DataError
+from hanlp_ner.training.pages import evaluation_page
 from hanlp_ner.training.references import (
     MAX_UNKNOWN_SHARE,
     check_characters,
@@ -53,6 +54,7 @@ from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 from zoo.training import evaluation, options
 from zoo.training.comparison import ScoreChange, write_differences
+from zoo.training.page import PAGE
 
 FOLDER = Path(__file__).parent
 
@@ -228,10 +230,15 @@ def report(
         changes = compared(gold, predicted[first], predicted[name], labels)
         parts.append("\n".join([f"{name}, compared with the first:", *map(str, changes)]))
 
+    page = evaluation_page(
+        f"Evaluated: {first}", texts, gold, predicted, scores, changes, args.worst, args.labels
+    )
+
     def write(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "scores.md", "\n\n".join(parts))
         write_scores(scores[first], folder)
+        write_text(folder / PAGE, page.html())
         for name in rest:
             write_differences(differing(texts, gold, predicted[first], predicted[name]), folder)
 
