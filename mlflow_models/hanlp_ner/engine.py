@@ -7,12 +7,15 @@ offsets count the characters of the text as it was sent.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from hanlp_ner.network.confidence import Confidence
 from hanlp_ner.network.decode import Span
 from hanlp_ner.network.tagger import PieceAnswer, Tagger
+from hanlp_ner.normalizing.normalize import normalize
+from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.options import Options
 from hanlp_ner.text.dictionary import Dictionary, read_file
 from hanlp_ner.text.document import TextWindow, cut
@@ -36,15 +39,17 @@ class Found:
         entities: The entities in order, with character offsets into the text.
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
             Pieces overlap if the text has no punctuation. None: no other task was asked for.
+        normalized: What each entity means. None: that wasn't asked for.
     """
 
     text: str
     entities: list[Span]
     tasks: list[dict[str, Any]] | None
+    normalized: list[Normalized | None] | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the answer to one row, in JSON's types."""
-        entities = [
+        entities: list[dict[str, Any]] = [
             {
                 "text": self.text[span.start : span.end],
                 "type": span.type,
@@ -54,6 +59,9 @@ class Found:
             }
             for span in self.entities
         ]
+        for entity, meaning in zip(entities, self.normalized or (), strict=False):
+            if meaning is not None:
+                entity["normalized"] = meaning.record()
         return {"entities": entities, **({} if self.tasks is None else {"tasks": self.tasks})}
 
 
@@ -141,7 +149,9 @@ class Engine:
                 for span in words.apply(text, _join(parts, good))
                 if span.confidence >= options.min_confidence
             ]
-            results.append(Found(text, entities, _pieces(parts, good) if tasks else None))
+            meanings = _meanings(text, entities, options.reference) if options.normalize else None
+            others = _pieces(parts, good) if tasks else None
+            results.append(Found(text, entities, others, meanings))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:
@@ -156,6 +166,13 @@ def _pieces(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> li
         {"start": window.start, "end": window.stop, **answer.tasks}
         for window, answer in zip(windows, answers, strict=True)
     ]
+
+
+def _meanings(
+    text: str, entities: Sequence[Span], reference: date | None
+) -> list[Normalized | None]:
+    """Say what each entity of a text means."""
+    return [normalize(text[one.start : one.end], one.type, reference) for one in entities]
 
 
 def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[Span]:
