@@ -145,7 +145,7 @@ def load(directory: Path, device: int = -1) -> Any:
             "fetched; put the transformer's config.json and vocab.txt (or tokenizer.json) "
             f"into '{directory / 'transformer'}'."
         ) from error
-    except (AttributeError, ImportError, KeyError, TypeError) as error:
+    except (AssertionError, AttributeError, ImportError, LookupError, TypeError) as error:
         raise CheckpointError(
             f"'{directory}' doesn't describe a component of HanLP 2.1.5 "
             f"({type(error).__name__}: {error})."
@@ -175,8 +175,10 @@ def _load_weights(component: Any, path: Path) -> None:
         left = component.model_.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise CheckpointError(f"'{path}' doesn't fit the sizes in config.json.") from error
-    # HanLP saves trainable weights only; a buffer such as position_ids may rightly be absent.
-    trainable = {name for name, _ in component.model_.named_parameters()}
+    # HanLP saves trainable weights only. Others are computed, such as RoFormer's positions, or come
+    # with the transformer, where it is frozen; building the model has made or read them.
+    parameters = component.model_.named_parameters()
+    trainable = {name for name, weight in parameters if weight.requires_grad}
     missing = sorted(trainable.intersection(left.missing_keys))
     if missing:
         raise CheckpointError(f"'{path}' lacks {len(missing)} weights, '{missing[0]}' among them.")
@@ -202,7 +204,7 @@ def _local(config: dict[str, Any], directory: Path) -> dict[str, Any]:
     """
     local: dict[str, Any] = {}
     for key, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key not in ("dictionary", "mapper"):  # those hold words
             local[key] = _local(value, directory)
         elif key == "transformer" and (directory / "transformer").is_dir():
             local[key] = str(directory / "transformer")
