@@ -2,13 +2,15 @@
 
 python -m demos.hanlp_ner.teach names jieba/dict.txt --known demo/gazetteer.txt -o names.txt
 python -m demos.hanlp_ner.teach words news.jsonl others.jsonl -o words.jsonl
-python -m demos.hanlp_ner.teach encoder words/last -o encoder
-python -m demos.hanlp_ner.teach agree others.jsonl --checkpoint run/best -o others.agreed.jsonl
+python -m demos.hanlp_ner.teach encoder words/best -o encoder
+python -m demos.hanlp_ner.teach agree others.jsonl --checkpoint earlier/best -o agreed.jsonl
+python -m demos.hanlp_ner.teach score peoples_daily=test.conll
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from demos.hanlp_ner.lac import LABELS, words
 from hanlp_ner.training.corpora import Example, describe, read_source, write_examples
@@ -79,60 +81,86 @@ def agree(examples: Sequence[Example], checkpoint: Path) -> list[Example]:
     return [agreed(one, spans) for one, spans in zip(examples, found, strict=True)]
 
 
-def save_encoder(checkpoint: Path, output: Path) -> None:
+def run_score(args: argparse.Namespace) -> None:
+    """Prints a table of what LAC itself scores on the labels that it shares with the demo."""
+    from hanlp_ner.training.span_scores import markdown, span_scores
+
+    examples, shared = _read(args.sources), set(LABELS.values())
+    gold = [{one for one in entities if one[2] in shared} for _, entities in examples]
+    found = [
+        {(word.start, word.end, LABELS[word.tag]) for word in words(text) if word.tag in LABELS}
+        for text, _ in examples
+    ]
+    print(markdown(span_scores(gold, found)))
+
+
+def run_names(args: argparse.Namespace) -> None:
+    """Writes the names as lists of a gazetteer."""
+    known = {name for kind in Names.read(args.known).lists.values() for name in kind}
+    names = confirmed(read_text(args.source).splitlines(), known)
+    write_text(args.output, "".join(f"{kind}\t{' '.join(names[kind])}\n" for kind in names))
+    print(f"{args.output}: " + ", ".join(f"{kind} {len(names[kind])}" for kind in names))
+
+
+def run_words(args: argparse.Namespace) -> None:
+    """Writes the sentences with all their words as entities."""
+    _write(args.output, [(text, all_words(text)) for text, _ in _read(args.sources)])
+
+
+def run_agree(args: argparse.Namespace) -> None:
+    """Writes the sentences with what LAC and the checkpoint agree on."""
+    _write(args.output, agree(_read(args.sources), args.checkpoint))
+
+
+def run_encoder(args: argparse.Namespace) -> None:
     """Writes a checkpoint's transformer as transformers does: what `--transformer` starts from."""
     from hanlp_ner.network.component import load
 
-    component = load(checkpoint)
-    component.model.encoder.transformer.save_pretrained(output)
-    component.transformer_tokenizer.save_pretrained(output)
+    component = load(args.checkpoint)
+    component.model.encoder.transformer.save_pretrained(args.output)
+    component.transformer_tokenizer.save_pretrained(args.output)
+    print(f"{args.output}: the transformer of {args.checkpoint}")
+
+
+def _read(sources: Iterable[str]) -> list[Example]:
+    return [row for source in sources for row in read_source(source)]
+
+
+def _write(path: Path, examples: list[Example]) -> None:
+    write_examples(path, examples)
+    print(f"{path}: {describe(examples)}")
 
 
 def parser() -> argparse.ArgumentParser:
     """Builds the command line."""
-    cli = argparse.ArgumentParser(description="Teach the demo checkpoint by what LAC knows.")
+    cli = argparse.ArgumentParser(description="Let LAC teach the demo checkpoint.")
     commands = cli.add_subparsers(dest="command", required=True)
-    names = commands.add_parser("names", help="jieba's names that LAC confirms, as a gazetteer")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], does: str) -> Any:
+        one = commands.add_parser(name, help=does)
+        one.set_defaults(run=run)
+        return one
+
+    names = command("names", run_names, "jieba's names that LAC confirms, as a gazetteer")
     names.add_argument("source", type=Path, help="jieba's dict.txt")
     names.add_argument("--known", type=Path, help="a gazetteer whose names are left out")
-    sets = {
-        "words": "sentences with all their words as entities",
-        "agree": "sentences with what LAC and a checkpoint agree on",
-    }
-    for command, does in sets.items():
-        sub = commands.add_parser(command, help=does)
-        sub.add_argument("sources", nargs="+", metavar="[PROFILE=]PATH", help="annotated sentences")
-    commands.choices["agree"].add_argument("--checkpoint", type=Path, required=True)
-    encoder = commands.add_parser("encoder", help="the transformer of a checkpoint")
+    words_ = command("words", run_words, "sentences with all their words as entities")
+    encoder = command("encoder", run_encoder, "the transformer of a checkpoint")
     encoder.add_argument("checkpoint", type=Path)
-    for sub in commands.choices.values():
-        sub.add_argument("-o", "--output", type=Path, required=True)
+    agree_ = command("agree", run_agree, "sentences with what LAC and a checkpoint agree on")
+    agree_.add_argument("--checkpoint", type=Path, required=True)
+    for one in (names, words_, encoder, agree_):
+        one.add_argument("-o", "--output", type=Path, required=True)
+    score_ = command("score", run_score, "what LAC itself scores")
+    for one in (words_, agree_, score_):
+        one.add_argument("sources", nargs="+", metavar="[PROFILE=]PATH", help="annotated sentences")
     return cli
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parser().parse_args(argv)
-    if args.command == "names":
-        lists = Names.read(args.known).lists
-        known = {name for kind in lists.values() for name in kind}
-        lines = read_text(args.source).splitlines()
-        names = confirmed(lines, known)
-        written = [f"{kind}\t{' '.join(found)}\n" for kind, found in names.items()]
-        write_text(args.output, "".join(written))
-        print(f"{args.output}: " + ", ".join(f"{kind} {len(names[kind])}" for kind in names))
-        return
-    if args.command == "encoder":
-        save_encoder(args.checkpoint, args.output)
-        print(f"{args.output}: the transformer of {args.checkpoint}")
-        return
-    examples = [row for source in args.sources for row in read_source(source)]
-    if args.command == "words":
-        taught = [(text, all_words(text)) for text, _ in examples]
-    else:
-        taught = agree(examples, args.checkpoint)
-    write_examples(args.output, taught)
-    print(f"{args.output}: {describe(taught)}")
+    args.run(args)
 
 
 if __name__ == "__main__":
