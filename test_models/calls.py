@@ -89,6 +89,12 @@ class RowFailed(ServiceError):
         self.row, self.reason = row, reason
 
 
+def of_file(reason: str, column: str) -> str:
+    """A server's sentence on a row, for a person who dropped a file and knows of no columns."""
+    place = f"Column '{column}': "
+    return f"The file {reason.removeprefix(place)}" if reason.startswith(place) else reason
+
+
 @dataclass(frozen=True)
 class Call(Generic[T]):
     """One request.

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from mlflow.pyfunc import load_model
 
 from batching.session import BATCH_BYTES
@@ -33,7 +34,9 @@ def test_a_csv_is_answered_row_by_row_and_a_bad_row_stops_nothing(
         ("1", "我爱中国"),
         ("2", '他说"你好",\n然后去了北京'),
     ]
-    assert rows[0]["entities"] == [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
+    (entity,) = rows[0]["entities"]
+    place = {"text": "中国", "type": "LOCATION", "start": 2, "end": 4}
+    assert entity == {**place, "confidence": pytest.approx(1, abs=0.1)}
     assert rows[1]["entities"][0]["text"] == "北京"
     assert [row["error"] for row in rows] == [
         None,

@@ -56,6 +56,15 @@ def test_results_equal_hanlps(pair: tuple[Any, Engine], task: str) -> None:
     assert results(engine, sentences(), task) == expected
 
 
+def test_without_tasks_there_are_entities_only(pair: tuple[Any, Engine]) -> None:
+    _, engine = pair
+    answers = [answer for answer in engine(sentences()) if isinstance(answer, Found)]
+    assert {answer.tasks for answer in answers} == {None}
+    sure = [span.confidence for answer in answers for span in answer.entities]
+    assert len(sure) > 100
+    assert all(0 < confidence < 1 for confidence in sure)
+
+
 def test_pieces_say_where_they_are(pair: tuple[Any, Engine]) -> None:
     _, engine = pair
     text = "中国" * 500  # no punctuation: windows that overlap

@@ -18,7 +18,15 @@ from zoo.building.local_server import serve
 from zoo.serving.launch import command
 from zoo.settings import Settings
 
-CITY = [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]
+CITY = [
+    {
+        "text": "中国",
+        "type": "LOCATION",
+        "start": 2,
+        "end": 4,
+        "confidence": pytest.approx(1, abs=0.1),
+    }
+]
 
 
 def ask(url: str, body: Any = GOOD, kind: str | None = JSON, **headers: str) -> httpx2.Response:

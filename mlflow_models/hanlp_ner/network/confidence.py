@@ -44,19 +44,22 @@ class Confidence:
     """
 
     def __init__(self, tags: TagSet, crf: Crf | None, temperature: float = 1.0) -> None:
-        self._tags, self._crf, self._temperature = tags, crf, temperature
         count = len(tags.tags)
-        field = crf or Crf(*(np.zeros(size, np.float32) for size in (count, (count, count), count)))
+        self._crf = crf
+        self._field = crf or Crf(*(np.zeros(n, np.float32) for n in (count, (count, count), count)))
+        self._starts, self._ends = (np.array(one)[:-1, :-1] for one in (tags.starts, tags.ends))
+        self.set_temperature(temperature)
+
+    def set_temperature(self, temperature: float) -> None:
+        """Divide scores by another temperature from now on."""
+        self._temperature = temperature
+        field = self._field
         self._start, self._end = np.exp(self._logs(field.start)), np.exp(self._logs(field.end))
         self._log_moves = self._logs(field.transitions)
         self._moves = np.exp(self._log_moves)  # (from, to)
         # Those with which an entity begins, (to, from), and those with which it ends, (from, to)
-        self._entering = (self._moves * np.array(tags.starts)[:-1, :-1]).T
-        self._leaving = self._moves * np.array(tags.ends)[:-1, :-1]
-
-    def at(self, temperature: float) -> "Confidence":
-        """Give the same with another temperature."""
-        return Confidence(self._tags, self._crf, temperature)
+        self._entering = (self._moves * self._starts).T
+        self._leaving = self._moves * self._ends
 
     def __call__(
         self,

@@ -143,6 +143,7 @@ class MultiTask:
         tasks: The names of all tasks.
         on_gpu: Whether they run on a GPU.
         pad: Fills up pieces to a batch.
+        confidence: Tells how sure the recognizer is of entities.
     """
 
     def __init__(self, directory: Path, config: dict[str, Any], threads: int) -> None:
@@ -156,6 +157,7 @@ class MultiTask:
         self._heads = {
             task: Head(directory, head, threads, share) for task, head in config["heads"].items()
         }
+        self.confidence = self._heads[config["recognizer"]].confidence
         self._parsers = Parsers(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
 
