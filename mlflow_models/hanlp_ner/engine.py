@@ -189,12 +189,18 @@ def _meanings(
 
 
 def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[Span]:
-    """Join the entities of a text's windows; a window has those that start in its `keep`."""
+    """Join the entities of a text's windows; a window has those that start in its `keep`.
+
+    Those of one window may overlap, as in HanLP, where tags are not well formed.
+    """
     spans: list[Span] = []
+    free = 0  # where the windows before have no entity any more
     for window, answer in zip(windows, answers, strict=True):
+        first, taken = max(window.keep[0], free), free
         for span in answer.spans:
             start, end = window.start + span.start, window.start + span.end
-            free = spans[-1].end if spans else 0
-            if max(window.keep[0], free) <= start < window.keep[1]:
+            if first <= start < window.keep[1]:
                 spans.append(span._replace(start=start, end=end))
+                taken = max(taken, end)
+        free = taken
     return spans
