@@ -19,6 +19,7 @@ from hanlp_ner.training.corpora import (
     joined,
     parse_mapping,
     read_corpora,
+    read_lines,
     source_path,
 )
 from hanlp_ner.training.formats import DataError
@@ -68,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="what the last epochs train on instead: the target's own kind",
     )
+    data.add_argument("--remember", type=Path, metavar="FILE", help="text of the kind that "
+                      "--checkpoint is for, a sentence a line: it marks its own labels there, so "
+                      "that fewer are forgotten")  # fmt: skip
     data.add_argument(
         "--map", action="append", default=[], metavar="OLD=NEW", help="rename a label"
     )
@@ -139,6 +143,8 @@ def check(args: argparse.Namespace) -> None:
         raise DataError("--hidden must be a multiple of twice --heads.")
     if args.forget and not args.checkpoint:
         raise DataError("--forget needs --checkpoint, whose labels it leaves out.")
+    if args.remember and (args.forget or not args.checkpoint):
+        raise DataError("--remember needs --checkpoint, and no --forget.")
     if args.finish_epochs > args.epochs or bool(args.finish) != bool(args.finish_epochs):
         raise DataError(
             "--finish and --finish-epochs need each other; --finish-epochs is at most --epochs."
@@ -185,11 +191,13 @@ def build_trainer(
     torch.manual_seed(args.seed)
     labels = label_set(joined([train, finish]), dev)
     component = open_component(args, labels, train)
-    check_lengths(component, joined([train, finish, dev]))
+    old = read_lines(args.remember) if args.remember else Corpus()
+    check_lengths(component, joined([train, finish, dev, old]))
     check_characters(component.transformer_tokenizer, dev, "dev set")
-    kept, filled = learn_labels(component, labels, args.forget, (train, finish, dev))
-    first, last, chosen_by = (corpus.examples for corpus in filled)
-    batches = trainer.Batches(component, first, last, args)
+    sets = (train, finish, dev, old)
+    kept, filled = learn_labels(component, labels, args.forget, sets)
+    first, last, chosen_by, remembered = (corpus.examples for corpus in filled)
+    batches = trainer.Batches(component, first + remembered, last, args)
     dev_set = trainer.DevSet(dev.examples, chosen_by, kept)
     return trainer.TaggerTrainer(component, batches, dev_set, args.output, args)
 
@@ -207,6 +215,7 @@ def main(argv: list[str] | None = None) -> None:
     settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}
     sources = [source_path(source)[1] for source in args.train + args.dev + args.finish]
     start = [Path(name) for name in (args.transformer, args.checkpoint) if name]
+    sources += [args.remember] if args.remember else []
     contents = fingerprints([*sources, *(path for path in start if path.exists())])
     earlier = open_run(args.output, settings, contents)
     trainer = build_trainer(args, *sets)

@@ -137,9 +137,17 @@ def learn_labels(
     Returns:
         The old labels that the data lack and that stay; and the sets, in which the component's own
         answers stand for these labels.
+
+    Raises:
+        DataError: There is unannotated text, and nothing that the component could mark in it.
     """
     known = labels_of(component)
     kept = set() if forget else set(known) - set(labels)
+    if not kept and (bare := [one for one in corpora if one.examples and not one.entities]):
+        raise DataError(
+            f"'{bare[0].names[0]}' has nothing to remember: the data have all labels that the "
+            "checkpoint knows; leave out --remember."
+        )
     filled = [fill_in(corpus, component, kept) for corpus in corpora]
     new = sorted(set(labels) - set(known))
     wanted = sorted({*labels, *kept})
