@@ -121,6 +121,8 @@ def test_a_letter_is_dated_and_masked(open_page: OpenPage) -> None:
 
 def test_many_texts_of_a_table(open_page: OpenPage, texts: Path, uploads: Path) -> None:
     page = open_page("/ner")
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("Mask personal data").select_option("replace")
     drop(page, texts)
     page.locator("#ner-zone").get_by_role("button", name="Find entities").click()
     entity = page.get_by_role("button", name="王小明")
@@ -147,6 +149,11 @@ def test_many_texts_of_a_table(open_page: OpenPage, texts: Path, uploads: Path) 
     places = [(one["start"], one["end"], one["type"]) for one in lines[1]["entities"]]
     assert places == [(0, 3, "PERSON"), (4, 6, "LOCATION")]
     assert len(lines) == 600
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download masked text").click()
+    copies = list(csv.DictReader(saved.value.path().read_text("utf-8-sig").splitlines()))
+    assert copies[1] == {"text_number": "2", "text": HOSTILE.replace("王小明", "***")}
+    assert len(copies) == 600
 
     page.get_by_label("Column of the texts").click()
     page.get_by_role("option", name="编号").click()  # the browser sends its file again
