@@ -1,11 +1,11 @@
 """The command line of `python -m test_models`."""
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from test_models.calls import parameter
 from transcripts.formats import FORMATS
 from transcripts.speakers import renaming
 
@@ -42,6 +42,18 @@ def asks_who_speaks(args: argparse.Namespace) -> bool:
 def masks(params: Mapping[str, Any]) -> bool:
     """Whether the parameters of a model of entities ask for a mask."""
     return bool(params.get("mask", "none") != "none")
+
+
+def _parameter(given: str) -> tuple[str, Any]:
+    """A model's parameter, `NAME=JSON` or `NAME=TEXT`; an object, as of words, goes as a text."""
+    name, equals, text = given.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{given}' is not NAME=VALUE")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return name, text
+    return name, text if isinstance(value, dict) else value
 
 
 def _findings(args: argparse.Namespace) -> dict[str, Any]:
@@ -91,7 +103,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         first = None if task == "transcribe" else formats[0]
         sub.add_argument("--format", choices=formats, default=first,
                          help=f"json is a line for each input ({formats[0]})")  # fmt: skip
-        sub.add_argument("--param", type=parameter, action="append", default=[],
+        sub.add_argument("--param", type=_parameter, action="append", default=[],
                          metavar="NAME=VALUE", help="a parameter of the model")  # fmt: skip
         if task == "transcribe":
             _speech(sub)
@@ -113,7 +125,7 @@ def _speech(sub: argparse.ArgumentParser) -> None:
                      help="find the entities of the text, and their times, with the model at this "
                           "address; /ROUTE is a route of the gateway of --url. The format is then "
                           "table or json")  # fmt: skip
-    sub.add_argument("--entity-param", type=parameter, action="append", default=[],
+    sub.add_argument("--entity-param", type=_parameter, action="append", default=[],
                      metavar="NAME=VALUE", help="a parameter of that model")  # fmt: skip
 
 
