@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from hanlp_ner.masking.writing import Masked, check, mask
 from hanlp_ner.network.confidence import Confidence
 from hanlp_ner.network.decode import Span
 from hanlp_ner.network.tagger import PieceAnswer, Tagger
@@ -22,6 +23,7 @@ from hanlp_ner.text.document import TextWindow, cut
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
+from zoo.settings import mask_key
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
@@ -40,18 +42,20 @@ class Found:
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
             Pieces overlap if the text has no punctuation. None: no other task was asked for.
         normalized: What each entity means. None: that wasn't asked for.
+        masked: The text without personal data. None: it wasn't asked for.
     """
 
     text: str
     entities: list[Span]
     tasks: list[dict[str, Any]] | None
     normalized: list[Normalized | None] | None = None
+    masked: Masked | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the answer to one row, in JSON's types."""
         entities: list[dict[str, Any]] = [
             {
-                "text": self.text[span.start : span.end],
+                "text": self._shown(span.start, span.end),
                 "type": span.type,
                 "start": span.start,
                 "end": span.end,
@@ -59,10 +63,19 @@ class Found:
             }
             for span in self.entities
         ]
-        for entity, meaning in zip(entities, self.normalized or (), strict=False):
-            if meaning is not None:
+        for span, entity, meaning in zip(
+            self.entities, entities, self.normalized or (), strict=False
+        ):
+            hidden = self.masked is not None and self.masked.hides(span.start, span.end)
+            if meaning is not None and not hidden:
                 entity["normalized"] = meaning.record()
-        return {"entities": entities, **({} if self.tasks is None else {"tasks": self.tasks})}
+        masked = {} if self.masked is None else {"masked": self.masked.record()}
+        tasks = {} if self.tasks is None else {"tasks": self.tasks}
+        return {"entities": entities, **masked, **tasks}
+
+    def _shown(self, start: int, end: int) -> str:
+        """Give a part of the text, masked if the text is."""
+        return self.masked.shown(start, end) if self.masked else self.text[start:end]
 
 
 class Engine:
@@ -92,6 +105,7 @@ class Engine:
         else:
             self._network = Tagger(directory, config, threads)
         self._limit = config["limit"]
+        self._key = mask_key()
         self.confidence: Confidence = self._network.confidence
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
@@ -118,8 +132,10 @@ class Engine:
             For each text, in order, what was found, or the exception that it caused.
 
         Raises:
-            BadParameter: The options ask for other tasks, but this checkpoint has none.
+            BadParameter: The options ask for other tasks, but this checkpoint has none; or for
+                hashes, but there is no key.
         """
+        check(options.mask, self._key)
         if options.tasks and not self.tasks:
             raise BadParameter("tasks", "asks for some, but this model finds entities only")
         tasks = tuple(dict.fromkeys(options.tasks))  # a task that is asked for twice is done once
@@ -144,14 +160,13 @@ class Engine:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            entities = [
-                span
-                for span in words.apply(text, _join(parts, good))
-                if span.confidence >= options.min_confidence
-            ]
+            spans = words.apply(text, _join(parts, good))
+            entities = [span for span in spans if span.confidence >= options.min_confidence]
             meanings = _meanings(text, entities, options.reference) if options.normalize else None
             others = _pieces(parts, good) if tasks else None
-            results.append(Found(text, entities, others, meanings))
+            # A name that is too unsure to be listed is masked nevertheless.
+            masked = mask(text, spans, options.mask, self._key) if options.mask != "none" else None
+            results.append(Found(text, entities, others, meanings, masked))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:

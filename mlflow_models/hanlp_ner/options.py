@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hanlp_ner.masking.writing import How
 from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.text.dictionary import DictionaryError, read_few_words
 from zoo.errors import BadParameter
@@ -44,6 +45,12 @@ class Options(declaration.Options):
         "`normalize`. Without it they aren't resolved.",
     )
 
+    mask: How = Field(
+        "none",
+        description="Also answers the text without personal data: with `*` for each of its "
+        "characters, a keyed hash, or a label that is the same for the same value. See below.",
+    )
+
     @cached_property
     def reference(self) -> date | None:
         """Read the reference date; None if there is none."""
@@ -67,6 +74,8 @@ class Options(declaration.Options):
             raise BadParameter("reference_date", "should be a day such as 2026-01-31") from None
         if self.reference and not self.normalize:
             raise BadParameter("reference_date", "is for `normalize`, which isn't asked for")
+        if self.mask != "none" and self.tasks:
+            raise BadParameter("mask", "can't go with tasks, whose results have the text's words")
         return self
 
 
@@ -86,11 +95,31 @@ class Entity(BaseModel):
     normalized: Normalized | None = Field(None, description="What it means, where that is clear.")
 
 
+class MaskedPart(BaseModel):
+    """What was masked: `start` to `end` of the text as it was sent, and of the masked text."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str
+    start: int
+    end: int
+    masked_start: int
+    masked_end: int
+
+
+class MaskedAnswer(BaseModel):
+    """A text without personal data."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str
+    spans: list[MaskedPart] = Field(description="In the text's order.")
+
+
 class Record(BaseModel):
     """A text's entities."""
 
     model_config = ConfigDict(extra="forbid")
     entities: list[Entity] = Field(description="In the text's order.")
+    masked: MaskedAnswer | None = Field(None, description="With `mask`: the text to pass on.")
     tasks: Any = Field(
         None, description="For each piece of the text, its place and the other tasks' results."
     )

@@ -3,7 +3,6 @@
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,10 +121,3 @@ def test_dictionary_words_come_out_as_given(pair: tuple[Any, Engine]) -> None:
     (spans,) = entities(engine, ["我们在米哈游工作"], Options(dictionary=json.dumps(words)))
     assert (3, 6, "COMPANY") in spans
     assert all(type_ != "WRONG" for _, _, type_ in spans)
-
-
-def test_conversion_leaves_three_files(tmp_path: Path) -> None:
-    served = tmp_path / "served"
-    served.mkdir()
-    convert(random_component(tmp_path / "checkpoint"), served)
-    assert {path.name for path in served.iterdir()} == {"config.json", "model.onnx", "tables.npz"}

@@ -107,6 +107,7 @@ def test_evaluate_takes_any_checkpoint(
     assert scores["LOCATION"]["f1"] == 100
     assert scores["LOCATION"]["gold"] == 2
     assert scores["micro"]["gold"] == 3
+    assert ("confidence" in scores) == (kind == "saved")  # HanLP itself gives none
 
 
 def test_a_built_models_labels_are_known(ner_model: Path, tmp_path: Path) -> None:

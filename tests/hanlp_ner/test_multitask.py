@@ -73,6 +73,7 @@ def test_entities_have_character_offsets(pair: tuple[Any, Engine]) -> None:
         expected = [(words[s][1], words[e - 1][2], type_) for _, type_, s, e in entities]
         assert isinstance(answer, Found)
         assert ([span[:3] for span in answer.entities], answer.tasks) == (expected, None)
+        assert all(0 < span.confidence < 1 for span in answer.entities)
 
 
 def test_pieces_say_where_they_are(pair: tuple[Any, Engine]) -> None:

@@ -143,8 +143,8 @@ def test_a_checkpoint_learns_new_labels(
     before, after = (list(one.vocabs.tag.idx_to_token) for one in (old, new))
     assert set(after) == (own if forget else own | set(before))
     for tag in set(before) & set(after):  # what was known stays, to the bit
-        rows = (before.index(tag), after.index(tag))
-        assert old.model.classifier.weight[rows[0]].equal(new.model.classifier.weight[rows[1]])
+        was, now = before.index(tag), after.index(tag)
+        assert old.model.classifier.weight[was].equal(new.model.classifier.weight[now])
     if start == "demo" and not forget:
         scores = [one.model.crf.transitions for one in (old, new)]
         ends = [(tags.index("B-PERSON"), tags.index("E-PERSON")) for tags in (before, after)]

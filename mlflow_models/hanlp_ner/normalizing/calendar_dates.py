@@ -8,14 +8,15 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from hanlp_ner.normalizing.normalized import Kind
 from hanlp_ner.normalizing.numbers import small_number
 from zoo.data.numerals import figures
 
 MIN_YEAR, MAX_YEAR = 1, 9999  # of ISO 8601's four digits
 # Year 1 of an era, less one. All count the years of the Gregorian calendar (佛历 since 1941).
 ERAS = {"公元": 0, "西元": 0, "民国": 1911, "佛历": -543, "昭和": 1925, "平成": 1988, "令和": 2018}
-# Years of two digits are of 1969 to 2068, as in POSIX.
-PIVOT_YEAR_OF_CENTURY = 69
+# Years of two digits are of 1969 to 1999 (as in POSIX), or of 2000 to 2029; others aren't clear.
+FIRST_OF_1900, LAST_OF_2000 = 69, 29
 YEARS_FROM_NOW = {
     **{"大前年": -3, "前年": -2, "去年": -1, "上年": -1, "今年": 0, "本年": 0},
     **{"明年": 1, "后年": 2, "大后年": 3},
@@ -63,7 +64,7 @@ class Day:
     day: int | None = None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """Tell how exact it is."""
         return "year" if self.month is None else "month" if self.day is None else "date"
 
@@ -104,11 +105,8 @@ class Day:
 
     def iso(self) -> str:
         """Write it by ISO 8601, as exactly as it is known; the year must be known."""
-        parts = [
-            f"{self.year:04}",
-            *(f"{one:02}" for one in (self.month, self.day) if one is not None),
-        ]
-        return "-".join(parts)
+        rest = "".join(f"-{one:02}" for one in (self.month, self.day) if one is not None)
+        return f"{self.year:04}{rest}"
 
 
 def day_of(one: date) -> Day:
@@ -214,10 +212,10 @@ def _year(match: re.Match[str], today: date | None) -> int | None:
         return small_number(year) or 0
     if short := match["short_year"]:
         number = int(short if short.isdigit() else figures(short))
-        sure = match["month"] or number < 10 or (number >= PIVOT_YEAR_OF_CENTURY and number % 10)
-        if not sure:  # 20年 and 80年 may be durations
+        lasts = not match["month"] and number >= 10 and (number <= LAST_OF_2000 or number % 10 == 0)
+        if lasts or LAST_OF_2000 < number < FIRST_OF_1900:  # 20年 and 80年 may be durations
             return 0
-        return number + (1900 if number >= PIVOT_YEAR_OF_CENTURY else 2000)
+        return number + (1900 if number >= FIRST_OF_1900 else 2000)
     return None
 
 

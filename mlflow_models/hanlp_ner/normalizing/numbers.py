@@ -100,13 +100,8 @@ def normalize_number(text: str) -> Normalized | None:
 def _percentage(text: str) -> Normalized | None:
     """Give a percentage in per cent: 3‰ is 0.3, 三成 is 30."""
     if match := _TENTHS.fullmatch(text):
-        tenths = [read_number(one) for one in match.groups("0")]
-        if None in tenths:
-            return None
-        value = sum(
-            (one or Decimal(0)) * 10**power for one, power in zip(tenths, (1, 0), strict=True)
-        )
-        return Normalized(kind="percent", value=shown(Decimal(value)))
+        tenths, rest = (small_number(one) or 0 for one in match.groups("0"))
+        return Normalized(kind="percent", value=str(10 * tenths + rest))
     match = _PERCENT.fullmatch(text)
     if match is None:
         return None
@@ -123,14 +118,11 @@ def _fraction(text: str) -> Normalized | None:
     match = _FRACTION.fullmatch(text)
     if match is None:
         return None
-    above, below = (
-        small_number(one) for one in (match["above"] or match["a"], match["below"] or match["b"])
-    )
-    return (
-        Normalized(kind="fraction", value=f"{above}/{below}")
-        if above is not None and below
-        else None
-    )
+    above = small_number(match["above"] or match["a"])
+    below = small_number(match["below"] or match["b"])
+    if above is None or not below:
+        return None
+    return Normalized(kind="fraction", value=f"{above}/{below}")
 
 
 def _ordinal(text: str) -> Normalized | None:

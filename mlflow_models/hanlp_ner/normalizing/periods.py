@@ -7,7 +7,6 @@ They are intervals by ISO 8601, both ends included and as exact as the text: 202
 import re
 from calendar import monthrange
 from datetime import date
-from typing import cast
 
 from hanlp_ner.normalizing.calendar_dates import (
     STEP,
@@ -18,7 +17,7 @@ from hanlp_ner.normalizing.calendar_dates import (
     read_day,
     shifted_day,
 )
-from hanlp_ner.normalizing.normalized import Kind, Normalized
+from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.normalizing.numbers import small_number
 
 MONTHS_PER_QUARTER, MONTHS_PER_HALF = 3, 6
@@ -58,12 +57,12 @@ def normalize_period(text: str, today: date | None) -> Normalized | None:
 
 def single(day: Day | None) -> Normalized | None:
     """Give a day, a month or a year as an answer."""
-    return None if day is None else Normalized(kind=cast(Kind, day.kind), value=day.iso())
+    return None if day is None else Normalized(kind=day.kind, value=day.iso())
 
 
 def interval(first: Day | None, last: Day | None) -> Normalized | None:
-    """Give the time from a day to another, both included; None if it ends before it begins."""
-    if first is None or last is None or first.kind != last.kind or first.first() > last.first():
+    """Give the time from a day to another, both included; None if it doesn't end later."""
+    if first is None or last is None or first.kind != last.kind or first.first() >= last.first():
         return None
     return Normalized(kind="interval", value=f"{first.iso()}/{last.iso()}")
 

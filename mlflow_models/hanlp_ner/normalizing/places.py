@@ -35,14 +35,14 @@ SMALL = re.compile("[区县旗]$")  # their short names aren't read alone
 NOT_AN_ADDRESS = re.compile("[场长民委政府内外区县市]|.$")  # after a division: 吉林市场
 
 
-class Division(NamedTuple):
+class Region(NamedTuple):
     """A division of China: a code of six digits, its official name, and its rank from 0 on."""
 
     code: str
     name: str
     rank: int
 
-    def within(self, other: "Division | None") -> bool:
+    def within(self, other: "Region | None") -> bool:
         """Tell whether it is a part of another division; None is all of China."""
         if other is None:
             return True
@@ -52,20 +52,20 @@ class Division(NamedTuple):
 class Tables(NamedTuple):
     """What the packed tables have: divisions by name and by code, countries by name."""
 
-    divisions: dict[str, list[Division]]
-    by_code: dict[str, Division]
+    divisions: dict[str, list[Region]]
+    by_code: dict[str, Region]
     countries: dict[str, tuple[str, str]]
 
 
 @cache
 def tables() -> Tables:
     """Read the packed tables; they are read once."""
-    divisions: dict[str, list[Division]] = {}
-    by_code: dict[str, Division] = {}
+    divisions: dict[str, list[Region]] = {}
+    by_code: dict[str, Region] = {}
     countries: dict[str, tuple[str, str]] = {}
     for code, name in rows("divisions.csv"):
         rank = 0 if code.endswith("0000") else 1 if code.endswith("00") or code[2:4] == "90" else 2
-        by_code[code] = division = Division(code, name, rank)
+        by_code[code] = division = Region(code, name, rank)
         for one in {name, *_short_names(name)}:
             divisions.setdefault(one, []).append(division)
     for code, *names in rows("countries.csv"):
@@ -109,7 +109,7 @@ def normalize_place(text: str) -> Normalized | None:
     return None if found is None else _answer(*found)
 
 
-def _find(text: str, parent: Division | None) -> tuple[Division, str] | None:
+def _find(text: str, parent: Region | None) -> tuple[Region, str] | None:
     """Find the smallest division of a text that begins with one inside of another.
 
     Returns:
@@ -128,7 +128,7 @@ def _find(text: str, parent: Division | None) -> tuple[Division, str] | None:
     return None
 
 
-def _only(name: str, parent: Division | None) -> Division | None:
+def _only(name: str, parent: Region | None) -> Region | None:
     """Give the largest division of a name; None if several are as large."""
     found = [
         one
@@ -142,13 +142,13 @@ def _only(name: str, parent: Division | None) -> Division | None:
     return largest[0] if len(largest) == 1 else None
 
 
-def _is_read_alone(division: Division, short: str) -> bool:
+def _is_read_alone(division: Region, short: str) -> bool:
     """Tell whether a short name means a division without more: 深圳 and 恭城县 do, 南山 doesn't."""
     small = division.rank == 2 and SMALL.search(division.name) and not SMALL.search(short)
     return not small and short not in READ_WHOLE
 
 
-def _answer(division: Division, detail: str = "") -> Normalized:
+def _answer(division: Region, detail: str = "") -> Normalized:
     by_code, code = tables().by_code, division.code
     above = [by_code[one] for one in (code[:2] + "0000", code[:4] + "00") if one in by_code]
     names = [one.name for one in above if one.code != code] + [division.name]

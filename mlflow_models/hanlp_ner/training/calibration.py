@@ -51,7 +51,7 @@ class Calibration:
         )
 
 
-def reliability(engine: Engine, corpus: Corpus, temperature: float) -> Reliability:
+def reliability(engine: Engine, corpus: Corpus, temperature: float | None = None) -> Reliability:
     """Hold an engine's confidences against annotated sentences.
 
     Labels that no sentence has don't count: they may not be annotated.
@@ -59,9 +59,10 @@ def reliability(engine: Engine, corpus: Corpus, temperature: float) -> Reliabili
     Args:
         engine: Its temperature stays changed.
         corpus: The sentences.
-        temperature: Divides the scores.
+        temperature: Divides the scores. None: the engine's own does.
     """
-    engine.confidence.set_temperature(temperature)
+    if temperature is not None:
+        engine.confidence.set_temperature(temperature)
     answers = engine([text for text, _ in corpus.examples])
     found: list[Sure] = [
         sure_spans(answer.record()) if isinstance(answer, Found) else {} for answer in answers

@@ -24,15 +24,15 @@ THRESHOLDS_HEAD = (
 )
 LEAST = 1e-4  # a confidence of 0 or 1 is one of so much less certainty, which is rounded away
 
-Sure = dict[tuple[int, int, str], float]  # confidence by span: start, end (exclusive), label
+# The confidence of each span (start, end (exclusive), label); None where the model gives none
+Sure = dict[tuple[int, int, str], float | None]
 
 
 def sure_spans(record: Mapping[str, Any]) -> Sure:
-    """Return the confidences of a served record's entities; those without one are left out."""
+    """Return the spans of a served record's entities, with their confidences."""
     return {
-        (one["start"], one["end"], one["type"]): one["confidence"]
+        (one["start"], one["end"], one["type"]): one.get("confidence")
         for one in record.get("entities") or []
-        if one.get("confidence") is not None
     }
 
 
@@ -68,13 +68,17 @@ class Reliability:
             (confidence, span in right)
             for right, spans in zip(gold, found, strict=True)
             for span, confidence in spans.items()
-            if labels is None or span[2] in labels
+            if confidence is not None and (labels is None or span[2] in labels)
         ]
         return cls(
             np.array([confidence for confidence, _ in pairs], dtype=np.float64),
             np.array([right for _, right in pairs], dtype=bool),
             sum(labels is None or label in labels for spans in gold for _, _, label in spans),
         )
+
+    def __bool__(self) -> bool:
+        """Whether there is an entity that has a confidence."""
+        return len(self.right) > 0
 
     @property
     def loss(self) -> float:
