@@ -59,15 +59,13 @@ def _parameter(given: str) -> tuple[str, Any]:
 def _findings(args: argparse.Namespace) -> dict[str, Any]:
     """The parameters that the options of `_finding` are."""
     params: dict[str, Any] = {"mask": args.mask} if args.mask else {}
-    if args.normalize or args.reference_date:
-        params["normalize"] = True
     return params | ({"reference_date": args.reference_date} if args.reference_date else {})
 
 
 def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Ends a `transcribe` whose options don't go together; chooses its format."""
     if args.entity_params and not args.entities:
-        parser.error("--mask, --normalize, --reference-date and --entity-param need --entities")
+        parser.error("--mask, --reference-date and --entity-param need --entities")
     shown = args.entities and not masks(args.entity_params)
     if args.format is None:
         args.format = "table" if shown else "txt"
@@ -136,8 +134,6 @@ def _finding(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--mask", choices=MASKS,
                      help="give the text, in whatever format, without names, numbers and addresses "
                           "of people, and nothing of what was there")  # fmt: skip
-    sub.add_argument("--normalize", action="store_true",
-                     help="give dates, amounts and places in a normal form, too")  # fmt: skip
-    sub.add_argument("--reference-date", metavar="YYYY-MM-DD",
-                     help="the day that 'last year' is counted from; implies "
-                          "--normalize")  # fmt: skip
+    sub.add_argument(
+        "--reference-date", metavar="YYYY-MM-DD", help="the day that 'last year' is counted from"
+    )

@@ -129,13 +129,16 @@ def _multi(
             np.savez(target / f"{stem}.npz", **_crf(decoder))
     if rest:
         _pack(component, some, checkpoint, target / "hanlp")
+    table = normal(some)
+    if left_out := len(table) - len(_same_length(table)):
+        print(f"'transform' makes other than one character of {left_out}; they stay as they are.")
     return {
         "kind": "multi",
         "recognizer": recognizer,
         "heads": heads,
         "others": rest,
         "shared": not any(model.use_raw_hidden_states.values()),
-        "normal": _same_length(normal(some)),
+        "normal": _same_length(table),
         "raw": _same_length(normal(some[:-1])),  # HanLP's words have the text before the last one
         "joined": not some,  # without a transform they lack the spaces between their sub-tokens
         **_tokens(tokenizer, encoder, component.config.encoder.max_sequence_length),
@@ -216,14 +219,8 @@ def _transforms(component: Any, heads: dict[str, Any], owner: str) -> list[Any]:
 
 
 def _same_length(table: dict[str, str]) -> dict[str, str]:
-    """Leave out what changes a text's length: HanLP takes offsets in the changed text for others.
-
-    How many characters that concerns is said.
-    """
-    kept = {character: text for character, text in table.items() if len(text) == 1}
-    if left_out := len(table) - len(kept):
-        print(f"'transform' makes other than one character of {left_out}, which stay as they are.")
-    return kept
+    """Leave out what changes a text's length, for HanLP's offsets then count the changed text."""
+    return {character: text for character, text in table.items() if len(text) == 1}
 
 
 def _tokens(tokenizer: Any, encoder: Any, longest: int) -> dict[str, int]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from zoo.errors import CheckpointError
 
-NOTES = {"classpath", "hanlp_version", "create_time", "training", "task_names", "tagging_scheme"}
+NOTES = {"classpath", "create_time", "hanlp_version", "task_names", "training"}
+LATER = {"delimiter", "output_spans", "tagging_scheme"}  # HanLP reads them, with no argument for it
 DICTIONARIES = {"dict_whitelist", "dict_blacklist", "dict_tags", "dict_force", "dict_combine"}
 ENTITIES = {"dict_tags": "tags", "dict_whitelist": "whitelist"}
 TRIES: dict[str, dict[str, str]] = {  # by kind of task: a dictionary's key, and its rule's name
@@ -100,7 +101,7 @@ def unknown(config: Mapping[str, Any], reader: type, method: str) -> list[str]:
         reader: Its class.
         method: What takes the configuration as its arguments: `fit` or `__init__`.
     """
-    known = NOTES | DICTIONARIES
+    known = NOTES | LATER | DICTIONARIES
     for one in reader.__mro__:
         if method in vars(one) and one is not object:
             known |= set(inspect.signature(vars(one)[method]).parameters)
