@@ -55,7 +55,7 @@ def training_page(
     if still is not None and still < FORGOTTEN_F1:
         problems.append(f"F1 of the kept labels is {still:.1f} of what the checkpoint found")
     ready = f"F1 {scores['micro']['f1']:.1f} on {len(dev)} sentences, epoch {best}"
-    header = [name.removeprefix("dev_").replace("_", " ") for name in curves.rows[0]]
+    header = [name.replace("_", " ") for name in curves.rows[0]]
     cells = [[_shown(value, name) for name, value in row.items()] for row in curves.rows]
     said = (
         f"The best epoch is {best}; best/ has it, and what follows is of it. The labels "
