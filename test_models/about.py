@@ -10,8 +10,8 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from test_models.async_client import AsyncClient
 from test_models.calls import Refused, ServiceError, check
-from test_models.client import AsyncClient
 
 SPEECH, ENTITIES, CAPTION = "automatic-speech-recognition", "token-classification", "image-to-text"
 """Tasks, as the Hugging Face hub names them."""

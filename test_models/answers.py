@@ -7,19 +7,73 @@ from pydantic import Field
 from transcripts.answers import Answer, Part
 
 
+class NormalForm(Part):
+    """What an entity means, for programs.
+
+    Attributes:
+        kind: such as `date`, `money`, `place`.
+        value: by ISO 8601, or a decimal number.
+        currency: of a sum of money, by ISO 4217.
+        unit: of a quantity, by UCUM.
+        path: official names of a place, the largest first.
+    """
+
+    kind: str
+    value: str | None = None
+    currency: str | None = None
+    unit: str | None = None
+    path: list[str] | None = None
+
+    def __str__(self) -> str:
+        """In a line, for people."""
+        parts = [*(self.path or ()), self.value, self.currency, self.unit]
+        return " ".join(one for one in parts if one)
+
+
 class Entity(Part):
-    """A named entity: characters `start` to `end` of the text as it was sent."""
+    """A named entity: characters `start` to `end` of the text as it was sent.
+
+    Attributes:
+        confidence: 0 to 1, where the model says so.
+        normalized: what it means; with `normalize`, where the model knows.
+    """
 
     text: str
     type: str
     start: int
     end: int
+    confidence: float | None = None
+    normalized: NormalForm | None = None
+
+
+class Replacement(Part):
+    """What a mask replaces: characters `start` to `end` of the text as it was sent, which are
+    `masked_start` to `masked_end` of the masked one. `kind` says what it is."""
+
+    kind: str
+    start: int
+    end: int
+    masked_start: int
+    masked_end: int
+
+
+class MaskedCopy(Part):
+    """A text without names and numbers of people; `spans` are in order."""
+
+    text: str
+    spans: list[Replacement] = Field(default_factory=list)
 
 
 class Entities(Answer):
-    """A text's named entities, in order; `tasks` holds the other tasks' results, if asked for."""
+    """A text's named entities, in order.
+
+    Attributes:
+        masked: the text masked, with `mask`.
+        tasks: the other tasks' results, if asked for.
+    """
 
     entities: list[Entity] = Field(default_factory=list)
+    masked: MaskedCopy | None = None
     tasks: list[dict[str, Any]] | None = None
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from test_models import flowing
+from test_models.async_client import AsyncClient
 from test_models.calls import RowFailed
-from test_models.client import AsyncClient
 from transcripts.answers import Transcript
 
 

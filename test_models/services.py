@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from test_models import about
 from test_models.about import About
+from test_models.async_client import AsyncClient
 from test_models.calls import Refused, ServiceError, address
-from test_models.client import AsyncClient
 
 Task = Literal["asr", "ner", "caption"]
 """What has a page of its own."""

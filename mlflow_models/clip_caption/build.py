@@ -1,8 +1,8 @@
 """Builds the MLflow model clip_caption: a ClipCap checkpoint in, a logged and saved model out.
 
 python mlflow_models/clip_caption/build.py                                 the demo checkpoint
-python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --clip ViT-B-32.pt
-python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix
+python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --normalize-prefix by-layout
+python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix yes
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
 python mlflow_models/clip_caption/build.py --gpu                           for GPU hosts, in float16

@@ -15,7 +15,7 @@ from clip_caption.decode import search
 from clip_caption.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
-from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary
+from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary, tidy
 from zoo.errors import BadParameter
 from zoo.serving.onnx import (
     CRASHES_IN_FLOAT16,
@@ -130,7 +130,7 @@ class Captioner:
             raise BadParameter("max_tokens", f"is over {self.max_tokens}, the model's positions")
         return [
             [
-                Caption(self._vocabulary.decode(tokens).strip(), score)
+                Caption(tidy(self._vocabulary.decode(tokens)), score)
                 for tokens, score in written[: options.num_captions]
             ]
             for prefixes in self._batches(features, options)

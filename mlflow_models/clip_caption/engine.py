@@ -5,8 +5,9 @@ is refused before the costly part begins.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,10 +93,13 @@ class Engine:
         if options.neighbours and not self._index:
             raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
         features: list[np.ndarray | Exception] = []
-        for batch in self.reader(items):
-            good = [PhotoJob(one, None) for one in batch if not isinstance(one, Exception)]
-            embedded = iter(self._runner(good))
-            features += [one if isinstance(one, Exception) else next(embedded) for one in batch]
+        for batch in self.reader(items, options.crop):
+            views = [one for one in batch if not isinstance(one, Exception)]
+            embedded = iter(self._runner([PhotoJob(one, None) for own in views for one in own]))
+            features += [
+                one if isinstance(one, Exception) else _mean(islice(embedded, len(one)))
+                for one in batch
+            ]
         bad = [one for one in features if isinstance(one, Exception)]
         if bad and options.on_error == "raise":  # the request is refused: no captions are written
             return [one if isinstance(one, Exception) else Described({}) for one in features]
@@ -140,3 +144,14 @@ class Engine:
         """Embed a text: L2-normalised, float32 (width,)."""
         unit: np.ndarray = normalised(self._captioner.embed_texts([text]))[0]
         return unit
+
+
+def _mean(embedded: Iterable[np.ndarray | Exception]) -> np.ndarray | Exception:
+    """Join the features of a photo's views, float32 (width,) each, to their mean."""
+    good: list[np.ndarray] = []
+    for one in embedded:
+        if isinstance(one, Exception):
+            return one
+        good.append(one)
+    mean: np.ndarray = np.mean(good, axis=0)
+    return mean

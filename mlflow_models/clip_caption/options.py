@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from clip_caption.pixels import Crop
 from zoo.data.fetch import MAX_URL_CHARACTERS
 from zoo.errors import BadParameter
 from zoo.serving import declaration
@@ -40,6 +41,12 @@ class Options(declaration.Options):
         1.0, ge=0.01, le=10, description="`beam` and `nucleus` divide the logits by it."
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="The seed of the draws of `nucleus`.")
+    crop: Crop = Field(
+        "center",
+        description="What is looked at: `center`, the square in the middle, as CLIP was trained; "
+        "`pad`, the whole photo, made square by bars; `tiles`, squares that together show all of a "
+        "long photo, whose features are averaged.",
+    )
     embedding: Literal["none", "clip", "prefix"] = Field(
         "none", description="`clip` gives CLIP's features; `prefix`, what GPT-2 gets for them."
     )

@@ -139,7 +139,7 @@ def _add_download(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--private-addresses",
         action="store_true",
-        help="download from this machine and its network, too",
+        help="download from this machine and its network, too; never from link-local addresses",
     )
 
 

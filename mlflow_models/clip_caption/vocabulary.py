@@ -14,6 +14,9 @@ import numpy as np
 from zoo.errors import CheckpointError
 
 GPT2, CLIP = "vocab.json", "clip_tokenizer.json"
+# In Transformers' order
+SPACED = [(f" {mark}", mark) for mark in (".", "?", "!", ",")]
+SPACED += [(" ' ", "'"), *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re"))]
 STOP = 13  # "." in GPT-2's vocabulary and in ours: a caption ends with it
 
 
@@ -88,6 +91,17 @@ class Vocabulary:
     def decode(self, tokens: Sequence[int]) -> str:
         """Decode tokens to text; an incomplete UTF-8 sequence becomes U+FFFD."""
         return b"".join(self._bytes.get(int(one), b"") for one in tokens).decode(errors="replace")
+
+
+def tidy(text: str) -> str:
+    """Remove the spaces before punctuation and English contractions, and those at both ends.
+
+    CLIP_prefix_caption decodes by Transformers, whose `clean_up_tokenization` does this:
+    "a band , it 's here ." becomes "a band, it's here.".
+    """
+    for spaced, joined in SPACED:
+        text = text.replace(spaced, joined)
+    return text.strip()
 
 
 def write_clip_tokenizer(path: Path) -> None:

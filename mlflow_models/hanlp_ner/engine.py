@@ -49,6 +49,7 @@ class Found:
                 "type": span.type,
                 "start": span.start,
                 "end": span.end,
+                "confidence": span.confidence,
             }
             for span in self.entities
         ]
@@ -132,7 +133,11 @@ class Engine:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            entities = words.apply(text, _join(parts, good))
+            entities = [
+                span
+                for span in words.apply(text, _join(parts, good))
+                if span.confidence >= options.min_confidence
+            ]
             results.append(Found(text, entities, _pieces(parts, good) if tasks else None))
         return results
 

@@ -22,6 +22,12 @@ class Options(declaration.Options):
     tasks: tuple[str, ...] = Field(
         (), description="The names of other tasks to do, if the checkpoint has several."
     )
+    min_confidence: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Entities with a lower `confidence` are left out; words of a dictionary stay.",
+    )
 
     @cached_property
     def words(self) -> dict[str, str]:
@@ -45,6 +51,11 @@ class Entity(BaseModel):
     type: str
     start: int
     end: int
+    confidence: float = Field(
+        ge=0.0,
+        le=1.0,
+        description="How likely it is right; 1 of a dictionary's word.",
+    )
 
 
 class Record(BaseModel):

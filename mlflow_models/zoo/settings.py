@@ -122,6 +122,20 @@ class FetchSettings(BaseSettings):
         "'photos.example.org,*.example.net:8443'. '*' is every host with a public address. Without "
         "a port, 80 and 443 are allowed. Empty: no host.",
     )
+    private_hosts: str = Field(
+        "",
+        pattern=r"^[^*?\[\]]*$",
+        description="Hosts of the operator's own network, each by its name or address, such as "
+        "'store.example.org:9000': photos may come from these, too. Never from a link-local "
+        "address, where a cloud keeps its credentials.",
+    )
+    proxy: str = Field(
+        "",
+        pattern=r"^(http://.+)?$",
+        description="'http://NAME:PORT' (or 'http://USER:PASSWORD@NAME:PORT'): photos of public "
+        "hosts come through this proxy. It looks up their names itself; so it has to refuse "
+        "addresses of its own network.",
+    )
     max_bytes: int = Field(20_000_000, gt=0, description="A larger photo is refused.")
     seconds: Seconds = Field(15.0, description="For one photo, with its redirects and attempts.")
     redirects: int = Field(3, ge=0, description="How many redirects are followed.")

@@ -9,10 +9,10 @@ import numpy as np
 
 from test_models import frame, uploads
 from test_models.answers import Captions
+from test_models.async_client import IMAGES
 from test_models.calls import ServiceError
 from test_models.caption import words
 from test_models.caption.collection import bfloat16
-from test_models.client import IMAGES
 from test_models.controls import Value, adapted, controls, given
 from test_models.drop import drop
 from test_models.labels import add, label

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from test_models.answers import Captions, Entities
+from test_models.async_client import AsyncClient
 from test_models.calls import ServiceError
-from test_models.client import AsyncClient
 from test_models.evaluate import scores
 from test_models.evaluate.cases import Case
 from test_models.evaluate.scores import Latency, Scores, Span

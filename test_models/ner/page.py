@@ -10,8 +10,8 @@ import gradio as gr
 
 from test_models import frame, uploads
 from test_models.answers import Entities
+from test_models.async_client import TEXTS
 from test_models.calls import ServiceError
-from test_models.client import TEXTS
 from test_models.controls import Value as Options
 from test_models.controls import adapted, controls, given
 from test_models.drop import answered, drop

@@ -2,14 +2,32 @@
 GPT-2 for every token. What the engine's answers are compared with.
 
 Mokady, Hertz and Bermano 2021 (arXiv 2111.09734), functions `generate2` and `generate_beam`; stated
-anew here, with tokens as the result where theirs is text.
+anew here, with tokens as the result where theirs is text; `say` is their step from tokens to text.
 """
 
+import functools
+
 import torch
+from transformers import GPT2Tokenizer
 
 from clip_caption.building.network import CaptionModel
+from clip_caption.vocabulary import gpt2_ids
 
 STOP, LONGEST = 13, 67  # the token ".", and tokens
+
+
+@functools.cache
+def _tokenizer() -> GPT2Tokenizer:
+    tokenizer = GPT2Tokenizer(vocab=gpt2_ids(), merges=[])  # decoding needs no merges
+    # The default of the Transformers that the reference pins; newer ones want to be asked for it.
+    tokenizer.clean_up_tokenization_spaces = True
+    tokenizer.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output = True
+    return tokenizer
+
+
+def say(tokens: list[int]) -> str:
+    """The text of tokens, but for spaces at its ends."""
+    return str(_tokenizer().decode(tokens)).strip()
 
 
 def generate2(

@@ -36,7 +36,7 @@ TOKENS = torch.tensor([[5, 6, 13], [1, 2, 3], [99, 13, 13]])
 @torch.no_grad()
 def test_layout_and_sizes_are_in_the_weights(tmp_path: Path, layout: str, old: bool) -> None:
     model = make_model(layout, SMALL)
-    read = checkpoint.open_model(write_published(model, tmp_path / "weights.pt", old))
+    read = checkpoint.open_model(write_published(model, tmp_path / "weights.pt", old), "by-layout")
     assert isinstance(read.clip_project, MAPPERS[layout])
     assert read.prefixes(FEATURES).shape == (3, LENGTHS[layout], SMALL["n_embd"])
     assert torch.allclose(read(FEATURES, TOKENS), model(FEATURES, TOKENS), atol=1e-5)
@@ -48,30 +48,30 @@ def test_layout_and_sizes_are_in_the_weights(tmp_path: Path, layout: str, old: b
 @pytest.mark.parametrize("layout", LAYOUTS)
 @torch.no_grad()
 def test_how_a_published_file_was_trained_is_asked_for_and_kept(
-    tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, layout: str
 ) -> None:
     """CLIP_prefix_caption's --normalize_prefix leaves no trace in the weights."""
     path = write_published(make_model(layout, SMALL), tmp_path / "weights.pt")
     plain, longer = FEATURES / FEATURES.norm(dim=-1, keepdim=True), FEATURES
-    raw = checkpoint.open_model(path, False)
-    for asked in (True, False):
+    raw = checkpoint.open_model(path, "no")
+    for asked, other in (("yes", "no"), ("no", "yes")):
         read = checkpoint.open_model(path, asked)
-        expected = raw.clip_project(plain if asked else longer).view(len(FEATURES), -1, 128)
+        expected = raw.clip_project(plain if asked == "yes" else longer).view(
+            len(FEATURES), -1, 128
+        )
         assert torch.allclose(read.prefixes(FEATURES), expected, atol=1e-5)
-        assert capsys.readouterr().err == ""
-        checkpoint.save(read, tmp_path / str(asked))
-        again = checkpoint.open_model(tmp_path / str(asked))
-        assert again.normalize == asked
-        assert checkpoint.open_model(tmp_path / str(asked), asked).normalize == asked
+        checkpoint.save(read, tmp_path / asked)
+        again = checkpoint.open_model(tmp_path / asked)
+        assert again.normalize == (asked == "yes")
+        assert checkpoint.open_model(tmp_path / asked, asked).normalize == again.normalize
         with pytest.raises(
             CheckpointError, match=r"normalized features, as its 'config\.json' says"
         ):
-            checkpoint.open_model(tmp_path / str(asked), not asked)
-    assumed = checkpoint.open_model(path)
-    assert assumed.normalize == (layout == "transformer")
-    said = capsys.readouterr().err
-    assert "assumed" in said
-    assert ("--no-normalize-prefix" in said) == assumed.normalize
+            checkpoint.open_model(tmp_path / asked, other)
+    published = checkpoint.open_model(path, "by-layout")
+    assert published.normalize == (layout == "transformer")
+    with pytest.raises(CheckpointError, match="--normalize-prefix"):
+        checkpoint.open_model(path)
 
 
 def test_logits_foretell_what_follows() -> None:
@@ -103,7 +103,7 @@ def test_what_is_saved_is_read(tmp_path: Path, layout: str) -> None:
 def test_half_precision_is_read(tmp_path: Path) -> None:
     state = make_model("mlp", SMALL).half().state_dict()
     torch.save(state, tmp_path / "weights.pt")
-    read = checkpoint.open_model(tmp_path / "weights.pt")
+    read = checkpoint.open_model(tmp_path / "weights.pt", "no")
     assert {weight.dtype for weight in read.parameters()} == {torch.float32}
 
 
@@ -135,7 +135,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, damage: Damage, what: str) 
     damage(state)
     torch.save(state, tmp_path / "weights.pt")
     with pytest.raises(CheckpointError, match=what) as caught:
-        checkpoint.open_model(tmp_path / "weights.pt")
+        checkpoint.open_model(tmp_path / "weights.pt", "no")
     assert "weights.pt" in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from clip_caption.captioner import Caption, Captioner
 from clip_caption.options import Options
 from clip_caption.vocabulary import Vocabulary, gpt2_ids
 from tests.clip_caption.checkpoints import CLIP_WIDTH, LAYOUTS, SMALL, make_model, write_directory
-from tests.clip_caption.reference import generate2, generate_beam
+from tests.clip_caption.reference import generate2, generate_beam, say
 
 IMAGES = 4
 WORDS = Vocabulary(gpt2_ids())
@@ -53,7 +53,7 @@ def prefixes_of(model: CaptionModel, features: np.ndarray) -> list[torch.Tensor]
 def same(found: list[list[Caption]], expected: list[list[tuple[list[int], float]]]) -> None:
     """Asserts that captions are the reference's, and their scores nearly."""
     assert [[one.text for one in image] for image in found] == [
-        [WORDS.decode(tokens).strip() for tokens, _ in image] for image in expected
+        [say(tokens) for tokens, _ in image] for image in expected
     ]
     scores = [one.score for image in found for one in image]
     assert scores == pytest.approx([score for image in expected for _, score in image], abs=2e-5)

@@ -26,7 +26,7 @@ from tests.clip_caption.checkpoints import (
     write_openai_clip,
     write_published,
 )
-from tests.clip_caption.reference import generate_beam
+from tests.clip_caption.reference import generate_beam, say
 from zoo.building.packaging import ROOT
 from zoo.errors import BadParameter, CheckpointError
 from zoo.serving.declaration import read
@@ -70,15 +70,13 @@ def test_a_published_file_with_openai_s_clip(tmp_path: Path) -> None:
     model = make_model("mlp", PUBLISHED)
     path = write_published(model, tmp_path / "coco_weights.pt", old=True)
     clip = write_openai_clip(tmp_path / "ViT-B-32.pt")
-    convert(path, tmp_path / "model", str(clip))
+    convert(path, tmp_path / "model", str(clip), normalize="no")
     captioner = Captioner(tmp_path / "model")
     features = captioner.embed([captioner.pixels(Image.open(SAMPLES[0]))])
     (found,) = captioner.caption(features, Options(max_tokens=6))
-    from whisper.tokenizer import get_encoding
-
     prefix = model.prefixes(torch.from_numpy(features))
     tokens, score = generate_beam(model, prefix, entry_length=6)[0]
-    assert found[0].text == get_encoding("gpt2").decode(tokens).strip()
+    assert found[0].text == say(tokens)
     assert found[0].score == pytest.approx(score, abs=1e-4)
 
 

@@ -13,7 +13,7 @@ from clip_caption.building.convert import _write_gpt2, convert
 from clip_caption.captioner import Captioner
 from clip_caption.decoder import COPIER, GRAPH, CaptionDecoder
 from clip_caption.options import Options
-from clip_caption.pixels import PhotoReader, Pixels
+from clip_caption.pixels import Crop, PhotoReader, Pixels
 from demos.clip_caption.scenes import choose, draw
 from tests.clip_caption.checkpoints import CLIP_WIDTH, SMALL, make_model, write_directory
 from tests.clip_caption.test_pixels import PHOTO, USUAL
@@ -161,11 +161,11 @@ def test_photos_are_decoded_while_the_engine_computes() -> None:
     class Watched(Pixels):
         """Notes what is decoded."""
 
-        def __call__(self, image: Image.Image) -> np.ndarray:
+        def views(self, image: Image.Image, crop: Crop) -> list[np.ndarray]:
             read.append(1)
             if len(read) == 4:
                 begun.set()
-            return super().__call__(image)
+            return super().views(image, crop)
 
     batches = PhotoReader(Watched(USUAL), 2, Fetcher())([PHOTO.read_bytes()] * 6)
     assert len(next(batches)) == 2

@@ -85,6 +85,23 @@ def test_a_masked_photo_has_its_pixels_and_nothing_of_its_photographer(
         assert format_of(clean) == "HEIF"
 
 
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_a_masked_photo_that_exif_alone_turns_stays_upright(kind: str) -> None:
+    """An iPhone says in the container how a photo is turned; some phones don't."""
+    told = exif(1)
+    del told[ExifTags.Base.Orientation]
+    told[0x0113] = 6  # a tag that writers don't know
+    other, entry = (bytes((1, tag, 0, 3, 0, 0, 0, 1)) for tag in (0x13, 0x12))
+    block = told.tobytes()
+    assert other in block or block[6:8] == b"II"
+    file = encoded(scene(64, 48), kind, exif=block).replace(other, entry)
+    assert decode(file).size == (48, 64)
+    clean, kinds = cleaned(file)
+    assert POSITION in kinds
+    assert decode(clean).tobytes() == decode(file).tobytes()
+    assert b"Phone" not in clean
+
+
 def test_a_jpeg_loses_its_comments_its_thumbnail_and_what_follows_it() -> None:
     plain = encoded(scene(), comment=b"0812345678")
     thumbnail = b"\xff\xe0" + (8 + 9).to_bytes(2) + b"JFXX\0\x10" + bytes(9)

@@ -173,7 +173,11 @@ REFUSED: list[tuple[Main, str, str]] = [
         "{}/empty {}/said.csv",
         r"empty' is not a checkpoint .*'config\.json' not found",
     ),
-    (evaluate.main, "demo {}/said.csv --normalize-prefix", "trained without .*--normalize-prefix"),
+    (
+        evaluate.main,
+        "demo {}/said.csv --normalize-prefix yes",
+        "trained without .*--normalize-prefix",
+    ),
     (finetune.main, TRAINING + "--longest 1", "--longest must be at least 2"),
     (finetune.main, TRAINING + "--longest 5000", "don't fit into GPT-2's 128 positions"),
     (finetune.main, TRAINING + "--longest 2", "of 1 captions 1 are longer .*jpg'.*--max-lost"),
@@ -183,7 +187,7 @@ REFUSED: list[tuple[Main, str, str]] = [
     (finetune.main, TRAINING + "--samples 0", "--samples: 0 is less than 1"),
     (
         finetune.main,
-        TRAINING + "--no-normalize-prefix --train {}/data",
+        TRAINING + "--normalize-prefix no --train {}/data",
         "data' has parts; give one",
     ),
     (finetune.main, TRAINING + "--dev {}/good.csv", r"good\.csv' is not a data set"),

@@ -62,3 +62,21 @@ def test_the_photo_is_left_as_it_was() -> None:
     before = image.tobytes()
     Pixels(USUAL)(image)
     assert image.tobytes() == before
+
+
+@pytest.mark.parametrize("size", [(224, 398), (398, 224), (224, 3584), (500, 500)])
+def test_the_whole_of_a_long_photo_is_seen(size: tuple[int, int]) -> None:
+    """Each pixel is in one of the tiles, and with `pad` in the only view."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8))
+    pixels = Pixels(USUAL)
+    assert np.array_equal(pixels.views(image, "center"), [pixels(image)])
+    tiles = pixels.views(image, "tiles")
+    assert len(tiles) == -(-max(size) // min(size))
+    short, (width, height) = min(size), size
+    ends = [(0, 0, short, short), (width - short, height - short, width, height)]
+    for tile, box in zip((tiles[0], tiles[-1]), ends, strict=True):
+        assert np.array_equal(tile, pixels(image.crop(box)))
+    (padded,) = pixels.views(image, "pad")
+    assert padded.shape == (3, 224, 224)
+    bars = np.abs(padded).max(axis=0) < 0.02  # (size, size): the mean colour is near 0
+    assert bars.sum() == pytest.approx(224 * (224 - 224 * min(size) / max(size)), abs=300)

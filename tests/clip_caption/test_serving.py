@@ -178,6 +178,20 @@ def test_a_text_matches_the_photo_that_it_tells_of(clip_url: str) -> None:
         assert max(scores, key=scores.__getitem__) == name, scores
 
 
+def test_what_is_below_the_middle_is_seen(clip_url: str) -> None:
+    """A flood at the foot of a photo as a phone takes it, upright."""
+    flood = Image.open(io.BytesIO(FLOOD)).convert("RGB").resize((360, 360))
+    tall = Image.new("RGB", (360, 1080), "white")
+    tall.paste(flood, (0, 720))
+    match = {
+        crop: caption(
+            clip_url, [encoded(tall)], match_text="a flood on the street", crop=crop, num_captions=0
+        )[0]["match"]
+        for crop in ("center", "tiles", "pad")
+    }
+    assert match["tiles"] > match["center"] != match["pad"]
+
+
 @pytest.mark.parametrize(
     ("params", "blamed"),
     [

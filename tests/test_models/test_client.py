@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from test_models.async_client import AsyncClient
 from test_models.calls import Busy, Refused, RowFailed, ServiceError, Unavailable
-from test_models.client import AsyncClient, Client
+from test_models.client import Client
 from tests.test_models import calls
 from tests.test_models.servers import HANG_UP, Flaky, awaited, serving
 from zoo.building.local_server import free_port

@@ -17,6 +17,7 @@ from tests.zoo.pictures import encoded, scene
 PHOTO = encoded(scene())
 asked: Counter[str] = Counter()
 connections: set[Any] = set()
+released = threading.Event()  # lets go of the photos that are held
 
 
 class Site(BaseHTTPRequestHandler):
@@ -43,6 +44,10 @@ class Site(BaseHTTPRequestHandler):
 
     def photo(self, _: str) -> None:
         self.send(PHOTO)
+
+    def held(self, _: str) -> None:
+        released.wait(20)
+        self.photo("")
 
     def header(self, name: str) -> None:
         self.send(self.headers.get(name, "").encode())

@@ -1,6 +1,7 @@
 """Decoding: every usual format to the same picture, bad files to one sentence, both cheaply."""
 
 import contextlib
+import struct
 import subprocess
 import sys
 import time
@@ -48,6 +49,26 @@ def test_a_turned_photo_is_set_upright(kind: str) -> None:
         file = encoded(picture, kind, **({} if kind == "HEIF" else {"exif": exif}))
         assert size_of(file) == upright.size
         assert difference(decode(file, formats=FILE_FORMATS), upright) < 6, orientation
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+@pytest.mark.parametrize("order", [">", "<"])
+def test_a_photo_that_exif_alone_turns_is_set_upright(kind: str, order: str) -> None:
+    """Some phones write no `irot` into the container."""
+    for orientation in range(2, 9):
+        entry = struct.pack(f"{order}HHIHH", 0x0113, 3, 1, 1, 0)  # a tag that writers don't know
+        exif = b"Exif\0\0" + {">": b"MM\0*", "<": b"II*\0"}[order]
+        exif += struct.pack(f"{order}IH", 8, 1) + entry + bytes(4)
+        file = encoded(scene(64, 48), kind, exif=exif)
+        assert b"irot" not in file
+        turned = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+        file = file.replace(entry, turned)
+        told, picture = Image.Exif(), scene(64, 48)
+        told[0x0112] = orientation
+        picture.info["exif"] = told.tobytes()
+        upright = ImageOps.exif_transpose(picture)
+        assert size_of(file) == upright.size
+        assert difference(decode(file), upright) < 6, orientation
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0" + bytes(40), b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b""])

@@ -7,7 +7,6 @@ names, `config.json`, GPT-2's vocabulary where it isn't GPT-2's own, and in `cli
 
 import argparse
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 DEMO = Path(__file__).parents[1] / "demo"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 VOCABULARY = ("vocab.json", "merges.txt")
+NORMALIZE: dict[str, bool | None] = {"yes": True, "no": False, "by-layout": None}
 HEAD_WIDTH = 64  # of every GPT-2 that was published
 # Older versions of Transformers kept the causal mask among the weights; the head is the embedding.
 NOT_KEPT = re.compile(r"gpt\.transformer\.h\.\d+\.attn\.(bias|masked_bias)$")
@@ -57,28 +57,29 @@ def _fetch(name: str) -> Path:
 
 
 def add_normalize_option(group: argparse._ActionsContainer) -> None:
-    """Adds --normalize-prefix and --no-normalize-prefix to a command that opens checkpoints."""
+    """Adds --normalize-prefix to a command that opens checkpoints."""
     group.add_argument(
         "--normalize-prefix",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="whether the mapper gets features of length 1: give it for a .pt file as that was "
-        "trained, with or without CLIP_prefix_caption's --normalize_prefix (by default yes for a "
-        "Transformer, no for the others, as published; a directory says it itself)",
+        choices=NORMALIZE,
+        help="how the mapper of a .pt file was trained, which the file doesn't tell: with "
+        "CLIP_prefix_caption's --normalize_prefix (features of length 1) or without; by-layout: as "
+        "its authors did, with it for a Transformer, without it for the others (default: a "
+        "directory says it itself; a .pt file is refused; a new mapper is made by-layout)",
     )
 
 
-def open_model(path: Path, normalize: bool | None = None) -> "CaptionModel":
+def open_model(path: Path, normalize: str | None = None) -> "CaptionModel":
     """Loads the mapper and GPT-2, in float32, for inference; their sizes are read from the weights.
 
     Args:
         path: the `.pt` file or directory.
-        normalize: whether the mapper was trained on features of length 1. None: what the
-            checkpoint says; a `.pt` file doesn't, and what was published is assumed, and said.
+        normalize: one of `NORMALIZE`: whether the mapper was trained on features of length 1.
+            None: what the checkpoint says.
 
     Raises:
         CheckpointError: it is no such checkpoint, isn't safe to load, or a weight is missing,
-            unknown or of a wrong shape; or it says that it was trained otherwise.
+            unknown or of a wrong shape; or it says that it was trained
+            otherwise, or nobody says how.
     """
     import torch
 
@@ -102,26 +103,24 @@ def open_model(path: Path, normalize: bool | None = None) -> "CaptionModel":
     model.to_empty(device="cpu")
     model.load_state_dict({**weights, HEAD: weights[EMBEDDING]})
     model.gpt.tie_weights()
-    if normalize is None and about.get("normalize") is None:
-        print(
-            f"'{path}' doesn't say how it was trained; assumed: features "
-            + ("of length 1" if model.normalize else "as CLIP gives them")
-            + ", as published for its mapper. If it was trained otherwise, give "
-            + ("--no-normalize-prefix." if model.normalize else "--normalize-prefix."),
-            file=sys.stderr,
-        )
     return model.eval()
 
 
-def _normalize(path: Path, about: dict[str, Any], asked: bool | None) -> bool | None:
+def _normalize(path: Path, about: dict[str, Any], asked: str | None) -> bool | None:
     """Whether a checkpoint's features are normalized, as it says or as is asked for."""
     own: bool | None = about.get("normalize")
-    if None not in (own, asked) and own != asked:
+    if own is None and asked is None:
+        raise CheckpointError(
+            f"'{path}' doesn't tell whether its mapper was trained on features of length 1; give "
+            "--normalize-prefix yes or no, as it was trained, or by-layout for a file that "
+            "CLIP_prefix_caption's authors published."
+        )
+    if own is not None and asked not in (None, "by-layout") and NORMALIZE[str(asked)] != own:
         raise CheckpointError(
             f"'{path}' was trained {'with' if own else 'without'} normalized features, as its "
-            f"'{CONFIG}' says; leave --{'no-' if own else ''}normalize-prefix out."
+            f"'{CONFIG}' says; leave --normalize-prefix out."
         )
-    return asked if own is None else own
+    return NORMALIZE[str(asked)] if own is None else own
 
 
 def clip_of(path: Path, name: str | None, width: int) -> "Clip":

@@ -32,7 +32,7 @@ def convert(
     output: Path,
     clip: str | None = None,
     precision: str = "fp32",
-    normalize: bool | None = None,
+    normalize: str | None = None,
     gpu: bool = False,
 ) -> None:
     """Writes what the engine loads.
@@ -43,7 +43,7 @@ def convert(
         clip: the CLIP to take; None: the checkpoint's own, or the published one of its width.
         precision: `fp32` gives the reference's own captions; `fp16` halves all networks, for GPUs;
             `int8` quantizes GPT-2: faster on a CPU. Both give nearly the same captions.
-        normalize: whether the mapper gets features of length 1; None: as `open_model` has it.
+        normalize: as `open_model` takes it.
         gpu: whether GPT-2's graph is the one for GPUs; in `fp16` it is so anyway.
 
     Raises:

@@ -12,7 +12,6 @@ import numpy as np
 from clip_caption.evaluating.examples import Example
 from zoo.building import saved
 from zoo.data.images import FILE_FORMATS, decode
-from zoo.data.texts import read_object
 from zoo.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def caption_all(
     options: "Options",
     batch_size: int,
     threads: int,
-    normalize: bool | None = None,
+    normalize: str | None = None,
     with_loss: bool = False,
 ) -> tuple[list[str | None], dict[str, str], float | None]:
     """Captions images, by the engine that is served.
@@ -41,7 +40,7 @@ def caption_all(
         options: how to decode.
         batch_size: images at a time.
         threads: of the engine.
-        normalize: whether a `.pt` file's mapper gets features of length 1; None: as published.
+        normalize: as `open_model` takes it.
         with_loss: whether the loss of the references is wanted.
 
     Returns:
@@ -56,7 +55,7 @@ def caption_all(
     texts: list[str | None] = [None] * len(examples)
     failed: dict[str, str] = {}
     with (
-        opened(checkpoint, clip, threads, normalize) as (captioner, normalized),
+        opened(checkpoint, clip, threads, normalize) as captioner,
         tqdm(total=len(examples), desc=f"caption by {checkpoint}", unit="image") as bar,
     ):
         loss = None
@@ -64,7 +63,7 @@ def caption_all(
             from clip_caption.building.checkpoint import find
             from clip_caption.evaluating.likelihood import ReferenceLoss
 
-            loss = ReferenceLoss(find(checkpoint), normalized, options.max_tokens)
+            loss = ReferenceLoss(find(checkpoint), normalize, options.max_tokens)
         for rows in batches(captioner, examples, batch_size, failed):
             if rows:
                 features = captioner.embed([pixels for _, pixels in rows])
@@ -115,12 +114,9 @@ def caption_saved(
 
 @contextlib.contextmanager
 def opened(
-    checkpoint: str, clip: str | None, threads: int, normalize: bool | None = None
-) -> Iterator[tuple["Captioner", bool]]:
+    checkpoint: str, clip: str | None, threads: int, normalize: str | None = None
+) -> Iterator["Captioner"]:
     """Converts a checkpoint as build.py does, for as long as it is used.
-
-    Yields:
-        The model, and whether its mapper gets features of length 1.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -131,8 +127,7 @@ def opened(
 
     with tempfile.TemporaryDirectory() as work:
         convert(find(checkpoint), Path(work) / "model", clip, normalize=normalize)
-        about = read_object(Path(work) / "model" / "engine.json")
-        yield Captioner(Path(work) / "model", threads), bool(about["normalize"])
+        yield Captioner(Path(work) / "model", threads)
 
 
 def batches(

@@ -23,7 +23,7 @@ class ReferenceLoss:
         longest: Tokens of a caption; finetune.py's --longest.
     """
 
-    def __init__(self, checkpoint: Path, normalize: bool | None, longest: int) -> None:
+    def __init__(self, checkpoint: Path, normalize: str | None, longest: int) -> None:
         self._model = TrainedCaptioner(open_model(checkpoint, normalize), mapper_only=True).eval()
         self._words = Words.read(checkpoint if checkpoint.is_dir() else None)
         self._longest, self._sum, self._tokens = longest, 0.0, 0

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
 
     @functools.cache
     def embedder() -> Embedder:
-        opening.keep(args.checkpoint, args.clip, output)
+        opening.keep(args.checkpoint, args.clip, args.normalize_prefix, output)
         captioner = opening.captioner(output, args.threads)
         longest = min(Options().max_tokens, captioner.max_tokens)
         options = Options(mode=args.captions, max_tokens=longest) if args.captions else None

@@ -18,12 +18,13 @@ MODEL = "_model"  # of an underscore, so that readers of a directory of Parquet 
 BATCH = 64  # texts
 
 
-def keep(checkpoint: str, clip: str | None, directory: Path) -> None:
+def keep(checkpoint: str, clip: str | None, normalize: str | None, directory: Path) -> None:
     """Converts a checkpoint for serving into a directory of embeddings, if it isn't there yet.
 
     Args:
         checkpoint: demo, a directory, a `.pt` file; or embeddings, whose model is taken.
         clip: the CLIP of a `.pt` file.
+        normalize: as `open_model` takes it.
         directory: of the embeddings.
 
     Raises:
@@ -38,7 +39,7 @@ def keep(checkpoint: str, clip: str | None, directory: Path) -> None:
             from clip_caption.building.checkpoint import find
             from clip_caption.building.convert import convert
 
-            convert(find(checkpoint), fresh, clip)
+            convert(find(checkpoint), fresh, clip, normalize=normalize)
 
 
 def captioner(directory: Path, threads: int) -> "Captioner":
@@ -61,7 +62,7 @@ def features(captioner: "Captioner", path: Path) -> np.ndarray:
         ZooError: it can't be read.
     """
     try:
-        image = decode(path.read_bytes(), formats=FILE_FORMATS)
+        image = decode(path.read_bytes(), captioner.pixels_of.size, FILE_FORMATS)
     except OSError as error:
         raise ZooError(f"'{path}' can't be read.") from error
     except BadInput as error:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from clip_caption.building.checkpoint import add_normalize_option
 from clip_caption.evaluating.translate import add_options
 from clip_caption.exploring.clusters import SELECTIONS
 from clip_caption.exploring.embedding import KINDS
@@ -103,6 +104,7 @@ def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli.add_argument("--checkpoint", default="demo", help="demo, a directory, a .pt file; or other "
                      "EMBEDDINGS, whose model is taken")  # fmt: skip
     cli.add_argument("--clip", help="the CLIP of a .pt file, as build.py takes it")
+    add_normalize_option(cli)
     _add_threads(cli)
     cli.add_argument("--embedding", choices=KINDS, default="clip", help="clip: to search, compare "
                      "and classify; prefix: what the captions are made of")  # fmt: skip

@@ -11,12 +11,12 @@ import random
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from zoo.data.by_host import HostQueues, place_of
 from zoo.data.fetch import Fetcher, NotFetched
 from zoo.data.images import is_image
 from zoo.data.outputs import PART, whole_file, write_text
@@ -46,23 +46,19 @@ class Manners:
     max_bytes: int = 50_000_000
 
 
-class Host:
-    """A host's turn: so many downloads at a time, each started a while after the one before."""
+class Pause:
+    """A host's pause between the starts of two downloads."""
 
-    def __init__(self, manners: Manners) -> None:
-        self._places = threading.Semaphore(manners.per_host)
-        self._pause, self._lock, self._next = manners.pause, threading.Lock(), 0.0
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._lock, self._next = seconds, threading.Lock(), 0.0
 
-    def __enter__(self) -> None:
-        self._places.acquire()
+    def wait(self) -> None:
+        """Wait until the host's next download may start."""
         with self._lock:
             now = time.monotonic()
             start = max(now, self._next)
-            self._next = start + self._pause * random.uniform(0.8, 1.2)
+            self._next = start + self._seconds * random.uniform(0.8, 1.2)
         time.sleep(start - now)
-
-    def __exit__(self, *_: object) -> None:
-        self._places.release()
 
 
 class Cache:
@@ -124,7 +120,7 @@ def download_all(
     if not missing:
         return failed
     places = {place for url in missing if (place := place_of(url))}
-    hosts = {place: Host(manners) for place in {*places, ""}}
+    pauses = {place: Pause(manners.pause) for place in {*places, ""}}
     settings = FetchSettings(
         hosts=",".join(["*", *sorted(place for place in places if ":" in place)]),
         max_bytes=manners.max_bytes,
@@ -135,43 +131,25 @@ def download_all(
     fetch = Fetcher(settings, private)
 
     def download(url: str) -> str:
-        with hosts[place_of(url)]:
-            try:
-                content = fetch(url)
-            except NotFetched as error:
-                if error.permanent:
-                    cache.give_up(url, str(error))
-                return str(error)
+        pauses[place_of(url)].wait()
+        try:
+            content = fetch(url)
+        except NotFetched as error:
+            if error.permanent:
+                cache.give_up(url, str(error))
+            return str(error)
         if not is_image(content):
             return "leads to a file that is no photo" if content else "leads to an empty file"
         cache.keep(url, content)
         return ""
 
-    pool = ThreadPoolExecutor(manners.connections)
+    queues = HostQueues(manners.connections, manners.per_host)
     try:
-        started = {pool.submit(download, url): url for url in in_turn(missing)}
+        started = {queues.submit(place_of(url), partial(download, url)): url for url in missing}
         done = tqdm(as_completed(started), total=len(started), desc="download", unit="photo")
         for future in done:
             if reason := future.result():
                 failed[started[future]] = reason
     finally:
-        pool.shutdown(cancel_futures=True)
+        queues.close()
     return failed
-
-
-def place_of(url: str) -> str:
-    """Host and, where the address has one, port, in lower case; empty for what is no address."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
-        return f"{host}:{parts.port}" if parts.port else host
-    except ValueError:
-        return ""
-
-
-def in_turn(urls: Iterable[str]) -> list[str]:
-    """The addresses host by host in turn, so that a slow host doesn't hold up the others."""
-    hosts: dict[str, list[str]] = {}
-    for url in urls:
-        hosts.setdefault(place_of(url), []).append(url)
-    return [url for url in chain.from_iterable(zip_longest(*hosts.values())) if url]

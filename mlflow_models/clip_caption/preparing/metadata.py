@@ -247,7 +247,8 @@ def _of_pillow(content: bytes) -> tuple[bytes | None, set[str]]:
         block = (about.get(name) or b"").removeprefix(EXIF)
         found = told(block) if block.strip(b"\0") else set()
         kinds |= found
-        clean = _blanked(clean, block, EMPTY_EXIF if name == "exif" else b"") if found else clean
+        empty = _turned(content).removeprefix(EXIF) or EMPTY_EXIF if name == "exif" else b""
+        clean = _blanked(clean, block, empty) if found else clean
     return clean, kinds
 
 

@@ -13,7 +13,7 @@ what to choose:
   A few thousand images, an everyday vocabulary: --gpt2 gpt2 --freeze-gpt2 --mapper transformer
     --prefix-length 40 --clip-length 40 trains the mapper alone (the paper's lighter way).
   More images, or captions of a style of their own: --gpt2 gpt2 --mapper mlp trains both.
-  To go on from a published checkpoint: --model conceptual_weights.pt.
+  To go on from a published checkpoint: --model conceptual_weights.pt --normalize-prefix by-layout.
 
 memory: GPT-2 small with Adam takes about 2 GB and some 25 MB for each caption of a batch; where it
   isn't enough, halve --batch-size and double --accumulate, or train with --freeze-gpt2. CLIP runs

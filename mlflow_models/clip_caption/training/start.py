@@ -88,7 +88,7 @@ def begin(args: argparse.Namespace, captions: list[list[str]]) -> Start:
         words = Words.read(directory)
         gpt = _new_gpt2(args, len(words))
     mapper = _new_mapper(args, width, gpt.config.n_embd)
-    model = _join(mapper, gpt, args.normalize_prefix)
+    model = _join(mapper, gpt, checkpoint.NORMALIZE[args.normalize_prefix or "by-layout"])
     return Start(model, found, words, not args.clip_model)
 
 

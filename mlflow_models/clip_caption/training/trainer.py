@@ -15,6 +15,7 @@ from clip_caption.training.examples import (
     collate,
 )
 from clip_caption.training.words import Words
+from clip_caption.vocabulary import tidy
 from zoo.training.trainer import EpochTrainer
 
 WEIGHTS = "weights.pt"
@@ -88,7 +89,7 @@ def write_captions(
         if all(STOP in row for row in rows):
             break
         embedded = model.gpt.transformer.wte(tokens)[:, None]
-    return [vocabulary.decode(row) for row in rows]
+    return [tidy(vocabulary.decode(row)) for row in rows]
 
 
 class CaptionTrainer(EpochTrainer, Trainer):

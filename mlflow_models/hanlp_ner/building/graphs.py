@@ -42,16 +42,16 @@ class EncoderGraph(torch.nn.Module):
 
 
 class TaggerGraph(torch.nn.Module):
-    """A single-task recognizer: `input_ids (batch, length + 2)` to tags of the `length` characters.
+    """A single-task recognizer: `input_ids (batch, length + 2)` to scores of each character.
 
-    `tags (batch, length)`, int64, are the best ones; with a CRF, which decodes outside of the
-    graph, it is `scores (batch, length, tags)`, float32.
+    Output: `scores (batch, length, tags)`, float32; the tags are chosen outside of the graph.
     """
+
+    outputs: ClassVar = ["scores"]
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.encoder, self.decoder = EncoderGraph(model.encoder), model
-        self.outputs = ["tags" if model.crf is None else "scores"]
         self.example = self.encoder.example
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
@@ -60,17 +60,18 @@ class TaggerGraph(torch.nn.Module):
 
 
 class HeadGraph(torch.nn.Module):
-    """A multi-task checkpoint's decoder of tags: vectors out of the encoder's, and their tags.
+    """A multi-task checkpoint's decoder of tags: vectors out of the encoder's, and their scores.
 
     Inputs: `hidden (batch, length + 2, width)`, and `places (batch, items, sub-tokens)`, int64:
     the rows of `hidden` that an item's vector is averaged from; place 0 stands for none. Output as
     above.
     """
 
+    outputs: ClassVar = ["scores"]
+
     def __init__(self, decoder: Any, width: int) -> None:
         super().__init__()
         self.decoder, self.width = decoder, width
-        self.outputs = ["tags" if decoder.crf is None else "scores"]
 
     def forward(self, hidden: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         batch, length, width = hidden.shape
@@ -91,8 +92,7 @@ class HeadGraph(torch.nn.Module):
 def _classify(decoder: Any, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     if getattr(decoder, "secondary_encoder", None) is not None:
         vectors = decoder.secondary_encoder(vectors, mask=mask)
-    scores = decoder.classifier(vectors)
-    return scores if decoder.crf is not None else scores.argmax(-1)
+    return decoder.classifier(vectors)
 
 
 def write(network: EncoderGraph | TaggerGraph | HeadGraph, path: Path) -> None:

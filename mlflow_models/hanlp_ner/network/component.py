@@ -175,8 +175,10 @@ def _load_weights(component: Any, path: Path) -> None:
         left = component.model_.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise CheckpointError(f"'{path}' doesn't fit the sizes in config.json.") from error
-    # HanLP saves trainable weights only; a buffer such as position_ids may rightly be absent.
-    trainable = {name for name, _ in component.model_.named_parameters()}
+    # HanLP saves trainable weights only. Others are computed, such as RoFormer's positions, or come
+    # with the transformer, where it is frozen; building the model has made or read them.
+    parameters = component.model_.named_parameters()
+    trainable = {name for name, weight in parameters if weight.requires_grad}
     missing = sorted(trainable.intersection(left.missing_keys))
     if missing:
         raise CheckpointError(f"'{path}' lacks {len(missing)} weights, '{missing[0]}' among them.")

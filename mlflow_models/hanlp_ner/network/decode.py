@@ -84,23 +84,32 @@ class Crf:
 
 
 class TagSet:
-    """Turns tag indices into spans.
+    """Turns tag indices into spans, by the rules of `conlleval` as HanLP has them.
+
+    The rules matter if a sequence isn't well formed: an I after an O starts an entity, and a change
+    of type ends one.
 
     Args:
         tags: The vocabulary, such as `["O", "B-PERSON", ...]`, in BIO, BIOES (IOBES) or BMES.
+
+    Attributes:
+        tags: The vocabulary.
+        starts: For each tag (row) and the next (column) whether an entity begins with the next. The
+            last row is for what comes before the text.
+        ends: The same: whether the entity of a tag ends with it. The last column is for what comes
+            after the text.
     """
 
     def __init__(self, tags: Sequence[str]) -> None:
         self.tags = list(tags)
-        self._prefix = [tag[:1] for tag in tags]
-        self._type = ["" if tag == "O" else tag[2:] for tag in tags]
+        self._types = ["" if tag == "O" else tag[2:] for tag in tags]
         self._inside = np.array([tag != "O" for tag in tags])
+        parts = [*zip((tag[:1] for tag in tags), self._types, strict=True), ("O", "")]
+        self.starts = [[_starts(*before, *tag) for tag in parts] for before in parts]
+        self.ends = [[_ends(*before, *tag) for tag in parts] for before in parts]
 
     def spans(self, indices: NDArray[np.int64]) -> list[tuple[int, int, str]]:
-        """Find the entities in a sequence of tags, by the rules of `conlleval` as HanLP has them.
-
-        The rules matter if the sequence isn't well formed: an I after an O starts an entity, and a
-        change of type ends one.
+        """Find the entities in a sequence of tags.
 
         Args:
             indices: Tag indices, int64 (length,).
@@ -109,20 +118,32 @@ class TagSet:
             For each entity, in order, its start, its end (exclusive) and its type.
         """
         spans: list[tuple[int, int, str]] = []
-        before, type_before, start, stop = "O", "", 0, -1
+        outside = -1
+        before, start, stop = outside, 0, -1
         for place in np.flatnonzero(self._inside[indices]).tolist():
-            tag = indices[place]
-            prefix, type_ = self._prefix[tag], self._type[tag]
+            tag = int(indices[place])
+            if before != outside and (place != stop or self.ends[before][tag]):
+                spans.append((start, stop, self._types[before]))
             if place != stop:  # there is an O between them
-                if before != "O":
-                    spans.append((start, stop, type_before))
-                before, type_before = "O", ""
-            changed = type_ != type_before
-            if before != "O" and (changed or before in "ES" or (before in "BI" and prefix in "BS")):
-                spans.append((start, stop, type_before))
-            if changed or prefix in "BS" or (before in "ESO" and prefix in "EI"):
+                before = outside
+            if self.starts[before][tag]:
                 start = place
-            before, type_before, stop = prefix, type_, place + 1
-        if before != "O":
-            spans.append((start, stop, type_before))
+            before, stop = tag, place + 1
+        if before != outside:
+            spans.append((start, stop, self._types[before]))
         return spans
+
+
+def _starts(before: str, type_before: str, prefix: str, type_: str) -> bool:
+    """Tell whether an entity begins with a tag, from its prefix and type and those before it."""
+    if prefix == "O":
+        return False
+    return type_ != type_before or prefix in "BS" or (before in "ESO" and prefix in "EI")
+
+
+def _ends(before: str, type_before: str, prefix: str, type_: str) -> bool:
+    """Tell whether an entity ends between two tags, from their prefixes and types."""
+    if before == "O":
+        return False
+    changed = prefix == "O" or type_ != type_before
+    return changed or before in "ES" or (before in "BI" and prefix in "BS")

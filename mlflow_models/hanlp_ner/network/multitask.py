@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from hanlp_ner.network.confidence import Confidence, read_temperature
 from hanlp_ner.network.decode import Crf, Span, TagSet
 from hanlp_ner.network.parsers import Parsers
 from hanlp_ner.network.tagger import LEFT_OUT, PieceAnswer, best, padding
@@ -79,8 +80,11 @@ class Head:
         self.session = open_session(graph, threads, disabled=LEFT_OUT, share=share)
         crf = directory / f"{stem}.npz"
         self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
+        self.confidence = Confidence(self.tags, self._crf, read_temperature(directory))
 
-    def run(self, hidden: Any, items: list[list[tuple[int, int]]]) -> list[NDArray[np.int64]]:
+    def run(
+        self, hidden: Any, items: list[list[tuple[int, int]]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.int64]]]:
         """Tag the items of each text.
 
         Args:
@@ -90,7 +94,8 @@ class Head:
                 mean over its sub-tokens.
 
         Returns:
-            For each text its tag indices, int64 (items,).
+            The scores, float32 (batch, items, tags), and for each text its tag indices, int64
+            (items,).
         """
         widest = max(last - first for row in items for first, last in row)
         # (batch, items, sub-tokens of an item); 0 fills up
@@ -98,9 +103,9 @@ class Head:
         for row, ranges in zip(places, items, strict=True):
             for place, (first, last) in zip(row, ranges, strict=False):
                 place[: last - first] = np.arange(first + 1, last + 1)  # after [CLS]
-        # (batch, items) tags, or (batch, items, tags) scores for the CRF
-        output = _bound(self.session, "cpu", hidden=hidden, places=places).numpy()
-        return best(output, [len(row) for row in items], self._crf)
+        # (batch, items, tags)
+        scores = _bound(self.session, "cpu", hidden=hidden, places=places).numpy()
+        return scores, best(scores, [len(row) for row in items], self._crf)
 
 
 class MultiTask:
@@ -148,16 +153,19 @@ class MultiTask:
                 for result, piece, row in zip(results, pieces, items, strict=True):
                     result[task] = piece.texts(row)
                 continue
-            found = head.run(hidden, items)  # (items,) each
+            scores, found = head.run(hidden, items)  # found: (items,) each
             for result, piece, row, indices in zip(results, pieces, items, found, strict=True):
                 result[task] = _result(head, piece.texts(row), indices)
             if task == recognizer:
+                inside = [[Span(*span) for span in head.tags.spans(indices)] for indices in found]
                 spans = [
                     [
-                        Span(*piece.characters(row[start][0], row[end - 1][1]), type_)
-                        for start, end, type_ in head.tags.spans(indices)
+                        Span(*piece.characters(row[start][0], row[end - 1][1]), type_, sure)
+                        for start, end, type_, sure in some
                     ]
-                    for piece, row, indices in zip(pieces, items, found, strict=True)
+                    for piece, row, some in zip(
+                        pieces, items, head.confidence(scores, found, inside), strict=True
+                    )
                 ]
         rest = [task for task in tasks if task in self._config["others"]]
         if rest:
@@ -211,7 +219,7 @@ class MultiTask:
         head = self._heads[task]
         each = [[(place, place + 1) for place in range(len(piece.ids))] for piece in pieces]
         words = []
-        for piece, tags in zip(pieces, head.run(hidden, each), strict=True):
+        for piece, tags in zip(pieces, head.run(hidden, each)[1], strict=True):
             names = [head.tags.tags[tag] for tag in tags]
             reached, before = -1, ""
             for place, (start, end) in enumerate(piece.offsets):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hanlp_ner.network.confidence import Confidence, read_temperature
 from hanlp_ner.network.decode import Crf, Span, TagSet
 from zoo.serving.onnx import CRASHES_IN_FLOAT16, SLOW_FUSION, on_gpu, open_session
 
@@ -70,21 +71,23 @@ def padding(config: dict[str, Any], session: Any) -> Padding:
     return Padding(config, GPU_STEP_TOKENS if on_gpu(session) else 1)
 
 
-def best(output: NDArray[Any], lengths: Sequence[int], crf: Crf | None) -> list[NDArray[np.int64]]:
+def best(
+    scores: NDArray[np.float32], lengths: Sequence[int], crf: Crf | None
+) -> list[NDArray[np.int64]]:
     """Choose the tags of each sequence of a batch.
 
     Args:
-        output: Of a graph that has chosen itself, tag indices, int64 (batch, items); for a CRF,
-            scores, float32 (batch, items, tags). What comes after the longest sequence is padding.
+        scores: The network's, float32 (batch, items, tags). What comes after the longest sequence
+            is padding.
         lengths: How many items each sequence has.
-        crf: Decodes the scores. None: the graph has chosen.
+        crf: Decodes the scores. None: each item has the tag of the highest score.
 
     Returns:
         For each sequence its tag indices, int64 (items,).
     """
     if crf is not None:
-        return crf.decode(output[:, : max(lengths)], lengths)
-    return [row[:length] for row, length in zip(output, lengths, strict=True)]
+        return crf.decode(scores[:, : max(lengths)], lengths)
+    return [row[:length].argmax(axis=1) for row, length in zip(scores, lengths, strict=True)]
 
 
 class Tagger:
@@ -94,6 +97,7 @@ class Tagger:
         tasks: The names of other tasks; there are none.
         on_gpu: Whether it runs on a GPU.
         pad: Fills up pieces to a batch.
+        confidence: Tells how sure it is of entities.
     """
 
     tasks: Collection[str] = ()
@@ -104,6 +108,7 @@ class Tagger:
         self._ids[tables["codes"]] = tables["ids"]
         self._tags = TagSet(config["tags"])
         self._crf = Crf.load(tables) if "crf_start" in tables else None
+        self.confidence = Confidence(self._tags, self._crf, read_temperature(directory))
         self._session = open_session(directory / "model.onnx", threads, disabled=LEFT_OUT)
         self.on_gpu, self.pad = on_gpu(self._session), padding(config, self._session)
 
@@ -113,9 +118,7 @@ class Tagger:
         # (characters of all texts,)
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         ids = np.split(self._ids[codes], np.cumsum(lengths)[:-1])  # (length,) each
-        # (batch, length) tags, or (batch, length, tags) scores for the CRF
-        (output,) = self._session.run(None, {"input_ids": self.pad(ids)})
-        return [
-            PieceAnswer([Span(*span) for span in self._tags.spans(tags)], {})
-            for tags in best(output, lengths, self._crf)
-        ]
+        (scores,) = self._session.run(None, {"input_ids": self.pad(ids)})  # (batch, length, tags)
+        paths = best(scores, lengths, self._crf)
+        spans = [[Span(*span) for span in self._tags.spans(path)] for path in paths]
+        return [PieceAnswer(row, {}) for row in self.confidence(scores, paths, spans)]

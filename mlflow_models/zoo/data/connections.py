@@ -16,6 +16,7 @@ import httpcore2
 
 from zoo.errors import BadInput
 
+METADATA = [ipaddress.ip_address(one) for one in ("fd00:ec2::254", "100.100.100.200")]  # of clouds
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 TUNNELS = [ipaddress.ip_network(one) for one in ("2001::/32", "2002::/16")]  # Teredo, 6to4
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -47,6 +48,19 @@ def is_public(address: str) -> bool:
     return bool(ip.is_global and not ip.is_multicast and not ip.is_reserved)
 
 
+def may_be_private(address: str) -> bool:
+    """Tell whether an address may be opened where private ones are allowed.
+
+    Not so are link-local ones, and others at which a cloud tells a machine its credentials.
+    """
+    ip: Any = ipaddress.ip_address(address.partition("%")[0])
+    if ip.version == 6 and ip.ipv4_mapped is not None:
+        return may_be_private(str(ip.ipv4_mapped))
+    if ip.version == 6 and ip in NAT64:
+        return may_be_private(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    return not (ip.is_link_local or ip in METADATA)
+
+
 class NotFetched(BadInput):
     """A photo that can't, or may not, be fetched from its address.
 
@@ -65,7 +79,7 @@ class CheckedBackend(httpcore2.NetworkBackend):
     """Looks a name up, and connects to those of its addresses that are public.
 
     Args:
-        private: Whether addresses that aren't public are allowed too, or which of them.
+        private: Whether addresses that aren't public are allowed too, or of which hosts.
     """
 
     def __init__(self, private: bool | Collection[str]) -> None:
@@ -86,7 +100,7 @@ class CheckedBackend(httpcore2.NetworkBackend):
                 raise httpcore2.ConnectError("no name server answers") from None
             raise NotFetched("names a host that doesn't exist", permanent=True) from None
         addresses = [str(one[4][0]) for one in found]
-        allowed = [one for one in addresses if self._allows(one)]
+        allowed = [one for one in addresses if self._allows(host, one)]
         if not allowed:
             raise NotFetched("names a host whose address isn't public")
         for address in allowed[:-1]:
@@ -96,10 +110,9 @@ class CheckedBackend(httpcore2.NetworkBackend):
                 continue
         return self._connect(allowed[-1], port, local_address, socket_options)
 
-    def _allows(self, address: str) -> bool:
-        if isinstance(self._private, bool):
-            return self._private or is_public(address)
-        return address in self._private or is_public(address)
+    def _allows(self, host: str, address: str) -> bool:
+        named = self._private if isinstance(self._private, bool) else host in self._private
+        return may_be_private(address) if named else is_public(address)
 
     def _connect(self, address: str, port: int, *options: Any) -> httpcore2.NetworkStream:
         return _Timed(self._plain.connect_tcp(address, port, remaining(), *options))

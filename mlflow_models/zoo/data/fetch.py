@@ -1,8 +1,9 @@
 """Fetches photos by URL for batch jobs, from hosts that the operator names, and from nowhere else.
 
 A URL in a request makes this machine open a connection for a stranger (server-side request
-forgery). So the host must be allowed, and its address must be public (`zoo.data.connections`), also
-after each redirect. No proxy is used: a proxy would look up names itself.
+forgery). So the host must be allowed, and its address must be public (`zoo.data.connections`), or
+the operator has named the host as a private one, also after each redirect. A proxy, which looks up
+names itself, is used only if the operator names it.
 """
 
 import email.utils
@@ -10,8 +11,9 @@ import fnmatch
 import random
 import ssl
 import time
-from collections.abc import Collection, Iterable
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 import httpcore2
 
@@ -21,6 +23,7 @@ from zoo.serving import runner
 from zoo.settings import FetchSettings
 
 MAX_URL_CHARACTERS = 4_000
+CONNECTIONS, CONNECTIONS_PER_HOST = 32, 8  # at a time, each with a photo in memory
 REDIRECTS = (301, 302, 303, 307, 308)
 AGAIN = (408, 429, 500, 502, 503, 504)  # the next attempt may succeed
 PORTS = {"http": 80, "https": 443}
@@ -37,25 +40,39 @@ class Fetcher:
 
     Args:
         settings: The limits.
-        private: Whether addresses that aren't public are allowed too, or which of them. For tests,
-            and for commands that a person runs on their own machine.
+        private: Whether addresses that aren't public are allowed for all hosts, not only for those
+            that the settings name: for tests, and for commands that a person runs.
         ssl_context: The certificates to trust. None: the system's.
     """
 
     def __init__(
         self,
         settings: FetchSettings | None = None,
-        private: bool | Collection[str] = False,
+        private: bool = False,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.settings = settings or FetchSettings()  # type: ignore[call-arg]
-        self._hosts = [one.strip().lower() for one in self.settings.hosts.split(",") if one.strip()]
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=64,
-            keepalive_expiry=10.0,
-            network_backend=CheckedBackend(private),
-        )
+        own = _listed(self.settings.private_hosts)
+        self._hosts = _listed(self.settings.hosts) + own
+        self._own = {one.partition(":")[0] for one in own}
+        options: dict[str, Any] = {
+            "ssl_context": ssl_context,
+            "max_connections": CONNECTIONS,
+            "keepalive_expiry": 10.0,
+        }
+        checked = CheckedBackend(private or self._own)
+        self._pool = httpcore2.ConnectionPool(**options, network_backend=checked)
+        self._proxied = self._pool
+        if self.settings.proxy:
+            parts = urlsplit(self.settings.proxy)
+            self._proxied = httpcore2.HTTPProxy(
+                f"http://{parts.hostname}:{parts.port or 80}",
+                (unquote(parts.username), unquote(parts.password or ""))
+                if parts.username
+                else None,
+                **options,
+                network_backend=CheckedBackend(private=True),
+            )
 
     def __call__(self, url: str) -> bytes:
         """Fetch one photo.
@@ -116,7 +133,8 @@ class Fetcher:
         """Get the body, or the address that the server redirects to."""
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.settings.seconds)
         try:
-            with self._pool.stream(
+            pool = self._pool if urlsplit(url).hostname in self._own else self._proxied
+            with pool.stream(
                 "GET", url, headers=HEADERS, extensions={"timeout": timeouts}
             ) as response:
                 headers = {
@@ -132,6 +150,8 @@ class Fetcher:
             raise _Again(f"takes longer than {seconds:g} s to fetch") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError):
             raise _Again("can't be fetched: the connection failed") from None
+        except httpcore2.ProxyError:
+            raise NotFetched("can't be fetched: the proxy refuses it") from None
         except (OSError, ValueError, httpcore2.UnsupportedProtocol):
             raise NotFetched("can't be fetched") from None
         # some servers call every file a text
@@ -181,6 +201,10 @@ def _retry_after(headers: dict[str, str]) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(given).timestamp() - time.time())
     except ValueError:
         return None
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip().lower() for one in text.split(",") if one.strip()]
 
 
 def _matches(host: str, port: int, pattern: str) -> bool:

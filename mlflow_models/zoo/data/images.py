@@ -8,6 +8,7 @@ can't become gigabytes. A model that looks at a small square needs only a reduce
 import contextlib
 import functools
 import io
+import re
 import threading
 import warnings
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }  # by EXIF's orientation
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+TIFF_HEADER = re.compile(rb"MM\0\*|II\*\0")  # which a block of EXIF begins with
+MAX_EXIF_BYTES = 65_536
 _one_large = threading.Semaphore()
 
 
@@ -106,7 +109,7 @@ def size_of(content: bytes) -> tuple[int, int]:
     """
     image = _opened(content, FILE_FORMATS)
     width, height = image.size
-    return (height, width) if _orientation(image) > 4 else (width, height)
+    return (height, width) if _orientation(image, content) > 4 else (width, height)
 
 
 def orientation_of(content: bytes) -> int:
@@ -115,7 +118,7 @@ def orientation_of(content: bytes) -> int:
     Raises:
         BadInput: As `decode` does.
     """
-    return _orientation(_opened(content, FILE_FORMATS))
+    return _orientation(_opened(content, FILE_FORMATS), content)
 
 
 def _without_end(content: bytes, side: int | None) -> Image.Image:
@@ -147,7 +150,7 @@ def _decoded(content: bytes, side: int | None, formats: Sequence[str] = FORMATS)
         raise _too_large(width, height)
     try:
         with _one_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
-            return _finished(image, side, extent)
+            return _finished(image, side, extent, _orientation(image, content))
     except Exception:  # decoders raise anything over a damaged file
         raise _damaged() from None
 
@@ -199,9 +202,10 @@ def _too_large(width: int, height: int) -> BadInput:
     return BadInput(f"has {width:,} × {height:,} pixels, more than are taken")
 
 
-def _finished(image: Image.Image, side: int | None, extent: Box | None) -> Image.Image:
+def _finished(
+    image: Image.Image, side: int | None, extent: Box | None, orientation: int
+) -> Image.Image:
     """Decode an image, turn it upright, and make it RGB."""
-    orientation = _orientation(image)
     image.load()
     if extent is not None:
         image = image.resize(image.size, Image.Resampling.BICUBIC, extent)
@@ -212,14 +216,29 @@ def _finished(image: Image.Image, side: int | None, extent: Box | None) -> Image
     return image if turn is None else image.transpose(turn)
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, content: bytes) -> int:
     """Read EXIF's orientation, which phones write; a broken one counts as upright."""
     if image.format == "TIFF":  # Pillow turns these itself
         return 1
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif = image.getexif()
+        if image.format in ("HEIF", "AVIF") and not _is_turned(content):
+            # Their readers give an orientation of 1 then, whatever EXIF says.
+            exif = Image.Exif()
+            header = TIFF_HEADER.search(content)
+            exif.load(content[header.start() :][:MAX_EXIF_BYTES] if header else b"")
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:
         return 1
+
+
+def _is_turned(content: bytes) -> bool:
+    """Tell whether a HEIC's or AVIF's container says how it is turned, which EXIF then doesn't."""
+    place = content.find(b"ipco")  # the box with the properties of the file's images
+    if place < 0:
+        return False
+    length = int.from_bytes(content[place - 4 : place])
+    return bool(re.search(b"irot|imir", content[place : place - 4 + length]))
 
 
 def _middle(image: Image.Image) -> Image.Image:

@@ -1,0 +1,131 @@
+"""The command line of `python -m test_models`."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from test_models.calls import parameter
+from transcripts.formats import FORMATS
+from transcripts.speakers import renaming
+
+MASKS = ("replace", "hash", "label")
+
+
+def parsed(description: str) -> argparse.Namespace:
+    """What is asked for; ends the command if it makes no sense.
+
+    Attributes of what `transcribe` and `entities` give, besides the options:
+        params: those of the model at `--url`.
+        entity_params: those of the model that finds entities, with `transcribe --entities`.
+    """
+    parser = _parser(description)
+    args = parser.parse_args()
+    if args.task == "ready":
+        return args
+    args.params, args.entity_params = dict(args.param), {}
+    if args.task == "entities":
+        args.params |= _findings(args)
+    if args.task == "transcribe":
+        args.params |= {"speakers": args.speakers} if args.speakers else {}
+        args.entity_params = dict(args.entity_param) | _findings(args)
+        _check(parser, args)
+    return args
+
+
+def asks_who_speaks(args: argparse.Namespace) -> bool:
+    """Whether the transcript will have speakers."""
+    separate = args.params.get("channels") == "separate"
+    return separate or args.params.get("speakers", "off") != "off"
+
+
+def masks(params: Mapping[str, Any]) -> bool:
+    """Whether the parameters of a model of entities ask for a mask."""
+    return bool(params.get("mask", "none") != "none")
+
+
+def _findings(args: argparse.Namespace) -> dict[str, Any]:
+    """The parameters that the options of `_finding` are."""
+    params: dict[str, Any] = {"mask": args.mask} if args.mask else {}
+    if args.normalize or args.reference_date:
+        params["normalize"] = True
+    return params | ({"reference_date": args.reference_date} if args.reference_date else {})
+
+
+def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends a `transcribe` whose options don't go together; chooses its format."""
+    if args.entity_params and not args.entities:
+        parser.error("--mask, --normalize, --reference-date and --entity-param need --entities")
+    shown = args.entities and not masks(args.entity_params)
+    if args.format is None:
+        args.format = "table" if shown else "txt"
+    elif shown and args.format not in ("json", "table"):
+        parser.error(f"--format {args.format} has no entities; choose json or table, or --mask")
+    if args.output and args.format == "table":
+        parser.error("--output writes files of another --format than table")
+    if not asks_who_speaks(args):
+        for option, given in (("--rename", args.rename), ("--format rttm", args.format == "rttm")):
+            if given:
+                parser.error(f"{option} needs --speakers, or --param channels=separate")
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m test_models",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--url", default="http://localhost:8080",
+                        help="the server, or a gateway's route to it (%(default)s)")  # fmt: skip
+    common.add_argument("--timeout", type=float, default=70.0, metavar="SECONDS",
+                        help="that one answer may take; of a recording longer than "
+                             "a minute, between two signs of life (%(default)g)")  # fmt: skip
+    tasks.add_parser("ready", parents=[common], help="is it up?")
+    for task, what, formats in (
+        ("transcribe", "recordings", (*FORMATS, "table")),
+        ("entities", "text files, a text a line; - is the standard input", ("table", "json")),
+        ("caption", "photos", ("table", "json")),
+    ):
+        sub = tasks.add_parser(task, parents=[common], help=what)
+        sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help=what)
+        first = None if task == "transcribe" else formats[0]
+        sub.add_argument("--format", choices=formats, default=first,
+                         help=f"json is a line for each input ({formats[0]})")  # fmt: skip
+        sub.add_argument("--param", type=parameter, action="append", default=[],
+                         metavar="NAME=VALUE", help="a parameter of the model")  # fmt: skip
+        if task == "transcribe":
+            _speech(sub)
+        if task != "caption":
+            _finding(sub)
+    return parser
+
+
+def _speech(sub: argparse.ArgumentParser) -> None:
+    """The options of `transcribe` alone."""
+    sub.add_argument("--speakers", metavar="auto|NUMBER",
+                     help="say who speaks; how many people, or auto, which finds out")  # fmt: skip
+    sub.add_argument("--rename", type=renaming, action="append", default=[], metavar="LABEL=NAME",
+                     help="a speaker's name: S1=Wang; where channels are heard apart, "
+                          "C1=Wang")  # fmt: skip
+    sub.add_argument("-o", "--output", type=Path, metavar="DIRECTORY",
+                     help="write a file for each recording there")  # fmt: skip
+    sub.add_argument("--entities", metavar="ADDRESS",
+                     help="find the entities of the text, and their times, with the model at this "
+                          "address; /ROUTE is a route of the gateway of --url. The format is then "
+                          "table or json")  # fmt: skip
+    sub.add_argument("--entity-param", type=parameter, action="append", default=[],
+                     metavar="NAME=VALUE", help="a parameter of that model")  # fmt: skip
+
+
+def _finding(sub: argparse.ArgumentParser) -> None:
+    """What becomes of entities."""
+    sub.add_argument("--mask", choices=MASKS,
+                     help="give the text, in whatever format, without names, numbers and addresses "
+                          "of people, and nothing of what was there")  # fmt: skip
+    sub.add_argument("--normalize", action="store_true",
+                     help="give dates, amounts and places in a normal form, too")  # fmt: skip
+    sub.add_argument("--reference-date", metavar="YYYY-MM-DD",
+                     help="the day that 'last year' is counted from; implies "
+                          "--normalize")  # fmt: skip
