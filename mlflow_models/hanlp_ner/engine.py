@@ -1,7 +1,7 @@
 """Finds entities in texts of any length. No MLflow, no pandas.
 
-The engine cuts long texts, runs the pieces in batches on its own thread, and joins the answers. Its
-offsets count the characters of the text as it was sent.
+The engine leaves out a text's layout, cuts what is long, runs the pieces in batches on its own
+thread, and joins the answers. Its offsets count the characters of the text as it was sent.
 """
 
 import json
@@ -15,13 +15,14 @@ from hanlp_ner.network.tagger import PieceAnswer, Tagger
 from hanlp_ner.options import Options
 from hanlp_ner.text.dictionary import Dictionary, read_file
 from hanlp_ner.text.document import TextWindow, cut
+from hanlp_ner.text.layout import Reading, read
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
-PADDED_TOKENS = 512  # per batch: little padding, and the activations fit into the CPU's cache
+PADDED_TOKENS = 768  # per batch: little padding, and the activations fit into the CPU's cache
 GPU_PADDED_TOKENS = 16_384  # enough work for each of a GPU's kernels
 GPU_THREADS = 2  # one computes on the GPU; the other makes entities of scores meanwhile
 
@@ -34,7 +35,7 @@ class Found:
         text: The text as it was sent.
         entities: The entities in order, with character offsets into the text.
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
-            Pieces overlap if the text has no punctuation. None: no other task was asked for.
+            Pieces overlap where a long text has no punctuation. None: no other task was asked for.
     """
 
     text: str
@@ -113,20 +114,16 @@ class Engine:
             raise BadParameter("tasks", "asks for some, but this model finds entities only")
         tasks = tuple(dict.fromkeys(options.tasks))  # a task that is asked for twice is done once
         words = Dictionary(options.words, self._packed) if options.words else self._packed
-        windows = [
-            [window for segment in cut(text, self._limit) for window in segment]
-            if text.strip()
-            else []
-            for text in items
-        ]
+        readings = [read(text, options.simplify) for text in items]
+        windows = [cut(reading.text, self._limit) for reading in readings]
         pieces = [
-            (text[window.start : window.stop], tasks)
-            for text, parts in zip(items, windows, strict=True)
+            (reading.text[window.start : window.stop], tasks)
+            for reading, parts in zip(readings, windows, strict=True)
             for window in parts
         ]
         answers = iter(self._runner(pieces))
         results: list[Found | Exception] = []
-        for text, parts in zip(items, windows, strict=True):
+        for reading, parts in zip(readings, windows, strict=True):
             found = [next(answers) for _ in parts]
             failed = [answer for answer in found if isinstance(answer, Exception)]
             if failed:
@@ -135,10 +132,11 @@ class Engine:
             good = [answer for answer in found if not isinstance(answer, Exception)]
             entities = [
                 span
-                for span in words.apply(text, _join(parts, good))
+                for span in _sent(reading, words.apply(reading.written, _join(parts, good)))
                 if span.confidence >= options.min_confidence
             ]
-            results.append(Found(text, entities, _pieces(parts, good) if tasks else None))
+            others = _pieces(reading, parts, good) if tasks else None
+            results.append(Found(reading.sent, entities, others))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:
@@ -147,11 +145,24 @@ class Engine:
         return answers
 
 
-def _pieces(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[dict[str, Any]]:
-    """List the results of other tasks, each with the place of its window in the text."""
+def _pieces(
+    reading: Reading, windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]
+) -> list[dict[str, Any]]:
+    """List the results of other tasks, each with the place of its window in the sent text."""
+    places = [reading.back(window.start, window.stop) for window in windows]
     return [
-        {"start": window.start, "end": window.stop, **answer.tasks}
-        for window, answer in zip(windows, answers, strict=True)
+        {"start": start, "end": end, **answer.tasks}
+        for (start, end), answer in zip(places, answers, strict=True)
+    ]
+
+
+def _sent(reading: Reading, spans: Sequence[Span]) -> list[Span]:
+    """Give entities their places in the sent text, and leave out those that are blanks only."""
+    places = [reading.back(span.start, span.end) for span in spans]
+    return [
+        span._replace(start=start, end=end)
+        for span, (start, end) in zip(spans, places, strict=True)
+        if start < end
     ]
 
 

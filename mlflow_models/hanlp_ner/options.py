@@ -29,6 +29,12 @@ class Options(declaration.Options):
         description="Entities with a lower `confidence` are left out; words of a dictionary stay.",
     )
 
+    simplify: bool = Field(
+        False,
+        description="Whether the model reads traditional characters as simplified ones. The answer "
+        "has the text's own characters.",
+    )
+
     @cached_property
     def words(self) -> dict[str, str]:
         """Read the dictionary: entity type by word."""

@@ -1,10 +1,10 @@
 """Cuts what the model reads into pieces that it can take.
 
-A text within the model's limit isn't cut: each of its paragraphs is one piece, so that its answer is
-HanLP's own. A longer text is cut at sentence ends. A sentence that is still too long is cut between
-its clauses. What is too long without any punctuation is cut into windows that overlap, so that no
-entity of up to `RIGHT_CHARACTERS` is cut. These windows are shorter than they could be: a network's
-time per character grows with their length, and recognizers have learnt from sentences.
+A text within the model's limit isn't cut: each of its paragraphs is one piece, so that its answer
+is HanLP's own. A longer text is cut at sentence ends. A sentence that is still too long is cut
+between its clauses. What is too long without any punctuation is cut into windows that overlap, so
+that no entity of up to `RIGHT_CHARACTERS` is cut. These windows are shorter than they could be: a
+network's time per character grows with their length, and recognizers have learnt from sentences.
 """
 
 import re
@@ -59,6 +59,7 @@ def cut(text: str, limit: int) -> list[TextWindow]:
 
 def _sentences(text: str, start: int, stop: int, limit: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of sentences; of a sentence longer than `limit`, spans of its clauses."""
+    size = min(WINDOW_CHARACTERS, limit)
     for sentence in SENTENCE.finditer(text, start, stop):
         if sentence.end() - sentence.start() <= limit:
             if sentence.group():
@@ -66,7 +67,7 @@ def _sentences(text: str, start: int, stop: int, limit: int) -> Iterator[tuple[i
             continue
         first = last = sentence.start()
         for clause in CLAUSE.finditer(text, *sentence.span()):
-            if clause.end() - first > limit and last > first:
+            if clause.end() - first > size and last > first:
                 yield first, last
                 first = last
             last = clause.end()

@@ -11,20 +11,22 @@ that it is a wrap, which the model doesn't read, where
 - the sentence visibly goes on: the line ends with a mark such as ，、： or an opening bracket, or
   the next one begins with a mark that can't begin a sentence; or
 - the line is full, in prose: with the next line's first word it would have at least nine tenths of
-  the longest line's length, and the longest line has at least 12 Chinese characters, and a sentence
-  ends somewhere in these lines.
+  the longest line's length; the longest line has at least 12 Chinese characters; and a sentence
+  ends somewhere in these lines, or they are at least three of the same length and a shorter one.
 
 A newline is never a wrap beside an empty line, after the end of a sentence, and before a line that
 is indented deeper, that two ideographic spaces begin, or that begins like an item of a list. So
-poems, names one per line and forms keep their lines: these are short, or of many lengths, or without
-a sentence. A tab, or two ideographic spaces, inside of a line stand between the cells of a table:
-each cell is a paragraph.
+poems, names one per line and forms keep their lines: these are short, or of many lengths, or
+without a sentence. A paragraph ends inside of a line, too: at a tab or two ideographic spaces,
+which stand between the cells of a table, and after the end of a sentence at a blank that isn't the
+plain space.
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from zoo.data.scripts import convert
@@ -35,20 +37,24 @@ WHITESPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\
 )
 BLANKS = WHITESPACE + INVISIBLE
 INDENT = "\u3000\u3000"
-CELLS = re.compile(rf"[{BLANKS}]*(?:\t|{INDENT})[{BLANKS}]*")
+RUN = re.compile(f"[{BLANKS}]+")
 
 SENTENCE_END = re.compile(r"[。！？!?…]|\.(?=\s|$)")
 ENDED = re.compile(r"[。！？!?…][”’」』）)\"']*$")
+ENDED_CHARACTERS = 4  # more marks than these don't follow each other
 GOES_ON = tuple("，、；：,;:（《〈“‘「『【〔([-–—·")  # at the end of a line
-CONTINUES = tuple("，、；：。！？）》〉”’」』】〕,;:!?)]·")  # at the start of a line
+CLOSING = tuple("）》〉”’」』】〕)]")
+CONTINUES = (*CLOSING, *"，、；：。！？,;:!?·")  # at a line's start
+HYPHENS = "-–"
 ITEM = re.compile(
     r"[-*•●○■□◆◇▪▶►★☆※#>①-⑳]"
     r"|[(（]?(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3})[)）.．、](?![0-9])"
-    r"|第[0-9一二三四五六七八九十百]+[条章节]"
+    r"|第[0-9一二三四五六七八九十百]+[条章节]\s"
 )
 FIRST_WIDE = "\u1100"  # from here on, nearly all characters take two columns
-WORD = re.compile(f"[^\\s{FIRST_WIDE}-\U0010ffff]{{1,20}}|.")
+WORD = re.compile(f"[^\\s{FIRST_WIDE}-\U0010ffff]{{0,20}}")
 FULL_SHARE = 0.9  # of the longest line: rules of line breaking move a character or two
+EVEN_LINES = 3  # of the same length
 MIN_WIDTH_COLUMNS = 24  # nobody wraps prose to less than 12 Chinese characters
 
 
@@ -113,12 +119,11 @@ def read(text: str, simplify: bool = False) -> Reading:
     sent_starts: list[int] = []
     place = 0
     for block in _blocks(text):
-        wrapped = _wrapped(block)
+        joints = _joints(block)
         for number, line in enumerate(block):
             if parts:
-                joint = _joint(parts[-1], line.text) if wrapped[number] else "\n"
-                parts.append(joint)
-                place += len(joint)
+                parts.append(joints[number])
+                place += len(joints[number])
             read_starts.append(place)
             sent_starts.append(line.start)
             parts.append(line.text)
@@ -132,8 +137,8 @@ def read(text: str, simplify: bool = False) -> Reading:
 def simplified(text: str) -> str:
     """Write traditional characters as simplified ones; each stays in its place.
 
-    OpenCC looks at words: 乾隆 stays, and 乾燥 becomes 干燥. It replaces characters one by one. Should
-    a word of its tables ever have another length, characters are converted without their words.
+    OpenCC looks at words: 乾隆 stays, and 乾燥 becomes 干燥. A word keeps its length in its tables.
+    Should one ever not, characters are converted without their words.
     """
     whole = convert(text, "t2s")
     if len(whole) == len(text):
@@ -152,10 +157,7 @@ def _blocks(text: str) -> Iterator[list[Line]]:
         if body:
             start = place + len(indented) - len(body)
             indent = indented[: len(indented) - len(body)]
-            if "\t" in body or INDENT in body:
-                block.extend(_cells(start, body))
-            else:
-                block.append(Line(start, body, indent))
+            block.extend(_parts(Line(start, body, indent)))
         elif block:
             yield block
             block = []
@@ -164,41 +166,52 @@ def _blocks(text: str) -> Iterator[list[Line]]:
         yield block
 
 
-def _cells(start: int, body: str) -> Iterator[Line]:
-    """Yield the cells of a table's line."""
+def _parts(line: Line) -> Iterator[Line]:
+    """Yield a line, or what stands between its gaps."""
+    start, body, indent, _ = line
+    alone = "\t" in body or INDENT in body
     reached = 0
-    for gap in CELLS.finditer(body):
-        yield Line(start + reached, body[reached : gap.start()], "", True)
-        reached = gap.end()
-    yield Line(start + reached, body[reached:], "", True)
+    for blanks in RUN.finditer(body):
+        gap = blanks[0]
+        if "\t" in gap or INDENT in gap or (gap.strip(" ") and _ended(body, blanks.start())):
+            yield Line(start + reached, body[reached : blanks.start()], indent, alone)
+            reached, indent = blanks.end(), gap
+    yield Line(start + reached, body[reached:], indent, alone)
 
 
-def _wrapped(block: Sequence[Line]) -> list[bool]:
-    """Tell for each line of a block whether the newline before it is a wrap."""
+def _ended(text: str, place: int) -> bool:
+    """Tell whether a sentence ends before a place, its closing quotes and brackets included."""
+    return ENDED.search(text[max(0, place - ENDED_CHARACTERS) : place]) is not None
+
+
+def _joints(block: Sequence[Line]) -> list[str]:
+    """Give what the model reads before each line of a block: a newline where it isn't a wrap."""
     if len(block) == 1:
-        return [False]
+        return ["\n"]
     characters = [len(line.text) for line in block]
     columns = [_columns(line.text) for line in block]
-    prose = max(columns) >= MIN_WIDTH_COLUMNS and any(
-        SENTENCE_END.search(line.text) for line in block
+    even = (
+        len(block) > EVEN_LINES
+        and len({*characters[:-1]}) == 1
+        and characters[-1] < max(characters)
     )
-    most = (FULL_SHARE * max(characters), FULL_SHARE * max(columns))
-    found = [False]
-    for number, (line, following) in enumerate(zip(block, block[1:], strict=False)):
-        if _ends_paragraph(line, following):
-            found.append(False)
-        elif line.text.endswith(GOES_ON) or following.text.startswith(CONTINUES):
-            found.append(True)
-        elif prose:
-            word = WORD.match(following.text)
-            first = word.group() if word else ""
-            found.append(
-                characters[number] + len(first) >= most[0]
-                or columns[number] + _columns(first) >= most[1]
+    prose = max(columns) >= MIN_WIDTH_COLUMNS and (
+        even or any(SENTENCE_END.search(line.text) for line in block)
+    )
+    least, narrowest = FULL_SHARE * max(characters), FULL_SHARE * max(columns)
+    joints = ["\n"]
+    for number, (line, following) in enumerate(pairwise(block)):
+        wrapped = False
+        if not _ends_paragraph(line, following):
+            first = _first_word(following.text)
+            wrapped = (
+                line.text.endswith(GOES_ON)
+                or following.text.startswith(CONTINUES)
+                or (prose and characters[number] + len(first) >= least)
+                or (prose and columns[number] + _columns(first) >= narrowest)
             )
-        else:
-            found.append(False)
-    return found
+        joints.append(_joint(line.text[-1], following.text[0], even) if wrapped else "\n")
+    return joints
 
 
 def _ends_paragraph(line: Line, following: Line) -> bool:
@@ -206,19 +219,29 @@ def _ends_paragraph(line: Line, following: Line) -> bool:
     return (
         line.alone
         or following.alone
-        or ENDED.search(line.text) is not None
+        or (_ended(line.text, len(line.text)) and not following.text.startswith(CLOSING))
         or INDENT in following.indent
         or _columns(following.indent) > _columns(line.indent)
         or ITEM.match(following.text) is not None
     )
 
 
-def _joint(before: str, after: str) -> str:
-    """Give what the model reads for a wrap: a space between Latin words, else nothing."""
-    last, first = before[-1], after[0]
-    if last >= FIRST_WIDE or first >= FIRST_WIDE or last in "-–":
-        return ""
-    return "" if last.isdigit() and first.isdigit() else " "
+def _joint(last: str, first: str, even: bool) -> str:
+    """Give what the model reads for a wrap: a space between Latin words, else nothing.
+
+    Args:
+        last: The character before the wrap.
+        first: The character after it.
+        even: Whether the lines have the same length, so that words are broken too.
+    """
+    wide = last >= FIRST_WIDE or first >= FIRST_WIDE
+    return "" if even or wide or last in HYPHENS or (last.isdigit() and first.isdigit()) else " "
+
+
+def _first_word(text: str) -> str:
+    """Give a text's first Latin word, or its first character."""
+    word = WORD.match(text)
+    return (word and word[0]) or text[0]
 
 
 def _columns(text: str) -> int:
