@@ -16,6 +16,7 @@ class NormalForm(Part):
         currency: of a sum of money, by ISO 4217.
         unit: of a quantity, by UCUM.
         path: official names of a place, the largest first.
+        detail: of a place, what follows the last of them, such as a street.
     """
 
     kind: str
@@ -23,10 +24,11 @@ class NormalForm(Part):
     currency: str | None = None
     unit: str | None = None
     path: list[str] | None = None
+    detail: str | None = None
 
     def __str__(self) -> str:
         """In a line, for people."""
-        parts = [*(self.path or ()), self.value, self.currency, self.unit]
+        parts = [*(self.path or ()), self.detail, self.value, self.currency, self.unit]
         return " ".join(one for one in parts if one)
 
 
@@ -35,7 +37,7 @@ class Entity(Part):
 
     Attributes:
         confidence: 0 to 1, where the model says so.
-        normalized: what it means; with `normalize`, where the model knows.
+        normalized: what it means, where that is clear.
     """
 
     text: str

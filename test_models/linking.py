@@ -38,7 +38,10 @@ class Linking:
         Raises:
             ServiceError: it doesn't, or isn't there.
         """
-        await self._found("")
+        try:
+            await self._found("")
+        except ServiceError as error:
+            raise ServiceError(f"The model of entities: {error}", error.fields) from None
 
     def __call__(self, number: int, transcript: Transcript) -> None:
         """Asks for the entities of the recording of that number."""

@@ -61,7 +61,7 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
             (f"{one.start:.2f}-{one.end:.2f} s", said(name, one.text))
             for name, one in by_name(answer)
         ]
-        return heard + _spoken(answer) if isinstance(answer, Spoken) else heard
+        return [*heard, *_spoken(answer)] if isinstance(answer, Spoken) else heard
     if isinstance(answer, Entities | MaskedText):
         found = [_line(one, f"{one.start}-{one.end}") for one in answer.entities]
         return [("masked", answer.text), *found] if isinstance(answer, MaskedText) else found
@@ -73,6 +73,8 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
 
 def _spoken(answer: Spoken) -> list[tuple[str, str]]:
     """A transcript's entities."""
+    if not answer.entities:
+        return [("entities", "(none found)")]
     return [
         _line(
             one,

@@ -7,11 +7,16 @@ thread, and joins the answers. Its offsets count the characters of the text as i
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from hanlp_ner.masking.writing import Masked, check, mask
+from hanlp_ner.network.confidence import Confidence
 from hanlp_ner.network.decode import Span
 from hanlp_ner.network.tagger import PieceAnswer, Tagger
+from hanlp_ner.normalizing.normalize import normalize
+from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.options import Options
 from hanlp_ner.text.dictionary import Dictionary, read_file
 from hanlp_ner.text.document import TextWindow, cut
@@ -19,6 +24,7 @@ from hanlp_ner.text.layout import Reading, read
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
+from zoo.settings import mask_key
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
@@ -36,17 +42,21 @@ class Found:
         entities: The entities in order, with character offsets into the text.
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
             Pieces overlap where a long text has no punctuation. None: no other task was asked for.
+        normalized: What each entity means; None where that isn't clear.
+        masked: The text without personal data. None: it wasn't asked for.
     """
 
     text: str
     entities: list[Span]
     tasks: list[dict[str, Any]] | None
+    normalized: list[Normalized | None]
+    masked: Masked | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the answer to one row, in JSON's types."""
-        entities = [
+        entities: list[dict[str, Any]] = [
             {
-                "text": self.text[span.start : span.end],
+                "text": self._shown(span.start, span.end),
                 "type": span.type,
                 "start": span.start,
                 "end": span.end,
@@ -54,7 +64,17 @@ class Found:
             }
             for span in self.entities
         ]
-        return {"entities": entities, **({} if self.tasks is None else {"tasks": self.tasks})}
+        for span, entity, meaning in zip(self.entities, entities, self.normalized, strict=True):
+            hidden = self.masked is not None and self.masked.hides(span.start, span.end)
+            if meaning is not None and not hidden:
+                entity["normalized"] = meaning.record()
+        masked = {} if self.masked is None else {"masked": self.masked.record()}
+        tasks = {} if self.tasks is None else {"tasks": self.tasks}
+        return {"entities": entities, **masked, **tasks}
+
+    def _shown(self, start: int, end: int) -> str:
+        """Give a part of the text, masked if the text is."""
+        return self.masked.shown(start, end) if self.masked else self.text[start:end]
 
 
 class Engine:
@@ -67,6 +87,7 @@ class Engine:
     Attributes:
         options: The parameters; `tasks` allows those that the checkpoint can do.
         tasks: The names of these other tasks.
+        confidence: Tells how sure the network is of entities; has its temperature.
     """
 
     languages = ("zh",)
@@ -83,6 +104,8 @@ class Engine:
         else:
             self._network = Tagger(directory, config, threads)
         self._limit = config["limit"]
+        self._key = mask_key()
+        self.confidence: Confidence = self._network.confidence
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options
         gpu = self._network.on_gpu
@@ -108,8 +131,10 @@ class Engine:
             For each text, in order, what was found, or the exception that it caused.
 
         Raises:
-            BadParameter: The options ask for other tasks, but this checkpoint has none.
+            BadParameter: The options ask for other tasks, but this checkpoint has none; or for
+                hashes, but there is no key.
         """
+        check(options.mask, self._key)
         if options.tasks and not self.tasks:
             raise BadParameter("tasks", "asks for some, but this model finds entities only")
         tasks = tuple(dict.fromkeys(options.tasks))  # a task that is asked for twice is done once
@@ -130,13 +155,15 @@ class Engine:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            entities = [
-                span
-                for span in _sent(reading, words.apply(reading.written, _join(parts, good)))
-                if span.confidence >= options.min_confidence
-            ]
+            spans = _sent(reading, words.apply(reading.written, _join(parts, good)))
+            entities = [span for span in spans if span.confidence >= options.min_confidence]
+            meanings = _meanings(reading.sent, entities, options.reference)
             others = _pieces(reading, parts, good) if tasks else None
-            results.append(Found(reading.sent, entities, others))
+            masked = None
+            if options.mask != "none":
+                # A name that is too unsure to be listed is masked nevertheless.
+                masked = mask(reading.sent, spans, options.mask, self._key)
+            results.append(Found(reading.sent, entities, others, meanings, masked))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:
@@ -166,13 +193,27 @@ def _sent(reading: Reading, spans: Sequence[Span]) -> list[Span]:
     ]
 
 
+def _meanings(
+    text: str, entities: Sequence[Span], reference: date | None
+) -> list[Normalized | None]:
+    """Say what each entity of a text means, whether a line ends within it or not."""
+    words = ["".join(map(str.strip, text[one.start : one.end].splitlines())) for one in entities]
+    return [normalize(word, one.type, reference) for word, one in zip(words, entities, strict=True)]
+
+
 def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[Span]:
-    """Join the entities of a text's windows; a window has those that start in its `keep`."""
+    """Join the entities of a text's windows; a window has those that start in its `keep`.
+
+    Those of one window may overlap, as in HanLP, where tags are not well formed.
+    """
     spans: list[Span] = []
+    free = 0  # where the windows before have no entity any more
     for window, answer in zip(windows, answers, strict=True):
+        first, taken = max(window.keep[0], free), free
         for span in answer.spans:
             start, end = window.start + span.start, window.start + span.end
-            free = spans[-1].end if spans else 0
-            if max(window.keep[0], free) <= start < window.keep[1]:
+            if first <= start < window.keep[1]:
                 spans.append(span._replace(start=start, end=end))
+                taken = max(taken, end)
+        free = taken
     return spans

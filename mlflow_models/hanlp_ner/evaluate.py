@@ -28,12 +28,14 @@ from hanlp_ner.training.corpora import (
     read_corpora,
 )
 from hanlp_ner.training.formats import DataError
+from hanlp_ner.training.pages import evaluation_page
 from hanlp_ner.training.references import (
     MAX_UNKNOWN_SHARE,
     check_characters,
     check_findable,
     unfindable,
 )
+from hanlp_ner.training.reliability import Reliability, Sure, sure_spans
 from hanlp_ner.training.span_scores import (
     Spans,
     compared,
@@ -53,6 +55,7 @@ from zoo.data.texts import read_object
 from zoo.errors import CheckpointError
 from zoo.training import evaluation, options
 from zoo.training.comparison import ScoreChange, write_differences
+from zoo.training.page import PAGE
 
 FOLDER = Path(__file__).parent
 
@@ -62,23 +65,23 @@ class Recognizer:
     """A checkpoint, or a built model, that finds entities.
 
     Attributes:
-        predict: From sentences to the spans of each.
+        predict: From sentences to the spans of each, with the confidence of each where the model
+            gives one.
         labels: The labels that it can find. None: they can't be told.
         tokenizer: The transformer's, of a single-task checkpoint.
     """
 
-    predict: Callable[[Sequence[str]], list[Spans]]
+    predict: Callable[[Sequence[str]], list[Sure]]
     labels: set[str] | None
     tokenizer: Any = None
 
 
-def predict_built(name: str, directory: Path, texts: Sequence[str]) -> list[Spans]:
+def predict_built(name: str, directory: Path, texts: Sequence[str]) -> list[Sure]:
     """Runs a saved model on texts, with the code that it was saved with."""
     found, refused = [], 0
     for row in saved.ask(str(directory), "", "text", texts, total=len(texts), label=name):
         refused += bool(row.get("error"))
-        entities = row.get("entities") or []
-        found.append({(one["start"], one["end"], one["type"]) for one in entities})
+        found.append(sure_spans(row))
     if refused:
         print(f"{refused} sentences are refused by the model; their entities count as missed.",
               file=sys.stderr)  # fmt: skip
@@ -118,7 +121,11 @@ def open_recognizer(name: str, device: int, tracking_uri: str, work: Path) -> Re
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     component = load(directory, device)
     tokenizer = None if hasattr(component, "tasks") else component.transformer_tokenizer
-    return Recognizer(partial(predict_spans, component), known_labels(component), tokenizer)
+
+    def predict(texts: Sequence[str]) -> list[Sure]:
+        return [dict.fromkeys(spans) for spans in predict_spans(component, texts)]
+
+    return Recognizer(predict, known_labels(component), tokenizer)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -160,13 +167,13 @@ def main(argv: list[str] | None = None) -> None:
     check_annotated(corpus, "test set")
     print("".join(f"{line}\n" for line in corpus.said()), end="", file=sys.stderr)
     gold: list[Spans] = [set(entities) for _, entities in corpus.examples]
-    predicted = {}
+    sure = {}
     for name in dict.fromkeys([args.model, *([args.compare] if args.compare else [])]):
         with tempfile.TemporaryDirectory() as work:
             recognizer = open_recognizer(name, args.device, args.tracking_uri, Path(work))
             check(recognizer, corpus, args)
-            predicted[name] = recognizer.predict([text for text, _ in corpus.examples])
-    report(args, corpus, gold, predicted)
+            sure[name] = recognizer.predict([text for text, _ in corpus.examples])
+    report(args, corpus, gold, sure)
 
 
 def check(recognizer: Recognizer, corpus: Corpus, args: argparse.Namespace) -> None:
@@ -204,10 +211,12 @@ def report(
     args: argparse.Namespace,
     corpus: Corpus,
     gold: Sequence[Spans],
-    predicted: Mapping[str, Sequence[Spans]],
+    sure: Mapping[str, Sequence[Sure]],
 ) -> None:
     """Prints the scores and the worst sentences, and keeps them as the options say."""
     texts = [text for text, _ in corpus.examples]
+    predicted = {name: [set(spans) for spans in found] for name, found in sure.items()}
+    reliable = {name: Reliability.of(gold, found, args.labels) for name, found in sure.items()}
     scores = {name: span_scores(gold, spans, args.labels) for name, spans in predicted.items()}
     first, *rest = predicted
     for label, row in scores[first].items():
@@ -223,20 +232,31 @@ def report(
         mistakes = "\n".join(worst(texts, gold, spans, args.worst, args.labels))
         parts += [f"## {name}\n\n{markdown(scores[name])}\nwhat gold spans became: {table}",
                   f"sentences with the most mistakes:\n{mistakes}"]  # fmt: skip
+        if reliable[name]:
+            parts.append(f"confidence: {reliable[name].markdown()}")
     for name in rest:
         labels = [label for label in scores[first] | scores[name] if label != "micro"]
         changes = compared(gold, predicted[first], predicted[name], labels)
         parts.append("\n".join([f"{name}, compared with the first:", *map(str, changes)]))
 
+    page = evaluation_page(
+        f"Evaluated: {first}", texts, gold, predicted, scores, changes, args.worst, args.labels
+    )
+
     def write(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "scores.md", "\n\n".join(parts))
         write_scores(scores[first], folder)
+        if reliable[first]:
+            reliable[first].write(folder)
+        write_text(folder / PAGE, page.html())
         for name in rest:
             write_differences(differing(texts, gold, predicted[first], predicted[name]), folder)
 
     text = "\n\n".join(parts)
-    evaluation.finish(args, args.model, text, scores[first], write, changes=changes)
+    sureness = {"confidence": reliable[first].figures()} if reliable[first] else {}
+    figures = {**scores[first], **sureness}
+    evaluation.finish(args, args.model, text, figures, write, changes=changes)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ rudely, goes on when the same command is given again. The loop itself is in `tra
 
 import argparse
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from hanlp_ner.training.corpora import (
     joined,
     parse_mapping,
     read_corpora,
+    read_lines,
     source_path,
 )
 from hanlp_ner.training.formats import DataError
@@ -30,14 +30,19 @@ from hanlp_ner.training.references import (
     check_leaks,
     unfindable,
 )
-from hanlp_ner.training.span_scores import Scores, log_scores, markdown
-from hanlp_ner.training.start import check_device, check_lengths, label_set, open_component
+from hanlp_ner.training.span_scores import markdown
+from hanlp_ner.training.start import (
+    check_device,
+    check_lengths,
+    label_set,
+    learn_labels,
+    open_component,
+)
 from zoo.building import packaging, tracking
 from zoo.data.fingerprints import fingerprints
 from zoo.data.outputs import check_output
-from zoo.data.texts import read_object
 from zoo.training import options
-from zoo.training.steps import Steps
+from zoo.training.page import PAGE
 
 if TYPE_CHECKING:
     from hanlp_ner.training.trainer import TaggerTrainer
@@ -64,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="what the last epochs train on instead: the target's own kind",
     )
+    data.add_argument("--remember", type=Path, metavar="FILE", help="text of the kind that "
+                      "--checkpoint is for, a sentence a line: it marks its own labels there, so "
+                      "that fewer are forgotten")  # fmt: skip
     data.add_argument(
         "--map", action="append", default=[], metavar="OLD=NEW", help="rename a label"
     )
@@ -77,7 +85,9 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--from-scratch", action="store_true", help="a small RoFormer, as below")
     start.add_argument("--transformer", help="a Hugging Face identifier or directory")
     start.add_argument(
-        "--checkpoint", help="a recognizer: demo, one that HanLP publishes, or a directory"
+        "--checkpoint",
+        help="a recognizer: demo, one that HanLP publishes, or a directory; what "
+        "it knows stays, labels that the data lack among it",
     )
     shape = cli.add_argument_group("model")
     shape.add_argument("--layers", type=options.whole, default=3, help="from scratch")
@@ -92,6 +102,8 @@ def parser() -> argparse.ArgumentParser:
     )
     shape.add_argument("--word-dropout", type=options.share, default=0.1, help="characters masked")
     shape.add_argument("--crf", action=argparse.BooleanOptionalAction, default=True)
+    shape.add_argument("--forget", action="store_true", help="learn the data's labels only, not "
+                       "those that --checkpoint knows besides")  # fmt: skip
     hyper = cli.add_argument_group("optimization")
     hyper.add_argument("--epochs", type=options.whole, default=10)
     hyper.add_argument(
@@ -129,6 +141,10 @@ def check(args: argparse.Namespace) -> None:
     """
     if args.from_scratch and args.hidden % (2 * args.heads):
         raise DataError("--hidden must be a multiple of twice --heads.")
+    if args.forget and not args.checkpoint:
+        raise DataError("--forget needs --checkpoint, whose labels it leaves out.")
+    if args.remember and (args.forget or not args.checkpoint):
+        raise DataError("--remember needs --checkpoint, and no --forget.")
     if args.finish_epochs > args.epochs or bool(args.finish) != bool(args.finish_epochs):
         raise DataError(
             "--finish and --finish-epochs need each other; --finish-epochs is at most --epochs."
@@ -173,84 +189,17 @@ def build_trainer(
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    trained = joined([train, finish])
-    component = open_component(args, label_set(trained, dev), train, trained)
-    check_lengths(component, joined([trained, dev]))
+    labels = label_set(joined([train, finish]), dev)
+    component = open_component(args, labels, train)
+    old = read_lines(args.remember) if args.remember else Corpus()
+    check_lengths(component, joined([train, finish, dev, old]))
     check_characters(component.transformer_tokenizer, dev, "dev set")
-    batches = trainer.Batches(component, train.examples, finish.examples, args)
-    return trainer.TaggerTrainer(component, batches, dev.examples, args.output, args)
-
-
-def run_epoch(trainer: "TaggerTrainer", steps: Steps, tracked: bool) -> tuple[float, Scores]:
-    """Trains and evaluates one epoch; returns its mean loss per sentence and the dev scores."""
-    from tqdm import tqdm
-
-    if tracked:
-        import mlflow
-    losses: list[float] = []
-    with (
-        tqdm(
-            total=len(trainer.batches.plan(trainer.epoch)),
-            initial=trainer.offset,
-            desc=f"epoch {trainer.epoch + 1}/{trainer.args.epochs}",
-        ) as bar,
-    ):
-        for loss in trainer.epoch_losses():
-            losses.append(loss)
-            steps.add(trainer.step, loss)
-            bar.update()
-            bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.3f}")
-            if tracked and trainer.step % 20 == 0:
-                rate = trainer.optimizer.param_groups[0]["lr"]
-                mlflow.log_metrics({"loss": loss, "learning_rate": rate}, step=trainer.step)
-    scores = trainer.evaluate()
-    trainer.save()
-    mean = sum(losses) / max(1, len(losses))
-    if tracked:
-        micro = {f"dev_{name}": scores["micro"][name] for name in ("precision", "recall", "f1")}
-        mlflow.log_metrics({"epoch_loss": mean, **micro}, step=trainer.epoch)
-    return mean, scores
-
-
-def train(trainer: "TaggerTrainer", tracked: bool) -> Scores:
-    """Runs the epochs that remain and returns the best epoch's dev scores."""
-    args = trainer.args
-    steps = Steps(args.output / "steps.csv")
-    steps.resume(trainer.step)
-    while not trainer.finished:
-        loss, scores = run_epoch(trainer, steps, tracked)
-        micro = scores["micro"]
-        print(
-            f"epoch {trainer.epoch}: loss {loss:.3f}, dev P {micro['precision']:.2f} "
-            f"R {micro['recall']:.2f} F1 {micro['f1']:.2f}, best F1 {trainer.best['f1']:.2f}",
-            flush=True,
-        )
-    best: Scores = read_object(args.output / "scores.json")
-    return best
-
-
-def track(trainer: "TaggerTrainer", record: Callable[[str], None], run_id: str) -> Scores:
-    """Trains within an MLflow run, a new one or that of the resumed training.
-
-    Args:
-        trainer: the training.
-        record: writes down the MLflow run's id.
-        run_id: the id, if there is one.
-    """
-    import mlflow
-
-    args = trainer.args
-    tracking.set_experiment(args.experiment, args.tracking_uri)
-    with mlflow.start_run(run_id=run_id or None) as run:
-        if not run_id:
-            settings = {k: v for k, v in vars(args).items() if k != "tracking_uri"}
-            size = sum(p.numel() for p in trainer.model.parameters())
-            mlflow.log_params({**settings, "parameters": size})
-            record(run.info.run_id)
-        scores = train(trainer, tracked=True)
-        log_scores(scores)
-        mlflow.log_artifact(str(args.output / "steps.csv"))
-    return scores
+    sets = (train, finish, dev, old)
+    kept, filled = learn_labels(component, labels, args.forget, sets)
+    first, last, chosen_by, remembered = (corpus.examples for corpus in filled)
+    batches = trainer.Batches(component, first + remembered, last, args)
+    dev_set = trainer.DevSet(dev.examples, chosen_by, kept)
+    return trainer.TaggerTrainer(component, batches, dev_set, args.output, args)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -260,11 +209,13 @@ def main(argv: list[str] | None = None) -> None:
     tracking.reach(args.tracking_uri)
     check_output(args.output, RECORD, "a training run")
     sets = read_sets(args)
+    from hanlp_ner.training.running import report, track, train
     from zoo.training.records import open_run, save_run
 
     settings = {name: str(value) for name, value in vars(args).items() if name not in FREE}
     sources = [source_path(source)[1] for source in args.train + args.dev + args.finish]
     start = [Path(name) for name in (args.transformer, args.checkpoint) if name]
+    sources += [args.remember] if args.remember else []
     contents = fingerprints([*sources, *(path for path in start if path.exists())])
     earlier = open_run(args.output, settings, contents)
     trainer = build_trainer(args, *sets)
@@ -275,12 +226,14 @@ def main(argv: list[str] | None = None) -> None:
         print(f"resumed after step {trainer.step} of {trainer.total}", flush=True)
     if trainer.finished:
         print(f"'{args.output}' is finished; choose a new --output for another run.")
-        scores: Scores = read_object(args.output / "scores.json")
+        scores = report(trainer)
     elif args.tracking_uri:
         scores = track(trainer, record, earlier.get("run_id", ""))
     else:
-        scores = train(trainer, tracked=False)
-    print(f"\n{markdown(scores)}\n{args.output / 'best'} is from epoch {trainer.best['epoch']}")
+        train(trainer, tracked=False)
+        scores = report(trainer)
+    print(f"\n{markdown(scores)}\n{args.output / 'best'} is from epoch {trainer.best['epoch']}; "
+          f"{args.output / PAGE} shows its curves and its mistakes")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from typing import Literal
 
 from whisper_asr.quantities import (
     DAYTIME,
-    FIGURES,
     MEASURE,
     MEASURE_OVER_TEN,
     MONEY,
@@ -27,10 +26,10 @@ from whisper_asr.quantities import (
     SIZE,
     VAGUE,
     digits_of,
-    figures,
     one_by_one,
     words_of,
 )
+from zoo.data.numerals import FIGURES, figures
 
 Numerals = Literal["digits", "words", "as_is"]
 PERCENT = {"百": "%", "千": "‰"}

@@ -2,8 +2,8 @@
 
 import re
 
-FIGURES = "零一二三四五六七八九"
-FIGURE = dict(zip("〇幺" + FIGURES, "01" + "0123456789", strict=True))
+from zoo.data.numerals import FIGURES, whole_number
+
 ONE = "[零〇一二三四五六七八九]"
 PART = "零〇一二三四五六七八九两十百千万亿"
 NUMBER = f"(?<![{PART}])[一二三四五六七八九两十][{PART}]*"
@@ -32,24 +32,15 @@ def digits_of(words: str) -> str | None:
         None if it isn't a number that can be written in digits, such as 三四百.
     """
     plain = words.replace("两", "二").replace("〇", "零")
-    whole = _read(plain)
+    whole = whole_number(plain)
     parts = re.fullmatch("(?:(.+)亿)?(?:(.+)万)?", plain)
     if whole is None or parts is None:
-        return whole
+        return None if whole is None else str(whole)
     large = digits_of(parts[1]) if parts[1] else ""
-    small = _read(parts[2].lstrip("零")) if parts[2] else ""
+    small = digits_of(parts[2].lstrip("零")) if parts[2] else ""
     if large is None or small is None:
         return None
     return (large and f"{large}亿") + (small and f"{small}万")
-
-
-def _read(words: str) -> str | None:
-    import cn2an
-
-    try:
-        return str(cn2an.cn2an(words, "strict"))
-    except ValueError:
-        return None
 
 
 def words_of(digits: str) -> str:
@@ -65,8 +56,3 @@ def words_of(digits: str) -> str:
 def one_by_one(digits: str) -> str:
     """Say digits one after the other; leave out what isn't a digit."""
     return "".join(FIGURES[int(one)] for one in digits if one.isdigit())
-
-
-def figures(words: str) -> str:
-    """Write words said one after the other as digits: 二零一五 is 2015."""
-    return "".join(FIGURE[one] for one in words)

@@ -1,9 +1,10 @@
 """Settings from environment variables; each kind has its own prefix."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zoo.errors import ZooError
@@ -13,6 +14,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 OTHERS = ("API_KEY", "CORES", "EXPORTS", "GPU_IMAGES", "MODEL", "SCREENSHOTS", "SHARED")
 # Kubernetes sets these in each pod for a Service that is named theresa.
 KUBERNETES = ("THERESA_SERVICE_", "THERESA_PORT_")
+MIN_KEY_BYTES = 16  # a shorter key can be guessed
 
 
 class Settings(BaseSettings):
@@ -144,6 +146,17 @@ class FetchSettings(BaseSettings):
     )
 
 
+class MaskSettings(BaseSettings):
+    """The key of hashes in place of personal data, from `THERESA_MASK_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="THERESA_MASK_")
+
+    key: SecretStr = Field(
+        SecretStr(""), description=f"The key itself, of at least {MIN_KEY_BYTES} bytes in UTF-8."
+    )
+    key_file: str = Field("", description="A file that has the key; ends of lines around it go.")
+
+
 class TrackingSettings(BaseSettings):
     """How commands treat MLflow's tracking server, from `THERESA_TRACKING_<NAME>`."""
 
@@ -152,6 +165,36 @@ class TrackingSettings(BaseSettings):
     seconds: Seconds = Field(
         60.0, description="How long to wait for the server; a restart takes less."
     )
+
+
+def mask_key() -> bytes:
+    """Read the key of hashes in place of personal data; empty if none is set.
+
+    Raises:
+        ZooError: The key is too short, the file can't be read, or there are both. The key itself
+            is in no message.
+    """
+    settings = read(MaskSettings)
+    name, key = "THERESA_MASK_KEY", settings.key.get_secret_value().encode()
+    if settings.key_file:
+        if key:
+            raise ZooError("THERESA_MASK_KEY and THERESA_MASK_KEY_FILE are both set; unset one.")
+        name = f"THERESA_MASK_KEY_FILE={settings.key_file!r}"
+        try:
+            key = Path(settings.key_file).read_bytes().strip()
+        except OSError as error:
+            raise ZooError(f"{name}: {error.strerror}.") from None
+    if settings.key_file or key:
+        _check_key(name, key)
+    return key
+
+
+def _check_key(name: str, key: bytes) -> None:
+    if len(key) < MIN_KEY_BYTES:
+        raise ZooError(
+            f"{name}: the key has {len(key)} bytes; it needs {MIN_KEY_BYTES} or more, such as "
+            "those of 'openssl rand -hex 32'."
+        )
 
 
 Kind = TypeVar("Kind", bound=BaseSettings)
@@ -178,7 +221,8 @@ def check() -> Settings:
         ZooError: A variable's value isn't allowed, or its name is unknown.
     """
     known = {f"THERESA_{name}" for name in OTHERS}
-    for kind in (Settings, DeviceSettings, FetchSettings, TrackingSettings):
+    mask_key()
+    for kind in (Settings, DeviceSettings, FetchSettings, MaskSettings, TrackingSettings):
         read(kind)
         prefix = str(kind.model_config["env_prefix"])
         known |= {(prefix + name).upper() for name in kind.model_fields}

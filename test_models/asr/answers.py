@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from test_models import frame
-from test_models.calls import RowFailed, ServiceError
+from test_models.calls import RowFailed, ServiceError, of_file
 from test_models.flowing import Progress
 from test_models.services import Service
 from transcripts.answers import Segment, Transcript
@@ -74,7 +74,7 @@ async def _parts(audio: Path, service: Service, params: Mapping[str, Any]) -> As
                     progress = step.model_dump()
                 yield {"progress": progress, "segments": list(segments)}
     except RowFailed as error:
-        yield {"error": error.reason}
+        yield {"error": of_file(error.reason, "audio")}
     except ServiceError as error:
         yield {"error": str(error)}
     except Exception:

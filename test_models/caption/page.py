@@ -10,7 +10,7 @@ import numpy as np
 from test_models import frame, uploads
 from test_models.answers import Captions
 from test_models.async_client import IMAGES
-from test_models.calls import ServiceError
+from test_models.calls import ServiceError, of_file
 from test_models.caption import words
 from test_models.caption.collection import bfloat16
 from test_models.controls import Value, adapted, controls, given
@@ -74,6 +74,8 @@ def build(services: Services) -> None:
 def _shown(answer: Captions) -> dict[str, Any]:
     """An answer for the script: the embedding as bfloat16 in base64, which is a quarter as long."""
     found = answer.model_dump(exclude_none=True, exclude={"embedding"})
+    if answer.error:
+        found["error"] = of_file(answer.error, "image")
     if answer.embedding:
         packed = bfloat16(np.array(answer.embedding))
         found["embedding"] = base64.b64encode(packed).decode()

@@ -56,19 +56,24 @@ async function run() {
   stopped = false;
   stop.hidden = bar.hidden = false;
   const all = photos.length;
-  let done = 0;
+  let done = 0, refused = 0;
+  const tell = () => {
+    status.textContent = filled(words.done, {done: done - refused, all})
+      + (refused ? `; ${filled(words.refused, {count: refused})}` : "");
+  };
   try {
     for (const batch of batches()) {
       if (stopped) break;
-      status.textContent = filled(words.done, {done, all});
+      tell();
       bar.value = done / all;
       batch.forEach(photo => photo.card.classList.add("asked"));
       const answers = await asked(batch);
       batch.forEach((photo, n) => answer(photo, answers[n]));
       done += batch.length;
+      refused += answers.filter(one => one.error).length;
       changed();
     }
-    status.textContent = filled(words.done, {done, all});
+    tell();
   } catch (sentence) {
     status.textContent = "";
     zone.say(String(sentence));

@@ -37,7 +37,12 @@ PARAMETERS: Labels = {
 }
 PHOTOS: Labels = {
     "progress": ("Progress", "进度", "ความคืบหน้า"),
-    "done": ("{done} of {all} captioned", "已完成 {done} / {all}", "เสร็จแล้ว {done} จาก {all} ภาพ"),
+    "done": (
+        "{done} of {all} captioned",
+        "已描述 {done} / {all}",
+        "บรรยายแล้ว {done} จาก {all} ภาพ",
+    ),
+    "refused": ("{count} can't be read", "{count} 张无法读取", "อ่านไม่ได้ {count} ภาพ"),
     "stop": ("Stop", "停止", "หยุด"),
     "download": ("Download", "下载", "ดาวน์โหลด"),
     "lost": (

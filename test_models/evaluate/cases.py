@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Annotated
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
 
 from test_models.calls import ServiceError
 from test_models.evaluate.archive import Archive, Load, plain
@@ -63,14 +64,24 @@ class Case:
         return bool(self.references) or self.spans is not None
 
 
+def _triple(given: object) -> object:
+    """An entity as a model has it, `{"start", "end", "type"}`, as `[start, end, type]`."""
+    if isinstance(given, dict):
+        return [given.get(name) for name in ("start", "end", "type")]
+    return given
+
+
+_Spans = list[Annotated[Span, BeforeValidator(_triple)]]
+
+
 class _Line(BaseModel):
     """A line of JSON."""
 
     text: str
-    entities: list[Span]
+    entities: _Spans
 
 
-_spans = TypeAdapter(list[Span])
+_spans: TypeAdapter[list[Span]] = TypeAdapter(_Spans)
 
 
 def read(name: str, content: bytes, task: Task, limit: int) -> list[Case]:

@@ -21,13 +21,14 @@ from test_models.ner.texts import Texts, dictionary, read
 from test_models.services import Service, Services
 
 SCRIPT = Path(__file__).with_name("result.js")
+MARKS = SCRIPT.with_name("marks.js")
 AT_ONCE = 2 * TEXTS  # texts from one look at the progress to the next: two requests
 RESEND = "async () => { (await theresa.part('ner-zone')).send(); }"
 add(words.LABELS)
 Value = dict[str, Any]
-"""What `result.js` shows: `progress`, `[done, total]`; or `texts`, the `entities` of each as
-`[start, end, type]`, `errors` by a text's number, `seconds`, and whether it is `one` text. An
-`error` ended it before the end; `total` is how many texts there are then."""
+"""What `result.js` shows: `progress`, `[done, total]`; or `texts`, and of each its `entities` and
+its `masked` copy, as the model has them; `errors` by a text's number, `seconds`, and whether it is
+`one` text. An `error` ended it before the end; `total` is how many texts there are then."""
 
 
 def build(services: Services) -> None:
@@ -38,7 +39,7 @@ def build(services: Services) -> None:
         own = gr.Textbox("", lines=3, max_lines=12, placeholder="原神 GAME",
                          label=label("ner-own-lines"), info=label("ner-own-info"))  # fmt: skip
     with gr.Accordion(label("options"), open=False):
-        options = controls({}, services.of("ner")[:1], hidden=["dictionary"])
+        options = controls(words.OPTIONS, services.of("ner")[:1], hidden=["dictionary"])
     asked = [model, own, options]
     with gr.Tabs():
         with gr.Tab(label("ner-one")):
@@ -77,7 +78,7 @@ def _one(services: Services, asked: Sequence[gr.components.Component]) -> None:
             words.EMOJI: gr.Button(label("ner-sample-emoji"), min_width=140),
         }
     error = gr.HTML("", elem_classes="theresa-flush")
-    result = frame.scripted(SCRIPT, words.RESULT)
+    result = frame.scripted(SCRIPT, words.RESULT, uses=[MARKS])
 
     async def found(name: str, own: str, options: Options, text: str) -> Value:
         if not text.strip():
@@ -110,7 +111,7 @@ def _many(services: Services, asked: Sequence[gr.components.Component]) -> None:
     gr.Markdown(label("ner-file"))
     zone = drop("ner-zone", accept=".csv,.tsv,.txt,text/plain,text/csv", send="ner-find")
     column = gr.Dropdown([], label=label("ner-column"), visible=False, allow_custom_value=True)
-    result = frame.scripted(SCRIPT, words.RESULT)
+    result = frame.scripted(SCRIPT, words.RESULT, uses=[MARKS])
 
     async def find(
         evt: gr.EventData, name: str, own: str, options: Options, column: str | None
@@ -155,6 +156,10 @@ def _value(texts: list[str], answers: list[Entities], seconds: float, one: bool 
         "one": one,
         "seconds": round(seconds, 3),
         "texts": texts,
-        "entities": [[[e.start, e.end, e.type] for e in answer.entities] for answer in answers],
+        "entities": [
+            [one.model_dump(exclude={"text"}, exclude_none=True) for one in answer.entities]
+            for answer in answers
+        ],
+        "masked": [one.masked and one.masked.model_dump() for one in answers],
         "errors": {str(n): one.error for n, one in enumerate(answers) if one.error is not None},
     }

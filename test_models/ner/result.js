@@ -1,18 +1,10 @@
 // Entities in texts: marked in the text, in a table, with the texts that each occurs in; see
-// page.py for the value. Offsets count code points, so texts are cut by those.
-const words = theresa.labels(props.labels);
-const {button, filled, make, number} = theresa;
+// page.py for the value, and marks.js.
 const ROWS = 100;  // of a table or a list, until more are asked for
-const KNOWN = {
-  PERSON: 0, PER: 0, NR: 0, NAME: 0, LOCATION: 1, LOC: 1, NS: 1, GPE: 1, ADDRESS: 1,
-  ORGANIZATION: 2, ORG: 2, NT: 2, COMPANY: 2, DATE: 3, TIME: 3,
-};
 const status = make("p", {role: "status", class: "status"});
 const body = make("div");
 element.replaceChildren(status, body);
 watch("value", () => show(props.value));
-
-const keyOf = (entity, type) => JSON.stringify([entity, type]);
 
 function show(value) {
   if (!value) {
@@ -34,7 +26,7 @@ function show(value) {
 
 function result(value) {
   const entries = collected(value);
-  const colours = coloured(entries);
+  const colours = coloured(entries.map(one => one.type));
   const entities = entries.reduce((sum, one) => sum + one.places.length, 0);
   status.textContent += " " + (entities ? filled(words[value.one ? "summary-one" : "summary"], {
     entities: number(entities), different: number(entries.length),
@@ -45,94 +37,83 @@ function result(value) {
     make("p", {}, filled(words.failed, {failed: number(failures.length)})),
     make("ul", {class: "failures"}, ...failures.slice(0, ROWS).map(([text, why]) =>
       make("li", {}, `${words.text} ${number(Number(text) + 1)}: ${why}`))));
-  if (!entities) body.append(...value.one ? [marked(value.texts[0], [], colours)] : []);
-  else (value.one ? one : many)(value, entries, colours, make("div", {class: "buttons"},
-    button(words.csv, () => theresa.save("entities.csv", theresa.csv(asRows(value)), "text/csv")),
-    button(words.jsonl, () => theresa.save("entities.jsonl", asLines(value), "application/jsonl"))));
+  (value.one ? one : many)(value, entries, colours, downloads(value, entities));
 }
 
-// Every different entity: {entity, type, places: [[text, start, end]]}, the most frequent first.
+function downloads(value, entities) {
+  const found = entities ? [
+    button(words.csv, () => theresa.save("entities.csv", theresa.csv(asRows(value)), "text/csv")),
+    button(words.jsonl, () => theresa.save("entities.jsonl", asLines(value), "application/jsonl")),
+  ] : [];
+  if (!value.one && value.masked.some(Boolean)) found.push(
+    button(words["save-masked"], () => theresa.save("masked.csv", theresa.csv(asMasked(value)), "text/csv")));
+  return make("div", {class: "buttons"}, ...found);
+}
+
+// Every different entity, the most frequent first: `places` are the entities as they came, each
+// with the number of its `text`; `confidence` is the least of theirs.
 function collected(value) {
   const found = new Map();
   value.texts.forEach((text, place) => {
     const points = value.entities[place].length ? Array.from(text) : [];
-    for (const [start, end, type] of value.entities[place]) {
-      const entity = points.slice(start, end).join("");
-      const key = keyOf(entity, type);
-      if (!found.has(key)) found.set(key, {key, entity, type, places: []});
-      found.get(key).places.push([place, start, end]);
+    for (const one of value.entities[place]) {
+      const entity = points.slice(one.start, one.end).join("");
+      const key = keyOf(entity, one.type);
+      if (!found.has(key)) found.set(key, {...one, key, entity, places: []});
+      const entry = found.get(key);
+      entry.places.push({...one, text: place});
+      if (one.confidence < entry.confidence) entry.confidence = one.confidence;
     }
   });
   return [...found.values()].sort((a, b) => b.places.length - a.places.length);
 }
 
-// A colour per type: the usual types have their own, the others share what is left.
-function coloured(entries) {
-  const colours = {};
-  let next = 4;
-  for (const type of [...new Set(entries.map(one => one.type))].sort()) {
-    colours[type] = KNOWN[type.toUpperCase()] ?? (next < 8 ? next++ : (next = 5, 4));
-  }
-  return colours;
+// A table's columns on entities; those on what the model doesn't say are left out.
+function columns(entries, colours, chosen, ...others) {
+  const given = name => entries.some(one => one[name] !== undefined);
+  return [
+    {name: words.entity, cell: row => chooser(row, () => chosen(row))},
+    {name: words.type, cell: row => badge(row.type, colours)},
+    given("normalized") && {name: words.normalized, cell: row => make("span", {class: "normal"}, normal(row))},
+    given("confidence") && {name: words.confidence, cell: sure, number: true},
+    ...others.map(([name, value]) => ({name, cell: row => number(value(row)), number: true})),
+  ].filter(Boolean);
 }
 
-function badge(type, colours) {
-  return make("span", {class: `type k${colours[type]}`}, type);
-}
-
-// The text with its entities marked; of two that overlap, the first. `chosen` is a key.
-function marked(text, spans, colours, chosen) {
-  const points = Array.from(text);
-  const line = make("p", {class: "text", lang: "zh"});
-  let done = 0;
-  for (const [start, end, type] of [...spans].sort((a, b) => a[0] - b[0])) {
-    if (start < done) continue;
-    const entity = points.slice(start, end).join("");
-    const key = keyOf(entity, type);
-    const mark = make("mark", {
-      class: `k${colours[type]}${end - start <= 12 ? " short" : ""}${key === chosen ? " chosen" : ""}`,
-    },
-      entity, make("small", {}, type));
-    mark.dataset.key = key;
-    line.append(points.slice(done, start).join(""), mark);
-    done = end;
-  }
-  line.append(points.slice(done).join(""));
-  return line;
-}
-
-function one(value, entries, colours, downloads) {
+function one(value, entries, colours, buttons) {
   const text = marked(value.texts[0], value.entities[0], colours);
   body.append(text);
-  const rows = entries.flatMap(one => one.places.map(([, start, end]) => ({...one, start, end})))
+  if (value.masked[0]) body.append(maskedCopy(value.masked[0]));
+  if (!entries.length) return;
+  const rows = entries.flatMap(one => one.places.map(place => ({...one, ...place})))
     .sort((a, b) => a.start - b.start);
-  table([words.entity, words.type, words.start, words.end, words.count], rows, row => [
-    chooser(row, () => {
-      const marks = [...text.querySelectorAll("mark")];
-      for (const mark of marks) mark.classList.toggle("chosen", mark.dataset.key === row.key);
-      marks.find(mark => mark.dataset.key === row.key)?.scrollIntoView({block: "center"});
-    }),
-    badge(row.type, colours), number(row.start), number(row.end), number(row.places.length),
-  ]);
-  body.append(downloads);
+  table(columns(entries, colours, row => {
+    const marks = [...text.querySelectorAll("mark")];
+    for (const mark of marks) mark.classList.toggle("chosen", mark.dataset.key === row.key);
+    marks.find(mark => mark.dataset.key === row.key)?.scrollIntoView({block: "center"});
+  }, [words.start, row => row.start], [words.end, row => row.end], [words.count, row => row.places.length]), rows);
+  body.append(buttons);
 }
 
-function many(value, entries, colours, downloads) {
+function many(value, entries, colours, buttons) {
+  if (!entries.length) {
+    body.append(buttons);
+    return;
+  }
   const types = make("select", {"aria-label": words.type}, make("option", {value: ""}, words.all),
     ...Object.keys(colours).map(type => make("option", {value: type}, type)));
   const search = make("input", {type: "search", "aria-label": words.search, placeholder: words.search});
   const found = make("div", {class: "found"});
   body.append(make("div", {class: "filters"}, types, search));
   const place = make("div");
-  body.append(place, downloads, found);
+  body.append(place, buttons, found);
+  const textsOf = row => [...new Set(row.places.map(one => one.text))];
+  const shown = columns(entries, colours, linked, [words.count, row => row.places.length],
+    [words.texts, row => textsOf(row).length]);
   const filter = () => {
     const wanted = search.value.trim().toLowerCase();
-    table([words.entity, words.type, words.count, words.texts],
-      entries.filter(one => (!types.value || one.type === types.value) && one.entity.toLowerCase().includes(wanted)),
-      row => [
-        chooser(row, () => linked(row)), badge(row.type, colours), number(row.places.length),
-        number(new Set(row.places.map(([text]) => text)).size),
-      ], place);
+    table(shown, entries.filter(one => (!types.value || one.type === types.value)
+      && one.entity.toLowerCase().includes(wanted)), place);
   };
   types.addEventListener("change", filter);
   search.addEventListener("input", filter);
@@ -142,7 +123,7 @@ function many(value, entries, colours, downloads) {
     for (const one of place.querySelectorAll("[aria-pressed]")) {
       one.setAttribute("aria-pressed", one.dataset.key === row.key);
     }
-    const texts = [...new Set(row.places.map(([text]) => text))];
+    const texts = textsOf(row);
     const heading = make("h3", {tabindex: "-1"}, filled(words.found, {
       entity: row.entity, type: row.type, texts: number(texts.length)}));
     const list = make("ol", {tabindex: "0", "aria-label": heading.textContent});
@@ -165,14 +146,15 @@ function chooser(row, act) {
   return one;
 }
 
-function table(names, rows, cells, place = body) {
+function table(shown, rows, place = body) {
   const content = make("tbody");
-  const head = make("tr", {}, ...names.map(name => make("th", {scope: "col"}, name)));
+  const kind = column => ({class: column.number ? "number" : null});
+  const head = make("tr", {}, ...shown.map(one => make("th", {scope: "col", ...kind(one)}, one.name)));
   const frame = make("div", {class: "table", tabindex: "0", role: "region", "aria-label": words.entity},
     make("table", {}, make("thead", {}, head), content));
   if (place === body) place.append(frame);
   else place.replaceChildren(frame);
-  paged(rows, content, row => make("tr", {}, ...cells(row).map(cell => make("td", {}, cell))), frame);
+  paged(rows, content, row => make("tr", {}, ...shown.map(one => make("td", kind(one), one.cell(row)))), frame);
 }
 
 // Fills a list with the first rows, and a button for more below `frame`.
@@ -189,11 +171,12 @@ function paged(rows, list, made, frame = list) {
 
 // A row per entity. Texts are numbered from 1, characters from 0.
 function asRows(value) {
-  const rows = [["text_number", "entity", "type", "start", "end", "text"]];
+  const rows = [["text_number", "entity", "type", "start", "end", "confidence", "normalized", "normalized_kind", "text"]];
   value.texts.forEach((text, place) => {
     const points = Array.from(text);
-    for (const [start, end, type] of value.entities[place]) {
-      rows.push([place + 1, points.slice(start, end).join(""), type, start, end, text]);
+    for (const one of value.entities[place]) {
+      rows.push([place + 1, points.slice(one.start, one.end).join(""), one.type, one.start, one.end,
+        one.confidence, normal(one), one.normalized?.kind, text]);
     }
   });
   return rows;
@@ -202,7 +185,12 @@ function asRows(value) {
 // A line per text, as training and evaluation read it.
 function asLines(value) {
   return value.texts.map((text, place) => JSON.stringify({
-    text, entities: value.entities[place], error: value.errors[place],
+    text, entities: value.entities[place], masked: value.masked[place] ?? undefined, error: value.errors[place],
   }) + "\n").join("");
+}
+
+// A row per masked text.
+function asMasked(value) {
+  return [["text_number", "text"], ...value.masked.map((one, place) => [place + 1, one?.text])];
 }
 show(props.value);

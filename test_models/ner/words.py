@@ -28,6 +28,36 @@ LABELS: Labels = {
         "ไฟล์ TXT (บรรทัดละหนึ่งข้อความ) หรือไฟล์ CSV",
     ),
 }
+OPTIONS: Labels = {  # by parameter; an -info is a hint, a =CHOICE one of its values
+    "min_confidence": ("Least confidence", "最低置信度", "ความเชื่อมั่นขั้นต่ำ"),
+    "min_confidence-info": (
+        "From 0 to 1; less sure entities are left out",
+        "0 到 1；低于此值的实体不输出",
+        "0 ถึง 1 ชื่อเฉพาะที่มั่นใจน้อยกว่านี้จะไม่แสดง",
+    ),
+    "simplify": ("Read traditional characters as simplified", "按简体识别繁体", "อ่านตัวเต็มเป็นตัวย่อ"),
+    "simplify-info": (
+        "For a model that knows simplified ones; the answer has the text's own",
+        "适用于只学过简体的模型；结果保留原文的字",
+        "สำหรับโมเดลที่รู้จักตัวย่อ คำตอบยังเป็นอักษรของข้อความเดิม",
+    ),
+    "reference_date": ("Reference date", "参考日期", "วันที่อ้างอิง"),
+    "reference_date-info": (
+        "The day that 去年 is counted from",
+        "“去年”等以此日为准",
+        "วันที่ใช้นับคำเช่น 去年",
+    ),
+    "mask": ("Mask personal data", "脱敏", "ปิดบังข้อมูลส่วนบุคคล"),
+    "mask-info": (
+        "Names, telephone and identity numbers, addresses, e-mail",
+        "姓名、电话、证件号码、地址、电子邮箱",
+        "ชื่อ หมายเลขโทรศัพท์ เลขประจำตัว ที่อยู่ อีเมล",
+    ),
+    "mask=none": ("No", "不脱敏", "ไม่ปิดบัง"),
+    "mask=replace": ("With ***", "替换为 ***", "แทนด้วย ***"),
+    "mask=label": ("With labels: [PERSON_1]", "替换为标签：[PERSON_1]", "แทนด้วยป้าย: [PERSON_1]"),
+    "mask=hash": ("With keyed hashes", "替换为带密钥的哈希值", "แทนด้วยแฮชที่ใช้กุญแจ"),
+}
 RESULT: Labels = {
     "summary": (
         "Entities: {entities}, different ones: {different}, texts: {texts} ({seconds} s)",
@@ -59,6 +89,8 @@ RESULT: Labels = {
     "type": ("Type", "类型", "ชนิด"),
     "start": ("Start", "起始", "เริ่ม"),
     "end": ("End", "结束", "สิ้นสุด"),
+    "confidence": ("Confidence", "置信度", "ความเชื่อมั่น"),
+    "normalized": ("Normal form", "规范形式", "รูปแบบมาตรฐาน"),
     "count": ("Count", "次数", "จำนวน"),
     "texts": ("Texts", "文本数", "ข้อความ"),
     "text": ("Text", "文本", "ข้อความ"),
@@ -70,6 +102,10 @@ RESULT: Labels = {
         "“{entity}”（{type}）出现在 {texts} 篇文本中",
         "“{entity}” ({type}) อยู่ใน {texts} ข้อความ",
     ),
+    "masked": ("Masked text", "脱敏文本", "ข้อความที่ปิดบังแล้ว"),
+    "copy": ("Copy", "复制", "คัดลอก"),
+    "copied": ("Copied.", "已复制。", "คัดลอกแล้ว"),
+    "save-masked": ("Download masked text", "下载脱敏文本", "ดาวน์โหลดข้อความที่ปิดบังแล้ว"),
     "csv": ("Download CSV", "下载 CSV", "ดาวน์โหลด CSV"),
     "jsonl": ("Download JSON lines", "下载 JSON Lines", "ดาวน์โหลด JSON Lines"),
 }

@@ -36,6 +36,7 @@ function made(one, value, id) {
     return make("select", {}, ...choices.map(choice =>
       make("option", {value: choice, selected: choice === value}, words[`${one.name}=${choice}`] ?? choice)));
   }
+  if (one.type === "string" && one.name.endsWith("_date")) return make("input", {type: "date", value});
   if (one.type === "string") {
     return make("input", {type: "text", value, list: one.name === "language" ? `${id}-list` : null});
   }

@@ -2,10 +2,11 @@
 CLOSE_TOK_POS_NER_SRL_DEP_SDP_CON_ELECTRA_SMALL_ZH and in the format that HanLP's `save` writes."""
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.hanlp_ner.checkpoints import write_transformer
+from tests.hanlp_ner.checkpoints import NOTHING, set_all, write_transformer
 
 TOKENIZERS = ("tok/fine", "tok/coarse")
 TAGGERS = ("pos/ctb", "pos/pku")
@@ -29,6 +30,8 @@ def random_multitask(
     heads: int = 2,
     size: int = 0,
     relative: bool = False,
+    only: Collection[str] = (),
+    settings: Mapping[str, Mapping[str, Any]] = NOTHING,
 ) -> Path:
     """Saves a MultiTaskLearning component with random weights; returns its directory.
 
@@ -36,6 +39,8 @@ def random_multitask(
         directory: Where to save; `transformer/` and `utils/` in it make it self-contained.
         width, layers, heads, size: Sizes of its ELECTRA.
         relative: Whether its recognizers have a RelativeTransformerEncoder each.
+        only: The tasks that it has; empty: all.
+        settings: More of the configuration, by task, or for `encoder` or the whole (`""`).
     """
     import torch
     from hanlp.components.mtl.multi_task_learning import MultiTaskLearning
@@ -47,15 +52,19 @@ def random_multitask(
     table.write_text(json.dumps(TABLE, ensure_ascii=False), encoding="utf-8")
     torch.manual_seed(0)
     tasks = _tasks(width, str(table), relative)
+    tasks = {name: task for name, task in tasks.items() if not only or name in only}
+    for name, task in tasks.items():
+        set_all(task, settings.get(name, {}))
     component = MultiTaskLearning()
     encoder = ContextualWordEmbedding(
         "token",
         str(directory / "transformer"),
         average_subwords=True,
-        max_sequence_length=512,
         word_dropout=0.1,
+        **{"max_sequence_length": 512, **settings.get("encoder", {})},
     )
     component.config.update(encoder=encoder, task_names=list(tasks), transform=None, **tasks)
+    component.config.update(settings.get("", {}))
     component.on_config_ready(**component.config)
     component.model = component.build_model(training=False).eval()
     for name, weight in component.model.named_parameters():

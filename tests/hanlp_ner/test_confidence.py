@@ -1,6 +1,9 @@
 """Confidences, held equal to sums over all sequences of tags."""
 
 import itertools
+import json
+import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hanlp_ner.building.convert import convert
+from hanlp_ner.engine import Engine
 from hanlp_ner.network.confidence import Confidence
 from hanlp_ner.network.decode import Crf, Span, TagSet
 from hanlp_ner.network.tagger import best
+from hanlp_ner.training.calibration import calibrate, reliability
+from hanlp_ner.training.corpora import Corpus
+from hanlp_ner.training.formats import DataError
+from hanlp_ner.training.reliability import Reliability, Sure
+from hanlp_ner.training.span_scores import Spans
+from tests.hanlp_ner.checkpoints import random_component
+from tests.hanlp_ner.test_engine import entities, texts
 
 SCHEMES = {
     "BIO": ["O", "B-A", "I-A", "B-B", "I-B"],
@@ -89,3 +101,50 @@ def test_a_batch_of_long_sequences_is_each_alone(crf: bool) -> None:
             [one.confidence for one in together[row]], abs=1e-4
         )
         assert all(0 <= one.confidence <= 1 for one in alone)
+
+
+def test_a_temperature_is_fitted_and_packed(tmp_path: Path) -> None:
+    """Of an untrained network's entities few are called right, so that they are too sure."""
+    served, source = tmp_path / "served", random.Random(1)
+    served.mkdir()
+    convert(random_component(tmp_path / "checkpoint", crf=True), served)
+    assert {path.name for path in served.iterdir()} == {"config.json", "model.onnx", "tables.npz"}
+    engine, some = Engine(served), texts()[:30]
+    found = entities(engine, some)
+    gold = [[span for span in spans if source.random() < 0.05] for spans in found]
+    corpus = Corpus(names=["dev.jsonl"], examples=list(zip(some, gold, strict=True)))
+    few = Corpus(examples=[one for one in corpus.examples if one[1]][:1])
+    with pytest.raises(DataError, match="too small"):
+        calibrate(served, few)
+    calibrate(served, corpus)
+    kept = json.loads((served / "calibration.json").read_text(encoding="utf-8"))
+    assert kept["fitted_to"] == ["dev.jsonl"]
+    before, after = (
+        reliability(engine, corpus, temperature) for temperature in (1.0, kept["temperature"])
+    )
+    assert kept["error"] == pytest.approx(after.error, abs=1e-3)
+    assert after.loss < before.loss
+    assert after.error < before.error
+    packed, fitted = reliability(Engine(served), corpus), reliability(engine, corpus)
+    assert packed.confidence == pytest.approx(fitted.confidence, abs=1e-4)
+
+
+def test_reliability_on_a_known_case(tmp_path: Path) -> None:
+    gold: list[Spans] = [{(0, 2, "A"), (3, 5, "B")}, {(0, 1, "A")}]
+    found: list[Sure] = [
+        {(0, 2, "A"): 0.92, (3, 5, "A"): 0.98, (3, 5, "B"): None},
+        {(0, 1, "A"): 0.5},
+    ]
+    one = Reliability.of(gold, found)
+    assert one.error == pytest.approx((2 * abs(0.95 - 0.5) + abs(0.5 - 1)) / 3)
+    assert one.loss == pytest.approx(-np.log([0.92, 0.02, 0.5]).mean())
+    assert [count for _, count, _, _ in one.bins()] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
+    rows = {bound: row for bound, *row in one.thresholds()}
+    assert rows[0.0] == pytest.approx([200 / 3, 200 / 3, 200 / 3, 3])
+    assert rows[0.95] == [0, 0, 0, 1]
+    assert Reliability.of(gold, found, {"B"}).gold == 1
+    assert not Reliability.of(gold, found, {"B"})
+    one.write(tmp_path)
+    assert (tmp_path / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    lines = (tmp_path / "reliability.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "0.9,2,0.95,0.5"

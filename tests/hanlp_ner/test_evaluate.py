@@ -19,7 +19,7 @@ from hanlp_ner.training.span_scores import (
     span_scores,
     worst,
 )
-from tests.hanlp_ner.helpers import write
+from tests.hanlp_ner.helpers import bare, write
 from tests.hanlp_ner.test_engine import texts
 from tests.zoo.helpers import logged
 from zoo.errors import CheckpointError
@@ -60,7 +60,9 @@ def test_spans_of_words_equal_the_engines(multitask: Path, tmp_path: Path, task:
     component = load(checkpoint)
     predicted = predict_spans(component, hard + texts(), batch_size=50)
     found = [answer for answer in Engine(served)(hard + texts()) if isinstance(answer, Found)]
-    assert predicted == [{span[:3] for span in answer.entities} for answer in found]
+    assert [{*bare(text, row)} for text, row in zip(hard + texts(), predicted, strict=True)] == [
+        {span[:3] for span in answer.entities} for answer in found
+    ]
     assert sum(map(len, predicted)) > 100
 
 
@@ -107,6 +109,7 @@ def test_evaluate_takes_any_checkpoint(
     assert scores["LOCATION"]["f1"] == 100
     assert scores["LOCATION"]["gold"] == 2
     assert scores["micro"]["gold"] == 3
+    assert ("confidence" in scores) == (kind == "saved")  # HanLP itself gives none
 
 
 def test_a_built_models_labels_are_known(ner_model: Path, tmp_path: Path) -> None:
@@ -118,12 +121,17 @@ def test_a_built_models_labels_are_known(ner_model: Path, tmp_path: Path) -> Non
 def test_evaluate_logs_to_mlflow(
     multitask: Path, tmp_path: Path, registry: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write(tmp_path / "a.conll", "我 O", "爱 O", "中 B-LOC", "国 I-LOC")
+    path = write(tmp_path / "a.conll", "我 O", "爱 O", "中 B-LOC", "国 I-LOC", "", "< B-PER")
     tracking = ["--tracking-uri", registry, "--experiment", "evaluated"]
+    tracking += ["--compare", "demo", "--output", str(tmp_path / "out")]
     evaluate.main([str(multitask), f"peoples_daily={path}", *tracking])
     assert "| micro |" in capsys.readouterr().out
     run, files = logged(registry, "evaluated")
     assert run.data.params["model"] == str(multitask)
-    assert files == {"scores.csv", "scores.md", "scores.png"}
+    assert files == {"scores.csv", "scores.md", "scores.png", "differences.tsv", "report.html"}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert '<mark class="missing">中国<small> LOCATION</small></mark>' in page
+    assert "F1 of LOCATION" in page
+    assert '<mark class="missing">&lt;<small> PERSON</small></mark>' in page
     beside = Path(registry.removeprefix("sqlite:///")).parent / "mlruns"
     assert run.info.artifact_uri.startswith(beside.as_uri())

@@ -10,6 +10,7 @@ import httpx2
 import pandas as pd
 import pytest
 
+from tests.hanlp_ner.helpers import CHINA
 from tests.zoo.helpers import HTTP
 from zoo.building.packaging import ROOT
 
@@ -38,7 +39,7 @@ def entities(url: str, text: str, params: dict[str, Any] | None = None) -> list[
 def test_the_sample(ner_url: str) -> None:
     response = HTTP.post(f"{ner_url}/invocations", json=SAMPLE, timeout=60)
     first, second = response.json()["predictions"]
-    assert first == {"entities": [{"text": "中国", "type": "LOCATION", "start": 2, "end": 4}]}
+    assert first == {"entities": [CHINA]}
     assert [(e["text"], e["type"]) for e in second["entities"]] == [
         ("米哈游", "ORGANIZATION"),
         ("2011年", "DATE"),
@@ -79,6 +80,20 @@ def test_a_dictionary_of_the_request_comes_on_top_of_the_packed_one(ner_url: str
     assert ("原神", "GAME") not in entities(ner_url, "米哈游的原神")
 
 
+def test_less_sure_entities_are_left_out_but_no_words(ner_url: str) -> None:
+    text = "我在北京见了小米的人，也见了米哈游的人；阿里在清迈。"
+    (record,) = post(ner_url, [text]).json()["predictions"]
+    found = {(one["text"], one["start"]): one["confidence"] for one in record["entities"]}
+    assert found["米哈游", text.index("米哈游")] == 1
+    assert all(0 < confidence <= 1 for confidence in found.values())
+    least, most = min(found.values()), max(sure for sure in found.values() if sure < 1)
+    assert least < most
+    for bound in (least, most, 1):
+        (record,) = post(ner_url, [text], {"min_confidence": bound}).json()["predictions"]
+        kept = {(one["text"], one["start"]) for one in record["entities"]}
+        assert kept == {place for place, sure in found.items() if sure >= bound}
+
+
 def test_texts_with_nothing_in_them(ner_url: str) -> None:
     response = post(ner_url, ["", " ", "\n\n", "\u3000"])
     assert response.json()["predictions"] == [{"entities": []}] * 4
@@ -102,9 +117,9 @@ def test_ten_thousand_rows_in_order(ner_url: str) -> None:
 
 def test_sixteen_clients_at_once(ner_url: str) -> None:
     texts = [f"第{number}个人爱中国" for number in range(64)]
-    alone = [post(ner_url, [text]).json() for text in texts]
+    alone = [entities(ner_url, text) for text in texts]
     with ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(lambda text: post(ner_url, [text]).json(), texts))
+        together = list(pool.map(lambda text: entities(ner_url, text), texts))
     assert together == alone
 
 
@@ -150,6 +165,7 @@ BAD_PARAMS: dict[str, tuple[dict[str, Any], str]] = {
     "a lone surrogate": ({"dictionary": '{"a": "\\ud800"}'}, "'dictionary': is not valid Unicode"),
     "wrong type": ({"dictionary": 5}, "Failed to validate type and shape for 'dictionary'"),
     "unknown task": ({"tasks": ["dep"]}, "Parameter 'tasks': "),
+    "more than sure": ({"min_confidence": 1.1}, "Parameter 'min_confidence': "),
     "wrong value": ({"on_error": "ignore"}, "Parameter 'on_error': "),
 }
 

@@ -1,5 +1,6 @@
 """Training: it resumes, starts from other checkpoints, and refuses what it would get wrong."""
 
+import csv
 import json
 import os
 import random
@@ -13,18 +14,18 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
+from demos.hanlp_ner import doccano
 from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import evaluate, finetune
 from hanlp_ner.network.component import load
-from hanlp_ner.training.corpora import read_source, write_examples
+from hanlp_ner.training.corpora import Corpus, read_source, write_examples
 from hanlp_ner.training.formats import DataError
-from hanlp_ner.training.span_scores import (
-    predict_spans,
-)
-from tests.hanlp_ner.checkpoints import write_transformer
+from hanlp_ner.training.relabel import fill_in
+from hanlp_ner.training.span_scores import predict_spans
+from tests.hanlp_ner.checkpoints import random_component, write_transformer
 from tests.hanlp_ner.helpers import write
 from tests.hanlp_ner.test_engine import texts
-from tests.zoo.helpers import logged
+from tests.zoo.helpers import assert_same, logged
 from tests.zoo.training import assert_same_run
 from zoo.errors import CheckpointError
 
@@ -66,6 +67,13 @@ def steps(output: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
+def epochs(output: Path) -> list[dict[str, float]]:
+    """The learning curves, but for the empty cells."""
+    with (output / "epochs.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
+
+
 def test_a_killed_run_goes_on_with_the_same_losses(
     tiny: list[str], tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,22 +105,106 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     tracking = ["--tracking-uri", registry, "--experiment", "killed"]
     finetune.main([*tiny, "--output", str(killed), *tracking])
     assert_same_run(killed, whole, "model.pt")
+    assert_same(epochs(killed), epochs(whole), 1e-3)
+    assert [row["epoch"] for row in epochs(killed)] == [1, 2]
     for name in ("best", "last"):
         assert "/" not in json.loads((killed / name / "config.json").read_text())["transformer"]
 
     run, files = logged(registry, "killed")
     assert run.data.params["hidden"] == "32"
-    assert {"dev_micro_f1", "dev_f1", "epoch_loss"} <= set(run.data.metrics)
-    assert files == {"dev", "steps.csv"}
+    measured = {"dev_micro_f1", "dev_f1", "dev_f1_PERSON", "dev_loss", "epoch_loss"}
+    assert measured <= set(run.data.metrics)
+    assert files == {"dev", "steps.csv", "epochs.csv", "curves.png", "report.html"}
 
 
-def test_training_goes_on_from_a_checkpoint(
+@pytest.mark.parametrize("forget", [False, True])
+@pytest.mark.parametrize("start", ["demo", "electra"])
+def test_a_checkpoint_learns_new_labels(
+    tiny: list[str], tmp_path: Path, start: str, forget: bool
+) -> None:
+    name = start if start == "demo" else str(random_component(tmp_path / "start", start))
+    job = {
+        "text": "编剧王芳在北京",
+        "label": {"job": {"编剧": [[0, 1]]}, "name": {"王芳": [[2, 3]]}},
+    }
+    rows = [{**job, "text": f"{job['text']}住了{number}年"} for number in range(20)]
+    corpus = write(tmp_path / "cluener.json", *map(json.dumps, rows))
+    train, dev = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
+    doccano.main([str(corpus), "--labels", "job", "--sentences", "10", "-o", str(train),
+                  "--others", str(dev)])  # fmt: skip
+    arguments = changed(tiny, ["--checkpoint", name], train=train, dev=dev, finish=train)
+    text = write(tmp_path / "text.txt", "王小丽在北京工作。", "", "2011年")
+    arguments += ["--forget"] if forget else ["--remember", str(text)]
+    arguments += ["--lr", "0", "--output", str(tmp_path / "run")]
+    finetune.main(arguments)
+
+    old, new = load(FOLDER / "demo" if start == "demo" else Path(name)), load(tmp_path / "run/best")
+    own = {f"{place}-JOB" for place in "BIES"} | {"O"}
+    before, after = (list(one.vocabs.tag.idx_to_token) for one in (old, new))
+    assert set(after) == (own if forget else own | set(before))
+    for tag in set(before) & set(after):  # what was known stays, to the bit
+        was, now = before.index(tag), after.index(tag)
+        assert old.model.classifier.weight[was].equal(new.model.classifier.weight[now])
+    if start == "demo" and not forget:
+        scores = [one.model.crf.transitions for one in (old, new)]
+        ends = [(tags.index("B-PERSON"), tags.index("E-PERSON")) for tags in (before, after)]
+        assert scores[0][ends[0]] == scores[1][ends[1]] > scores[1].mean()
+        new_ends = after.index("B-JOB"), after.index("E-JOB")
+        assert scores[1][new_ends] > scores[1].mean()  # it's no surprise to the CRF
+    assert ("dev_kept_f1" in epochs(tmp_path / "run")[0]) != forget
+    counted = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))
+    assert set(counted) == {"JOB", "micro"}
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (["--from-scratch", "--forget"], "--forget needs --checkpoint"),
+        (["--from-scratch", "--remember", "{text}"], "--remember needs --checkpoint"),
+        (["--checkpoint", "demo", "--forget", "--remember", "{text}"], "and no --forget"),
+        (["--checkpoint", "demo", "--remember", "{text}"], r"text\.txt' has nothing to remember"),
+    ],
+)
+def test_what_cannot_be_kept_or_forgotten_is_refused(
+    tiny: list[str], tmp_path: Path, start: list[str], said: str
+) -> None:
+    text = write(tmp_path / "text.txt", "王小丽在北京工作。")
+    arguments = changed(tiny, [word.format(text=text) for word in start])
+    with pytest.raises(DataError, match=said):
+        finetune.main([*arguments, "--output", str(tmp_path / "run")])
+
+
+def test_what_nobody_annotated_is_filled_in() -> None:
+    component = load(FOLDER / "demo")
+    text = "2011年王小丽在北京"
+    corpus = Corpus(["a.jsonl"], [(text, [(5, 6, "SURNAME")])])
+    ((_, entities),) = fill_in(corpus, component, {"PERSON", "LOCATION"}).examples
+    assert entities == [(5, 6, "SURNAME"), (9, 11, "LOCATION")]  # the PERSON gives way; no DATE
+    assert corpus.entities == 1
+
+
+def test_a_run_stops_early_and_shows_its_mistakes(
     tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start = ["--checkpoint", "demo", "--lr", "1e-5"]
-    finetune.main([*changed(tiny, start), "--output", str(tmp_path)])
-    assert (tmp_path / "best" / "model.pt").exists()
-    assert "best F1" in capsys.readouterr().out
+    rows = read_source(tiny[tiny.index("--dev") + 1])
+    dev = tmp_path / "dev.jsonl"
+    write_examples(dev, [("<b>&在北京", [(0, 3, "LOCATION")]), *rows])
+    arguments = changed(tiny, ["--from-scratch"], dev=dev)
+    run = tmp_path / "run"
+    arguments += ["--lr", "0", "--epochs", "9", "--patience", "1", "--output", str(run)]
+    finetune.main(arguments)
+    assert "stopped early" in capsys.readouterr().out
+    first, second = epochs(run)
+    assert first["dev_loss"] == second["dev_loss"] > 0
+    assert first["dev_f1"] == second["dev_f1"]
+    assert first["step"] < second["step"] == len(steps(run)) - 1
+    mean = sum(float(row.partition(",")[2]) for row in steps(run)[1:][: int(first["step"])])
+    assert first["epoch_loss"] == pytest.approx(mean / first["step"])
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert '<mark class="missing">&lt;b&gt;<small> LOCATION</small></mark>&amp;在北京' in page
+    assert "<b>" not in page
+    assert "data:image/png" in page
 
 
 @pytest.mark.parametrize("kind", ["bert", "electra"])
@@ -185,10 +277,10 @@ def test_labels_that_only_the_dev_set_has_are_refused(
         finetune.main([*changed(tiny, start, dev=dev), "--output", str(tmp_path / "run")])
 
 
-def test_a_checkpoint_that_lacks_a_tag_is_refused(tiny: list[str], tmp_path: Path) -> None:
-    finish = write(tmp_path / "a.conll", "我 O", "票 B-TICKET")
+def test_a_label_in_another_case_is_refused(tiny: list[str], tmp_path: Path) -> None:
+    finish = write(tmp_path / "a.conll", "我 O", "票 B-Person")
     arguments = changed(tiny, ["--checkpoint", "demo"], finish=finish)
-    with pytest.raises(DataError, match="'demo' doesn't know S-TICKET of the training set"):
+    with pytest.raises(DataError, match=r"'Person' of .* is 'PERSON' in .*--map Person=PERSON"):
         finetune.main([*arguments, "--output", str(tmp_path / "run")])
 
 

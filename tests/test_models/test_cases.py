@@ -62,10 +62,12 @@ def test_recordings_within_a_table() -> None:
 
 
 def test_entities_in_lines_and_in_a_table() -> None:
+    saved = '{"text": "王小明", "entities": [{"start": 0, "end": 3, "type": "NAME"}]}'
     lines = '{"text": "😀王小明", "entities": [[1, 4, "PERSON"]]}\n\n{"text": 1}\n{"text": "a", '
-    first, second, third = read("x.jsonl", lines.encode(), "ner", LIMIT)
+    answered, first, second, third = read("x.jsonl", f"{saved}\n{lines}".encode(), "ner", LIMIT)
+    assert answered.spans == frozenset({(0, 3, "NAME")})  # as the page of entities saves them
     assert (first.text, first.spans) == ("😀王小明", frozenset({(1, 4, "PERSON")}))
-    assert second.name == "line 3"
+    assert second.name == "line 4"
     assert "isn't JSON" in second.error
     assert "isn't JSON" in third.error
     rows = 'text,entities\n中国,"[[0, 2, ""LOCATION""]]"\n好,\n好,"[[0, 2, ""X""]]"\n好,[1]\n'

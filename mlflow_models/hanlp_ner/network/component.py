@@ -145,7 +145,7 @@ def load(directory: Path, device: int = -1) -> Any:
             "fetched; put the transformer's config.json and vocab.txt (or tokenizer.json) "
             f"into '{directory / 'transformer'}'."
         ) from error
-    except (AttributeError, ImportError, KeyError, TypeError) as error:
+    except (AssertionError, AttributeError, ImportError, LookupError, TypeError) as error:
         raise CheckpointError(
             f"'{directory}' doesn't describe a component of HanLP 2.1.5 "
             f"({type(error).__name__}: {error})."
@@ -204,7 +204,7 @@ def _local(config: dict[str, Any], directory: Path) -> dict[str, Any]:
     """
     local: dict[str, Any] = {}
     for key, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key not in ("dictionary", "mapper"):  # those hold words
             local[key] = _local(value, directory)
         elif key == "transformer" and (directory / "transformer").is_dir():
             local[key] = str(directory / "transformer")

@@ -44,19 +44,22 @@ class Confidence:
     """
 
     def __init__(self, tags: TagSet, crf: Crf | None, temperature: float = 1.0) -> None:
-        self._tags, self._crf, self._temperature = tags, crf, temperature
         count = len(tags.tags)
-        field = crf or Crf(*(np.zeros(size, np.float32) for size in (count, (count, count), count)))
+        self._crf = crf
+        self._field = crf or Crf(*(np.zeros(n, np.float32) for n in (count, (count, count), count)))
+        self._starts, self._ends = (np.array(one)[:-1, :-1] for one in (tags.starts, tags.ends))
+        self.set_temperature(temperature)
+
+    def set_temperature(self, temperature: float) -> None:
+        """Divide scores by another temperature from now on."""
+        self._temperature = temperature
+        field = self._field
         self._start, self._end = np.exp(self._logs(field.start)), np.exp(self._logs(field.end))
         self._log_moves = self._logs(field.transitions)
         self._moves = np.exp(self._log_moves)  # (from, to)
         # Those with which an entity begins, (to, from), and those with which it ends, (from, to)
-        self._entering = (self._moves * np.array(tags.starts)[:-1, :-1]).T
-        self._leaving = self._moves * np.array(tags.ends)[:-1, :-1]
-
-    def at(self, temperature: float) -> "Confidence":
-        """Give the same with another temperature."""
-        return Confidence(self._tags, self._crf, temperature)
+        self._entering = (self._moves * self._starts).T
+        self._leaving = self._moves * self._ends
 
     def __call__(
         self,
@@ -75,13 +78,13 @@ class Confidence:
         rows = [row for row, some in enumerate(spans) if some]
         if not rows:
             return [[] for _ in spans]
-        lengths = np.array([len(paths[row]) for row in rows])
-        longest = max(lengths)
+        sizes = [len(paths[row]) for row in rows]
+        lengths, longest = np.array(sizes), max(sizes)
         # (length, batch, tags), (length, batch)
         logs = self._logs(scores[rows, :longest].swapaxes(0, 1), axis=-1)
         path = np.zeros((longest, len(rows)), dtype=np.int64)
         for column, row in enumerate(rows):
-            path[: lengths[column], column] = paths[row]
+            path[: sizes[column], column] = paths[row]
         counts = [len(spans[row]) for row in rows]
         places = np.array([span[:2] for row in rows for span in spans[row]])  # (spans, 2)
         owner = np.repeat(np.arange(len(rows)), counts)
@@ -128,7 +131,7 @@ class Confidence:
         begins = np.where(first > 0, before, self._start[tag])
         begins *= factors[first, owner, tag] / scale[first, owner]
         # The steps between its tags
-        own = np.take_along_axis(logs, path[:, :, None], axis=2)[:, :, 0] - np.log(scale)
+        own = logs[np.arange(len(path))[:, None], np.arange(len(lengths)), path] - np.log(scale)
         own[1:] += self._log_moves[path[:-1], path[1:]]
         steps = np.cumsum(own, axis=0)  # (length, batch)
         between = np.exp(steps[last, owner] - steps[first, owner])
@@ -141,7 +144,7 @@ class Confidence:
         left, right = through[last, owner], every.sum(axis=1)
         size = left.sum(axis=1)
         both = (left / size[:, None] * (every / right[:, None])).sum(axis=1)
-        return np.clip(begins * between / size * (ends / right) / both, 0.0, 1.0)
+        return np.minimum(begins * between / size * (ends / right) / both, 1.0)
 
     def _sums(
         self,
@@ -160,11 +163,11 @@ class Confidence:
         """
         longest, batch, tags = factors.shape
         mirror = np.maximum(lengths - 1 - np.arange(longest)[:, None], 0)  # (length, batch)
-        reverse = np.take_along_axis(factors, mirror[:, :, None], axis=0)
+        reverse = factors[mirror, np.arange(batch)]
         if self._crf is None:  # without transitions each place stands for itself
             scale = factors.sum(axis=2)
             return factors / scale[:, :, None], reverse, scale
-        both = np.stack([factors, reverse], axis=1)  # (length, 2, batch, tags)
+        both = np.concatenate([factors, reverse], axis=1).reshape(longest, 2, batch, tags)
         turned = np.stack([self._moves, self._moves.T])
         sums, divisors = np.empty_like(both), np.ones((longest, 2, batch, 1))
         arriving = np.empty((2, batch, tags))

@@ -6,6 +6,7 @@ of speech, entities) are written again for ONNX Runtime and NumPy.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer
 from hanlp_ner.network.confidence import Confidence, read_temperature
 from hanlp_ner.network.decode import Crf, Span, TagSet
 from hanlp_ner.network.parsers import Parsers
+from hanlp_ner.network.rules import Rules
 from hanlp_ner.network.tagger import LEFT_OUT, PieceAnswer, best, padding
 from zoo.errors import BadInput
 from zoo.serving.onnx import device_of, on_gpu, open_session
@@ -53,11 +55,14 @@ class TokenizedText:
         text: The text.
         ids: Token ids without [CLS] and [SEP], int32 (length,).
         offsets: The characters `(start, end)` of each sub-token.
+        joined: Whether HanLP makes a word's text of those of its sub-tokens, without what is
+            between them.
     """
 
     text: str
     ids: NDArray[np.int32]
     offsets: list[tuple[int, int]]
+    joined: bool
 
     def characters(self, first: int, last: int) -> tuple[int, int]:
         """Give the characters of sub-tokens `first` to `last` (exclusive)."""
@@ -65,6 +70,9 @@ class TokenizedText:
 
     def texts(self, ranges: list[tuple[int, int]]) -> list[str]:
         """Give the text of each range of sub-tokens."""
+        if self.joined:
+            parts = [self.text[start:end] for start, end in self.offsets]
+            return ["".join(parts[first:last]) for first, last in ranges]
         spans = (self.characters(first, last) for first, last in ranges)
         return [self.text[start:end] for start, end in spans]
 
@@ -75,7 +83,8 @@ class Head:
     def __init__(self, directory: Path, head: dict[str, Any], threads: int, share: float) -> None:
         stem = head["file"]
         self.gives, self.after = head["gives"], head["after"]
-        self.tags = TagSet(head["tags"])
+        self.tags, self.rules = TagSet(head["tags"]), Rules(head["rules"])
+        self.output_spans = head["output_spans"]
         graph = directory / f"{stem}.onnx"
         self.session = open_session(graph, threads, disabled=LEFT_OUT, share=share)
         crf = directory / f"{stem}.npz"
@@ -107,6 +116,25 @@ class Head:
         scores = _bound(self.session, "cpu", hidden=hidden, places=places).numpy()
         return scores, best(scores, [len(row) for row in items], self._crf)
 
+    def names(self, path: NDArray[np.int64]) -> list[str]:
+        """Give the tags of tag indices, int64 (items,)."""
+        return [self.tags.tags[tag] for tag in path]
+
+    def words(self, piece: TokenizedText, words: list[tuple[int, int]]) -> list[Any]:
+        """Write words in HanLP's form: their texts, with their places if the checkpoint says so."""
+        texts = piece.texts(words)
+        if not self.output_spans:
+            return texts
+        places = (piece.characters(first, last) for first, last in words)
+        return [[text, *place] for text, place in zip(texts, places, strict=True)]
+
+    def entities(self, words: list[str], spans: list[Span]) -> list[Any]:
+        """Write entities in HanLP's form, with word offsets."""
+        return [
+            [self.rules.delimiter.join(words[start:end]), type_, start, end]
+            for start, end, type_, _ in spans
+        ]
+
 
 class MultiTask:
     """The networks of a multi-task checkpoint, as `hanlp_ner.building.convert` wrote them.
@@ -115,12 +143,13 @@ class MultiTask:
         tasks: The names of all tasks.
         on_gpu: Whether they run on a GPU.
         pad: Fills up pieces to a batch.
+        confidence: Tells how sure the recognizer is of entities.
     """
 
     def __init__(self, directory: Path, config: dict[str, Any], threads: int) -> None:
         self._config = config
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        self._normal = str.maketrans(config["normal"])
+        self._normal, self._raw = (str.maketrans(config[name]) for name in ("normal", "raw"))
         graph = directory / "encoder.onnx"
         self._encoder = open_session(graph, threads, disabled=LEFT_OUT, share=ENCODER_SHARE)
         self.on_gpu, self.pad = on_gpu(self._encoder), padding(config, self._encoder)
@@ -128,6 +157,7 @@ class MultiTask:
         self._heads = {
             task: Head(directory, head, threads, share) for task, head in config["heads"].items()
         }
+        self.confidence = self._heads[config["recognizer"]].confidence
         self._parsers = Parsers(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
 
@@ -145,27 +175,37 @@ class MultiTask:
             for task in {self._heads[task].after or task for task in wanted}
         }
         results: list[dict[str, Any]] = [{} for _ in pieces]
-        spans: list[list[Span]] = []
+        answers: list[list[Span]] = []
         for task in wanted:
             head = self._heads[task]
             items = words[head.after or task]
             if head.gives == "words":
                 for result, piece, row in zip(results, pieces, items, strict=True):
-                    result[task] = piece.texts(row)
+                    result[task] = head.words(piece, row)
                 continue
             scores, found = head.run(hidden, items)  # found: (items,) each
-            for result, piece, row, indices in zip(results, pieces, items, found, strict=True):
-                result[task] = _result(head, piece.texts(row), indices)
+            if head.gives == "tags":
+                for result, piece, row, path in zip(results, pieces, items, found, strict=True):
+                    result[task] = head.rules.tags(head.names(path), piece.texts(row))
+                continue
+            spans = [[Span(*span) for span in head.tags.spans(path)] for path in found]
             if task == recognizer:
-                inside = [[Span(*span) for span in head.tags.spans(indices)] for indices in found]
+                spans = head.confidence(scores, found, spans)
+            if head.rules.any:
                 spans = [
+                    head.rules.entities(head.names(path), some, piece.texts(row))
+                    for piece, row, path, some in zip(pieces, items, found, spans, strict=True)
+                ]
+            if task in tasks:
+                for result, piece, row, some in zip(results, pieces, items, spans, strict=True):
+                    result[task] = head.entities(piece.texts(row), some)
+            if task == recognizer:
+                answers = [
                     [
                         Span(*piece.characters(row[start][0], row[end - 1][1]), type_, sure)
                         for start, end, type_, sure in some
                     ]
-                    for piece, row, some in zip(
-                        pieces, items, head.confidence(scores, found, inside), strict=True
-                    )
+                    for piece, row, some in zip(pieces, items, spans, strict=True)
                 ]
         rest = [task for task in tasks if task in self._config["others"]]
         if rest:
@@ -178,7 +218,7 @@ class MultiTask:
                 result.update({task: other[task] for task in rest})
         return [
             PieceAnswer(row, {task: result[task] for task in tasks})
-            for row, result in zip(spans, results, strict=True)
+            for row, result in zip(answers, results, strict=True)
         ]
 
     def _split(self, text: str) -> TokenizedText:
@@ -201,7 +241,8 @@ class MultiTask:
             ids, offsets = [unknown], [(0, len(text))]
         if len(ids) > self._config["limit"]:
             raise BadInput("A text has too many characters that the tokenizer takes apart.")
-        return TokenizedText(text, np.array(ids, dtype=np.int32), offsets)
+        raw = text.translate(self._raw)
+        return TokenizedText(raw, np.array(ids, dtype=np.int32), offsets, self._config["joined"])
 
     def _words(
         self, task: str, hidden: Any, pieces: list[TokenizedText]
@@ -229,21 +270,6 @@ class MultiTask:
                     names[place] = "M"
                 reached, before = end, names[place]
             starts = [0, *(place for place in range(1, len(names)) if names[place] in ("B", "S"))]
-            words.append(list(zip(starts, [*starts[1:], len(names)], strict=True)))
+            found = list(zip(starts, [*starts[1:], len(names)], strict=True))
+            words.append(head.rules.combine(found, partial(piece.texts, found)))
         return words
-
-
-def _result(head: Head, words: list[str], tags: NDArray[np.int64]) -> list[Any]:
-    """Write a task's result in HanLP's form: tags of words, or entities with word offsets.
-
-    Args:
-        head: The task's classifier.
-        words: The words of one text.
-        tags: Their tag indices, int64 (words,).
-    """
-    if head.gives == "tags":
-        return [head.tags.tags[tag] for tag in tags]
-    return [
-        ["".join(words[start:end]), type_, start, end]
-        for start, end, type_ in head.tags.spans(tags)
-    ]

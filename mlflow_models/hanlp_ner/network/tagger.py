@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hanlp_ner.network.confidence import Confidence, read_temperature
 from hanlp_ner.network.decode import Crf, Span, TagSet
+from hanlp_ner.network.rules import Rules
 from zoo.serving.onnx import CRASHES_IN_FLOAT16, SLOW_FUSION, on_gpu, open_session
 
 CODE_POINTS = 0x110000
@@ -108,6 +109,7 @@ class Tagger:
         self._ids[tables["codes"]] = tables["ids"]
         self._tags = TagSet(config["tags"])
         self._crf = Crf.load(tables) if "crf_start" in tables else None
+        self._rules, self._normal = Rules(config["rules"]), config["normal"]
         self.confidence = Confidence(self._tags, self._crf, read_temperature(directory))
         self._session = open_session(directory / "model.onnx", threads, disabled=LEFT_OUT)
         self.on_gpu, self.pad = on_gpu(self._session), padding(config, self._session)
@@ -121,4 +123,13 @@ class Tagger:
         (scores,) = self._session.run(None, {"input_ids": self.pad(ids)})  # (batch, length, tags)
         paths = best(scores, lengths, self._crf)
         spans = [[Span(*span) for span in self._tags.spans(path)] for path in paths]
-        return [PieceAnswer(row, {}) for row in self.confidence(scores, paths, spans)]
+        spans = self.confidence(scores, paths, spans)
+        if self._rules.any:
+            spans = [self._ruled(*each) for each in zip(texts, paths, spans, strict=True)]
+        return [PieceAnswer(row, {}) for row in spans]
+
+    def _ruled(self, text: str, path: NDArray[np.int64], spans: list[Span]) -> list[Span]:
+        """Apply the checkpoint's own rules to the entities of a text."""
+        names = [self._tags.tags[tag] for tag in path]
+        normal = [self._normal.get(character, character) for character in text]
+        return self._rules.entities(names, spans, text, normal)

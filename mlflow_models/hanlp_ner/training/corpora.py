@@ -204,6 +204,22 @@ def read_corpora(
     return [read_corpus(source, mapping, dropped) for source in sources]
 
 
+def read_lines(path: Path) -> Corpus:
+    """Read text that nobody has annotated, a sentence a line; blank lines are left out.
+
+    Raises:
+        DataError: The file can't be read, or has no text.
+    """
+    lines = enumerate(read_text(path, DataError).splitlines(), 1)
+    kept = [(number, line.strip()) for number, line in lines if line.strip()]
+    if not kept:
+        raise DataError(f"'{path}' has no text.")
+    corpus = Corpus([str(path)], [(line, []) for _, line in kept])
+    corpus.places = [f"'{path}', line {number}" for number, _ in kept]
+    corpus.documents = [None] * len(kept)
+    return corpus
+
+
 def check_mapping(mapping: Mapping[str, str], corpora: Iterable[Corpus]) -> None:
     """Check that each label of `--map` is in the data.
 

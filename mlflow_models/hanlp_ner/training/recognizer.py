@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanlp_ner.training.corpora import Example
+from hanlp_ner.training.tags import all_tags
 from zoo.data.outputs import whole_directory, write_json
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def new_component(
         seed=args.seed,
     )
     component.on_config_ready(**component.config)
-    tags = ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BIES")]
-    component.vocabs.tag = Vocab(idx_to_token=tags, pad_token=None, unk_token=None)
+    component.vocabs.tag = Vocab(idx_to_token=all_tags(labels), pad_token=None, unk_token=None)
     component.vocabs.tag.set_unk_as_safe_unk()
     component.vocabs.lock()
     component.model = component.build_model(training=not args.from_scratch)

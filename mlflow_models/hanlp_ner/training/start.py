@@ -1,13 +1,15 @@
 """What a recognizer's training starts from: a checkpoint, a transformer, or nothing."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hanlp_ner.network.component import SINGLE_TASK, fetch, load, read_config
 from hanlp_ner.training.corpora import Corpus, some
 from hanlp_ner.training.formats import DataError
-from hanlp_ner.training.tags import entities_to_tags
+from hanlp_ner.training.relabel import fill_in, labels_of, relabel
+from hanlp_ner.training.tags import all_tags
 from zoo.building import checkpoints
 from zoo.errors import CheckpointError
 from zoo.training import options
@@ -42,12 +44,17 @@ def label_set(trained: Corpus, dev: Corpus) -> list[str]:
     return sorted(labels)
 
 
-def open_checkpoint(name: str, trained: Corpus, device: int) -> Any:
+def open_checkpoint(name: str, labels: list[str], device: int) -> Any:
     """Load the recognizer that training starts from.
 
+    Args:
+        name: Of the checkpoint.
+        labels: Of `label_set`.
+        device: The GPU's number, or -1 for the CPU.
+
     Raises:
-        CheckpointError: the checkpoint is not found, or is a multi-task one.
-        DataError: it lacks a tag of the training sets.
+        CheckpointError: The checkpoint is not found, or is a multi-task one.
+        DataError: A label differs by its case only from one of the checkpoint's.
     """
     directory = checkpoints.resolve(name, FOLDER / "demo", fetch)
     if (directory / "MLmodel").is_file():
@@ -55,12 +62,12 @@ def open_checkpoint(name: str, trained: Corpus, device: int) -> Any:
     if read_config(directory)["classpath"] != SINGLE_TASK:
         raise CheckpointError(f"'{name}' is a multi-task checkpoint; only single-task ones train.")
     component = load(directory, device)
-    known = set(component.vocabs.tag.token_to_idx)
-    for (text, entities), place in zip(trained.examples, trained.places, strict=True):
-        if missing := sorted(set(entities_to_tags(len(text), entities)) - known):
+    known = labels_of(component)
+    for label in sorted(set(labels) - set(known)):
+        if same := [one for one in known if one.casefold() == label.casefold()]:
             raise DataError(
-                f"The checkpoint '{name}' doesn't know {', '.join(missing)} of the training set "
-                f"({place}); rename or drop labels with --map."
+                f"The label '{label}' of the training set is '{same[0]}' in the checkpoint "
+                f"'{name}'; rename it with --map {label}={same[0]}."
             )
     return component
 
@@ -82,7 +89,7 @@ def find_transformer(name: str) -> Path:
 
 
 def open_component(
-    args: argparse.Namespace, labels: list[str], train: Corpus, trained: Corpus
+    args: argparse.Namespace, labels: list[str], train: Corpus
 ) -> "TransformerNamedEntityRecognizer":
     """Build or load the recognizer to train.
 
@@ -90,16 +97,15 @@ def open_component(
         args: The command's options.
         labels: Of `label_set`.
         train: The training set, whose characters are the vocabulary of a network from scratch.
-        trained: It and the set of the last epochs.
 
     Raises:
         CheckpointError: The checkpoint or the transformer can't be used.
-        DataError: It lacks a tag of the training sets.
+        DataError: A label differs by its case only from one of the checkpoint's.
     """
     from hanlp_ner.training import recognizer
 
     if args.checkpoint:
-        return open_checkpoint(args.checkpoint, trained, args.device)
+        return open_checkpoint(args.checkpoint, labels, args.device)
     if args.from_scratch:
         transformer = args.output / UNTRAINED
         recognizer.write_transformer(transformer, train.examples, args)
@@ -115,6 +121,46 @@ def open_component(
         ) from error
     component.to(args.device)
     return component
+
+
+def learn_labels(
+    component: Any, labels: list[str], forget: bool, corpora: Sequence[Corpus]
+) -> tuple[set[str], list[Corpus]]:
+    """Make a checkpoint's component ready for the labels of the data.
+
+    Args:
+        component: Of `open_checkpoint`; it gets a classifier of the old and the new labels.
+        labels: Of `label_set`.
+        forget: Whether the old labels that the data lack are left out.
+        corpora: The sets to train on and to choose the epoch by.
+
+    Returns:
+        The old labels that the data lack and that stay; and the sets, in which the component's own
+        answers stand for these labels.
+
+    Raises:
+        DataError: There is unannotated text, and nothing that the component could mark in it.
+    """
+    known = labels_of(component)
+    kept = set() if forget else set(known) - set(labels)
+    if not kept and (bare := [one for one in corpora if one.examples and not one.entities]):
+        raise DataError(
+            f"'{bare[0].names[0]}' has nothing to remember: the data have all labels that the "
+            "checkpoint knows; leave out --remember."
+        )
+    filled = [fill_in(corpus, component, kept) for corpus in corpora]
+    new = sorted(set(labels) - set(known))
+    wanted = sorted({*labels, *kept})
+    lost = sorted(set(known) - set(wanted))
+    for said, some_labels in (("new", new), ("kept", sorted(kept)), ("forgotten", lost)):
+        if some_labels:
+            print(f"{said} labels: {', '.join(some_labels)}")
+    if kept:
+        added = sum(one.entities for one in filled) - sum(one.entities for one in corpora)
+        print(f"the checkpoint itself marks {added} entities of the kept labels", flush=True)
+    if lost or not set(all_tags(wanted)) <= set(component.vocabs.tag.idx_to_token):
+        relabel(component, wanted)
+    return kept, filled
 
 
 def check_lengths(component: Any, corpus: Corpus) -> None:

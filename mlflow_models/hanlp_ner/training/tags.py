@@ -31,6 +31,11 @@ def tags_to_entities(tags: Sequence[str]) -> list[Entity]:
     return entities
 
 
+def all_tags(labels: Iterable[str]) -> list[str]:
+    """List the IOBES tags of labels, O first."""
+    return ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BIES")]
+
+
 def flat(entities: Iterable[Entity]) -> list[Entity]:
     """Leave out what a tag for each character can't say: entities that overlap an earlier one.
 

@@ -5,19 +5,53 @@ HanLP 2.1.5's own `fit` needs an optimizer that transformers 5 no longer has, an
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from hanlp_ner.training.corpora import Example
+from hanlp_ner.training.corpora import Example, write_examples
 from hanlp_ner.training.recognizer import save_component
-from hanlp_ner.training.span_scores import predict_spans, span_scores
+from hanlp_ner.training.span_scores import Scores, predict_spans, span_scores
 from hanlp_ner.training.tags import entities_to_tags
 from zoo.data.outputs import whole_file, write_json
 
 if TYPE_CHECKING:
     import torch
     from hanlp.components.ner.transformer_ner import TransformerNamedEntityRecognizer
+
+
+FOUND = "found.jsonl"
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """The sentences that choose the best epoch.
+
+    Attributes:
+        examples: As a person has annotated them; they are what the scores count.
+        filled: With the first checkpoint's own entities of the kept labels; what the loss is of.
+        kept: The labels that the first checkpoint knows, and nobody has annotated here.
+    """
+
+    examples: list[Example]
+    filled: list[Example]
+    kept: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an epoch's weights are worth on the dev set.
+
+    Attributes:
+        scores: By annotated label, and over all of them.
+        loss: Per sentence.
+        kept: F1 of the kept labels in percent, of what the first checkpoint finds; None: none are.
+    """
+
+    scores: Scores
+    loss: float
+    kept: float | None
 
 
 class Batches:
@@ -52,8 +86,14 @@ class Batches:
         finishing = epoch >= self.args.epochs - self.args.finish_epochs
         order = list(range(self.turn, len(self.lengths)) if finishing else range(self.turn))
         rng.shuffle(order)
+        plan = self.cut(order)
+        rng.shuffle(plan)
+        return plan
+
+    def cut(self, order: Sequence[int]) -> list[list[int]]:
+        """Cuts sentences into batches: sorted in pools, for even lengths in a mixed order."""
         plan: list[list[int]] = []
-        for start in range(0, len(order), 1024):  # sorted in pools: even lengths, mixed order
+        for start in range(0, len(order), 1024):
             batch: list[int] = []
             for index in sorted(order[start : start + 1024], key=self.lengths.__getitem__):
                 if batch and (len(batch) + 1) * self.lengths[index] > self.args.batch_characters:
@@ -61,7 +101,6 @@ class Batches:
                     batch = []
                 batch.append(index)
             plan.append(batch)
-        rng.shuffle(plan)
         return plan
 
     def load(self, indices: list[int]) -> dict[str, Any]:
@@ -84,7 +123,8 @@ class TaggerTrainer:
         component: the component to train, in place.
         batches: the training set.
         dev: sentences that choose the best epoch.
-        output: directory of `best/`, `last/`, `state.pt` and `steps.csv`.
+        output: directory of `best/`, `last/`, `state.pt`; of the best epoch's `scores.json` and of
+            what it finds in the dev set, `found.jsonl`.
         args: hyper-parameters, as `finetune.py` parses them.
     """
 
@@ -92,13 +132,14 @@ class TaggerTrainer:
         self,
         component: "TransformerNamedEntityRecognizer",
         batches: Batches,
-        dev: list[Example],
+        dev: DevSet,
         output: Path,
         args: argparse.Namespace,
     ) -> None:
         import torch
 
         self.component, self.batches, self.dev = component, batches, dev
+        self.dev_batches = Batches(component, dev.filled, [], args)
         self.output, self.args = output, args
         self.model = component.model
         self.criterion = component.build_criterion(model=self.model, reduction="sum")
@@ -121,11 +162,13 @@ class TaggerTrainer:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or too many have passed without a gain."""
+        return self.epoch >= self.args.epochs or self.waited_enough
+
+    @property
+    def waited_enough(self) -> bool:
+        """Whether so many epochs as `--patience` says have passed without a gain."""
         waited = self.epoch - self.best["epoch"]
-        waited_enough = (
-            self.args.patience and self.best["epoch"] > 0 and waited >= self.args.patience
-        )
-        return self.epoch >= self.args.epochs or bool(waited_enough)
+        return bool(self.args.patience and self.best["epoch"] > 0 and waited >= self.args.patience)
 
     def learning_rate(self, step: int) -> float:
         """Returns the share of the peak: linear warm-up, then linear decay to zero."""
@@ -136,9 +179,7 @@ class TaggerTrainer:
         """Takes one step of the optimizer and returns the loss per sentence."""
         import torch
 
-        logits, mask = self.component.feed_batch(batch)
-        loss = self.component.compute_loss(self.criterion, logits, batch["tag_id"], mask)
-        loss = loss / len(batch["token"])
+        loss = self.loss(batch) / len(batch["token"])
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.args.clip)
@@ -152,22 +193,45 @@ class TaggerTrainer:
                 self.average[name].lerp_(parameter, 1 - decay)
         return loss.item()
 
-    def evaluate(self) -> dict[str, dict[str, float]]:
+    def evaluate(self) -> Evaluated:
         """Scores the averaged weights on the dev set, and saves them as last and perhaps best."""
         weights = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         random_state = self.random_state()
         self.model.load_state_dict(self.average, strict=False)
         self.model.eval()
-        gold = [set(entities) for _, entities in self.dev]
-        scores = span_scores(gold, predict_spans(self.component, [t for t, _ in self.dev]))
+        texts, kept = [text for text, _ in self.dev.examples], self.dev.kept
+        found = predict_spans(self.component, texts)
+        own = [{span for span in spans if span[2] not in kept} for spans in found]
+        scores = span_scores([set(entities) for _, entities in self.dev.examples], own)
+        first = [set(entities) for _, entities in self.dev.filled]
+        still = span_scores(first, found, kept)["micro"]["f1"] if kept else None
+        evaluated = Evaluated(scores, self.dev_loss(), still)
         save_component(self.component, self.output / "last")
         if scores["micro"]["f1"] > self.best["f1"]:
             self.best = {"f1": scores["micro"]["f1"], "epoch": self.epoch}
             save_component(self.component, self.output / "best")
             write_json(self.output / "scores.json", scores)
+            rows = zip(texts, map(sorted, own), strict=True)
+            write_examples(self.output / FOUND, rows)
         self.model.load_state_dict(weights, strict=False)
         self.set_random_state(random_state)
-        return scores
+        return evaluated
+
+    def dev_loss(self) -> float:
+        """Returns the loss per sentence of the dev set, with the weights as they are."""
+        import torch
+
+        total = 0.0
+        with torch.no_grad():
+            for indices in self.dev_batches.cut(range(len(self.dev.filled))):
+                total += self.loss(self.dev_batches.load(indices)).item()
+        return total / len(self.dev.filled)
+
+    def loss(self, batch: dict[str, Any]) -> "torch.Tensor":
+        """Returns the loss of a batch, the sum over its sentences: scalar."""
+        logits, mask = self.component.feed_batch(batch)
+        loss = self.component.compute_loss(self.criterion, logits, batch["tag_id"], mask)
+        return cast("torch.Tensor", loss)
 
     def random_state(self) -> list["torch.Tensor"]:
         """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's;

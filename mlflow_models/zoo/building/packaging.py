@@ -237,13 +237,15 @@ def _imported(package: Path) -> set[str]:
 
 
 def _copy_modules(package: Path, target: Path, commands: bool = True) -> None:
-    """Copy a package's modules; with or without its commands (scripts with a `main`)."""
+    """Copy a package's modules and tables; with or without its commands, which have a `main`."""
     if not (package / "__init__.py").is_file():
         raise ZooError(f"'{package}' has no __init__.py, which a package needs.")
     target.mkdir()
     for file in sorted(package.glob("*.py")):
         if commands or COMMAND not in file.read_text(encoding="utf-8"):
             shutil.copy(file, target)
+    for table in sorted(package.glob("*.csv")):
+        shutil.copy(table, target)
 
 
 def _replace(output: Path, new: Path, old: Path) -> None:

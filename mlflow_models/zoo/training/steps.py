@@ -23,6 +23,11 @@ class Steps:
         kept = [(row["step"], row["loss"]) for _, row in rows if row]  # a kill may cut the last one
         write_table(self.path, HEADER, (one for one in kept if one[1] and int(one[0]) <= step))
 
+    def losses(self, after: int) -> list[float]:
+        """Read the losses of the steps after `after`."""
+        rows = open_table(self.path).strict_rows()
+        return [float(row["loss"]) for _, row in rows if int(row["step"]) > after]
+
     def add(self, step: int, loss: float) -> None:
         """Add a step's loss."""
         with self.path.open("a", encoding="utf-8") as file:

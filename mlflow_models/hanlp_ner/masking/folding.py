@@ -1,0 +1,100 @@
+"""Folds the ways to write a number into few, each with the way back to the text's own characters.
+
+People write a number in full-width digits, break it at the end of a line, or say it: 幺三八零零.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+SPOKEN = {
+    ord(said): str(digit)
+    for digit, sayings in enumerate(
+        ("零〇○", "一幺壹", "二贰貳", "三叁參", "四肆", "五伍", "六陆陸", "七柒", "八捌", "九玖")
+    )
+    for said in sayings
+}
+DASHES = "‐‑‒–—―−﹣－ー"
+MARKS = {ord(wide): chr(ord(wide) - 0xFEE0) for wide in "＋＠．＃（）Ｘｘ"}
+LAST_SIGN = 0x1FFFF  # later ones are characters for words
+# A line's end with the spaces around it, and characters that nobody sees.
+LAYOUT = re.compile(
+    r"[^\S\n]*\n\s*|[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+"
+)
+PAUSE = re.compile(r"(?<=\d)[,，、](?=\d)")
+DIGIT = f"[0-9{''.join(map(chr, SPOKEN))}]"
+SPOKEN_RUN = re.compile(
+    f"{DIGIT}(?:[ ,，、-]?{DIGIT}){{6}}"
+)  # shorter ones are no number of a person
+
+
+@dataclass(frozen=True)
+class FoldedText:
+    """A text as a rule reads it.
+
+    Attributes:
+        text: What the rule reads.
+        places: The place of each of its characters in the text as it was sent; None: the same.
+    """
+
+    text: str
+    places: list[int] | None = None
+
+    def back(self, start: int, end: int) -> tuple[int, int]:
+        """Give the place of characters `start` to `end` (exclusive) in the text as it was sent."""
+        if self.places is None:
+            return start, end
+        return self.places[start], self.places[end - 1] + 1
+
+
+def plain(text: str) -> FoldedText:
+    """Read digits of any script, full-width signs, dashes and spaces as ASCII."""
+    return FoldedText(text if text.isascii() else text.translate(_signs()))
+
+
+def joined(folded: FoldedText) -> FoldedText:
+    """Read over the ends of lines and over characters that nobody sees."""
+    pieces, places, place = [], list[int](), 0
+    for gap in LAYOUT.finditer(folded.text):
+        pieces.append(folded.text[place : gap.start()])
+        places += range(place, gap.start())
+        place = gap.end()
+    if not pieces:
+        return folded
+    places += range(place, len(folded.text))
+    return FoldedText("".join([*pieces, folded.text[place:]]), places)
+
+
+def spoken(folded: FoldedText) -> FoldedText:
+    """Read Chinese digits as Arabic ones, and over pauses between digits."""
+    if not SPOKEN_RUN.search(folded.text):
+        return folded
+    text = PAUSE.sub(" ", folded.text.translate(SPOKEN))
+    return folded if text == folded.text else FoldedText(text, folded.places)
+
+
+def foldings(text: str) -> Iterator[FoldedText]:
+    """Yield a text as rules read it: plain, joined over its lines, with its spoken digits."""
+    first = plain(text)
+    second = joined(first)
+    third = spoken(second)
+    yield first
+    if second is not first:
+        yield second
+    if third is not second:
+        yield third
+
+
+@cache
+def _signs() -> dict[int, str]:
+    """List the digits, dashes, spaces and signs that aren't ASCII, each with what it means."""
+    table = dict(MARKS) | dict.fromkeys(map(ord, DASHES), "-")
+    for code in range(128, LAST_SIGN):
+        sign = chr(code)
+        if (digit := unicodedata.decimal(sign, None)) is not None:
+            table[code] = str(digit)
+        elif unicodedata.category(sign) == "Zs":
+            table[code] = " "
+    return table | {ord("\t"): " ", ord("\r"): " "}
