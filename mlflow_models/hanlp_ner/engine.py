@@ -20,7 +20,7 @@ from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.options import Options
 from hanlp_ner.text.dictionary import Dictionary, read_file
 from hanlp_ner.text.document import TextWindow, cut
-from hanlp_ner.text.layout import Reading, read
+from hanlp_ner.text.layout import ReadText, read
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
@@ -173,7 +173,7 @@ class Engine:
 
 
 def _pieces(
-    reading: Reading, windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]
+    reading: ReadText, windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]
 ) -> list[dict[str, Any]]:
     """List the results of other tasks, each with the place of its window in the sent text."""
     places = [reading.back(window.start, window.stop) for window in windows]
@@ -183,7 +183,7 @@ def _pieces(
     ]
 
 
-def _sent(reading: Reading, spans: Sequence[Span]) -> list[Span]:
+def _sent(reading: ReadText, spans: Sequence[Span]) -> list[Span]:
     """Give entities their places in the sent text, and leave out those that are blanks only."""
     places = [reading.back(span.start, span.end) for span in spans]
     return [

@@ -75,7 +75,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadText:
     """A text as the model reads it: its paragraphs, one a line.
 
     Attributes:
@@ -107,7 +107,7 @@ class Reading:
         return self._sent_starts[line] + place - self._read_starts[line]
 
 
-def read(text: str, simplify: bool = False) -> Reading:
+def read(text: str, simplify: bool = False) -> ReadText:
     """Read a text without its layout.
 
     Args:
@@ -129,7 +129,7 @@ def read(text: str, simplify: bool = False) -> Reading:
             parts.append(line.text)
             place += len(line.text)
     written = "".join(parts)
-    return Reading(
+    return ReadText(
         simplified(written) if simplify else written, written, text, read_starts, sent_starts
     )
 
