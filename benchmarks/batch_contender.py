@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 KEYS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "hanlp_ner": lambda row: row["entities"],
+    "hanlp_ner": lambda row: [(one["type"], one["start"], one["end"]) for one in row["entities"]],
     "whisper_asr": lambda row: row["text"],
     "clip_caption": lambda row: row["captions"][0]["text"],
 }

@@ -37,7 +37,7 @@ class Entity(Part):
 
     Attributes:
         confidence: 0 to 1, where the model says so.
-        normalized: what it means; with `normalize`, where the model knows.
+        normalized: what it means, where that is clear.
     """
 
     text: str

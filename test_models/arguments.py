@@ -1,11 +1,11 @@
 """The command line of `python -m test_models`."""
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from test_models.calls import parameter
 from transcripts.formats import FORMATS
 from transcripts.speakers import renaming
 
@@ -44,18 +44,28 @@ def masks(params: Mapping[str, Any]) -> bool:
     return bool(params.get("mask", "none") != "none")
 
 
+def _parameter(given: str) -> tuple[str, Any]:
+    """A model's parameter, `NAME=JSON` or `NAME=TEXT`; an object, as of words, goes as a text."""
+    name, equals, text = given.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{given}' is not NAME=VALUE")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return name, text
+    return name, text if isinstance(value, dict) else value
+
+
 def _findings(args: argparse.Namespace) -> dict[str, Any]:
     """The parameters that the options of `_finding` are."""
     params: dict[str, Any] = {"mask": args.mask} if args.mask else {}
-    if args.normalize or args.reference_date:
-        params["normalize"] = True
     return params | ({"reference_date": args.reference_date} if args.reference_date else {})
 
 
 def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Ends a `transcribe` whose options don't go together; chooses its format."""
     if args.entity_params and not args.entities:
-        parser.error("--mask, --normalize, --reference-date and --entity-param need --entities")
+        parser.error("--mask, --reference-date and --entity-param need --entities")
     shown = args.entities and not masks(args.entity_params)
     if args.format is None:
         args.format = "table" if shown else "txt"
@@ -93,7 +103,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         first = None if task == "transcribe" else formats[0]
         sub.add_argument("--format", choices=formats, default=first,
                          help=f"json is a line for each input ({formats[0]})")  # fmt: skip
-        sub.add_argument("--param", type=parameter, action="append", default=[],
+        sub.add_argument("--param", type=_parameter, action="append", default=[],
                          metavar="NAME=VALUE", help="a parameter of the model")  # fmt: skip
         if task == "transcribe":
             _speech(sub)
@@ -113,9 +123,9 @@ def _speech(sub: argparse.ArgumentParser) -> None:
                      help="write a file for each recording there")  # fmt: skip
     sub.add_argument("--entities", metavar="ADDRESS",
                      help="find the entities of the text, and their times, with the model at this "
-                          "address; /ROUTE is a route of the gateway of --url. The format is then "
-                          "table or json")  # fmt: skip
-    sub.add_argument("--entity-param", type=parameter, action="append", default=[],
+                          "address; /ROUTE is a route of the gateway of --url. Without --mask the "
+                          "format is table or json")  # fmt: skip
+    sub.add_argument("--entity-param", type=_parameter, action="append", default=[],
                      metavar="NAME=VALUE", help="a parameter of that model")  # fmt: skip
 
 
@@ -124,8 +134,6 @@ def _finding(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--mask", choices=MASKS,
                      help="give the text, in whatever format, without names, numbers and addresses "
                           "of people, and nothing of what was there")  # fmt: skip
-    sub.add_argument("--normalize", action="store_true",
-                     help="give dates, amounts and places in a normal form, too")  # fmt: skip
-    sub.add_argument("--reference-date", metavar="YYYY-MM-DD",
-                     help="the day that 'last year' is counted from; implies "
-                          "--normalize")  # fmt: skip
+    sub.add_argument(
+        "--reference-date", metavar="YYYY-MM-DD", help="the day that 'last year' is counted from"
+    )

@@ -4,7 +4,6 @@ MLflow's scoring protocol: POST `{"dataframe_split": {"columns", "data"}, "param
 `{"predictions": [...]}` with a record for each row, or a status of 4xx or 5xx and a message.
 """
 
-import argparse
 import base64
 import json
 import random
@@ -280,14 +279,3 @@ def _said(response: httpx2.Response) -> str:
 def without_nulls(record: dict[str, Any]) -> dict[str, Any]:
     """A record as it would be without `on_error`: a field that is null everywhere has a default."""
     return {name: value for name, value in record.items() if value is not None}
-
-
-def parameter(given: str) -> tuple[str, Any]:
-    """A model's parameter, `NAME=JSON` or `NAME=TEXT`."""
-    name, equals, value = given.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"'{given}' is not NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

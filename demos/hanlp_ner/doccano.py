@@ -6,16 +6,17 @@ python -m demos.hanlp_ner.doccano cluener/train.json --labels book game position
 
 import argparse
 import json
+import random
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from hanlp_ner.training.corpora import Example, describe, read_source
-from hanlp_ner.training.held_out import key
 from zoo.building import packaging
 from zoo.data.outputs import write_text
 from zoo.errors import ZooError
 from zoo.training import options
-from zoo.training.page import draw
+
+SEED = 1
 
 
 def chosen(examples: Iterable[Example], labels: Collection[str]) -> list[Example]:
@@ -24,7 +25,7 @@ def chosen(examples: Iterable[Example], labels: Collection[str]) -> list[Example
     for text, entities in examples:
         own = [(start, end, name.upper()) for start, end, name in entities if name in labels]
         if own:
-            kept.setdefault(key(text), (text, own))
+            kept.setdefault(text, (text, own))
     return list(kept.values())
 
 
@@ -52,8 +53,9 @@ def main(argv: list[str] | None = None) -> None:
             f"'{args.source}' has {len(found)} sentences with these labels, of "
             f"{2 * args.sentences} that are needed; give fewer --sentences."
         )
-    drawn = draw(found, 2 * args.sentences)
-    for path, part in ((args.output, drawn[::2]), (args.others, drawn[1::2])):
+    random.Random(SEED).shuffle(found)
+    parts = found[: args.sentences], found[args.sentences : 2 * args.sentences]
+    for path, part in zip((args.output, args.others), parts, strict=True):
         write(path, part)
         print(f"{path}: {describe(part)}")
 

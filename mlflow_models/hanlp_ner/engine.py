@@ -41,14 +41,14 @@ class Found:
         entities: The entities in order, with character offsets into the text.
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
             Pieces overlap if the text has no punctuation. None: no other task was asked for.
-        normalized: What each entity means. None: that wasn't asked for.
+        normalized: What each entity means; None where that isn't clear.
         masked: The text without personal data. None: it wasn't asked for.
     """
 
     text: str
     entities: list[Span]
     tasks: list[dict[str, Any]] | None
-    normalized: list[Normalized | None] | None = None
+    normalized: list[Normalized | None]
     masked: Masked | None = None
 
     def record(self) -> dict[str, Any]:
@@ -63,9 +63,7 @@ class Found:
             }
             for span in self.entities
         ]
-        for span, entity, meaning in zip(
-            self.entities, entities, self.normalized or (), strict=False
-        ):
+        for span, entity, meaning in zip(self.entities, entities, self.normalized, strict=True):
             hidden = self.masked is not None and self.masked.hides(span.start, span.end)
             if meaning is not None and not hidden:
                 entity["normalized"] = meaning.record()
@@ -162,7 +160,7 @@ class Engine:
             good = [answer for answer in found if not isinstance(answer, Exception)]
             spans = words.apply(text, _join(parts, good))
             entities = [span for span in spans if span.confidence >= options.min_confidence]
-            meanings = _meanings(text, entities, options.reference) if options.normalize else None
+            meanings = _meanings(text, entities, options.reference)
             others = _pieces(parts, good) if tasks else None
             # A name that is too unsure to be listed is masked nevertheless.
             masked = mask(text, spans, options.mask, self._key) if options.mask != "none" else None

@@ -34,15 +34,10 @@ class Options(declaration.Options):
         le=1.0,
         description="Entities with a lower `confidence` are left out; words of a dictionary stay.",
     )
-    normalize: bool = Field(
-        False,
-        description="Whether an entity also gets `normalized`: its date, time, sum, number or "
-        "place in a form that a program can use.",
-    )
     reference_date: str = Field(
         "",
-        description="The day that 今天, 去年 and 三月五日 refer to, such as 2026-01-31, for "
-        "`normalize`. Without it they aren't resolved.",
+        description="The day that 今天, 去年 and 三月五日 refer to, such as 2026-01-31. Without it "
+        "they have no `normalized`.",
     )
 
     mask: How = Field(
@@ -72,8 +67,6 @@ class Options(declaration.Options):
                 raise ValueError
         except ValueError:
             raise BadParameter("reference_date", "should be a day such as 2026-01-31") from None
-        if self.reference and not self.normalize:
-            raise BadParameter("reference_date", "is for `normalize`, which isn't asked for")
         if self.mask != "none" and self.tasks:
             raise BadParameter("mask", "can't go with tasks, whose results have the text's words")
         return self

@@ -41,17 +41,11 @@ OPTIONS: Labels = {  # by parameter; an -info is a hint, a =CHOICE one of its va
         "适用于只学过简体的模型；结果保留原文的字",
         "สำหรับโมเดลที่รู้จักตัวย่อ คำตอบยังเป็นอักษรของข้อความเดิม",
     ),
-    "normalize": ("Normal forms", "规范化", "รูปแบบมาตรฐาน"),
-    "normalize-info": (
-        "Dates, amounts and places in a form for programs",
-        "将日期、金额、地点转为标准形式",
-        "แปลงวันที่ จำนวน และสถานที่เป็นรูปแบบมาตรฐาน",
-    ),
     "reference_date": ("Reference date", "参考日期", "วันที่อ้างอิง"),
     "reference_date-info": (
-        "With normal forms: the day that 去年 is counted from",
-        "与规范化一起使用：“去年”等以此日为准",
-        "ใช้ร่วมกับรูปแบบมาตรฐาน: วันที่ใช้นับคำเช่น 去年",
+        "The day that 去年 is counted from",
+        "“去年”等以此日为准",
+        "วันที่ใช้นับคำเช่น 去年",
     ),
     "mask": ("Mask personal data", "脱敏", "ปิดบังข้อมูลส่วนบุคคล"),
     "mask-info": (

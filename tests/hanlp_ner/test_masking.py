@@ -117,9 +117,10 @@ def test_a_key_is_read_and_never_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert KEY.decode() not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", [text for text, gold in sentences() if not gold])
-def test_other_numbers_stay(text: str) -> None:
-    assert found_in(text) == []
+def test_other_numbers_stay() -> None:
+    texts = [text for text, gold in sentences() if not gold]
+    assert {text: found for text in texts if (found := found_in(text))} == {}
+    assert len(texts) > 40
 
 
 def test_every_number_of_the_sentences_is_found() -> None:
@@ -160,9 +161,8 @@ def test_what_the_longest_leaves_stays_masked() -> None:
     assert [(kind, text[a:b]) for kind, a, b in found] == [
         ("PERSON", "张三"),
         ("PHONE", "13800138000"),
+        ("PERSON", "张\n三"),
     ]
-    again = find(text, [Span(0, 2, "name")])
-    assert [text[start:end] for _, start, end in again] == ["张三", "13800138000", "张\n三"]
 
 
 def test_labels_of_published_checkpoints_are_known() -> None:
@@ -202,6 +202,8 @@ def test_the_rest_of_any_text_stays(text: str, spans: list[tuple[int, int, str]]
         joined += between + value
         place, masked_place = one.end, one.masked_end
     assert joined + masked.text[masked_place:] == text
+    values = [text[one.start : one.end] for one in masked.spans]
+    assert not [one for one in values if re.fullmatch("[张三李四]{2,}", one) and one in masked.text]
     for entity in entities:
         if entity.type == "PERSON" and text[entity.start : entity.end].strip():
             assert masked.hides(entity.start, entity.end)

@@ -1,13 +1,13 @@
 """The entities of what is said, and transcripts without what a mask takes out."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from test_models.answers import Entities, Entity, MaskedCopy, NormalForm, Replacement
+from test_models.arguments import parsed
 from test_models.spoken import spoken
 from tests.test_models.servers import Flaky, nobody, serving
 from tests.test_models.test_command import run
@@ -163,7 +163,11 @@ def test_nobody_listens_where_the_entities_cannot_be_found(recording: Path) -> N
 
 
 @pytest.mark.parametrize("options", [("--mask", "hash"), ("--entities", "/ner", "--format", "srt")])
-def test_what_would_not_be_seen_is_refused(recording: Path, options: tuple[str, ...]) -> None:
-    done: subprocess.CompletedProcess[str] = run("transcribe", recording, *options)
-    assert done.returncode == 2
-    assert "--mask" in done.stderr.splitlines()[-1]
+def test_what_would_not_be_seen_is_refused(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["test_models", "transcribe", "call.wav", *options])
+    with pytest.raises(SystemExit) as ended:
+        parsed("")
+    assert ended.value.code == 2
+    assert "--mask" in capsys.readouterr().err.splitlines()[-1]

@@ -11,22 +11,13 @@ import httpx2
 import pandas as pd
 import pytest
 
+from tests.hanlp_ner.helpers import CHINA
 from tests.zoo.helpers import HTTP, metric
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
 from tests.zoo.wire import ERROR_DETAILS, post, wire
 from zoo.building.local_server import serve
 from zoo.serving.launch import command
 from zoo.settings import Settings
-
-CITY = [
-    {
-        "text": "中国",
-        "type": "LOCATION",
-        "start": 2,
-        "end": 4,
-        "confidence": pytest.approx(1, abs=0.1),
-    }
-]
 
 
 def ask(url: str, body: Any = GOOD, kind: str | None = JSON, **headers: str) -> httpx2.Response:
@@ -37,7 +28,7 @@ def ask(url: str, body: Any = GOOD, kind: str | None = JSON, **headers: str) -> 
 def assert_answers(url: str) -> None:
     response = ask(url)
     assert response.status_code == 200, response.text
-    assert response.json() == {"predictions": [{"entities": CITY}]}
+    assert response.json() == {"predictions": [{"entities": [CHINA]}]}
 
 
 def assert_refused(response: httpx2.Response, status: int, sentence: str) -> None:
@@ -85,7 +76,7 @@ def test_every_form_of_mlflows_protocol_is_answered(zoo_url: str) -> None:
     ]
     for body, kind in forms:
         response = ask(zoo_url, body, kind)
-        assert response.json() == {"predictions": [{"entities": CITY}]}, (kind, body)
+        assert response.json() == {"predictions": [{"entities": [CHINA]}]}, (kind, body)
 
 
 def test_what_mlflows_server_answers_is_answered_alike(zoo_url: str, ner_url: str) -> None:

@@ -30,13 +30,14 @@ def find(text: str, entities: Iterable[Span]) -> list[PersonalSpan]:
         if (kind := LABELS.get(span.type.upper()))
         and (kind != "ADDRESS" or addresses.is_home(text[span.start : span.end]))
     ]
-    hits = [
+    found = [
         *people,
         *_bounded(text, addresses.find(whole), spans),
         *_told((hit for one in (read[0], whole) for hit in names.find(one)), people),
         *_numbers(text, read),
     ]
-    return _apart(text, [*hits, *_again(text, hits)])
+    apart = _apart(text, found)
+    return _apart(text, [*apart, *_again(text, apart)])
 
 
 def _numbers(text: str, read: Sequence[FoldedText]) -> list[PersonalSpan]:

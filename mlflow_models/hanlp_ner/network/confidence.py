@@ -78,13 +78,13 @@ class Confidence:
         rows = [row for row, some in enumerate(spans) if some]
         if not rows:
             return [[] for _ in spans]
-        lengths = np.array([len(paths[row]) for row in rows])
-        longest = max(lengths)
+        sizes = [len(paths[row]) for row in rows]
+        lengths, longest = np.array(sizes), max(sizes)
         # (length, batch, tags), (length, batch)
         logs = self._logs(scores[rows, :longest].swapaxes(0, 1), axis=-1)
         path = np.zeros((longest, len(rows)), dtype=np.int64)
         for column, row in enumerate(rows):
-            path[: lengths[column], column] = paths[row]
+            path[: sizes[column], column] = paths[row]
         counts = [len(spans[row]) for row in rows]
         places = np.array([span[:2] for row in rows for span in spans[row]])  # (spans, 2)
         owner = np.repeat(np.arange(len(rows)), counts)
@@ -131,7 +131,7 @@ class Confidence:
         begins = np.where(first > 0, before, self._start[tag])
         begins *= factors[first, owner, tag] / scale[first, owner]
         # The steps between its tags
-        own = np.take_along_axis(logs, path[:, :, None], axis=2)[:, :, 0] - np.log(scale)
+        own = logs[np.arange(len(path))[:, None], np.arange(len(lengths)), path] - np.log(scale)
         own[1:] += self._log_moves[path[:-1], path[1:]]
         steps = np.cumsum(own, axis=0)  # (length, batch)
         between = np.exp(steps[last, owner] - steps[first, owner])
@@ -144,7 +144,7 @@ class Confidence:
         left, right = through[last, owner], every.sum(axis=1)
         size = left.sum(axis=1)
         both = (left / size[:, None] * (every / right[:, None])).sum(axis=1)
-        return np.clip(begins * between / size * (ends / right) / both, 0.0, 1.0)
+        return np.minimum(begins * between / size * (ends / right) / both, 1.0)
 
     def _sums(
         self,
@@ -163,11 +163,11 @@ class Confidence:
         """
         longest, batch, tags = factors.shape
         mirror = np.maximum(lengths - 1 - np.arange(longest)[:, None], 0)  # (length, batch)
-        reverse = np.take_along_axis(factors, mirror[:, :, None], axis=0)
+        reverse = factors[mirror, np.arange(batch)]
         if self._crf is None:  # without transitions each place stands for itself
             scale = factors.sum(axis=2)
             return factors / scale[:, :, None], reverse, scale
-        both = np.stack([factors, reverse], axis=1)  # (length, 2, batch, tags)
+        both = np.concatenate([factors, reverse], axis=1).reshape(longest, 2, batch, tags)
         turned = np.stack([self._moves, self._moves.T])
         sums, divisors = np.empty_like(both), np.ones((longest, 2, batch, 1))
         arriving = np.empty((2, batch, tags))
