@@ -123,8 +123,8 @@ def _speech(sub: argparse.ArgumentParser) -> None:
                      help="write a file for each recording there")  # fmt: skip
     sub.add_argument("--entities", metavar="ADDRESS",
                      help="find the entities of the text, and their times, with the model at this "
-                          "address; /ROUTE is a route of the gateway of --url. The format is then "
-                          "table or json")  # fmt: skip
+                          "address; /ROUTE is a route of the gateway of --url. Without --mask the "
+                          "format is table or json")  # fmt: skip
     sub.add_argument("--entity-param", type=_parameter, action="append", default=[],
                      metavar="NAME=VALUE", help="a parameter of that model")  # fmt: skip
 

@@ -33,7 +33,7 @@ def controls(
     Args:
         known: labels by a parameter's name; by `NAME-info`, a hint; by `NAME=CHOICE`, of a choice.
         services: those whose parameters are shown first.
-        hidden: parameters that the page has other ways for.
+        hidden: parameters that the page has other ways for, or shows nothing of.
         first: values that the page begins with, where they aren't the models' defaults.
     """
     value = adapted({"hidden": [*HIDDEN, *hidden], "known": list(known), "values": first}, services)

@@ -185,7 +185,7 @@ def build_trainer(
     """Seeds everything and builds component, batches and trainer."""
     import torch
 
-    from hanlp_ner.training import trainer
+    from hanlp_ner.training import batches, trainer
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -197,9 +197,9 @@ def build_trainer(
     sets = (train, finish, dev, old)
     kept, filled = learn_labels(component, labels, args.forget, sets)
     first, last, chosen_by, remembered = (corpus.examples for corpus in filled)
-    batches = trainer.Batches(component, first + remembered, last, args)
+    planned = batches.Batches(component, first + remembered, last, args)
     dev_set = trainer.DevSet(dev.examples, chosen_by, kept)
-    return trainer.TaggerTrainer(component, batches, dev_set, args.output, args)
+    return trainer.TaggerTrainer(component, planned, dev_set, args.output, args)
 
 
 def main(argv: list[str] | None = None) -> None:

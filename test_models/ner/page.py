@@ -39,7 +39,7 @@ def build(services: Services) -> None:
         own = gr.Textbox("", lines=3, max_lines=12, placeholder="原神 GAME",
                          label=label("ner-own-lines"), info=label("ner-own-info"))  # fmt: skip
     with gr.Accordion(label("options"), open=False):
-        options = controls(words.OPTIONS, services.of("ner")[:1], hidden=["dictionary"])
+        options = controls(words.OPTIONS, services.of("ner")[:1], hidden=["dictionary", "tasks"])
     asked = [model, own, options]
     with gr.Tabs():
         with gr.Tab(label("ner-one")):

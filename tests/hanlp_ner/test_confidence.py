@@ -114,7 +114,7 @@ def test_a_temperature_is_fitted_and_packed(tmp_path: Path) -> None:
     gold = [[span for span in spans if source.random() < 0.05] for spans in found]
     corpus = Corpus(names=["dev.jsonl"], examples=list(zip(some, gold, strict=True)))
     few = Corpus(examples=[one for one in corpus.examples if one[1]][:1])
-    with pytest.raises(DataError, match="too small"):
+    with pytest.raises(DataError, match="at least 50"):
         calibrate(served, few)
     calibrate(served, corpus)
     kept = json.loads((served / "calibration.json").read_text(encoding="utf-8"))

@@ -141,8 +141,8 @@ def test_lines_have_entities(zoo_url: str) -> None:
     assert first["input"] == "-:1"
     assert first["entities"][0]["text"] == "中国"
     assert second["input"] == "-:3"
-    masked = ("--reference-date", "2026-01-01", "--mask", "label")
-    done = run("entities", "-", *options, *masked, given="张三，13800138000，去年三月五日\n")
+    masking = ("--reference-date", "2026-01-01", "--mask", "label")
+    done = run("entities", "-", *options, *masking, given="张三，13800138000，去年三月五日\n")
     record = json.loads(done.stdout)
     assert not [one for one in ("张三", "13800138000") if one in done.stdout]
     (date,) = (one for one in record["entities"] if one["type"] == "DATE")

@@ -79,22 +79,19 @@ def fit(engine: Engine, corpus: Corpus) -> Calibration:
         corpus: Sentences that the network wasn't trained on.
 
     Raises:
-        DataError: The sentences have no entities, too few are found, or none of them is right.
+        DataError: The sentences have no entities, or too few are found, or none of them is right.
     """
     from scipy.optimize import minimize_scalar
 
     check_annotated(corpus, "set to calibrate with")
     before = reliability(engine, corpus, 1.0)
-    if len(before.right) < MIN_ENTITIES:
+    if len(before.right) < MIN_ENTITIES or not before.right.any():
+        labels = sorted({label for _, own in corpus.examples for _, _, label in own})
         raise DataError(
-            f"The set to calibrate with is too small: {len(before.right)} entities of its labels "
-            f"are found in {counted(corpus.examples, 'sentence')}; at least {MIN_ENTITIES} are "
-            "needed."
-        )
-    if not before.right.any():
-        raise DataError(
-            f"None of the {len(before.right)} entities that are found is right; see that the set "
-            "to calibrate with has the model's labels, or rename them with a profile."
+            f"{len(before.right)} entities of {', '.join(labels)} are found in the "
+            f"{counted(corpus.examples, 'sentence')} to calibrate with, {before.right.sum()} of "
+            f"them right, and at least {MIN_ENTITIES} are needed: give more sentences; or if the "
+            "model has other labels, rename these with a profile."
         )
     found = minimize_scalar(
         lambda log: reliability(engine, corpus, math.exp(log)).loss,

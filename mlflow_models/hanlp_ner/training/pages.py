@@ -55,7 +55,7 @@ def training_page(
     if still is not None and still < FORGOTTEN_F1:
         problems.append(f"F1 of the kept labels is {still:.1f} of what the checkpoint found")
     ready = f"F1 {scores['micro']['f1']:.1f} on {len(dev)} sentences, epoch {best}"
-    header = [name.removeprefix("dev_").replace("_", " ") for name in curves.rows[0]]
+    header = [name.replace("_", " ") for name in curves.rows[0]]
     cells = [[_shown(value, name) for name, value in row.items()] for row in curves.rows]
     said = (
         f"The best epoch is {best}; best/ has it, and what follows is of it. The labels "
@@ -96,17 +96,18 @@ def evaluation_page(
         labels: Those that count; None: all.
     """
     first, *rest = predicted
+    gold = _counted(gold, labels)
+    found = {name: _counted(spans, labels) for name, spans in predicted.items()}
     sections = []
     for name in rest:
         header = ("score", "first", "other", "difference", "95 % from", "to")
         table = [(one.metric, one.first, one.other, one.difference, one.low, one.high)
                  for one in changes]  # fmt: skip
         sections.append(Section("Compared", f"first: {first}\nother: {name}", header, table))
-    sections += scores_sections(scores[first], gold, predicted[first])
-    sections.append(worst_section(texts, gold, predicted[first], worst, labels))
+    sections += scores_sections(scores[first], gold, found[first])
+    sections.append(worst_section(texts, gold, found[first], worst))
     for name in rest:
-        both = predicted[first], predicted[name]
-        sections.append(_differing_section(texts, gold, both, worst, labels))
+        sections.append(_worse_section(texts, gold, found[first], found[name], worst))
     line = verdict((), f"F1 {scores[first]['micro']['f1']:.1f} on {len(texts)} sentences")
     return ReportPage(title, line, sections)
 
@@ -133,38 +134,32 @@ def scores_sections(scores: Scores, gold: Sequence[Spans], found: Sequence[Spans
 
 
 def worst_section(
-    texts: Sequence[str],
-    gold: Sequence[Spans],
-    found: Sequence[Spans],
-    count: int,
-    labels: Collection[str] | None = None,
+    texts: Sequence[str], gold: Sequence[Spans], found: Sequence[Spans], count: int
 ) -> Section:
     """Show the sentences with the most wrong and missing entities, marked in their text."""
-    right, own = _counted(gold, labels), _counted(found, labels)
-    mistakes = [len(one ^ two) for one, two in zip(right, own, strict=True)]
+    mistakes = [len(one ^ two) for one, two in zip(gold, found, strict=True)]
     ranked = sorted(range(len(texts)), key=lambda row: -mistakes[row])
     rows = [
-        (mistakes[row], sentence(texts[row], right[row], {"found": own[row]}))
+        (mistakes[row], sentence(texts[row], gold[row], {"found": found[row]}))
         for row in ranked[:count]
         if mistakes[row]
     ]
     return Section("Sentences with the most mistakes", LEGEND, ("mistakes", "sentence"), rows)
 
 
-def _differing_section(
+def _worse_section(
     texts: Sequence[str],
     gold: Sequence[Spans],
-    predicted: Sequence[Sequence[Spans]],
+    first: Sequence[Spans],
+    other: Sequence[Spans],
     count: int,
-    labels: Collection[str] | None,
 ) -> Section:
     """Show where a second model makes more mistakes than the first."""
-    right, first, other = (_counted(spans, labels) for spans in (gold, *predicted))
     more = [len(own ^ two) - len(own ^ one)
-            for own, one, two in zip(right, first, other, strict=True)]  # fmt: skip
+            for own, one, two in zip(gold, first, other, strict=True)]  # fmt: skip
     ranked = sorted(range(len(texts)), key=lambda row: -more[row])
     rows = [
-        (more[row], sentence(texts[row], right[row], {"first": first[row], "other": other[row]}))
+        (more[row], sentence(texts[row], gold[row], {"first": first[row], "other": other[row]}))
         for row in ranked[:count]
         if more[row] > 0
     ]
