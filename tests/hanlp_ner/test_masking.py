@@ -1,6 +1,7 @@
 """What tells who somebody is leaves a text, and the rest of it stays."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,8 @@ def test_a_hash_is_that_of_the_value_and_the_key() -> None:
         "幺三八零零幺三八零零零",
     )
     assert {phone(f"打{one}，谢谢") for one in spellings} == {phone("13800138000")}
+    office = ("010-62345678", "+86 10 6234 5678", "+86(010)62345678", "0086-10-62345678")
+    assert len({phone(f"打{one}，谢谢") for one in office}) == 1
     assert phone("13800138000") != phone("13800138001")
     assert phone("13800138000") != phone("13800138000", b"another key of enough bytes")
 
@@ -163,6 +166,32 @@ def test_what_the_longest_leaves_stays_masked() -> None:
         ("PHONE", "13800138000"),
         ("PERSON", "张\n三"),
     ]
+
+
+def test_a_name_is_found_again_without_what_nobody_sees() -> None:
+    masked = mask("张\u200b三说，张三和张 三", [Span(0, 3, "PER")], "label")
+    assert masked.text == "[PERSON_1]说，[PERSON_1]和[PERSON_1]"
+
+
+def test_labels_of_a_masked_text_stay_apart() -> None:
+    text = "[PERSON_2]和[PHONE_1]找张三，13800138000"
+    masked = mask(text, [Span(21, 23, "PER")], "label")
+    assert masked.text == "[PERSON_2]和[PHONE_1]找[PERSON_3]，[PHONE_2]"
+
+
+@pytest.mark.parametrize("unit", [" ", "\t", "\r", "1-", "1号", "一，", "a.", "+1("])
+def test_time_grows_with_the_text_only(unit: str) -> None:
+    """Ten times the text may take ten times as long, and not a hundred times."""
+
+    def seconds(count: int) -> float:
+        text = unit * count
+        start = time.process_time()
+        mask(text, [], "label")
+        return time.process_time() - start
+
+    mask(unit, [], "label")  # makes what is made once
+    short = min(seconds(2_000) for _ in range(3))
+    assert seconds(20_000) < 30 * short + 0.2
 
 
 def test_labels_of_published_checkpoints_are_known() -> None:
