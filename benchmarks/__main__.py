@@ -16,6 +16,7 @@ from benchmarks import (
     clip_serving,
     fairness,
     hanlp_ner,
+    hanlp_ner_layout,
     harness,
     hostile,
     live,
@@ -36,6 +37,7 @@ from benchmarks.peers import benchmark as peers
 
 MODULES: dict[str, Any] = {
     "hanlp_ner": hanlp_ner,
+    "hanlp_ner_layout": hanlp_ner_layout,
     "whisper_asr": whisper_asr,
     "whisper_quality": whisper_quality,
     "wav2vec2_asr": wav2vec2_asr,

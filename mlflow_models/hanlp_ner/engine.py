@@ -1,7 +1,7 @@
 """Finds entities in texts of any length. No MLflow, no pandas.
 
-The engine cuts long texts, runs the pieces in batches on its own thread, and joins the answers. Its
-offsets count the characters of the text as it was sent.
+The engine leaves out a text's layout, cuts what is long, runs the pieces in batches on its own
+thread, and joins the answers. Its offsets count the characters of the text as it was sent.
 """
 
 import json
@@ -20,6 +20,7 @@ from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.options import Options
 from hanlp_ner.text.dictionary import Dictionary, read_file
 from hanlp_ner.text.document import TextWindow, cut
+from hanlp_ner.text.layout import ReadText, read
 from zoo.errors import BadParameter
 from zoo.serving.declaration import tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
@@ -27,7 +28,7 @@ from zoo.settings import mask_key
 
 DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
-PADDED_TOKENS = 512  # per batch: little padding, and the activations fit into the CPU's cache
+PADDED_TOKENS = 768  # per batch: little padding, and the activations fit into the CPU's cache
 GPU_PADDED_TOKENS = 16_384  # enough work for each of a GPU's kernels
 GPU_THREADS = 2  # one computes on the GPU; the other makes entities of scores meanwhile
 
@@ -40,7 +41,7 @@ class Found:
         text: The text as it was sent.
         entities: The entities in order, with character offsets into the text.
         tasks: For each piece of the text its start, its end, and HanLP's results of other tasks.
-            Pieces overlap if the text has no punctuation. None: no other task was asked for.
+            Pieces overlap where a long text has no punctuation. None: no other task was asked for.
         normalized: What each entity means; None where that isn't clear.
         masked: The text without personal data. None: it wasn't asked for.
     """
@@ -138,33 +139,31 @@ class Engine:
             raise BadParameter("tasks", "asks for some, but this model finds entities only")
         tasks = tuple(dict.fromkeys(options.tasks))  # a task that is asked for twice is done once
         words = Dictionary(options.words, self._packed) if options.words else self._packed
-        windows = [
-            [window for segment in cut(text, self._limit) for window in segment]
-            if text.strip()
-            else []
-            for text in items
-        ]
+        readings = [read(text, options.simplify) for text in items]
+        windows = [cut(reading.text, self._limit) for reading in readings]
         pieces = [
-            (text[window.start : window.stop], tasks)
-            for text, parts in zip(items, windows, strict=True)
+            (reading.text[window.start : window.stop], tasks)
+            for reading, parts in zip(readings, windows, strict=True)
             for window in parts
         ]
         answers = iter(self._runner(pieces))
         results: list[Found | Exception] = []
-        for text, parts in zip(items, windows, strict=True):
+        for reading, parts in zip(readings, windows, strict=True):
             found = [next(answers) for _ in parts]
             failed = [answer for answer in found if isinstance(answer, Exception)]
             if failed:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            spans = words.apply(text, _join(parts, good))
+            spans = _sent(reading, words.apply(reading.written, _join(parts, good)))
             entities = [span for span in spans if span.confidence >= options.min_confidence]
-            meanings = _meanings(text, entities, options.reference)
-            others = _pieces(parts, good) if tasks else None
-            # A name that is too unsure to be listed is masked nevertheless.
-            masked = mask(text, spans, options.mask, self._key) if options.mask != "none" else None
-            results.append(Found(text, entities, others, meanings, masked))
+            meanings = _meanings(reading.sent, entities, options.reference)
+            others = _pieces(reading, parts, good) if tasks else None
+            masked = None
+            if options.mask != "none":
+                # A name that is too unsure to be listed is masked nevertheless.
+                masked = mask(reading.sent, spans, options.mask, self._key)
+            results.append(Found(reading.sent, entities, others, meanings, masked))
         return results
 
     def _run(self, pieces: list[tuple[str, Sequence[str]]]) -> list[PieceAnswer]:
@@ -173,19 +172,33 @@ class Engine:
         return answers
 
 
-def _pieces(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[dict[str, Any]]:
-    """List the results of other tasks, each with the place of its window in the text."""
+def _pieces(
+    reading: ReadText, windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]
+) -> list[dict[str, Any]]:
+    """List the results of other tasks, each with the place of its window in the sent text."""
+    places = [reading.back(window.start, window.stop) for window in windows]
     return [
-        {"start": window.start, "end": window.stop, **answer.tasks}
-        for window, answer in zip(windows, answers, strict=True)
+        {"start": start, "end": end, **answer.tasks}
+        for (start, end), answer in zip(places, answers, strict=True)
+    ]
+
+
+def _sent(reading: ReadText, spans: Sequence[Span]) -> list[Span]:
+    """Give entities their places in the sent text, and leave out those that are blanks only."""
+    places = [reading.back(span.start, span.end) for span in spans]
+    return [
+        span._replace(start=start, end=end)
+        for span, (start, end) in zip(spans, places, strict=True)
+        if start < end
     ]
 
 
 def _meanings(
     text: str, entities: Sequence[Span], reference: date | None
 ) -> list[Normalized | None]:
-    """Say what each entity of a text means."""
-    return [normalize(text[one.start : one.end], one.type, reference) for one in entities]
+    """Say what each entity of a text means, whether a line ends within it or not."""
+    words = ["".join(map(str.strip, text[one.start : one.end].splitlines())) for one in entities]
+    return [normalize(word, one.type, reference) for word, one in zip(words, entities, strict=True)]
 
 
 def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list[Span]:

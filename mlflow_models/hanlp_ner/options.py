@@ -51,6 +51,12 @@ class Options(declaration.Options):
         """Read the reference date; None if there is none."""
         return date.fromisoformat(self.reference_date) if self.reference_date else None
 
+    simplify: bool = Field(
+        False,
+        description="Whether the model reads traditional characters as simplified ones. The answer "
+        "has the text's own characters.",
+    )
+
     @cached_property
     def words(self) -> dict[str, str]:
         """Read the dictionary: entity type by word."""

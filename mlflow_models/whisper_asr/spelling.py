@@ -1,15 +1,14 @@
 """Writes Whisper's text as a request asks: script, numerals, punctuation. Words follow the text."""
 
-import functools
 import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from whisper_asr.numerals import Edit, applied, edits
 from whisper_asr.options import Options
+from zoo.data.scripts import convert
 from zoo.speech.transcript import Segment, Word
 
 CONVERSIONS = {"simplified": "t2s", "traditional": "s2t"}  # OpenCC's names
@@ -149,14 +148,7 @@ def in_script(text: str, script: str, language: str) -> str:
     """
     if script not in CONVERSIONS or language not in CHINESE:
         return text
-    return str(_converter(CONVERSIONS[script]).convert(text))
-
-
-@functools.cache
-def _converter(name: str) -> Any:
-    from opencc import OpenCC
-
-    return OpenCC(name)
+    return convert(text, CONVERSIONS[script])
 
 
 def widened(text: str) -> str:

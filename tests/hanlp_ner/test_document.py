@@ -5,7 +5,8 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanlp_ner.text.document import cut
+from hanlp_ner.text.document import RIGHT_CHARACTERS, cut
+from hanlp_ner.text.layout import read
 
 TEXTS = st.text(alphabet="中国，。 \n！a”", max_size=300)
 
@@ -14,29 +15,32 @@ TEXTS = st.text(alphabet="中国，。 \n！a”", max_size=300)
 @example("中" * 300, 8)
 @example("。" * 100, 8)
 @example("\n", 8)
-def test_pieces_fit_the_model_and_cover_the_text_once(text: str, limit: int) -> None:
+def test_windows_fit_the_model_and_cover_the_text_once(text: str, limit: int) -> None:
+    text = read(text).text
     covered = 0
-    for segment in cut(text, limit):
-        for window in segment:
-            assert 0 < window.stop - window.start <= limit or not text
-            assert window.start <= window.keep[0] <= window.keep[1] <= window.stop
-            assert window.keep[0] == covered
-            covered = window.keep[1]
-    assert covered == len(text)
+    for window in cut(text, limit):
+        assert 0 < window.stop - window.start <= limit
+        assert window.start <= window.keep[0] <= window.keep[1] <= window.stop
+        assert not text[covered : window.keep[0]].strip()
+        assert "\n" not in text[window.start : window.stop]
+        covered = window.keep[1]
+    assert not text[covered:].strip()
 
 
-def test_a_short_text_stays_whole() -> None:
-    assert len(cut("一。二。三。", 510)) == 1
+def test_a_short_text_is_its_paragraphs() -> None:
+    text = "一。二。三。\n四"
+    assert [text[w.start : w.stop] for w in cut(text, 510)] == text.split("\n")
 
 
 def test_cuts_at_sentence_ends_first_and_keeps_closing_quotes() -> None:
     text = "他说：“今天很好。”我同意！真的吗？" * 3
-    parts = [text[s[0].start : s[-1].stop] for s in cut(text, 12)]
+    parts = [text[window.start : window.stop] for window in cut(text, 12)]
     assert parts[:3] == ["他说：“今天很好。”", "我同意！", "真的吗？"]
 
 
 def test_without_punctuation_windows_overlap() -> None:
-    (segment,) = cut("中" * 1000, 510)
-    assert len(segment) > 1
-    for left, right in pairwise(segment):
-        assert left.stop - right.start >= 32
+    windows = cut("中" * 1000, 510)
+    assert len(windows) > 1
+    for left, right in pairwise(windows):
+        assert left.stop - left.keep[1] >= RIGHT_CHARACTERS
+        assert right.keep[0] == left.keep[1] > right.start

@@ -10,6 +10,7 @@ import pytest
 from hanlp_ner.building.convert import convert
 from hanlp_ner.engine import Engine, Found
 from hanlp_ner.options import Options
+from hanlp_ner.text.layout import BLANKS
 from tests.hanlp_ner.checkpoints import COMMON, random_component
 
 AWKWARD = [
@@ -28,11 +29,12 @@ AWKWARD = [
 
 
 def texts() -> list[str]:
-    """Awkward texts, and 200 random ones of 1 to 80 characters."""
+    """Awkward texts, and 200 random ones of up to 80 characters, without blanks at their edges."""
     source = random.Random(7)
     alphabet = COMMON + " ,.0123456789abcXYZ，。！？é😀體"
     lengths = (source.randint(1, 80) for _ in range(200))
-    return AWKWARD + ["".join(source.choices(alphabet, k=length)) for length in lengths]
+    some = AWKWARD + ["".join(source.choices(alphabet, k=length)) for length in lengths]
+    return [text.strip(BLANKS) for text in some]
 
 
 @pytest.fixture(scope="module")

@@ -149,5 +149,5 @@ def test_the_built_model_does_other_tasks(registry: str, tmp_path: Path) -> None
         model.predict(table, params={"tasks": ["dep"]})
     rows = pd.DataFrame({"text": pd.Series(["我爱中国。", None], dtype=object)})
     good, bad = model.predict(rows, params={**params, "on_error": "report"})
-    assert set(good) == set(bad) == {"entities", "tasks", "error"}
+    assert set(good) == set(bad) == {"entities", "tasks", "masked", "error"}
     assert bad["tasks"] is None

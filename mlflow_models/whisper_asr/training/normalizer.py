@@ -8,8 +8,8 @@ import re
 import unicodedata
 import warnings
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+
+from zoo.data.scripts import convert
 
 SCRIPTS = {"simplified": "t2s", "traditional": "s2t", "as_is": None}  # OpenCC's configurations
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -17,10 +17,8 @@ HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 def convert_script(text: str, script: str) -> str:
     """Converts Chinese characters to one script by OpenCC: a key of `SCRIPTS`."""
-    if SCRIPTS[script] is None:
-        return text
-    converted: str = _converter(script).convert(text)
-    return converted
+    conversion = SCRIPTS[script]
+    return text if conversion is None else convert(text, conversion)
 
 
 def join_characters(text: str) -> str:
@@ -77,10 +75,3 @@ def _spell_numbers(text: str) -> str:
         warnings.simplefilter("ignore")  # a number of more than 16 digits stays as it is
         spelt: str = cn2an.transform(text, "an2cn")
     return spelt
-
-
-@cache
-def _converter(script: str) -> Any:
-    import opencc
-
-    return opencc.OpenCC(SCRIPTS[script])
