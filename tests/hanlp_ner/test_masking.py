@@ -73,6 +73,15 @@ def test_names_that_are_not_listed_are_masked_too(engine: Engine) -> None:
     assert masked.text.startswith("[PERSON_1]，[PHONE_1]")
 
 
+def test_a_part_of_a_name_in_a_dictionary_uncovers_no_name(engine: Engine) -> None:
+    record, masked = answered(engine, SENT, mask="label", dictionary='{"三，": "ROAD"}')
+    assert masked.text.startswith("[PERSON_1]")
+    assert "三" not in str(record).replace("三月", "")
+    text = "李明在北京大学读书。"
+    assert answered(engine, text, mask="label")[1].text.startswith("[PERSON_1]")
+    assert answered(engine, text, mask="label", dictionary='{"李明在": "BAND"}')[1].text == text
+
+
 def test_hashes_need_a_key(ner_model: Path, engine: Engine) -> None:
     with pytest.raises(BadParameter) as refused:
         Engine(ner_model / "artifacts" / ARTIFACT)([SENT], Options(mask="hash"))
