@@ -73,7 +73,7 @@ def table(found: list[list[Span]]) -> str:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", default="demo", help="as build.py's (default: demo)")
     args = parser.parse_args()

@@ -17,6 +17,8 @@ class NormalForm(Part):
         unit: of a quantity, by UCUM.
         path: official names of a place, the largest first.
         detail: of a place, what follows the last of them, such as a street.
+        code: of a division of China, by GB/T 2260.
+        country: of a place, by ISO 3166-1.
     """
 
     kind: str
@@ -25,6 +27,8 @@ class NormalForm(Part):
     unit: str | None = None
     path: list[str] | None = None
     detail: str | None = None
+    code: str | None = None
+    country: str | None = None
 
     def __str__(self) -> str:
         """In a line, for people."""

@@ -39,7 +39,7 @@ def write(path: Path, examples: Iterable[Example]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the command line."""
+    """Run the command line."""
     cli = argparse.ArgumentParser(description="Make of a corpus what doccano exports.")
     cli.add_argument("source", metavar="[PROFILE=]PATH", help="the corpus")
     cli.add_argument("--labels", nargs="+", required=True, help="those that are annotated")

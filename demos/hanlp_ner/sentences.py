@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hanlp_ner.training.augment import mark_dates
+from hanlp_ner.training.augment import mark_dates, vary_width
 from hanlp_ner.training.corpora import Entity, Example, describe, read_source, write_examples
 from hanlp_ner.training.names import Names
 from zoo.building import packaging
 
 DIGITS = "〇一二三四五六七八九"
 DEICTIC = ("去年", "今年", "明年", "前年", "今天", "昨天", "明天", "昨日", "今日", "明日")
+ERAS = ("民国", "民国", "民国", "康熙", "乾隆", "光绪", "昭和", "万历")
 
 
 class MadeUpNames(Names):
@@ -55,15 +56,59 @@ def random_date(rng: random.Random) -> str:
     if rng.random() < 0.12:
         return rng.choice(DEICTIC)
     year, month, day = rng.randint(1900, 2030), rng.randint(1, 12), rng.randint(1, 28)
-    forms = {
-        f"{year}年": 6,
-        f"{year}年{month}月": 2,
-        f"{year}年{month}月{day}日": 3,
-        f"{month}月{day}日": 3,
-        f"{month}月": 1,
-    }
-    date = rng.choices(list(forms), list(forms.values()))[0]
-    return date if rng.random() < 0.75 else re.sub("[0-9]+", _in_chinese, date)
+    date = rng.choices(
+        [
+            f"{year}年",
+            f"{year}年{month}月",
+            f"{year}年{month}月{day}日",
+            f"{month}月{day}{rng.choice('日日号')}",
+            f"{month}月",
+            f"{rng.choice(DEICTIC[:4])}{month}月{rng.choice([f'{day}日', ''])}",
+            f"{rng.choice(ERAS)}{rng.randint(2, 60)}年{rng.choice(['', f'{month}月{day}日'])}",
+            f"{rng.choice('上下本这')}{rng.choice(['周', '星期'])}{rng.choice('一二三四五六日')}",
+        ],
+        [6, 2, 3, 3, 1, 1, 1, 1],
+    )[0]
+    draw = rng.random()
+    if draw < 0.2:
+        return re.sub("[0-9]+", _in_chinese, date)
+    if draw < 0.3:
+        dash = rng.choice("---//.")
+        shape = rng.choice(["02", "02", ""])
+        return f"{year}{dash}{month:{shape}}{dash}{day:{shape}}"
+    if draw < 0.36:
+        return re.sub("(?<=[0-9])(?=[年月日号])|(?<=[年月])(?=[0-9])", " ", date)
+    return date
+
+
+def random_number(rng: random.Random) -> str:
+    """Returns a made-up expression of numbers that is no date: a time, a version and the like."""
+    hour, minute = rng.randint(0, 23), rng.randint(0, 59)
+    few, many = rng.randint(1, 12), rng.randint(13, 2100)
+    return rng.choice(
+        [
+            f"{hour}:{minute:02}",
+            f"{hour:02}：{minute:02}",
+            f"{hour:02}:{minute:02}:{many % 60:02}",
+            f"{hour:02}:00-{minute % 24:02}:30",
+            f"{rng.choice(['上午', '下午', '晚上', '凌晨'])}{few}{rng.choice('点时')}",
+            f"{few}点{minute}分",
+            f"{few}.{minute}.{hour}",
+            f"192.168.{few}.{minute}",
+            f"1{rng.randint(30, 99)}{rng.randint(10**7, 10**8 - 1)}",
+            f"0{rng.randint(10, 999)}-{rng.randint(10**6, 10**8 - 1)}",
+            f"{few}:{minute % 10}",
+            f"{few}/{many}",
+            f"{many}.{minute}",
+            f"{many}-{many + few}",
+            f"{few}年",
+            f"{few}个月",
+            f"{minute}天",
+            f"{many}元",
+            f"{minute}%",
+            f"{rng.choice(DIGITS[2:])}年",
+        ]
+    )
 
 
 def _in_chinese(match: re.Match[str]) -> str:
@@ -77,9 +122,9 @@ def _in_chinese(match: re.Match[str]) -> str:
 def fill(template: str, names: MadeUpNames, rng: random.Random) -> Example:
     """Fills the slots of a template.
 
-    {D} is a date, {O} an organization, {B} a company of today, {L} a place, {C} a country, {A} the
-    one character that stands for a place, {P} a person; [新华社|ORGANIZATION] is annotated as it
-    stands.
+    {D} is a date, {O} an organization, {B} a company of today, {L} a place, {C} a country, {K} its
+    team, {A} the one character that stands for a place, {P} a person, {N} a number that is no date;
+    [新华社|ORGANIZATION] is annotated as it stands.
     """
     makers: dict[str, tuple[str, Callable[[], str]]] = {
         "D": ("DATE", lambda: random_date(rng)),
@@ -88,6 +133,8 @@ def fill(template: str, names: MadeUpNames, rng: random.Random) -> Example:
         "C": ("LOCATION", lambda: rng.choice(names.lists["country"])),
         "A": ("LOCATION", lambda: rng.choice(names.lists["abbr"])),
         "P": ("PERSON", lambda: names.person(rng)),
+        "K": ("ORGANIZATION", lambda: rng.choice(names.lists["country"]) + "队"),
+        "N": ("", lambda: random_number(rng)),
         "B": ("ORGANIZATION", lambda: rng.choice(names.lists["company"])),
     }
     text, entities = "", list[Entity]()
@@ -109,7 +156,7 @@ def generate(
 ) -> list[Example]:
     """Returns `count` sentences made from templates, dates in their words marked too."""
     made = [fill(rng.choice(templates), names, rng) for _ in range(count)]
-    return [(text, mark_dates(text, entities)) for text, entities in made]
+    return [vary_width((text, mark_dates(text, own)), rng) for text, own in made]
 
 
 def read_templates(path: Path, held_out: bool) -> list[str]:

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Reads the command line and builds."""
+    """Read the command line and build."""
     parser = packaging.parser(__doc__, FOLDER.name)
     parser.add_argument(
         "--dictionary",

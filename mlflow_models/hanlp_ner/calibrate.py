@@ -23,7 +23,7 @@ from zoo.errors import CheckpointError
 
 
 def parser() -> argparse.ArgumentParser:
-    """Builds the command line."""
+    """Build the command line."""
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("checkpoint", type=Path, help="what HanLP's save wrote")
     cli.add_argument("sources", nargs="+", metavar="[PROFILE=]PATH", help="annotated sentences")
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the command line."""
+    """Run the command line."""
     args = parser().parse_args(argv)
     if not (args.checkpoint / "config.json").is_file():
         raise CheckpointError(f"'{args.checkpoint}' is not a checkpoint: it has no config.json.")

@@ -77,7 +77,7 @@ class Recognizer:
 
 
 def predict_built(name: str, directory: Path, texts: Sequence[str]) -> list[Sure]:
-    """Runs a saved model on texts, with the code that it was saved with."""
+    """Run a saved model on texts, with the code that it was saved with."""
     found, refused = [], 0
     for row in saved.ask(str(directory), "", "text", texts, total=len(texts), label=name):
         refused += bool(row.get("error"))
@@ -89,7 +89,7 @@ def predict_built(name: str, directory: Path, texts: Sequence[str]) -> list[Sure
 
 
 def built_labels(directory: Path) -> set[str]:
-    """Returns the labels that a built model can find, those of its packed dictionary too.
+    """Return the labels that a built model can find, those of its packed dictionary too.
 
     Raises:
         CheckpointError: the model isn't one of these.
@@ -129,7 +129,7 @@ def open_recognizer(name: str, device: int, tracking_uri: str, work: Path) -> Re
 
 
 def parser() -> argparse.ArgumentParser:
-    """Builds the command line."""
+    """Build the command line."""
     cli = argparse.ArgumentParser(
         description="Score a HanLP checkpoint or a built model on annotated sentences."
     )
@@ -155,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the command line."""
+    """Run the command line."""
     args = parser().parse_args(argv)
     check_device(args.device)
     tracking.reach(args.tracking_uri)
@@ -213,7 +213,7 @@ def report(
     gold: Sequence[Spans],
     sure: Mapping[str, Sequence[Sure]],
 ) -> None:
-    """Prints the scores and the worst sentences, and keeps them as the options say."""
+    """Print the scores and the worst sentences, and keep them as the options say."""
     texts = [text for text, _ in corpus.examples]
     predicted = {name: [set(spans) for spans in found] for name, found in sure.items()}
     reliable = {name: Reliability.of(gold, found, args.labels) for name, found in sure.items()}

@@ -53,7 +53,7 @@ FREE = ("output", "tracking_uri", "experiment", "save_every", "patience", "devic
 
 
 def parser() -> argparse.ArgumentParser:
-    """Builds the command line."""
+    """Build the command line."""
     cli = argparse.ArgumentParser(
         description="Train a HanLP named entity recognizer. Interrupted, it resumes when the same "
         "command is given again.",
@@ -153,7 +153,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def read_sets(args: argparse.Namespace) -> tuple[Corpus, Corpus, Corpus]:
-    """Reads the training set, the dev set and that of the last epochs, and checks them.
+    """Read the training set, the dev set and that of the last epochs, and check them.
 
     Says what of them isn't used, and how many dev sentences are trained on.
 
@@ -182,7 +182,7 @@ def read_sets(args: argparse.Namespace) -> tuple[Corpus, Corpus, Corpus]:
 def build_trainer(
     args: argparse.Namespace, train: Corpus, dev: Corpus, finish: Corpus
 ) -> "TaggerTrainer":
-    """Seeds everything and builds component, batches and trainer."""
+    """Seed everything and build component, batches and trainer."""
     import torch
 
     from hanlp_ner.training import batches, trainer
@@ -203,7 +203,7 @@ def build_trainer(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the command line."""
+    """Run the command line."""
     args = parser().parse_args(argv)
     check(args)
     tracking.reach(args.tracking_uri)

@@ -1,20 +1,17 @@
 """What hanlp_ner declares: its parameters, and what it answers."""
 
-import re
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hanlp_ner.masking.writing import How
+from hanlp_ner.masking.writing import How, MaskedSpan
 from hanlp_ner.normalizing.normalized import Normalized
 from hanlp_ner.text.dictionary import DictionaryError, read_few_words
 from zoo.errors import BadParameter
 from zoo.serving import declaration
 from zoo.serving.declaration import Column, Declaration
-
-YEAR_MONTH_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"  # Python reads 20260131 and 2026-W05-6 as well
 
 
 class Options(declaration.Options):
@@ -39,23 +36,22 @@ class Options(declaration.Options):
         description="The day that 今天, 去年 and 三月五日 refer to, such as 2026-01-31. Without it "
         "they have no `normalized`.",
     )
-
     mask: How = Field(
         "none",
         description="Also answers the text without personal data: with `*` for each of its "
         "characters, a keyed hash, or a label that is the same for the same value. See below.",
     )
 
-    @cached_property
-    def reference(self) -> date | None:
-        """Read the reference date; None if there is none."""
-        return date.fromisoformat(self.reference_date) if self.reference_date else None
-
     simplify: bool = Field(
         False,
         description="Whether the model reads traditional characters as simplified ones. The answer "
         "has the text's own characters.",
     )
+
+    @cached_property
+    def reference(self) -> date | None:
+        """Read the reference date; None if there is none."""
+        return date.fromisoformat(self.reference_date) if self.reference_date else None
 
     @cached_property
     def words(self) -> dict[str, str]:
@@ -68,11 +64,12 @@ class Options(declaration.Options):
             assert self.words is not None
         except DictionaryError as error:
             raise BadParameter("dictionary", str(error)) from None
-        try:
-            if self.reference and not re.fullmatch(YEAR_MONTH_DAY, self.reference_date):
-                raise ValueError
+        try:  # Python reads 20260131 and 2026-W05-6 as well
+            as_written = not self.reference or self.reference.isoformat() == self.reference_date
         except ValueError:
-            raise BadParameter("reference_date", "should be a day such as 2026-01-31") from None
+            as_written = False
+        if not as_written:
+            raise BadParameter("reference_date", "should be a day such as 2026-01-31")
         if self.mask != "none" and self.tasks:
             raise BadParameter("mask", "can't go with tasks, whose results have the text's words")
         return self
@@ -94,23 +91,12 @@ class Entity(BaseModel):
     normalized: Normalized | None = Field(None, description="What it means, where that is clear.")
 
 
-class MaskedPart(BaseModel):
-    """What was masked: `start` to `end` of the text as it was sent, and of the masked text."""
-
-    model_config = ConfigDict(extra="forbid")
-    kind: str
-    start: int
-    end: int
-    masked_start: int
-    masked_end: int
-
-
 class MaskedAnswer(BaseModel):
     """A text without personal data."""
 
     model_config = ConfigDict(extra="forbid")
     text: str
-    spans: list[MaskedPart] = Field(description="In the text's order.")
+    spans: list[MaskedSpan] = Field(description="In the text's order.")
 
 
 class Record(BaseModel):

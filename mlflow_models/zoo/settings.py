@@ -154,7 +154,7 @@ class MaskSettings(BaseSettings):
     key: SecretStr = Field(
         SecretStr(""), description=f"The key itself, of at least {MIN_KEY_BYTES} bytes in UTF-8."
     )
-    key_file: str = Field("", description="A file that has the key; ends of lines around it go.")
+    key_file: str = Field("", description="A file that has the key; blanks around it go.")
 
 
 class TrackingSettings(BaseSettings):
@@ -184,17 +184,12 @@ def mask_key() -> bytes:
             key = Path(settings.key_file).read_bytes().strip()
         except OSError as error:
             raise ZooError(f"{name}: {error.strerror}.") from None
-    if settings.key_file or key:
-        _check_key(name, key)
-    return key
-
-
-def _check_key(name: str, key: bytes) -> None:
-    if len(key) < MIN_KEY_BYTES:
+    if (settings.key_file or key) and len(key) < MIN_KEY_BYTES:
         raise ZooError(
             f"{name}: the key has {len(key)} bytes; it needs {MIN_KEY_BYTES} or more, such as "
             "those of 'openssl rand -hex 32'."
         )
+    return key
 
 
 Kind = TypeVar("Kind", bound=BaseSettings)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
-from demos.hanlp_ner.sentences import MadeUpNames, fill
+from demos.hanlp_ner.sentences import MadeUpNames, fill, random_date, random_number
 from hanlp_ner import evaluate, finetune, prepare
 from hanlp_ner.training.augment import mark_dates, replace_mentions, vary_width
 from hanlp_ner.training.corpora import read_source
@@ -155,10 +155,26 @@ def test_runs_are_tracked_where_the_builder_tracks() -> None:
         ("16日，20世纪90年代的第30分钟", ["16日", "20世纪90年代"]),
         ("今年5月初花了1998元", ["今年5月初"]),
         ("1·5万人和120年", []),
+        ("2023-10-01 12:30，2023/10/1，2023.10.1。", ["2023-10-01", "2023/10/1", "2023.10.1"]),
+        (
+            "1949 年 10 月 1 日，１９４９年１０月１日",
+            ["1949 年 10 月 1 日", "１９４９年１０月１日"],
+        ),
+        ("民国三十八年，二〇二三年，5月5号", ["民国三十八年", "二〇二三年", "5月5号"]),
+        ("上周五和98年5月3日，农历八月十五", ["上周五", "98年5月3日", "农历八月十五"]),
+        ("12:30，版本2.1.0，192.168.1.1，2000-2023", []),
     ],
 )
 def test_what_is_a_date(text: str, dates: list[str]) -> None:
     assert [text[start:end] for start, end, _ in mark_dates(text, [])] == dates
+
+
+def test_made_up_dates_are_dates_and_other_numbers_are_not() -> None:
+    rng = random.Random(0)
+    for _ in range(500):
+        date = random_date(rng)
+        assert mark_dates(date, []) == [(0, len(date), "DATE")]
+        assert mark_dates(random_number(rng), []) == []
 
 
 def test_a_date_gives_way_to_an_entity() -> None:
@@ -178,7 +194,7 @@ def test_augmentation_keeps_offsets_exact() -> None:
         for start, end, _ in entities:
             rest, position = rest + text[position:start] + "_", end
         rest += text[position:]
-        assert rest.replace(",", "，") == "_在_会见_，_说__赢了。"
+        assert rest.replace(",", "，").replace(" ", "") == "_在_会见_，_说__赢了。"
         assert all(marks)
         assert marks[0] == marks[3]  # the same person in both places
         assert [label for *_, label in entities] == [label for *_, label in sentence[1]]

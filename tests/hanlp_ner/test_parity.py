@@ -105,7 +105,11 @@ def single(name: str, folder: Path) -> dict[str, Any]:
             "kind": "roformer",
             "types": ("WORK-OF-ART",),
             "settings": settings(
-                "trie", None, dict_tags={("我", "爱"): ("B-X", "O"), "大": "S-WORK-OF-ART"}, **cut
+                "trie",
+                None,
+                dict_tags={("我", "爱"): ("B-X", "O"), "大": "S-WORK-OF-ART"},
+                colour="red",
+                **cut,
             ),
         },
         "BIO, CRF, a second encoder, tuple tries": {
@@ -135,7 +139,10 @@ SINGLE = [
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_a_single_task_checkpoint_gives_hanlps_entities(name: str, tmp_path: Path) -> None:
+def test_a_single_task_checkpoint_gives_hanlps_entities(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that HanLP doesn't know is named, and changes nothing."""
     import hanlp
 
     row = single(name, tmp_path)
@@ -143,6 +150,8 @@ def test_a_single_task_checkpoint_gives_hanlps_entities(name: str, tmp_path: Pat
     random_component(directory, **row)
     served.mkdir()
     convert(directory, served)
+    assert ("colour" in capsys.readouterr().out) == ("colour" in row["settings"])
+    assert "colour" not in (served / "config.json").read_text(encoding="utf-8")
     reference = hanlp.load(str(directory), verbose=False, devices=-1)
     expected = [
         bare(text, [(start, end, type_) for _, type_, start, end in found])

@@ -73,6 +73,26 @@ def test_offsets_count_characters_of_the_text_as_sent(ner_url: str, before: str)
     assert (len(before) + 2, len(before) + 4) in [(e["start"], e["end"]) for e in response]
 
 
+DATES = {
+    "米哈游成立于2011年，2023-10-01 12:30发布新版本。": ["2011年", "2023-10-01"],
+    "会议定于2023/10/1在上海召开。": ["2023/10/1"],
+    "2023.10.1，王小丽来到北京。": ["2023.10.1"],
+    "比赛在12:30开始，每天8:00开门。": [],
+    "1949 年 10 月 1 日，新中国成立。": ["1949 年 10 月 1 日"],
+    "１９４９年１０月１日，新中国成立。": ["１９４９年１０月１日"],
+    "民国三十八年，他去了台湾。": ["民国三十八年"],
+    "我们5月5号去杭州，上周五去了苏州。": ["5月5号", "上周五"],
+    "二〇二三年，他用了三年时间写完这本书。": ["二〇二三年"],
+    "张三，13800138000，去年三月五日": ["去年三月五日"],
+}
+
+
+def test_dates_in_all_their_forms(ner_url: str) -> None:
+    records = post(ner_url, list(DATES)).json()["predictions"]
+    found = [[e["text"] for e in r["entities"] if e["type"] == "DATE"] for r in records]
+    assert dict(zip(DATES, found, strict=True)) == DATES
+
+
 def test_a_dictionary_of_the_request_comes_on_top_of_the_packed_one(ner_url: str) -> None:
     params = {"dictionary": json.dumps({"原神": "GAME"}, ensure_ascii=False)}
     found = entities(ner_url, "米哈游的原神", params)

@@ -103,12 +103,3 @@ def test_a_tasks_setting_that_cant_be_served_is_named(
         convert(copy, tmp_path)
     assert str(copy) in str(refused.value)
     assert part == "encoder" or part in str(refused.value)
-
-
-def test_keys_that_hanlp_doesnt_know_are_said(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    copy = changed(checkpoint, lambda config: config.update(colour="red", scheme=1), tmp_path)
-    convert(copy, tmp_path)
-    assert "colour, scheme" in capsys.readouterr().out
-    assert "colour" not in (tmp_path / "config.json").read_text()

@@ -29,6 +29,7 @@ STREET = (
     rf"(?:{ESTATE}|街道|大街|大道|胡同|(?<![公铁线马网思出])路|(?<![家这那哪公心夜手店院屋])里|"
     r"(?<![知频通渠报報轨管味力赤街])道[中東西]?|(?<![们全农農])村|(?<!公)园|(?<!商)城|[街巷弄屯庄坊寨])"
 )
+STREETS = re.compile(STREET)
 ENDS = re.compile(rf"{NAME}{STREET} ?$")
 ENDS_WITH_ESTATE = re.compile(rf"{NAME}(?:{ESTATE}|[路街]) ?$")
 FIGURE = "0-9零〇一二两三四五六七八九十百幺"
@@ -73,7 +74,7 @@ def find(folded: FoldedText) -> list[PersonalSpan]:
             free = house.end()
             found.append((block.start() + _before(block[0]), free))
     for told in TOLD.finditer(text):
-        streets = [one.end() for one in re.finditer(STREET, told[1]) if one[0] != "里"]
+        streets = [one.end() for one in STREETS.finditer(told[1]) if one[0] != "里"]
         if streets and streets[-1] > 2:
             found.append((told.start(1), told.start(1) + streets[-1]))
     return [PersonalSpan("ADDRESS", *folded.back(*one)) for one in found]
@@ -95,5 +96,5 @@ def _before(block: str) -> int:
         return province.start()
     heading = HEADING.match(block)
     start = heading.end() if heading else 0
-    first = REGION.search(block, start + 1) or re.compile(STREET).search(block, start + 1)
+    first = REGION.search(block, start + 1) or STREETS.search(block, start + 1)
     return max(start, first.end() - MAX_NAME_CHARACTERS) if first else start

@@ -4,6 +4,7 @@ Each function takes a number without spaces and hyphens, its letters in upper ca
 """
 
 import re
+from collections.abc import Sequence
 
 BIRTH = re.compile(r"(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 CHINA_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -55,5 +56,5 @@ def luhn(number: str) -> bool:
     return sum(one - 9 * (one > 9) for one in doubled) % 10 == 0
 
 
-def _weighted(digits: str, weights: "range | tuple[int, ...]") -> int:
+def _weighted(digits: str, weights: Sequence[int]) -> int:
     return sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=True))

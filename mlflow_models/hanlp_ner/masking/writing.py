@@ -6,8 +6,10 @@ import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from hanlp_ner.masking.finding import find
 from hanlp_ner.masking.folding import GAPS, SPOKEN
@@ -26,8 +28,7 @@ MOBILE = re.compile(r"^(?:00)?86(?=1\d{10}$)")  # China's code before a mobile n
 LAND_LINE = re.compile(r"^00860?(?=(?:10|2\d|[3-9]\d\d)[2-9]\d{6})")  # and before an area code
 
 
-@dataclass(frozen=True)
-class MaskedSpan:
+class MaskedSpan(BaseModel):
     """A stand-in: characters `start` to `end` of the text as sent, which became others.
 
     Attributes:
@@ -36,6 +37,7 @@ class MaskedSpan:
         masked_start, masked_end: Characters of the masked text; the end is exclusive.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
     kind: str
     start: int
     end: int
@@ -71,7 +73,7 @@ class Masked:
 
     def record(self) -> dict[str, Any]:
         """Give the masked text and its spans, in JSON's types."""
-        return {"text": self.text, "spans": [asdict(span) for span in self.spans]}
+        return {"text": self.text, "spans": [span.model_dump() for span in self.spans]}
 
     def _last_before(self, place: int) -> MaskedSpan | None:
         """Find the last span that starts before a place of the text as sent."""
@@ -123,7 +125,15 @@ def mask(text: str, entities: Iterable[Span], how: How, key: bytes = b"") -> Mas
         pieces += [text[place : hit.start], write(hit, value)]
         masked_start = masked_place + hit.start - place
         masked_place = masked_start + len(pieces[-1])
-        spans.append(MaskedSpan(hit.kind, hit.start, hit.end, masked_start, masked_place))
+        spans.append(
+            MaskedSpan(
+                kind=hit.kind,
+                start=hit.start,
+                end=hit.end,
+                masked_start=masked_start,
+                masked_end=masked_place,
+            )
+        )
         place = hit.end
     return Masked("".join([*pieces, text[place:]]), spans, how)
 

@@ -88,8 +88,7 @@ class Head:
         graph = directory / f"{stem}.onnx"
         self.session = open_session(graph, threads, disabled=LEFT_OUT, share=share)
         crf = directory / f"{stem}.npz"
-        self._crf = Crf.load(np.load(crf)) if crf.is_file() else None
-        self.confidence = Confidence(self.tags, self._crf, read_temperature(directory))
+        self.crf = Crf.load(np.load(crf)) if crf.is_file() else None
 
     def run(
         self, hidden: Any, items: list[list[tuple[int, int]]]
@@ -114,7 +113,7 @@ class Head:
                 place[: last - first] = np.arange(first + 1, last + 1)  # after [CLS]
         # (batch, items, tags)
         scores = _bound(self.session, "cpu", hidden=hidden, places=places).numpy()
-        return scores, best(scores, [len(row) for row in items], self._crf)
+        return scores, best(scores, [len(row) for row in items], self.crf)
 
     def names(self, path: NDArray[np.int64]) -> list[str]:
         """Give the tags of tag indices, int64 (items,)."""
@@ -157,7 +156,9 @@ class MultiTask:
         self._heads = {
             task: Head(directory, head, threads, share) for task, head in config["heads"].items()
         }
-        self.confidence = self._heads[config["recognizer"]].confidence
+        recognizer = self._heads[config["recognizer"]]
+        temperature = read_temperature(directory)
+        self.confidence = Confidence(recognizer.tags, recognizer.crf, temperature)
         self._parsers = Parsers(directory / "hanlp", shared=config["shared"])
         self.tasks = (*self._heads, *config["others"])
 
@@ -190,7 +191,7 @@ class MultiTask:
                 continue
             spans = [[Span(*span) for span in head.tags.spans(path)] for path in found]
             if task == recognizer:
-                spans = head.confidence(scores, found, spans)
+                spans = self.confidence(scores, found, spans)
             if head.rules.any:
                 spans = [
                     head.rules.entities(head.names(path), some, piece.texts(row))

@@ -7,12 +7,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
 
 from hanlp_ner.normalizing import amounts, clock, durations, numbers, periods, places
 from hanlp_ner.normalizing.calendar_dates import read_day
 from hanlp_ner.normalizing.normalized import Normalized
+from zoo.data.scripts import convert
 
 MAX_CHARACTERS = 64  # a longer entity isn't one that the rules know
 CACHED = 4096  # entities that come again, as those of a news text do
@@ -57,14 +57,7 @@ def folded(text: str) -> str:
         for one in text.replace("○", "〇").replace("−", "-")
     )
     plain = re.sub(r"(?<![0-9])\s+|\s+(?![0-9])", "", plain)
-    return plain if plain.isascii() else str(_simplifier().convert(plain).replace("圆", "元"))
-
-
-@cache
-def _simplifier() -> Any:
-    from opencc import OpenCC
-
-    return OpenCC("t2s")
+    return plain if plain.isascii() else convert(plain, "t2s").replace("圆", "元")
 
 
 def _day(text: str, _: str, reference: date | None) -> Normalized | None:

@@ -39,7 +39,7 @@ class Batches:
         self.component, self.args, self.turn = component, args, len(examples)
 
     def plan(self, epoch: int) -> list[list[int]]:
-        """Returns the indices of each batch of an epoch."""
+        """Return the indices of each batch of an epoch."""
         rng = random.Random(f"{self.args.seed}/{epoch}")
         finishing = epoch >= self.args.epochs - self.args.finish_epochs
         order = list(range(self.turn, len(self.lengths)) if finishing else range(self.turn))
@@ -49,7 +49,7 @@ class Batches:
         return plan
 
     def cut(self, order: Sequence[int]) -> list[list[int]]:
-        """Cuts sentences into batches: sorted in pools, for even lengths in a mixed order."""
+        """Cut sentences into batches: sorted in pools, for even lengths in a mixed order."""
         plan: list[list[int]] = []
         for start in range(0, len(order), 1024):
             batch: list[int] = []
@@ -62,7 +62,7 @@ class Batches:
         return plan
 
     def load(self, indices: list[int]) -> dict[str, Any]:
-        """Returns one batch: `token_input_ids` (batch, length + 2), `tag_id` (batch, length)..."""
+        """Return one batch: `token_input_ids` (batch, length + 2), `tag_id` (batch, length)..."""
         rows = [self.dataset[i] for i in indices]
         batch = {key: [row[key] for row in rows] for key in rows[0]}
         device = self.component.device

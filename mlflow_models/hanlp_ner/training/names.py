@@ -35,8 +35,9 @@ class Names:
                 self._add(text[start:end], label)
         for name in self.kinds:
             self._add(name, "LOCATION")
-        for name in lists.get("org", []):
-            self._add(name, "ORGANIZATION")
+        for kind, label in (("org", "ORGANIZATION"), ("person", "PERSON")):
+            for name in lists.get(kind, []):
+                self._add(name, label)
 
     def _add(self, name: str, label: str) -> None:
         if label != "DATE" and len(name) > 1:
@@ -80,7 +81,7 @@ class Names:
         return rng.choice(same if len(same) > 3 else self.mined["LOCATION"] or [name])
 
     def _person(self, name: str, rng: random.Random) -> str:
-        if not self.translit or len(name) == 1 or rng.random() < 0.25:
+        if not self.translit or len(name) == 1 or rng.random() < 0.4:
             return rng.choice(self.mined["PERSON"] or [name])
         if "·" in name:
             return "·".join(self.foreign(rng) for _ in name.split("·"))

@@ -23,7 +23,7 @@ LOGGED_EVERY_STEPS = 20  # to MLflow; steps.csv has all
 
 
 def run_epoch(trainer: "TaggerTrainer", steps: Steps, curves: Curves, tracked: bool) -> Evaluated:
-    """Trains and evaluates one epoch, writes its row, and saves the state."""
+    """Train and evaluate one epoch, write its row, and save the state."""
     from tqdm import tqdm
 
     if tracked:
@@ -52,7 +52,7 @@ def run_epoch(trainer: "TaggerTrainer", steps: Steps, curves: Curves, tracked: b
 
 
 def train(trainer: "TaggerTrainer", tracked: bool) -> None:
-    """Runs the epochs that remain, and says what each has brought."""
+    """Run the epochs that remain, and say what each has brought."""
     args = trainer.args
     steps = Steps(args.output / STEPS)
     steps.resume(trainer.step)
@@ -72,7 +72,7 @@ def train(trainer: "TaggerTrainer", tracked: bool) -> None:
 
 
 def open_curves(trainer: "TaggerTrainer") -> Curves:
-    """Returns the curves of what is trained already."""
+    """Return the curves of what is trained already."""
     labels = sorted({label for _, own in trainer.dev.examples for _, _, label in own})
     curves = Curves(trainer.output, labels)
     curves.resume(trainer.epoch)
@@ -80,7 +80,7 @@ def open_curves(trainer: "TaggerTrainer") -> Curves:
 
 
 def report(trainer: "TaggerTrainer") -> Scores:
-    """Writes the page of a finished run, and returns the best epoch's dev scores."""
+    """Write the page of a finished run, and return the best epoch's dev scores."""
     scores: Scores = read_object(trainer.output / "scores.json")
     found = [set(own) for _, own in read_source(str(trainer.output / FOUND))]
     page = training_page(trainer, open_curves(trainer), scores, found)
@@ -89,7 +89,7 @@ def report(trainer: "TaggerTrainer") -> Scores:
 
 
 def track(trainer: "TaggerTrainer", record: Callable[[str], None], run_id: str) -> Scores:
-    """Trains within an MLflow run, a new one or that of the resumed training.
+    """Train within an MLflow run, a new one or that of the resumed training.
 
     Args:
         trainer: the training.

@@ -113,12 +113,12 @@ class TaggerTrainer:
         return bool(self.args.patience and self.best["epoch"] > 0 and waited >= self.args.patience)
 
     def learning_rate(self, step: int) -> float:
-        """Returns the share of the peak: linear warm-up, then linear decay to zero."""
+        """Return the share of the peak: linear warm-up, then linear decay to zero."""
         warmup = max(1, int(self.args.warmup * self.total))
         return min((step + 1) / warmup, (self.total - step) / max(1, self.total - warmup))
 
     def train_step(self, batch: dict[str, Any]) -> float:
-        """Takes one step of the optimizer and returns the loss per sentence."""
+        """Take one step of the optimizer and return the loss per sentence."""
         import torch
 
         loss = self.loss(batch) / len(batch["token"])
@@ -136,7 +136,7 @@ class TaggerTrainer:
         return loss.item()
 
     def evaluate(self) -> Evaluated:
-        """Scores the averaged weights on the dev set, and saves them as last and perhaps best."""
+        """Score the averaged weights on the dev set, and save them as last and perhaps best."""
         weights = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         random_state = self.random_state()
         self.model.load_state_dict(self.average, strict=False)
@@ -160,7 +160,7 @@ class TaggerTrainer:
         return evaluated
 
     def dev_loss(self) -> float:
-        """Returns the loss per sentence of the dev set, with the weights as they are."""
+        """Return the loss per sentence of the dev set, with the weights as they are."""
         import torch
 
         total = 0.0
@@ -170,13 +170,13 @@ class TaggerTrainer:
         return total / len(self.dev.filled)
 
     def loss(self, batch: dict[str, Any]) -> "torch.Tensor":
-        """Returns the loss of a batch, the sum over its sentences: scalar."""
+        """Return the loss of a batch, the sum over its sentences: scalar."""
         logits, mask = self.component.feed_batch(batch)
         loss = self.component.compute_loss(self.criterion, logits, batch["tag_id"], mask)
         return cast("torch.Tensor", loss)
 
     def random_state(self) -> list["torch.Tensor"]:
-        """Returns the states of the generators: the CPU's, then, on a GPU, each GPU's;
+        """Return the states of the generators: the CPU's, then, on a GPU, each GPU's;
         uint8 (bytes,) each."""
         import torch
 
@@ -192,7 +192,7 @@ class TaggerTrainer:
             torch.cuda.set_rng_state_all(states[1:])
 
     def save(self) -> None:
-        """Writes `state.pt` atomically."""
+        """Write `state.pt` atomically."""
         import torch
 
         state = {
@@ -224,7 +224,7 @@ class TaggerTrainer:
         return True
 
     def epoch_losses(self) -> Iterator[float]:
-        """Trains to the end of the epoch, yields each step's loss, saves every so many steps."""
+        """Train to the end of the epoch; yield each step's loss, and save every so many steps."""
         self.model.train()
         plan = self.batches.plan(self.epoch)
         while self.offset < len(plan):
