@@ -22,6 +22,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -30,7 +31,7 @@ from rich.progress import Progress
 from test_models import arguments, following, printed
 from test_models.answers import Entities
 from test_models.async_client import AsyncClient, OnAnswer
-from test_models.calls import ServiceError
+from test_models.calls import ServiceError, unreadable
 from test_models.linking import Linking
 from test_models.masks import without_originals
 from test_models.written import WrittenFiles
@@ -51,7 +52,7 @@ def main() -> None:
     except BrokenPipeError:  # `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
         sys.exit("test_models: nobody reads the text any more; the rest isn't there.")
-    except (ServiceError, SpeakersUnknown, OSError, UnicodeDecodeError) as error:
+    except (ServiceError, SpeakersUnknown, OSError) as error:
         sys.exit(f"test_models: {error}")
     except KeyboardInterrupt:
         print("test_models: interrupted; the rest isn't there.", file=sys.stderr)
@@ -175,12 +176,26 @@ def _inputs(args: argparse.Namespace) -> tuple[list[str], list[Any]]:
         return [str(path) for path in args.files], list(args.files)
     names, texts = [], []
     for path in args.files:
-        given = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        for number, line in enumerate(given.splitlines(), 1):
+        for number, line in enumerate(_text(path).splitlines(), 1):
             if line.strip():
                 names.append(f"{path}:{number}")
                 texts.append(line)
     return names, texts
+
+
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8, or of the standard input if the path is `-`.
+
+    Raises:
+        ServiceError: it can't be read.
+    """
+    try:
+        given = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return given.decode("utf-8-sig")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
+        raise ServiceError(f"'{path}' is not in UTF-8: see byte {error.start}.") from None
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ thread, and joins the answers. Its offsets count the characters of the text as i
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -155,14 +156,17 @@ class Engine:
                 results.append(failed[0])
                 continue
             good = [answer for answer in found if not isinstance(answer, Exception)]
-            spans = _sent(reading, words.apply(reading.written, _join(parts, good)))
+            network = _join(parts, good)
+            spans = _sent(reading, words.apply(reading.written, network))
             entities = [span for span in spans if span.confidence >= options.min_confidence]
             meanings = _meanings(reading.sent, entities, options.reference)
             others = _pieces(reading, parts, good) if tasks else None
             masked = None
             if options.mask != "none":
-                # A name that is too unsure to be listed is masked nevertheless.
-                masked = mask(reading.sent, spans, options.mask, self._key)
+                # Names that aren't listed are masked nevertheless: those that are too unsure, and
+                # those of which a dictionary's word is a part (海南 of 林海南).
+                names = _beside(spans, _sent(reading, network))
+                masked = mask(reading.sent, names, options.mask, self._key)
             results.append(Found(reading.sent, entities, others, meanings, masked))
         return results
 
@@ -191,6 +195,17 @@ def _sent(reading: ReadText, spans: Sequence[Span]) -> list[Span]:
         for span, (start, end) in zip(spans, places, strict=True)
         if start < end
     ]
+
+
+def _beside(spans: Sequence[Span], others: Sequence[Span]) -> list[Span]:
+    """Add to entities, in order, those others that none of them covers."""
+    starts = [span.start for span in spans]
+    added = []
+    for other in others:
+        number = bisect_right(starts, other.start)
+        if number == 0 or spans[number - 1].end < other.end:
+            added.append(other)
+    return sorted([*spans, *added])
 
 
 def _meanings(

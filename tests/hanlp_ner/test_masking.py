@@ -1,6 +1,7 @@
 """What tells who somebody is leaves a text, and the rest of it stays."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_names_that_are_not_listed_are_masked_too(engine: Engine) -> None:
     assert masked.text.startswith("[PERSON_1]，[PHONE_1]")
 
 
+def test_a_part_of_a_name_in_a_dictionary_uncovers_no_name(engine: Engine) -> None:
+    record, masked = answered(engine, SENT, mask="label", dictionary='{"三，": "ROAD"}')
+    assert masked.text.startswith("[PERSON_1]")
+    assert "三" not in str(record).replace("三月", "")
+    text = "李明在北京大学读书。"
+    assert answered(engine, text, mask="label")[1].text.startswith("[PERSON_1]")
+    assert answered(engine, text, mask="label", dictionary='{"李明在": "BAND"}')[1].text == text
+
+
 def test_hashes_need_a_key(ner_model: Path, engine: Engine) -> None:
     with pytest.raises(BadParameter) as refused:
         Engine(ner_model / "artifacts" / ARTIFACT)([SENT], Options(mask="hash"))
@@ -94,6 +104,8 @@ def test_a_hash_is_that_of_the_value_and_the_key() -> None:
         "幺三八零零幺三八零零零",
     )
     assert {phone(f"打{one}，谢谢") for one in spellings} == {phone("13800138000")}
+    office = ("010-62345678", "+86 10 6234 5678", "+86(010)62345678", "0086-10-62345678")
+    assert len({phone(f"打{one}，谢谢") for one in office}) == 1
     assert phone("13800138000") != phone("13800138001")
     assert phone("13800138000") != phone("13800138000", b"another key of enough bytes")
 
@@ -163,6 +175,32 @@ def test_what_the_longest_leaves_stays_masked() -> None:
         ("PHONE", "13800138000"),
         ("PERSON", "张\n三"),
     ]
+
+
+def test_a_name_is_found_again_without_what_nobody_sees() -> None:
+    masked = mask("张\u200b三说，张三和张 三", [Span(0, 3, "PER")], "label")
+    assert masked.text == "[PERSON_1]说，[PERSON_1]和[PERSON_1]"
+
+
+def test_labels_of_a_masked_text_stay_apart() -> None:
+    text = "[PERSON_2]和[PHONE_1]找张三，13800138000"
+    masked = mask(text, [Span(21, 23, "PER")], "label")
+    assert masked.text == "[PERSON_2]和[PHONE_1]找[PERSON_3]，[PHONE_2]"
+
+
+@pytest.mark.parametrize("unit", [" ", "\t", "\r", "1-", "1号", "一，", "a.", "+1("])
+def test_time_grows_with_the_text_only(unit: str) -> None:
+    """Ten times the text may take ten times as long, and not a hundred times."""
+
+    def seconds(count: int) -> float:
+        text = unit * count
+        start = time.process_time()
+        mask(text, [], "label")
+        return time.process_time() - start
+
+    mask(unit, [], "label")  # makes what is made once
+    short = min(seconds(2_000) for _ in range(3))
+    assert seconds(20_000) < 30 * short + 0.2
 
 
 def test_labels_of_published_checkpoints_are_known() -> None:

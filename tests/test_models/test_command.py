@@ -141,6 +141,8 @@ def test_lines_have_entities(zoo_url: str) -> None:
     assert first["input"] == "-:1"
     assert first["entities"][0]["text"] == "中国"
     assert second["input"] == "-:3"
+    done = run("entities", "-", *options, given="\ufeff我爱中国")
+    assert json.loads(done.stdout)["entities"][0]["start"] == 2
     masking = ("--reference-date", "2026-01-01", "--mask", "label")
     done = run("entities", "-", *options, *masking, given="张三，13800138000，去年三月五日\n")
     record = json.loads(done.stdout)

@@ -187,6 +187,9 @@ def test_what_is_no_text_is_named_with_its_line(tmp_path: Path) -> None:
     path.write_bytes("ไทย\n".encode() * 10_000 + b"\xe0\xb8\n")
     with pytest.raises(CheckpointError, match=r"a\.txt' is not UTF-8 \(line 10001\)"):
         read_text(path, CheckpointError)
+    path.write_bytes("一\n二\n".encode("utf-16") + b"\0")  # cut off in the middle of a character
+    with pytest.raises(ZooError, match=r"a\.txt' is not UTF-16 \(line 3\)"):
+        read_text(path)
     with pytest.raises(ZooError, match="none' not found"):
         read_text(tmp_path / "none")
     with pytest.raises(ZooError, match="can't be read: Is a directory"):

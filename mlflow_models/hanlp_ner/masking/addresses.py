@@ -33,9 +33,8 @@ STREETS = re.compile(STREET)
 ENDS = re.compile(rf"{NAME}{STREET} ?$")
 ENDS_WITH_ESTATE = re.compile(rf"{NAME}(?:{ESTATE}|[路街]) ?$")
 FIGURE = "0-9零〇一二两三四五六七八九十百幺"
-NUMBER = (
-    rf"(?:[A-Za-z甲乙丙丁东西南北]?[{FIGURE}]{{1,5}}(?:[-之][{FIGURE}]{{1,4}})*[A-Za-z]?|[A-Z])"
-)
+PART = rf"[-之][{FIGURE}]{{1,4}}"  # of 3-2-501; there are few, so that 1-1-1… takes no time
+NUMBER = rf"(?:[A-Za-z甲乙丙丁东西南北]?[{FIGURE}]{{1,5}}(?:{PART}){{0,3}}[A-Za-z]?|[A-Z])"
 UNIT = (
     "(?:号[院楼门房]?|號[院樓房]?|弄|巷|段|栋|棟|幢|座|单元|單元|层|層|楼|樓|室|組|组|队|隊|社|排|"
     "门(?![课槛票诊])|F(?![a-z]))"

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from hanlp_ner.masking import addresses, names, numbers
-from hanlp_ner.masking.folding import FoldedText, foldings, joined
+from hanlp_ner.masking.folding import GAPS, FoldedText, dense, foldings, joined
 from hanlp_ner.masking.kinds import LABELS, PLACES, PersonalSpan
 from hanlp_ner.network.decode import Span
 from hanlp_ner.text.dictionary import MAX_WORD_CHARACTERS, Dictionary
@@ -83,15 +83,14 @@ def _bounded(text: str, homes: Sequence[PersonalSpan], spans: Sequence[Span]) ->
 
 def _again(text: str, hits: Iterable[PersonalSpan]) -> list[PersonalSpan]:
     """Find the same values where no rule and no recognizer saw them, however they are spaced."""
-    kinds = {"".join(text[hit.start : hit.end].split()): hit.kind for hit in hits}
+    kinds = {GAPS.sub("", text[hit.start : hit.end]): hit.kind for hit in hits}
     kinds = {value: kind for value, kind in kinds.items() if 1 < len(value) <= MAX_WORD_CHARACTERS}
     if not kinds:
         return []
-    places = [place for place, sign in enumerate(text) if not sign.isspace()]
-    dense = FoldedText("".join(text.split()), places)
+    read = dense(text)
     found = [
-        PersonalSpan(match.type, *dense.back(match.start, match.end))
-        for match in Dictionary(kinds).matches(dense.text)
+        PersonalSpan(match.type, *read.back(match.start, match.end))
+        for match in Dictionary(kinds).matches(read.text)
     ]
     return [hit for hit in found if not (_goes_on(text, hit.start) or _goes_on(text, hit.end))]
 

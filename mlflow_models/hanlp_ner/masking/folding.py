@@ -19,10 +19,10 @@ SPOKEN = {
 DASHES = "‐‑‒–—―−﹣－ー"
 MARKS = {ord(wide): chr(ord(wide) - 0xFEE0) for wide in "＋＠．＃（）Ｘｘ"}
 LAST_SIGN = 0x1FFFF  # later ones are characters for words
-# A line's end with the spaces around it, and characters that nobody sees.
-LAYOUT = re.compile(
-    r"[^\S\n]*\n\s*|[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+"
-)
+UNSEEN = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"  # nobody sees them
+# A line's end with the spaces around it, from the first on: else long runs of spaces take long.
+LAYOUT = re.compile(rf"(?<!\s)[^\S\n]*\n\s*|[{UNSEEN}]+")
+GAPS = re.compile(rf"[\s{UNSEEN}]+")
 PAUSE = re.compile(r"(?<=\d)[,，、](?=\d)")
 DIGIT = f"[0-9{''.join(map(chr, SPOKEN))}]"
 SPOKEN_RUN = re.compile(
@@ -56,15 +56,12 @@ def plain(text: str) -> FoldedText:
 
 def joined(folded: FoldedText) -> FoldedText:
     """Read over the ends of lines and over characters that nobody sees."""
-    pieces, places, place = [], list[int](), 0
-    for gap in LAYOUT.finditer(folded.text):
-        pieces.append(folded.text[place : gap.start()])
-        places += range(place, gap.start())
-        place = gap.end()
-    if not pieces:
-        return folded
-    places += range(place, len(folded.text))
-    return FoldedText("".join([*pieces, folded.text[place:]]), places)
+    return _without(LAYOUT, folded)
+
+
+def dense(text: str) -> FoldedText:
+    """Read over all spaces, too."""
+    return _without(GAPS, FoldedText(text))
 
 
 def spoken(folded: FoldedText) -> FoldedText:
@@ -85,6 +82,19 @@ def foldings(text: str) -> Iterator[FoldedText]:
         yield second
     if third is not second:
         yield third
+
+
+def _without(gaps: re.Pattern[str], folded: FoldedText) -> FoldedText:
+    """Leave out what a pattern matches in a text that has the places of the one that was sent."""
+    pieces, places, place = [], list[int](), 0
+    for gap in gaps.finditer(folded.text):
+        pieces.append(folded.text[place : gap.start()])
+        places += range(place, gap.start())
+        place = gap.end()
+    if not pieces:
+        return folded
+    places += range(place, len(folded.text))
+    return FoldedText("".join([*pieces, folded.text[place:]]), places)
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from hanlp_ner.masking.finding import find
-from hanlp_ner.masking.folding import SPOKEN
+from hanlp_ner.masking.folding import GAPS, SPOKEN
 from hanlp_ner.masking.kinds import PersonalSpan
 from hanlp_ner.network.decode import Span
 from zoo.errors import BadParameter
@@ -22,8 +22,10 @@ STAND_IN = "*"  # for each character
 HASH_CHARACTERS = 12  # hexadecimal: 48 bits
 NO_KEY = "asks for hashes, but the server has no key: its operator sets THERESA_MASK_KEY_FILE"
 IN_DIGITS = ("PHONE", "IDENTITY", "BANK_CARD")  # kinds that may be written 幺三八
+LABEL = re.compile(r"\[([A-Z_]{1,9})_([0-9]{1,6})\]")
 SIGNS = re.compile(r"[^\w@]|_")  # how people group digits, and break lines
-COUNTRY = re.compile(r"^(?:00)?86(?=1\d{10}$)")
+MOBILE = re.compile(r"^(?:00)?86(?=1\d{10}$)")  # China's code before a mobile number
+LAND_LINE = re.compile(r"^00860?(?=(?:10|2\d|[3-9]\d\d)[2-9]\d{6})")  # and before an area code
 
 
 class MaskedSpan(BaseModel):
@@ -116,7 +118,7 @@ def mask(text: str, entities: Iterable[Span], how: How, key: bytes = b"") -> Mas
         BadParameter: Hashes are asked for, and there is no key.
     """
     check(how, key)
-    write = _writer(how, key)
+    write = _writer(how, key, text)
     pieces, spans, place, masked_place = list[str](), list[MaskedSpan](), 0, 0
     for hit in find(text, entities):
         value = text[hit.start : hit.end]
@@ -142,15 +144,22 @@ def canonical(kind: str, value: str) -> str:
     if kind in IN_DIGITS:
         value = value.translate(SPOKEN)
     if kind == "EMAIL":
-        return "".join(value.split()).casefold()
-    value = SIGNS.sub("", value).upper()
-    return COUNTRY.sub("", value) if kind == "PHONE" else value
+        return GAPS.sub("", value).casefold()
+    if kind != "PHONE":
+        return SIGNS.sub("", value).upper()
+    value = SIGNS.sub("", value.replace("+", "00")).upper()
+    return LAND_LINE.sub("0", MOBILE.sub("", value))
 
 
-def _writer(how: How, key: bytes) -> Callable[[PersonalSpan, str], str]:
-    """Make the function that writes the stand-in of a hit with its value."""
+def _writer(how: How, key: bytes, text: str) -> Callable[[PersonalSpan, str], str]:
+    """Make the function that writes the stand-in of a hit with its value.
+
+    Labels go on after those that the text has, since a text may be masked already.
+    """
     numbers: dict[tuple[str, str], int] = {}
     counts: Counter[str] = Counter()
+    for kind, number in LABEL.findall(text):
+        counts[kind] = max(counts[kind], int(number))
 
     def label(hit: PersonalSpan, value: str) -> str:
         known = (hit.kind, canonical(hit.kind, value))

@@ -85,7 +85,7 @@ def _in_words(text: str) -> Decimal | None:
 
 def shown(number: Decimal) -> str:
     """Write a number in digits, without an exponent and without needless zeros."""
-    plain = f"{number:f}"
+    plain = f"{number + 0:f}"  # -0 is 0
     return (plain.rstrip("0").rstrip(".") if "." in plain else plain) or "0"
 
 

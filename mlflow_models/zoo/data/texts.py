@@ -144,11 +144,13 @@ def open_bytes(path: Path, bar: bool = False) -> Iterator[Any]:
 
 def _undecodable(path: Path, told: str) -> int:
     """Find the number of the first line that can't be decoded."""
-    with open_bytes(path) as file, io.TextIOWrapper(file, told, "surrogateescape") as text:
+    # Half a character of UTF-16 can't be escaped.
+    errors = "replace" if told.startswith("utf-16") else "surrogateescape"
+    with open_bytes(path) as file, io.TextIOWrapper(file, told, errors) as text:
         broken = (
             number
             for number, line in enumerate(text, 1)
-            if any("\udc80" <= character <= "\udcff" for character in line)
+            if any("\udc80" <= one <= "\udcff" or one == "\ufffd" for one in line)
         )
         return next(broken, 1)
 
