@@ -16,9 +16,9 @@ from hanlp_ner.text.layout import BLANKS
 PARAGRAPH = re.compile(r"[^\n]+")
 SENTENCE = re.compile(r"[^。！？!?…]*(?:[。！？!?…]+[”’」』）)\"']*|$)")
 CLAUSE = re.compile(r"[^；;，,、：:\s]*(?:[；;，,、：:\s]+|$)")
-WINDOW_CHARACTERS = 192
-LEFT_CHARACTERS = 8  # context before what a window decides
-RIGHT_CHARACTERS = 24  # after it; the longest entity that is never cut
+WINDOW_CHARACTERS = 128
+LEFT_CHARACTERS = 4  # context before what a window decides
+RIGHT_CHARACTERS = 8  # after it; the longest entity that is never cut
 
 
 @dataclass(frozen=True, slots=True)
