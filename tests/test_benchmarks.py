@@ -22,8 +22,17 @@ from zoo.building.packaging import ROOT
 # tested below. Of the benchmarks beside a reference, "hanlp_ner" and "clip_caption" stand for all,
 # of those of servers "sharing". `make bench-quick` runs all.
 ELSEWHERE = (
-    *("batch", "clip_serving", "fairness", "gpu", "hostile", "live", "peers_captions", "peers_ner"),
-    *("peers_people", "peers_speech", "prepare", "speakers", "starts", "wav2vec2_asr"),
+    *("batch", "clip_serving", "fairness", "gpu", "hanlp_ner_layout", "hostile", "live"),
+    *(
+        "peers_captions",
+        "peers_ner",
+        "peers_people",
+        "peers_speech",
+        "prepare",
+        "speakers",
+        "starts",
+        "wav2vec2_asr",
+    ),
     *("whisper_asr", "whisper_quality"),
 )
 COMPUTING = ("mlflow-skinny", "numpy", "onnxruntime", "ctranslate2", "faster-whisper", "pillow")

@@ -44,6 +44,13 @@ TIMES = {"start", "end", "duration"}  # s, in a recording; in a text they are wh
 MOMENT = 0.05  # s; a recognizer's frames last 0.02
 
 
+def without_nulls(value: Any) -> Any:
+    """A typed record as its model gives it: a column of a table has null where a field is absent."""
+    if isinstance(value, dict):
+        return {name: without_nulls(one) for name, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
 def assert_same(answer: Any, other: Any, tolerance: float = 0.05, where: str = "answer") -> None:
     """That two answers are the same: words, labels and whole numbers exactly, times of speech but
     for a frame or two, scores and embeddings nearly.
