@@ -45,7 +45,7 @@ MOMENT = 0.05  # s; a recognizer's frames last 0.02
 
 
 def without_nulls(value: Any) -> Any:
-    """A typed record as its model gives it: a column of a table has null where a field is absent."""
+    """A typed record as its model gives it; a table has null where a field is absent."""
     if isinstance(value, dict):
         return {name: without_nulls(one) for name, one in value.items() if one is not None}
     return [without_nulls(one) for one in value] if isinstance(value, list) else value
