@@ -18,6 +18,7 @@ from hanlp_ner.network.decode import Span
 from hanlp_ner.network.tagger import PieceAnswer, Tagger
 from hanlp_ner.normalizing.normalize import normalize
 from hanlp_ner.normalizing.normalized import Normalized
+from hanlp_ner.normalizing.places import tables
 from hanlp_ner.options import Options
 from hanlp_ner.text.dictionary import Dictionary, read_file
 from hanlp_ner.text.document import TextWindow, cut
@@ -106,6 +107,7 @@ class Engine:
             self._network = Tagger(directory, config, threads)
         self._limit = config["limit"]
         self._key = mask_key()
+        tables()  # of places: workers that are forked share them
         self.confidence: Confidence = self._network.confidence
         self.tasks = tuple(self._network.tasks)
         self.options = tailored(Options, tasks={"choices": self.tasks}) if self.tasks else Options

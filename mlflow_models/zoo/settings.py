@@ -133,7 +133,7 @@ class FetchSettings(BaseSettings):
     )
     proxy: str = Field(
         "",
-        pattern=r"^(http://.+)?$",
+        pattern=r"^(http://([^@/]+@)?[^@/:]+(:[0-9]+)?/?)?$",
         description="'http://NAME:PORT' (or 'http://USER:PASSWORD@NAME:PORT'): photos of public "
         "hosts come through this proxy. It looks up their names itself; so it has to refuse "
         "addresses of its own network.",

@@ -11,12 +11,8 @@ from typing import Any
 from zoo.errors import CheckpointError
 
 NOTES = {"classpath", "create_time", "hanlp_version", "task_names", "training"}
-LATER = {
-    "delimiter",
-    "output_spans",
-    "root_rel_id",
-    "tagging_scheme",
-}  # HanLP reads them, with no argument for it
+# HanLP reads these, with no argument for them.
+LATER = {"delimiter", "output_spans", "root_rel_id", "tagging_scheme"}
 DICTIONARIES = {"dict_whitelist", "dict_blacklist", "dict_tags", "dict_force", "dict_combine"}
 ENTITIES = {"dict_tags": "tags", "dict_whitelist": "whitelist"}
 TRIES: dict[str, dict[str, str]] = {  # by kind of task: a dictionary's key, and its rule's name

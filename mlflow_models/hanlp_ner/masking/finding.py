@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from hanlp_ner.masking import addresses, names, numbers
-from hanlp_ner.masking.folding import GAPS, FoldedText, dense, foldings, joined
+from hanlp_ner.masking.folding import GAPS, FoldedText, dense, joined, plain, spoken
 from hanlp_ner.masking.kinds import LABELS, PLACES, PersonalSpan
 from hanlp_ner.network.decode import Span
 from hanlp_ner.text.dictionary import MAX_WORD_CHARACTERS, Dictionary
@@ -22,8 +22,9 @@ def find(text: str, entities: Iterable[Span]) -> list[PersonalSpan]:
         as long, the one of the stricter rule), and the rest of the other stays a hit of its own.
     """
     spans = list(entities)
-    read = list(foldings(text))
-    whole = joined(read[0])
+    lines = plain(text)
+    whole = joined(lines)
+    said = spoken(whole)
     people = [
         PersonalSpan(kind, span.start, span.end)
         for span in spans
@@ -33,11 +34,16 @@ def find(text: str, entities: Iterable[Span]) -> list[PersonalSpan]:
     found = [
         *people,
         *_bounded(text, addresses.find(whole), spans),
-        *_told((hit for one in (read[0], whole) for hit in names.find(one)), people),
-        *_numbers(text, read),
+        *_told((hit for one in _distinct(lines, whole) for hit in names.find(one)), people),
+        *_numbers(text, _distinct(lines, whole, said)),
     ]
     apart = _apart(text, found)
     return _apart(text, [*apart, *_again(text, apart)])
+
+
+def _distinct(*readings: FoldedText) -> list[FoldedText]:
+    """Leave out a reading that is the one before it."""
+    return [one for one, last in zip(readings, (None, *readings), strict=False) if one is not last]
 
 
 def _numbers(text: str, read: Sequence[FoldedText]) -> list[PersonalSpan]:

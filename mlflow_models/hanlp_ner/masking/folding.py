@@ -5,7 +5,6 @@ People write a number in full-width digits, break it at the end of a line, or sa
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,9 +24,8 @@ LAYOUT = re.compile(rf"(?<!\s)[^\S\n]*\n\s*|[{UNSEEN}]+")
 GAPS = re.compile(rf"[\s{UNSEEN}]+")
 PAUSE = re.compile(r"(?<=\d)[,，、](?=\d)")
 DIGIT = f"[0-9{''.join(map(chr, SPOKEN))}]"
-SPOKEN_RUN = re.compile(
-    f"{DIGIT}(?:[ ,，、-]?{DIGIT}){{6}}"
-)  # shorter ones are no number of a person
+# Fewer digits are no number of a person.
+SPOKEN_RUN = re.compile(f"{DIGIT}(?:[ ,，、-]?{DIGIT}){{6}}")
 
 
 @dataclass(frozen=True)
@@ -70,18 +68,6 @@ def spoken(folded: FoldedText) -> FoldedText:
         return folded
     text = PAUSE.sub(" ", folded.text.translate(SPOKEN))
     return folded if text == folded.text else FoldedText(text, folded.places)
-
-
-def foldings(text: str) -> Iterator[FoldedText]:
-    """Yield a text as rules read it: plain, joined over its lines, with its spoken digits."""
-    first = plain(text)
-    second = joined(first)
-    third = spoken(second)
-    yield first
-    if second is not first:
-        yield second
-    if third is not second:
-        yield third
 
 
 def _without(gaps: re.Pattern[str], folded: FoldedText) -> FoldedText:

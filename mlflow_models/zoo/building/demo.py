@@ -126,17 +126,20 @@ def tables(record: dict[str, Any]) -> list[Table]:
 def _table(name: str, rows: list[Any]) -> Table:
     view = Table(title=name)
     named = [row if isinstance(row, dict) else {name: row} for row in rows]
-    for column in named[0]:
+    columns = list(dict.fromkeys(column for row in named for column in row))
+    for column in columns:
         view.add_column(column)
     for row in named:
-        view.add_row(*map(_cell, row.values()))
+        view.add_row(*(_cell(row.get(column, "")) for column in columns))
     return view
 
 
 def _cell(value: Any) -> str:
-    """Write a value; of a list of objects, such as a segment's words, the texts."""
+    """Write a value; of an object its text, such as a word's, or else all that it has."""
     if isinstance(value, list):
-        return " · ".join(str(one.get("text", one)) for one in value)
+        return " · ".join(map(_cell, value))
+    if isinstance(value, dict):
+        return str(value["text"]) if "text" in value else _cell(list(value.values()))
     return str(value)
 
 

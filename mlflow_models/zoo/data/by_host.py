@@ -1,4 +1,4 @@
-"""Runs downloads side by side, so that a slow host keeps only its own waiting."""
+"""Runs downloads side by side, so that a slow host delays its own downloads only."""
 
 import threading
 from collections import Counter, defaultdict, deque
@@ -44,12 +44,12 @@ class HostQueues:
         return future
 
     def _run(self, host: str, step: Callable[[], None]) -> None:
-        """Run a step, and give the place to the host's next one, behind those of other hosts."""
+        """Run a step. The host's next step then waits behind those of other hosts."""
         step()
         with self._lock:
             if not self._waiting[host]:
                 del self._waiting[host]
-                self._running[host] -= 1
+                self._running -= Counter((host,))  # which forgets a host that has none
                 return
             following = self._waiting[host].popleft()
         self._pool.submit(self._run, host, following)
