@@ -89,7 +89,7 @@ class Engine:
     Attributes:
         options: The parameters; `tasks` allows those that the checkpoint can do.
         tasks: The names of these other tasks.
-        confidence: Tells how sure the network is of entities; has its temperature.
+        confidence: Computes the confidence of entities; it has the temperature.
     """
 
     languages = ("zh",)
@@ -224,7 +224,7 @@ def _join(windows: Sequence[TextWindow], answers: Sequence[PieceAnswer]) -> list
     Those of one window may overlap, as in HanLP, where tags are not well formed.
     """
     spans: list[Span] = []
-    free = 0  # where the windows before have no entity any more
+    free = 0  # the end of the last entity of the windows before
     for window, answer in zip(windows, answers, strict=True):
         first, taken = max(window.keep[0], free), free
         for span in answer.spans:

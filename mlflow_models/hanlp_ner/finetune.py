@@ -144,7 +144,7 @@ def check(args: argparse.Namespace) -> None:
     if args.forget and not args.checkpoint:
         raise DataError("--forget needs --checkpoint, whose labels it leaves out.")
     if args.remember and (args.forget or not args.checkpoint):
-        raise DataError("--remember needs --checkpoint, and no --forget.")
+        raise DataError("--remember needs --checkpoint, and can't be given with --forget.")
     if args.finish_epochs > args.epochs or bool(args.finish) != bool(args.finish_epochs):
         raise DataError(
             "--finish and --finish-epochs need each other; --finish-epochs is at most --epochs."

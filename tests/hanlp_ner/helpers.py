@@ -1,5 +1,6 @@
-"""A small step that several tests take."""
+"""Small steps that several tests take."""
 
+import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,22 @@ def bare(text: str, spans: Iterable[Sequence[Any]]) -> list[tuple[int, int, str]
 def write(path: Path, *lines: str) -> Path:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def changed(tiny: list[str], start: list[str], **sources: Path) -> list[str]:
+    """The arguments of `tiny` with another start, and other data."""
+    place = tiny.index("--from-scratch")
+    arguments = [*tiny[:place], *start, *tiny[place + 1 :], "--tracking-uri", ""]
+    for option, path in sources.items():
+        arguments[arguments.index(f"--{option}") + 1] = str(path)
+    return arguments
+
+
+def epochs(output: Path) -> list[dict[str, float]]:
+    """The learning curves, but for the empty cells."""
+    with (output / "epochs.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
 
 
 # The entity of 我爱中国; a confidence differs a little by machine.

@@ -27,7 +27,7 @@ READ = {
     "two ideographic spaces, and lines that are wrapped": (
         f"　　{NEWS[:20]}\n{NEWS[20:40]}\r\n{NEWS[40:]}。\n　　张三说：\n“你好。\n”",
         [f"{NEWS}。", "张三说：“你好。”"]),
-    "lines of one length, and no sentence's end": (
+    "lines of equal length, without the end of a sentence": (
         "\n".join([NEWS[:16], NEWS[16:32], NEWS[32:48], NEWS[48:]]), [NEWS]),
     "English": (
         "We went to Beijing with Mr.\nSmith, and stayed at the New\nYork Hotel.\n\nIt was good.",

@@ -1,9 +1,7 @@
 """Training: it resumes, starts from other checkpoints, and refuses what it would get wrong."""
 
-import csv
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -14,16 +12,13 @@ from pathlib import Path
 import pytest
 
 import hanlp_ner
-from demos.hanlp_ner import doccano
-from demos.hanlp_ner.sentences import MadeUpNames, fill
 from hanlp_ner import evaluate, finetune
 from hanlp_ner.network.component import load
-from hanlp_ner.training.corpora import Corpus, read_source, write_examples
+from hanlp_ner.training.corpora import read_source, write_examples
 from hanlp_ner.training.formats import DataError
-from hanlp_ner.training.relabel import fill_in
 from hanlp_ner.training.span_scores import predict_spans
-from tests.hanlp_ner.checkpoints import random_component, write_transformer
-from tests.hanlp_ner.helpers import write
+from tests.hanlp_ner.checkpoints import write_transformer
+from tests.hanlp_ner.helpers import changed, epochs, write
 from tests.hanlp_ner.test_engine import texts
 from tests.zoo.helpers import assert_same, logged
 from tests.zoo.training import assert_same_run
@@ -33,45 +28,9 @@ FOLDER = Path(hanlp_ner.__file__).parent
 GAZETTEER = FOLDER / "demo" / "gazetteer.txt"
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Arguments of a training run of a few seconds, but for its output."""
-    folder = tmp_path_factory.mktemp("tiny")
-    names = MadeUpNames.read(
-        GAZETTEER, [("王芳在北京队", [(0, 2, "PERSON"), (3, 6, "ORGANIZATION")])]
-    )
-    names.mined["LOCATION"].append("北京")
-    rng = random.Random(0)
-    train = [fill(t, names, rng) for t in ["{P}在{L}工作。", "{O}成立于{D}。"] for _ in range(40)]
-    write_examples(folder / "train.jsonl", train)
-    write_examples(folder / "dev.jsonl", train[::10])
-    sizes = "--layers 1 --hidden 32 --heads 2 --feed-forward 32 --batch-characters 60 --epochs 2"
-    return [
-        *("--train", str(folder / "train.jsonl"), "--dev", str(folder / "dev.jsonl")),
-        *("--finish", str(folder / "dev.jsonl"), "--finish-epochs", "1", "--from-scratch"),
-        *("--save-every", "2", *sizes.split()),
-    ]
-
-
-def changed(tiny: list[str], start: list[str], **sources: Path) -> list[str]:
-    """The arguments of `tiny` with another start, and other data."""
-    place = tiny.index("--from-scratch")
-    arguments = [*tiny[:place], *start, *tiny[place + 1 :], "--tracking-uri", ""]
-    for option, path in sources.items():
-        arguments[arguments.index(f"--{option}") + 1] = str(path)
-    return arguments
-
-
 def steps(output: Path) -> list[str]:
     path = output / "steps.csv"
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def epochs(output: Path) -> list[dict[str, float]]:
-    """The learning curves, but for the empty cells."""
-    with (output / "epochs.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
 
 
 def test_a_killed_run_goes_on_with_the_same_losses(
@@ -115,72 +74,6 @@ def test_a_killed_run_goes_on_with_the_same_losses(
     measured = {"dev_micro_f1", "dev_f1", "dev_f1_PERSON", "dev_loss", "epoch_loss"}
     assert measured <= set(run.data.metrics)
     assert files == {"dev", "steps.csv", "epochs.csv", "curves.png", "report.html"}
-
-
-@pytest.mark.parametrize("forget", [False, True])
-@pytest.mark.parametrize("start", ["demo", "electra"])
-def test_a_checkpoint_learns_new_labels(
-    tiny: list[str], tmp_path: Path, start: str, forget: bool
-) -> None:
-    name = start if start == "demo" else str(random_component(tmp_path / "start", start))
-    job = {
-        "text": "编剧王芳在北京",
-        "label": {"job": {"编剧": [[0, 1]]}, "name": {"王芳": [[2, 3]]}},
-    }
-    rows = [{**job, "text": f"{job['text']}住了{number}年"} for number in range(20)]
-    corpus = write(tmp_path / "cluener.json", *map(json.dumps, rows))
-    train, dev = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
-    doccano.main([str(corpus), "--labels", "job", "--sentences", "10", "-o", str(train),
-                  "--others", str(dev)])  # fmt: skip
-    arguments = changed(tiny, ["--checkpoint", name], train=train, dev=dev, finish=train)
-    text = write(tmp_path / "text.txt", "王小丽在北京工作。", "", "2011年")
-    arguments += ["--forget"] if forget else ["--remember", str(text)]
-    arguments += ["--lr", "0", "--output", str(tmp_path / "run")]
-    finetune.main(arguments)
-
-    old, new = load(FOLDER / "demo" if start == "demo" else Path(name)), load(tmp_path / "run/best")
-    own = {f"{place}-JOB" for place in "BIES"} | {"O"}
-    before, after = (list(one.vocabs.tag.idx_to_token) for one in (old, new))
-    assert set(after) == (own if forget else own | set(before))
-    for tag in set(before) & set(after):  # what was known stays, to the bit
-        was, now = before.index(tag), after.index(tag)
-        assert old.model.classifier.weight[was].equal(new.model.classifier.weight[now])
-    if start == "demo" and not forget:
-        scores = [one.model.crf.transitions for one in (old, new)]
-        ends = [(tags.index("B-PERSON"), tags.index("E-PERSON")) for tags in (before, after)]
-        assert scores[0][ends[0]] == scores[1][ends[1]] > scores[1].mean()
-        new_ends = after.index("B-JOB"), after.index("E-JOB")
-        assert scores[1][new_ends] > scores[1].mean()  # it's no surprise to the CRF
-    assert ("dev_kept_f1" in epochs(tmp_path / "run")[0]) != forget
-    counted = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))
-    assert set(counted) == {"JOB", "micro"}
-
-
-@pytest.mark.parametrize(
-    ("start", "said"),
-    [
-        (["--from-scratch", "--forget"], "--forget needs --checkpoint"),
-        (["--from-scratch", "--remember", "{text}"], "--remember needs --checkpoint"),
-        (["--checkpoint", "demo", "--forget", "--remember", "{text}"], "and no --forget"),
-        (["--checkpoint", "demo", "--remember", "{text}"], r"text\.txt' has nothing to remember"),
-    ],
-)
-def test_what_cannot_be_kept_or_forgotten_is_refused(
-    tiny: list[str], tmp_path: Path, start: list[str], said: str
-) -> None:
-    text = write(tmp_path / "text.txt", "王小丽在北京工作。")
-    arguments = changed(tiny, [word.format(text=text) for word in start])
-    with pytest.raises(DataError, match=said):
-        finetune.main([*arguments, "--output", str(tmp_path / "run")])
-
-
-def test_what_nobody_annotated_is_filled_in() -> None:
-    component = load(FOLDER / "demo")
-    text = "2011年王小丽在北京"
-    corpus = Corpus(["a.jsonl"], [(text, [(5, 6, "SURNAME")])])
-    ((_, entities),) = fill_in(corpus, component, {"PERSON", "LOCATION"}).examples
-    assert entities == [(5, 6, "SURNAME"), (9, 11, "LOCATION")]  # the PERSON gives way; no DATE
-    assert corpus.entities == 1
 
 
 def test_a_run_stops_early_and_shows_its_mistakes(

@@ -1,8 +1,8 @@
-"""Finds where somebody lives: addresses down to a house, or a street that a word tells to be one.
+"""Finds where somebody lives: an address down to a house, or a street after a word such as 家住.
 
-北京, 海淀区 or 美国 is a place, and no address of a person. The rule looks for what ends an address
-(27号3栋501室), and to its left for a street or an estate. From there the address goes back to the
-first sign or word that is in no place's name.
+北京, 海淀区 and 美国 are places, but nobody's address. The rule first looks for the end of an
+address (27号3栋501室), then to its left for a street or an estate. The address begins after the
+last sign or word that no place's name has.
 """
 
 import re

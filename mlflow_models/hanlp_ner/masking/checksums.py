@@ -1,4 +1,4 @@
-"""Tells numbers of people from other numbers by their check digits and their dates of birth.
+"""Tells people's numbers from other numbers, by check digits and dates of birth.
 
 Each function takes a number without spaces and hyphens, its letters in upper case.
 """

@@ -102,7 +102,7 @@ def _again(text: str, hits: Iterable[PersonalSpan]) -> list[PersonalSpan]:
 
 
 def _goes_on(text: str, place: int) -> bool:
-    """Tell whether a number or a Latin word goes on over a place."""
+    """Tell whether a number or a Latin word is on both sides of a place."""
     around = text[max(0, place - 1) : place + 1]
     return place > 0 and len(around) == 2 and around.isascii() and around.isalnum()
 

@@ -57,7 +57,7 @@ class Confidence:
         self._start, self._end = np.exp(self._logs(field.start)), np.exp(self._logs(field.end))
         self._log_moves = self._logs(field.transitions)
         self._moves = np.exp(self._log_moves)  # (from, to)
-        # Those with which an entity begins, (to, from), and those with which it ends, (from, to)
+        # The moves that begin an entity, (to, from), and those that end one, (from, to)
         self._entering = (self._moves * self._starts).T
         self._leaving = self._moves * self._ends
 

@@ -98,7 +98,7 @@ class Tagger:
         tasks: The names of other tasks; there are none.
         on_gpu: Whether it runs on a GPU.
         pad: Fills up pieces to a batch.
-        confidence: Tells how sure it is of entities.
+        confidence: Computes the confidence of entities.
     """
 
     tasks: Collection[str] = ()

@@ -8,7 +8,14 @@ from hanlp_ner.normalizing.numbers import NUMBER, read_number, shown
 
 
 class Unit(NamedTuple):
-    """A unit of time: its names, its letter, how many of it one is, whether it is of the clock."""
+    """A unit of time.
+
+    Attributes:
+        names: A pattern of its names.
+        letter: ISO 8601's letter.
+        size: How many units of that letter it is: a century is 100 years.
+        of_clock: Whether ISO 8601 writes it after the T.
+    """
 
     names: str
     letter: str

@@ -1,4 +1,4 @@
-"""Normalizes an entity: by its type it chooses what the text may mean, by its text what it does.
+"""Normalizes an entity: its type says which rules to ask, and the rules read its text.
 
 The rules read whole texts. What they don't know, or what is vague, has no normalized form.
 """

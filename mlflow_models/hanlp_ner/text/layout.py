@@ -41,7 +41,7 @@ RUN = re.compile(f"[{BLANKS}]+")
 
 SENTENCE_END = re.compile(r"[。！？!?…]|\.(?=\s|$)")
 ENDED = re.compile(r"[。！？!?…][”’」』）)\"']*$")
-ENDED_CHARACTERS = 4  # more marks than these don't follow each other
+ENDED_CHARACTERS = 4  # at most so many such marks follow each other
 GOES_ON = tuple("，、；：,;:（《〈“‘「『【〔([-–—·")  # at the end of a line
 CLOSING = tuple("）》〉”’」』】〕)]")
 CONTINUES = (*CLOSING, *"，、；：。！？,;:!?·")  # at a line's start

@@ -107,7 +107,7 @@ def fit(engine: Engine, corpus: Corpus) -> Calibration:
 
 
 def calibrate(directory: Path, corpus: Corpus) -> None:
-    """Fit a temperature to what was converted, and pack it; says what it came to.
+    """Fit a temperature to what was converted, and pack and print it.
 
     Args:
         directory: What `hanlp_ner.building.convert` wrote.

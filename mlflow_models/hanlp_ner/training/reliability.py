@@ -22,7 +22,7 @@ BINS_HEAD = "| confidence | entities | mean confidence | right |\n|---|---:|---:
 THRESHOLDS_HEAD = (
     "| min_confidence | precision | recall | F1 | entities |\n|---:|---:|---:|---:|---:|\n"
 )
-LEAST = 1e-4  # a confidence of 0 or 1 is one of so much less certainty, which is rounded away
+LEAST = 1e-4  # confidences are rounded to this; so 0 and 1 stand for numbers so near to them
 
 # The confidence of each span (start, end (exclusive), label); None where the model gives none
 Sure = dict[tuple[int, int, str], float | None]

@@ -51,7 +51,7 @@ def is_public(address: str) -> bool:
 def may_be_private(address: str) -> bool:
     """Tell whether an address may be opened where private ones are allowed.
 
-    Not so are link-local ones, and others at which a cloud tells a machine its credentials.
+    Link-local addresses may not, nor others at which a cloud tells a machine its credentials.
     """
     ip: Any = ipaddress.ip_address(address.partition("%")[0])
     if ip.version == 6 and ip.ipv4_mapped is not None:

@@ -233,7 +233,7 @@ def _orientation(image: Image.Image, content: bytes) -> int:
 
 
 def _is_turned(content: bytes) -> bool:
-    """Tell whether a HEIC's or AVIF's container says how it is turned, which EXIF then doesn't."""
+    """Tell whether a HEIC's or AVIF's container says how it is turned; if so, EXIF is ignored."""
     place = content.find(b"ipco")  # the box with the properties of the file's images
     if place < 0:
         return False
