@@ -31,7 +31,9 @@ class Options(declaration.Options):
 
     language: Literal["zh", "en"] = Field("zh", description="Of the words.")
     initial_prompt: str = Field("", max_length=100, description="Said before the first word.")
-    hotwords: str = Field("", description="`slow`: a step takes 0.2 s. `boom`: the model fails on an item.")
+    hotwords: str = Field(
+        "", description="`slow`: a step takes 0.2 s. `boom`: the model fails on an item."
+    )
 
 
 class Record(BaseModel):
