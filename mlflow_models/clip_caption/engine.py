@@ -14,12 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clip_caption.captioner import Captioner
+from clip_caption.describing import (
+    Captions,
+    Embeddings,
+    Match,
+    Neighbours,
+    Part,
+    Record,
+)
 from clip_caption.index import Index, normalised
 from clip_caption.options import Options
 from clip_caption.pixels import Photo, PhotoReader
 from zoo.data.fetch import Fetcher
-from zoo.errors import BadParameter
-from zoo.serving.declaration import tailored
+from zoo.serving.declaration import Url, tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
 KEPT_TEXTS = 100  # their features are kept for the next batch
@@ -36,11 +43,19 @@ class Described:
         return self.found
 
 
-class PhotoJob(NamedTuple):
-    """Pixels to embed, float32 (3, size, size); with options, features to describe, (width,)."""
+class Job(NamedTuple):
+    """Something to compute.
 
-    value: np.ndarray
+    Attributes:
+        value: Pixels to embed, float32 (3, size, size); words to embed; or, with options, features
+            to describe, (width,).
+        options: The request's. None: the value is embedded.
+        words: Whether the value is of search words.
+    """
+
+    value: np.ndarray | str
     options: Options | None
+    words: bool = False
 
 
 class Engine:
@@ -59,86 +74,91 @@ class Engine:
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self._captioner = captioner = Captioner(directory, threads)
         packed = directory / "index"
-        self._index = Index.read(packed) if packed.is_dir() else None
+        index = Index.read(packed) if packed.is_dir() else None
         tokens = Options.model_fields["max_tokens"]
         longest = min(captioner.max_tokens, 200)
         self.options = tailored(
             Options,
             max_tokens={"default": min(tokens.default, longest), "le": longest},
-            neighbours={"default": self._index.k if self._index else 0},
+            neighbours={"default": index.k if index else 0},
         )
-        self._runner: Runner[PhotoJob, Any] = Runner(
+        self._runner: Runner[Job, Any] = Runner(
             self._run,
             lambda _: 1,
             captioner.batch,
-            lambda job: job.options,
+            lambda job: (job.options, job.words),
             wait_seconds=GPU_WAIT_SECONDS if captioner.on_gpu else 0.0,
         )
         self.reader = PhotoReader(captioner.pixels_of, captioner.batch, Fetcher())
-        self._text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
+        text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
+        self._text = text
+        self._parts: tuple[Part, ...] = (
+            Captions(captioner),
+            Embeddings(captioner),
+            Match(text),
+            Neighbours(index),
+        )
 
-    def __call__(self, items: Sequence[Photo], options: Options) -> list[Described | Exception]:
-        """Describe photos.
+    def __call__(
+        self, items: Sequence[Photo | str], options: Options
+    ) -> list[Described | Exception]:
+        """Describe photos, and search for words.
 
         Args:
-            items: For each photo a file's bytes, its path, or a URL.
+            items: For each row a photo, which is a file's bytes, its path, or a URL; or words.
             options: For all of them.
 
         Returns:
-            For each photo, in order, its answer or its exception.
+            For each row, in order, its answer or its exception.
 
         Raises:
-            BadParameter: The options ask for neighbours, but no index is packed.
+            BadParameter: The checkpoint can't do what the options ask for.
         """
-        if options.neighbours and not self._index:
-            raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
+        for part in self._parts:
+            part.check(options)
+        words = [isinstance(one, str) and not isinstance(one, Url) for one in items]
+        texts = [Job(str(one), None, True) for one, text in zip(items, words, strict=True) if text]
+        photos: list[Any] = [one for one, text in zip(items, words, strict=True) if not text]
+        seen, read = iter(self._see(photos, options)), iter(self._runner(texts))
+        features: list[Any] = [next(read if text else seen) for text in words]
+        bad = [one for one in features if isinstance(one, Exception)]
+        if bad and options.on_error == "raise":  # the request is refused: no captions are written
+            return [one if isinstance(one, Exception) else Described({}) for one in features]
+        answers = list(features)
+        for kind in (False, True):
+            rows = [
+                row
+                for row, one in enumerate(features)
+                if words[row] == kind and not isinstance(one, Exception)
+            ]
+            described = self._runner([Job(features[row], options, kind) for row in rows])
+            for row, answer in zip(rows, described, strict=True):
+                answers[row] = answer
+        return answers
+
+    def _see(self, photos: Sequence[Photo], options: Options) -> list[np.ndarray | Exception]:
+        """Read and embed photos: for each its features, (width,), or its exception."""
         features: list[np.ndarray | Exception] = []
-        for batch in self.reader(items, options.crop):
+        for batch in self.reader(photos, options.crop):
             views = [one for one in batch if not isinstance(one, Exception)]
-            embedded = iter(self._runner([PhotoJob(one, None) for own in views for one in own]))
+            embedded = iter(self._runner([Job(one, None) for own in views for one in own]))
             features += [
                 one if isinstance(one, Exception) else _mean(islice(embedded, len(one)))
                 for one in batch
             ]
-        bad = [one for one in features if isinstance(one, Exception)]
-        if bad and options.on_error == "raise":  # the request is refused: no captions are written
-            return [one if isinstance(one, Exception) else Described({}) for one in features]
-        jobs = [PhotoJob(one, options) for one in features if not isinstance(one, Exception)]
-        described = iter(self._runner(jobs))
-        return [one if isinstance(one, Exception) else next(described) for one in features]
+        return features
 
-    def _run(self, batch: list[PhotoJob]) -> Sequence[Any]:
+    def _run(self, batch: list[Job]) -> Sequence[Any]:
         """Run a batch of jobs of one kind, on the engine thread."""
-        values, options = [job.value for job in batch], batch[0].options
-        if options is None:
-            return list(self._captioner.embed(values))
-        return [Described(found) for found in self._describe(np.stack(values), options)]
-
-    def _describe(self, features: np.ndarray, options: Options) -> list[dict[str, Any]]:
-        """Describe photos by their features, float32 (photos, width)."""
-        records: list[dict[str, Any]] = [{} for _ in features]
-        if options.num_captions:
-            for record, captions in zip(
-                records, self._captioner.caption(features, options), strict=True
-            ):
-                record["captions"] = [
-                    {"text": one.text, "score": round(one.score, 4)} for one in captions
-                ]
-        if options.embedding != "none":
-            found = features if options.embedding == "clip" else self._captioner.prefixes(features)
-            for record, numbers in zip(records, found, strict=True):
-                record["embedding"] = numbers.ravel().tolist()
-        if options.match_text:
-            cosines = normalised(features) @ self._text(options.match_text)  # (photos,)
-            for record, cosine in zip(records, cosines, strict=True):
-                record["match"] = round(float(cosine), 4)
-        if self._index and options.neighbours:
-            answers = self._index.classify(features, options.neighbours)
-            for record, answer in zip(records, answers, strict=True):
-                record["category"], record["neighbours"] = answer.category, answer.neighbours
-                if answer.categories is not None:
-                    record["categories"] = answer.categories
-        return records
+        values: list[Any] = [job.value for job in batch]
+        options, words = batch[0].options, batch[0].words
+        if options is not None:
+            found: list[Record] = [{} for _ in batch]
+            for part in self._parts:
+                if part.of_words or not words:
+                    part(np.stack(values), options, found)
+            return [Described(one) for one in found]
+        return [self._text(one) for one in values] if words else list(self._captioner.embed(values))
 
     def _embed_text(self, text: str) -> np.ndarray:
         """Embed a text: L2-normalised, float32 (width,)."""

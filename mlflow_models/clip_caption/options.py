@@ -12,6 +12,7 @@ from zoo.serving.declaration import Column, Declaration
 from zoo.serving.rows import LONE_SURROGATE
 
 MAX_CAPTIONS = 20  # of one photo, written at once
+MAX_TEXT_CHARACTERS = 1_000  # CLIP reads 77 tokens
 
 
 class Options(declaration.Options):
@@ -58,7 +59,37 @@ class Options(declaration.Options):
         "category.",
     )
     match_text: str = Field(
-        "", max_length=1_000, description="A text to compare the photo with; at most 77 tokens."
+        "",
+        max_length=MAX_TEXT_CHARACTERS,
+        description="A text to compare the photo with; at most 77 tokens.",
+    )
+    with_text: str = Field(
+        "",
+        max_length=MAX_TEXT_CHARACTERS,
+        description="Words that the neighbours should fit, too: a search by a photo and by words.",
+    )
+    skip: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="How many of the nearest neighbours to leave out, for the next page of a "
+        "search.",
+    )
+    in_categories: tuple[str, ...] = Field(
+        (), description="Neighbours must have one of these categories. None given: any."
+    )
+    in_places: tuple[str, ...] = Field(
+        (), description="Neighbours must be of one of these places, as the collection names them."
+    )
+    since: str = Field("", description="The first day of the neighbours, such as 2026-01-31.")
+    until: str = Field("", description="The last day of the neighbours, such as 2026-12-31.")
+    labels: tuple[str, ...] = Field(
+        (),
+        description="Words or sentences, of which the photo is told the likeliest: no training is "
+        "needed. With a packed set of labels its names are the default.",
+    )
+    language: Literal["en"] = Field(
+        "en", description="The language of the captions. Others need a packed translator."
     )
 
     @property
@@ -68,7 +99,7 @@ class Options(declaration.Options):
             self.mode
         ]
 
-    @field_validator("match_text")
+    @field_validator("match_text", "with_text")
     @classmethod
     def _is_unicode(cls, text: str) -> str:
         if LONE_SURROGATE.search(text):
@@ -97,6 +128,20 @@ class Neighbour(BaseModel):
     id: str
     category: str = Field(description="With commas between them if it has several.")
     similarity: float = Field(description="The cosine of CLIP's features.")
+    caption: str | None = Field(None, description="If the collection has captions.")
+    date: str | None = Field(None, description="If the collection has dates.")
+    place: str | None = Field(None, description="If the collection has places.")
+    photo: str | None = Field(
+        None, description="The path of its thumbnail on this server, if these are packed."
+    )
+
+
+class Label(BaseModel):
+    """A label, and how likely it is."""
+
+    model_config = ConfigDict(extra="forbid")
+    label: str
+    probability: float
 
 
 class Record(BaseModel):
@@ -115,6 +160,16 @@ class Record(BaseModel):
         "have several categories.",
     )
     neighbours: list[Neighbour] | None = Field(None, description="Nearest first.")
+    total: int | None = Field(
+        None, description="How many photos of the packed collection pass the filters."
+    )
+    usual: float | None = Field(
+        None,
+        description="How usual the photo is for this model: the percentile of its nearness to the "
+        "photos that the model knows, from 0 to 100.",
+    )
+    label: str | None = Field(None, description="The likeliest label; null if none of them fits.")
+    labels: list[Label] | None = Field(None, description="The likeliest first.")
 
 
 DECLARATION = Declaration(
@@ -125,6 +180,9 @@ DECLARATION = Declaration(
     columns=(
         Column("image", "file", "A photo's file: JPEG, PNG, WebP, HEIC, AVIF, GIF or BMP."),
         Column("image_url", "url", "Where the server fetches the photo.", MAX_URL_CHARACTERS),
+        Column(
+            "search_text", "text", "Words to search the packed collection for.", MAX_TEXT_CHARACTERS
+        ),
     ),
     options=Options,
     record=Record,

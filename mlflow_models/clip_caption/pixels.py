@@ -21,13 +21,14 @@ from zoo.data.fetch import CONNECTIONS, CONNECTIONS_PER_HOST, Fetcher
 from zoo.data.images import decode
 from zoo.errors import BadInput
 from zoo.serving import runner
+from zoo.serving.declaration import Url
 
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 MODES = ("shortest", "squash")
 SHARE_READ = 0.5  # of a batch, at once; but only as many photos are decoded as there are cores
 MAX_FILE_BYTES = 100_000_000
 Crop = Literal["center", "pad", "tiles"]
-Photo = bytes | Path | str
+Photo = bytes | Path | Url
 """A file's bytes, its path, or a URL."""
 
 
@@ -124,7 +125,7 @@ class PhotoReader:
     def _start(self, photo: Photo, crop: Crop) -> "Future[list[np.ndarray] | BadInput]":
         """Begin to read a photo."""
         read = functools.partial(contextvars.copy_context().run, self._read, photo, crop)
-        if isinstance(photo, str):
+        if isinstance(photo, Url):
             return self._hosts.submit(place_of(photo), read)
         return self._threads.submit(read)
 
@@ -136,7 +137,7 @@ class PhotoReader:
                 if photo.stat().st_size > MAX_FILE_BYTES:
                     return BadInput(f"is larger than {MAX_FILE_BYTES:,} bytes")
                 photo = photo.read_bytes()
-            content = self.fetcher(photo) if isinstance(photo, str) else photo
+            content = self.fetcher(photo) if isinstance(photo, Url) else photo
             with self._decoding:
                 return self._pixels.views(decode(content, self._pixels.size), crop)
         except BadInput as error:

@@ -67,7 +67,7 @@ def test_a_request_of_bad_rows_only_is_reported(clip_url: str) -> None:
     assert record["error"].startswith("Column 'image': is not a JPEG, PNG, WebP, GIF, HE")
 
 
-def test_a_row_needs_one_of_the_two_columns(clip_url: str) -> None:
+def test_a_row_needs_one_of_the_columns(clip_url: str) -> None:
     photo, url = base64.b64encode(FLOOD).decode(), "http://photos.example.org/1.jpg"
     rows = [[photo, None], [photo, url], [None, None]]
     request = {
@@ -78,7 +78,7 @@ def test_a_row_needs_one_of_the_two_columns(clip_url: str) -> None:
     assert good["error"] is None
     for record in (both, neither):
         assert record["captions"] is None
-        assert "one of image, image_url is needed" in record["error"]
+        assert "one of image, image_url, search_text is needed" in record["error"]
 
 
 @pytest.mark.parametrize("columns", [["photo"], ["text", "caption"], []])

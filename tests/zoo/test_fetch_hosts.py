@@ -14,6 +14,7 @@ from tests.clip_caption.test_pixels import USUAL
 from tests.zoo.site import PHOTO, released, serving
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadInput
+from zoo.serving.declaration import Url
 from zoo.settings import FetchSettings
 
 
@@ -87,8 +88,9 @@ def test_a_slow_host_does_not_slow_the_others(port: int) -> None:
     reading = Fetcher(FetchSettings(hosts=hosts), private=True)
     read = PhotoReader(Pixels(USUAL), 16, reading)
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(list, read([f"http://127.0.0.1:{port}/held/{n}" for n in range(16)]))
-        ((quick,),) = read([f"http://localhost:{port}/photo"])
+        held_back = [Url(f"http://127.0.0.1:{port}/held/{n}") for n in range(16)]
+        slow = pool.submit(list, read(held_back))
+        ((quick,),) = read([Url(f"http://localhost:{port}/photo")])
         assert not slow.done()
         released.set()
         ((*held,),) = slow.result()

@@ -41,6 +41,10 @@ class Options(BaseModel):
 Asked = TypeVar("Asked", bound=Options)
 
 
+class Url(str):
+    """A row's web address, told apart from its other texts."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a request.

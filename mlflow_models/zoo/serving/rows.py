@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from zoo.errors import BadInput, BadRow
-from zoo.serving.declaration import Column
+from zoo.serving.declaration import Column, Url
 
 NEWLINES = str.maketrans("", "", "\r\n")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -94,7 +94,7 @@ def _read_text(row: int, column: Column, value: Any) -> RequestRow | BadRow:
         place = found.start()
         reason = f"is not valid Unicode: character {place} is half a surrogate pair"
         return BadRow(row, name, reason)
-    return RequestRow(name, value)
+    return RequestRow(name, Url(value) if column.kind == "url" else value)
 
 
 def _listed(names: Sequence[str]) -> str:

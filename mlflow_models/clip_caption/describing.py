@@ -1,0 +1,131 @@
+"""The parts of an answer: each adds to the records of a batch what the request asks for.
+
+A part sees CLIP's features, of photos or of search words, and knows nothing of files or queues.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from clip_caption.captioner import Captioner
+from clip_caption.index import Index, normalised
+from clip_caption.options import Options
+from zoo.errors import BadParameter
+
+Record = dict[str, Any]
+EmbedText = Callable[[str], np.ndarray]
+"""Gives a text's features by CLIP: of length 1, float32 (width,)."""
+
+
+class Part(Protocol):
+    """Adds to the answers of photos of one request, or of several with equal options.
+
+    Attributes:
+        of_words: Whether it answers rows of search words, too.
+    """
+
+    of_words: bool
+
+    def check(self, options: Options) -> None:
+        """Refuse what can't be done, before anything is computed.
+
+        Raises:
+            BadParameter: The checkpoint can't do what the options ask for.
+        """
+
+    def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
+        """Add to the records.
+
+        Args:
+            features: CLIP's, not normalised, float32 (rows, width).
+            options: Of the request.
+            records: One for each row, in their order.
+        """
+
+
+class Captions:
+    """Captions of photos."""
+
+    of_words = False
+
+    def __init__(self, captioner: Captioner) -> None:
+        self._captioner = captioner
+
+    def check(self, options: Options) -> None:
+        """Refuse nothing: the options have the checkpoint's bounds."""
+
+    def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
+        """Add `captions`, as `Part` says."""
+        if not options.num_captions:
+            return
+        found = self._captioner.caption(features, options)
+        for record, captions in zip(records, found, strict=True):
+            record["captions"] = [
+                {"text": one.text, "score": round(one.score, 4)} for one in captions
+            ]
+
+
+class Embeddings:
+    """CLIP's features, or what GPT-2 gets for them."""
+
+    of_words = True
+
+    def __init__(self, captioner: Captioner) -> None:
+        self._captioner = captioner
+
+    def check(self, options: Options) -> None:
+        """Refuse nothing."""
+
+    def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
+        """Add `embedding`, as `Part` says."""
+        if options.embedding == "none":
+            return
+        clip = options.embedding == "clip"
+        found = features if clip else self._captioner.prefixes(features)
+        for record, numbers in zip(records, found, strict=True):
+            record["embedding"] = numbers.ravel().tolist()
+
+
+class Match:
+    """How well a text fits a photo."""
+
+    of_words = False
+
+    def __init__(self, text: EmbedText) -> None:
+        self._text = text
+
+    def check(self, options: Options) -> None:
+        """Refuse nothing."""
+
+    def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
+        """Add `match`, as `Part` says."""
+        if not options.match_text:
+            return
+        cosines = normalised(features) @ self._text(options.match_text)  # (rows,)
+        for record, cosine in zip(records, cosines, strict=True):
+            record["match"] = round(float(cosine), 4)
+
+
+class Neighbours:
+    """The packed collection's most similar photos, and their vote for a category."""
+
+    of_words = True
+
+    def __init__(self, index: Index | None) -> None:
+        self._index = index
+
+    def check(self, options: Options) -> None:
+        """Refuse a search where no collection is packed."""
+        if options.neighbours and not self._index:
+            raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
+
+    def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
+        """Add `category`, `neighbours` and `categories`, as `Part` says."""
+        if not (self._index and options.neighbours):
+            return
+        answers = self._index.classify(features, options.neighbours)
+        for record, answer in zip(records, answers, strict=True):
+            record["category"], record["neighbours"] = answer.category, answer.neighbours
+            if answer.categories is not None:
+                record["categories"] = answer.categories
