@@ -7,6 +7,8 @@
   python -m test_models transcribe call.wav --entities http://localhost:8081 --mask label
   python -m test_models entities letters.txt --format table
   python -m test_models caption photos/*.jpg --url https://api.example.com/caption --format json
+  python -m test_models search "a fallen tree" --category flood --since 2026-01-01
+  python -m test_models search --image photo.jpg
   python -m test_models ready
 
 The text of one recording comes a segment a line; that of a recording longer than a minute as it is
@@ -67,6 +69,10 @@ async def _run(args: argparse.Namespace) -> int:
         if args.task == "ready":
             await client.ready()
             print(f"{client.url} is ready.")
+            return 0
+        if args.task == "search":
+            found = await client.search(args.words, args.image, count=args.count, **args.params)
+            printed.write(args, [args.words or str(args.image)], [found])
             return 0
         names, inputs = _inputs(args)
         written = WrittenFiles(args, names) if getattr(args, "output", None) else None

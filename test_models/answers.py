@@ -84,18 +84,56 @@ class Entities(Answer):
 
 
 class Caption(Part):
-    """A caption; `score` is the mean log-probability of its tokens."""
+    """A caption; `score` is the mean log-probability of its tokens.
+
+    Attributes:
+        english: what the model wrote, where `text` is a translation.
+    """
 
     text: str
     score: float | None = None
+    english: str | None = None
 
 
 class Neighbour(Part):
-    """A labelled image of the model's collection; `similarity` is the cosine of CLIP's features."""
+    """An image of the model's collection; `similarity` is the cosine of CLIP's features.
+
+    Attributes:
+        photo: where the server has its thumbnail: a path below the model's address.
+    """
 
     id: str
     category: str | None = None
     similarity: float
+    caption: str | None = None
+    date: str | None = None
+    place: str | None = None
+    photo: str | None = None
+
+
+class LabelProbability(Part):
+    """A label that was asked about, and how likely it is."""
+
+    label: str
+    probability: float
+
+
+class Facets(Part):
+    """What the photos of a model's collection can be filtered by.
+
+    Attributes:
+        photos: how many there are.
+        categories: by their names.
+        places: likewise.
+        first_day: such as 2026-01-31; None if the collection has no days.
+        last_day: likewise.
+    """
+
+    photos: int
+    categories: list[str] = Field(default_factory=list)
+    places: list[str] = Field(default_factory=list)
+    first_day: str | None = None
+    last_day: str | None = None
 
 
 class Captions(Answer):
@@ -106,6 +144,10 @@ class Captions(Answer):
         match: cosine of the text that was asked about and the image.
         category: where a labelled collection is packed; None if nothing there is like the image.
         neighbours: the most similar images of that collection, the most similar first.
+        total: how many images of the collection pass the filters of a search.
+        usual: how usual the image is for the model, a percentile; None if the model can't say.
+        label: the likeliest of the labels that were asked about; None if none fits.
+        labels: all of them, the likeliest first.
     """
 
     captions: list[Caption] = Field(default_factory=list)
@@ -113,3 +155,7 @@ class Captions(Answer):
     match: float | None = None
     category: str | None = None
     neighbours: list[Neighbour] | None = None
+    total: int | None = None
+    usual: float | None = None
+    label: str | None = None
+    labels: list[LabelProbability] | None = None

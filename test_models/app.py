@@ -31,7 +31,7 @@ from test_models import labels, look, openai_api, realtime_proxy, start
 from test_models.asr import downloads
 from test_models.asr import page as asr
 from test_models.calls import ServiceError
-from test_models.caption import maps
+from test_models.caption import maps, searching
 from test_models.caption import page as caption
 from test_models.caption.collection import Collection, read_directories
 from test_models.evaluate import page as evaluate
@@ -59,6 +59,7 @@ def create(
         app.mount(f"/samples/{folder.parent.name}", StaticFiles(directory=folder))
     app.include_router(openai_api.router(services, max_upload))
     app.include_router(maps.router(collection))
+    app.include_router(searching.router(services))
     app.include_router(downloads.router())
     realtime_proxy.register(app, services)
     return gr.mount_gradio_app(

@@ -9,6 +9,7 @@ from typing import Any
 from transcripts.formats import FORMATS
 from transcripts.speakers import renaming
 
+FILTERS = ("skip", "in_categories", "in_places", "since", "until")  # of a search
 MASKS = ("replace", "hash", "label")
 
 
@@ -22,6 +23,12 @@ def parsed(description: str) -> argparse.Namespace:
     parser = _parser(description)
     args = parser.parse_args()
     if args.task == "ready":
+        return args
+    if args.task == "search":
+        if not (args.words or args.image):
+            parser.error("search needs WORDS, --image, or both")
+        filters = {name: getattr(args, name) for name in FILTERS}
+        args.params = {name: value for name, value in filters.items() if value}
         return args
     args.params, args.entity_params = dict(args.param), {}
     if args.task == "entities":
@@ -109,7 +116,25 @@ def _parser(description: str) -> argparse.ArgumentParser:
             _speech(sub)
         if task != "caption":
             _finding(sub)
+    _search(tasks.add_parser("search", parents=[common], help="find photos of the model's "
+                             "collection by words, by a photo, or by both"))  # fmt: skip
     return parser
+
+
+def _search(sub: argparse.ArgumentParser) -> None:
+    """The options of `search`."""
+    sub.add_argument("words", nargs="?", default="", metavar="WORDS", help="what they should show")
+    sub.add_argument("--image", type=Path, metavar="FILE", help="a photo that they should be like")
+    sub.add_argument("-n", "--count", type=int, default=20, metavar="NUMBER",
+                     help="how many photos (%(default)s)")  # fmt: skip
+    sub.add_argument("--skip", type=int, default=0, metavar="NUMBER",
+                     help="leave out the most similar ones, for the next page")  # fmt: skip
+    for option, name in (("--category", "in_categories"), ("--place", "in_places")):
+        sub.add_argument(option, action="append", default=[], dest=name, metavar="NAME",
+                         help="only photos of it; may be given several times")  # fmt: skip
+    for option in ("--since", "--until"):
+        sub.add_argument(option, metavar="YYYY-MM-DD", help="only photos of days from, or up to")
+    sub.add_argument("--format", choices=("table", "json"), default="table", help="(%(default)s)")
 
 
 def _speech(sub: argparse.ArgumentParser) -> None:

@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import httpx2
+from pydantic import ValidationError
 
-from test_models.answers import Captions, Entities
+from test_models.answers import Captions, Entities, Facets
 from test_models.calls import (
     Call,
     File,
     OnError,
     RowFailed,
+    ServiceError,
+    check,
     encoded,
     in_batches,
     raise_first,
@@ -163,6 +166,45 @@ class AsyncClient:
         return await self._connection.all(
             calls, lambda call: self._answers(call, on_error), progress
         )
+
+    async def search(
+        self, words: str = "", image: File | None = None, *, count: int = 20, **params: Any
+    ) -> Captions:
+        """The images of the model's collection that are most like words, an image, or both.
+
+        Args:
+            words: what they should show; "" if an image is given.
+            image: what they should be like.
+            count: how many; `skip=20` gives the next ones.
+            params: the model's: `in_categories`, `in_places`, `since`, `until`.
+
+        Returns:
+            `neighbours`, and `total`, how many images pass the filters.
+
+        Raises:
+            ServiceError: as `transcribe`.
+        """
+        asked = {"num_captions": 0, "neighbours": count, **params}
+        if image is None:
+            call = Call("search_text", [words], asked, Captions)
+        else:
+            asked |= {"with_text": words} if words else {}
+            call = Call("image", [encoded(image)], asked, Captions)
+        (found,) = await self._answers(call, "raise")
+        return found
+
+    async def facets(self) -> Facets:
+        """What the images of the model's collection can be filtered by.
+
+        Raises:
+            Refused: the model has no collection.
+            ServiceError: as `transcribe`.
+        """
+        response = check(await self.get("/collection"))
+        try:
+            return Facets.model_validate_json(response.content)
+        except ValidationError:
+            raise ServiceError("The server's answer isn't about a collection.") from None
 
     async def records(self, column: str, values: list[Any], params: Mapping[str, Any]) -> list[Any]:
         """One request's answers, as they come."""

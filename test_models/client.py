@@ -16,7 +16,7 @@ import threading
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
-from test_models.answers import Captions, Entities
+from test_models.answers import Captions, Entities, Facets
 from test_models.async_client import AsyncClient
 from test_models.calls import File
 from test_models.flowing import Step
@@ -74,6 +74,14 @@ class Client:
     def caption(self, images: Iterable[File], **options: Any) -> list[Captions]:
         """See `AsyncClient.caption`."""
         return self._run(self._client.caption(images, **options))
+
+    def search(self, words: str = "", image: File | None = None, **options: Any) -> Captions:
+        """See `AsyncClient.search`."""
+        return self._run(self._client.search(words, image, **options))
+
+    def facets(self) -> Facets:
+        """See `AsyncClient.facets`."""
+        return self._run(self._client.facets())
 
     def records(self, column: str, values: list[Any], params: Mapping[str, Any]) -> list[Any]:
         """See `AsyncClient.records`."""

@@ -66,9 +66,14 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
         found = [_line(one, f"{one.start}-{one.end}") for one in answer.entities]
         return [("masked", answer.text), *found] if isinstance(answer, MaskedText) else found
     assert isinstance(answer, Captions)
-    category = [("category", answer.category)] if answer.category else []
-    return [*category, *(("" if one.score is None else f"{one.score:.3f}", one.text)
-                         for one in answer.captions)]  # fmt: skip
+    found = [("category", answer.category)] if answer.category else []
+    found += [("" if one.score is None else f"{one.score:.3f}", one.text)
+              for one in answer.captions]  # fmt: skip
+    found += [(f"{one.label} {one.probability:.0%}", "") for one in answer.labels or ()]
+    for one in answer.neighbours or ():
+        said = (one.id, one.category, one.place, one.date, one.caption)
+        found.append((f"{one.similarity:.4f}", "  ".join(part for part in said if part)))
+    return found
 
 
 def _spoken(answer: Spoken) -> list[tuple[str, str]]:

@@ -12,7 +12,8 @@ const saves = make("div", {class: "saves", hidden: true},
 const cards = make("ul", {class: "cards"});
 element.replaceChildren(make("div", {class: "line"}, status, bar, stop, saves), cards);
 stop.hidden = true;
-let photos = [], zone, map, pending = null, turn = 0, stopped = false;
+const asking = theresa.asking(words.lost);
+let photos = [], zone, map, search, stopped = false;
 
 theresa.part("caption-zone").then(found => {
   zone = found;
@@ -94,20 +95,7 @@ async function asked(batch) {
       throw zone.why(file, reason);
     }
   }
-  return new Promise((resolve, reject) => {
-    pending = {resolve, reject, turn: ++turn};
-    trigger("ask", {files, turn});
-  });
-}
-
-function settled(value) {
-  if (!pending) return;
-  const {resolve, reject} = pending;
-  const came = value && value.turn === pending.turn;
-  pending = null;
-  if (!came) reject(words.lost);
-  else if (value.error) reject(value.error);
-  else resolve(value.answers);
+  return (await asking.ask(trigger, {files, language: theresa.language()})).answers;
 }
 
 function answer(photo, given) {
@@ -140,22 +128,34 @@ function draw(photo) {
   photo.card.replaceChildren(picture, said);
 }
 
-function facts({answer, vector}) {
-  const found = [make("ol", {}, ...(answer.captions ?? []).map(one =>
-    make("li", {}, make("bdi", {lang: "en"}, one.text), " ", make("small", {title: words.score}, number(one.score)))))];
+function facts({file, answer, vector}) {
+  const found = [make("ol", {}, ...(answer.captions ?? []).map(({text, english, score}) =>
+    make("li", {}, make("bdi", {lang: english ? theresa.language() : "en"}, text), " ", make("small", {title: words.score}, number(score)),
+      ...(english ? [make("p", {class: "english"}, make("bdi", {lang: "en"}, english))] : []))))];
+  if (unknown(answer)) found.push(make("p", {class: "unknown"}, words.unknown));
+  if (answer.usual !== null && answer.usual !== undefined) found.push(fact(words.usual, ...measure(answer.usual / 100, words.usual, percent(answer.usual))));
   if (answer.category) found.push(fact(words.category, make("span", {class: "chip"}, answer.category)));
+  if (answer.labels) {
+    if (!answer.label && !unknown(answer)) found.push(fact(words.labels, words.noLabel));
+    found.push(...answer.labels.slice(0, props.labelled).map(({label, probability}) =>
+      fact(label, ...measure(probability, label, percent(100 * probability)))));
+  }
   if (answer.match !== null && answer.match !== undefined) {
-    found.push(fact(words.match,
-      make("meter", {min: 0, max: 1, value: Math.max(0, answer.match), "aria-label": words.match}), number(answer.match)));
+    found.push(fact(words.match, ...measure(Math.max(0, answer.match), words.match, number(answer.match))));
   }
   if (answer.neighbours?.length) {
     found.push(fact(words.neighbours, answer.neighbours.map(one => `${one.id} (${one.category ?? "–"}, ${number(one.similarity)})`).join(" · ")));
   }
   const near = vector && map?.nearest(vector);
   if (near?.length) found.push(fact(words.collection, theresa.thumbnails(near)));
+  if (search?.available) found.push(button(words.similar, () => search.like(file)));
   return found;
 }
 
+// Whether the model says that it doesn't know such pictures.
+const unknown = answer => answer.usual !== null && answer.usual !== undefined && answer.usual < props.unusual;
+const measure = (value, name, said) => [make("meter", {min: 0, max: 1, value, "aria-label": name}), said];
+const percent = value => `${theresa.number(value)} %`;
 const fact = (name, ...what) => make("div", {class: "fact"}, make("small", {}, name), ...what);
 const number = value => (typeof value === "number" ? theresa.number(value, 3) : "");
 const record = ({name, answer}) => ({name, ...answer, embedding: undefined});
@@ -165,9 +165,9 @@ function csv() {
   const answered = photos.filter(photo => photo.answer).map(record);
   const most = Math.max(1, ...answered.map(one => one.captions?.length ?? 0));
   const numbers = [...Array(most).keys()];
-  const head = ["name", ...numbers.flatMap(n => [`caption_${n + 1}`, `score_${n + 1}`]), "category", "match", "neighbours", "error"];
+  const head = ["name", ...numbers.flatMap(n => [`caption_${n + 1}`, `score_${n + 1}`]), "category", "usual", "label", "match", "neighbours", "error"];
   const rows = answered.map(one => [
-    one.name, ...numbers.flatMap(n => [one.captions?.[n]?.text, one.captions?.[n]?.score]), one.category, one.match,
+    one.name, ...numbers.flatMap(n => [one.captions?.[n]?.text, one.captions?.[n]?.score]), one.category, one.usual, one.label, one.match,
     (one.neighbours ?? []).map(near => near.id).join(" "), one.error,
   ]);
   return theresa.csv([head, ...rows]);
@@ -177,4 +177,8 @@ theresa.part("caption-map").then(found => {
   map = found;
   map.element.addEventListener("theresa:collection", () => photos.filter(photo => photo.answer).forEach(draw));
 });
-theresa.register("caption-photos", {settled, get photos() { return photos; }});
+theresa.part("caption-search").then(found => {
+  search = found;
+  search.element.addEventListener("theresa:collection", () => photos.filter(photo => photo.answer).forEach(draw));
+});
+theresa.register("caption-photos", {settled: asking.settled, get photos() { return photos; }});

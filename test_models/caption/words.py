@@ -2,6 +2,7 @@
 
 from test_models.labels import Labels
 
+PHOTO_FILES = "image/*,.heic,.heif"
 OPTIONS: Labels = {
     "caption-send": ("Caption", "生成描述", "สร้างคำบรรยาย"),
     "caption-match": (
@@ -32,6 +33,24 @@ PARAMETERS: Labels = {
         "beam：概率最高；greedy：最快，仅一条；nucleus：随机采样",
         "beam: น่าจะเป็นที่สุด; greedy: เร็วสุด ได้ข้อความเดียว; nucleus: สุ่ม",
     ),
+    "language": ("Language of the captions", "描述的语言", "ภาษาของคำบรรยาย"),
+    "language-info": (
+        "The page's own, if the model can write it",
+        "模型支持时使用页面语言",
+        "ใช้ภาษาของหน้านี้ หากโมเดลเขียนได้",
+    ),
+    "labels": ("Labels: which fits?", "标签：哪个符合？", "ป้ายกำกับ: ข้อใดตรง"),
+    "labels-info": (
+        "Words or sentences, with commas between them",
+        "词或句子，用逗号分隔",
+        "คำหรือประโยค คั่นด้วยจุลภาค",
+    ),
+    "crop": ("What is looked at", "查看范围", "ส่วนที่ดู"),
+    "crop-info": (
+        "center: the square in the middle; pad: all, with bars; tiles: all, in squares",
+        "center：中央方形；pad：整张图加边；tiles：分块看整张图",
+        "center: สี่เหลี่ยมกลางภาพ; pad: ทั้งภาพเติมขอบ; tiles: ทั้งภาพเป็นช่อง",
+    ),
     "num_captions": ("Captions of a photo", "每张图片的描述数", "จำนวนคำบรรยายต่อภาพ"),
     "seed": ("Seed", "随机种子", "ค่าตั้งต้นการสุ่ม"),
 }
@@ -58,6 +77,15 @@ PHOTOS: Labels = {
         "浏览器无法显示，但模型可能可以读取。",
         "เบราว์เซอร์แสดงภาพนี้ไม่ได้ แต่โมเดลอาจอ่านได้",
     ),
+    "similar": ("Find similar photos", "查找相似图片", "ค้นหาภาพที่คล้ายกัน"),
+    "unknown": (
+        "This model doesn't know such pictures: its answers about this one may be wrong.",
+        "此模型不认识这类图片，对它的回答可能有误。",
+        "โมเดลนี้ไม่รู้จักภาพประเภทนี้ คำตอบสำหรับภาพนี้อาจผิด",
+    ),
+    "usual": ("How usual", "常见程度", "ความคุ้นเคย"),
+    "labels": ("Labels", "标签", "ป้ายกำกับ"),
+    "noLabel": ("none of these fits", "均不符合", "ไม่มีรายการใดตรง"),
     "score": (
         "mean log-probability of a token",
         "词元平均对数概率",
@@ -67,6 +95,36 @@ PHOTOS: Labels = {
     "match": ("Fits (cosine)", "符合度（余弦）", "ความตรงกัน (โคไซน์)"),
     "neighbours": ("Nearest, of the model", "最相似（模型自带）", "ใกล้เคียงที่สุด (ในโมเดล)"),
     "collection": ("Nearest in the collection", "图片集中最相似", "ใกล้เคียงที่สุดในชุดภาพ"),
+}
+SEARCH: Labels = {
+    **{key: PHOTOS[key] for key in ("close", "lost", "enlarge", "remove", "category")},
+    "title": ("Search the collection", "搜索图片集", "ค้นหาในชุดภาพ"),
+    "words": ("Words", "关键词", "คำค้น"),
+    "example": (
+        "a flood in front of a temple",
+        "a flood in front of a temple",
+        "a flood in front of a temple",
+    ),
+    "photo": ("Photo…", "图片…", "ภาพ…"),
+    "search": ("Search", "搜索", "ค้นหา"),
+    "any": ("any", "不限", "ทั้งหมด"),
+    "place": ("Place", "地点", "สถานที่"),
+    "since": ("Since", "自", "ตั้งแต่"),
+    "until": ("Until", "至", "ถึง"),
+    "size": ("{count} photos", "共 {count} 张图片", "{count} ภาพ"),
+    "shown": (
+        "{shown} of {all} photos, the most similar first",
+        "按相似度排列，{shown} / {all} 张",
+        "{shown} จาก {all} ภาพ เรียงตามความคล้าย",
+    ),
+    "none": ("No photo passes the filters.", "没有符合筛选条件的图片。", "ไม่มีภาพที่ผ่านตัวกรอง"),
+    "more": ("Show more", "显示更多", "แสดงเพิ่ม"),
+    "nothing": (
+        "Give words, a photo, or both.",
+        "请输入关键词、选择图片，或两者都给。",
+        "โปรดใส่คำค้น ภาพ หรือทั้งสองอย่าง",
+    ),
+    "similarity": ("similarity (cosine)", "相似度（余弦）", "ความคล้าย (โคไซน์)"),
 }
 MAP: Labels = {
     **{key: PHOTOS[key] for key in ("close", "lost")},
