@@ -190,6 +190,7 @@ def spec_of(name: str, state: GatewayState, targets: Sequence[str] = ()) -> Spec
             "read_seconds": max(1, int(service["read_timeout"]) // 1000),
             "retries": service["retries"],
             "speech": f"{name}.transcriptions" in state.services,
+            "collection": f"{name}.collection" in state.services,
             "local": "http" in route["protocols"],
             **({"per_minute": limit["minute"]} if limit.get("minute") else {}),
         }

@@ -121,6 +121,13 @@ class ModelServer:
         except (httpx2.TransportError, ValueError, LookupError, TypeError):
             return False  # MLflow's own server says nothing
 
+    def has_collection(self) -> bool:
+        """Whether it has a collection of photos to search."""
+        try:
+            return "photos" in self._client.get("/collection", timeout=5.0).json()
+        except (httpx2.TransportError, ValueError, TypeError):
+            return False
+
     def idle(self, timing: Timeouts, report: Reporter) -> None:
         """Waits until it works on nothing, or as long as a request may take."""
         with report.waiting(f"requests in flight at {self.address}") as waiting:

@@ -97,19 +97,22 @@ class Rollout:
             self.report.say(f"{target} answers its sample")
 
     def learn(self, targets: Sequence[str]) -> None:
-        """Asks targets whether they are speech models, which have more paths.
+        """Asks targets whether they are speech models, or have a collection: these have more paths.
 
         Raises:
-            KongError: only some are.
+            KongError: only some are, or have.
         """
-        found = {}
+        speaks, shows = dict[str, bool](), dict[str, bool]()
         for target in targets:
             with closing(ModelServer(target, self.spec)) as model:
-                found[target] = model.speaks()
-        if len(set(found.values())) > 1:
-            some = ", ".join(target for target, speaks in found.items() if speaks)
-            raise KongError(f"Of the targets only {some} is a speech model with OpenAI's API.")
-        self.spec = self.spec.model_copy(update={"speech": all(found.values())})
+                speaks[target], shows[target] = model.speaks(), model.has_collection()
+        words = ("is a speech model with OpenAI's API", "has a collection of photos")
+        for found, what in zip((speaks, shows), words, strict=True):
+            if len(set(found.values())) > 1:
+                some = ", ".join(target for target, yes in found.items() if yes)
+                raise KongError(f"Of the targets only {some} {what}.")
+        has = {"speech": all(speaks.values()), "collection": all(shows.values())}
+        self.spec = self.spec.model_copy(update=has)
 
     def ask_for_sample(self, targets: Sequence[str]) -> None:
         """Takes the sample of the first server that tells one, if there is none yet."""

@@ -46,7 +46,8 @@ SPEECH = (  # OpenAI's API: what the services are called, and where the server h
     ("models", "/v1/models"),
     ("live", "/v1/realtime"),
 )
-PARTS = ("ready", "about", *(part for part, _ in SPEECH))  # the services beside the one itself
+COLLECTION = (("collection", "/collection"), ("photo", "/collection/photo"))  # that is searched
+PARTS = ("ready", "about", *(part for part, _ in SPEECH + COLLECTION))  # services beside the main
 MEGABYTE = 1_000_000  # bytes; the model server counts bytes, too (THERESA_MAX_BODY_BYTES)
 Method = Literal["GET", "POST"]
 NAMESPACE = uuid.UUID("6f1d6f8e-55b0-4b3f-9a52-2f3b1f6f3a10")  # of our plugins' ids
@@ -93,6 +94,11 @@ class Spec(BaseModel):
         description="A speech model, with OpenAI's API at PATH/v1/...: register.py asks the server "
         "whether it is one.",
     )
+    collection: bool = Field(
+        False,
+        description="A model with a collection of photos to search, which is at PATH/collection: "
+        "register.py asks the server whether it has one.",
+    )
     per_minute: int = Field(600, ge=1, description="Requests per minute of one consumer.")
     local: bool = Field(
         False, description="Also plain HTTP, for a gateway that only this machine can reach."
@@ -113,8 +119,13 @@ class Spec(BaseModel):
     @property
     def paths(self) -> list[str]:
         """All the paths that clients ask at."""
-        more = [f"{self.path}{path}" for _, path in SPEECH] if self.speech else []
+        more = [f"{self.path}{path}" for _, path in self.more]
         return [self.path, f"{self.path}/ready", *more]
+
+    @property
+    def more(self) -> tuple[tuple[str, str], ...]:
+        """The services of what this model has beside others, and where the server has it."""
+        return SPEECH * self.speech + COLLECTION * self.collection
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ def objects(spec: Spec, tag: str) -> Objects:
         _part(spec, tag, "ready", spec.health, f"{spec.path}/ready", "GET"),
         _part(spec, tag, "about", f"/v2/models/{spec.name}", spec.path, "GET"),
     ]
-    for part, path in SPEECH if spec.speech else ():
+    for part, path in spec.more:
         method: Method = "POST" if "/audio/" in path else "GET"
         parts.append(_part(spec, tag, part, path, f"{spec.path}{path}", method))
     return Objects(

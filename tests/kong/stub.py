@@ -20,6 +20,7 @@ class Stub:
         answer: what /invocations says.
         seconds: how long a prediction takes.
         openapi: what it says of its paths.
+        collection: what it says of its photos; None: it has none.
         in_flight: what /metrics says, one per look; the last one stays.
         seen: the headers of each prediction.
         address: HOST:PORT.
@@ -31,6 +32,7 @@ class Stub:
         self.answer: Any = RIGHT
         self.seconds = 0.0
         self.openapi: Any = {}
+        self.collection: Any = None
         self.in_flight = [0]
         self.seen: list[dict[str, str]] = []
         self.address = ""
@@ -55,6 +57,8 @@ def stub(host: str = "127.0.0.1") -> Iterator[Stub]:
                 self._say(200, said.encode())
             elif self.path == "/openapi.json":
                 self._say(200, json.dumps(one.openapi).encode())
+            elif self.path == "/collection" and one.collection:
+                self._say(200, json.dumps(one.collection).encode())
             elif self.path in ("/ready", "/ping"):
                 status = next_of(one.ready) if self.path == "/ready" else 200
                 self._say(status, b"{}")

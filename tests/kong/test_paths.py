@@ -4,6 +4,7 @@ import pytest
 
 from tests.kong.conftest import Tool, administer
 from tests.kong.gateway import Gateway
+from tests.kong.stub import stub
 
 MODEL = {"service": "hanlp_ner", "route": "/ner"}
 
@@ -40,3 +41,17 @@ def test_a_path_beside_somebody_elses_is_free(
     administer(fake, "PUT", "/services/other", {"host": "x"})
     administer(fake, "PUT", "/services/other/routes/theirs", {"paths": [path]})
     assert tool("register", **MODEL, target=target)
+
+
+def test_a_model_with_a_collection_has_the_paths_to_search_it(fake: Gateway, tool: Tool) -> None:
+    with stub() as one:
+        one.collection = {"photos": 3}
+        assert tool("register", **MODEL, target=one.address)
+        routes = {each["name"]: each["paths"] for each in fake.store.config()["routes"].values()}
+        assert routes["hanlp_ner.collection"] == ["~/ner/collection$"]
+        assert routes["hanlp_ner.photo"] == ["~/ner/collection/photo$"]
+        assert not tool("register", **MODEL, target=one.address).result["changed"]
+        one.collection = None
+        assert tool("register", **MODEL, target=one.address)
+        names = {each["name"] for each in fake.store.config()["services"].values()}
+        assert names == {"hanlp_ner", "hanlp_ner.ready", "hanlp_ner.about"}
