@@ -44,9 +44,11 @@ def run_find(args: argparse.Namespace) -> None:
     rankings, depth = [], max(args.k, 100) if args.by == "both" else args.k
     if args.image or args.by != "captions":
         vectors = embeddings.clip_vectors()
-        captioner = opening.captioner(args.embeddings, args.threads)
-        query = (opening.features(captioner, args.image) if args.image
-                 else captioner.embed_texts([args.words])[0])  # fmt: skip
+        if args.image:
+            query = opening.features(opening.encoder(args.embeddings, args.threads), args.image)
+        else:
+            captioner = opening.captioner(args.embeddings, args.threads)
+            query = captioner.embed_texts([args.words])[0]
         rankings.append(search.by_vector(vectors, query, depth))
     if args.words and args.by != "clip":
         rankings.append(search.by_captions(embeddings.texts(args.text), args.words, depth))
@@ -79,6 +81,7 @@ def run_match(args: argparse.Namespace) -> None:
     """Scores comments, the least fitting first."""
     embeddings = Embeddings(args.embeddings)
     vectors, comments = embeddings.clip_vectors(), embeddings.texts(args.text)
+    captioner = opening.captioner(args.embeddings, args.threads)
     if not any(comment.strip() for comment in comments):
         raise ZooError(f"Column '{args.text}' of '{args.embeddings}' is empty.")
     columns = {args.text: comments}
@@ -87,7 +90,7 @@ def run_match(args: argparse.Namespace) -> None:
             comments, args.translate, args.from_language, args.to_language
         )
     *_, read = columns.values()
-    texts = opening.text_features(opening.captioner(args.embeddings, args.threads), read)
+    texts = opening.text_features(captioner, read)
     given = np.array([bool(comment.strip()) for comment in comments])
     cosines, shares = search.match(vectors, texts, given, args.seed)
     order = [row for row in np.lexsort((cosines, shares)).tolist() if given[row]]
