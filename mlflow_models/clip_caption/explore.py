@@ -186,7 +186,7 @@ def run_classify(args: argparse.Namespace) -> None:
     groups = groups_of([embeddings, *([other] if other else [])], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups[: len(embeddings)])
     with tempfile.TemporaryDirectory() as work:
-        searcher = indexing.searcher_of(data.vectors, Path(work), args.exact)
+        searcher = indexing.searcher_of(data.vectors, Path(work), args.exact, args.seed)
         outcome = classes.leave_group_out(searcher, data, args.k, args.seed)
         threshold = classes.threshold_for(outcome, args.reject, args.accuracy)
         ids = [data.ids[row] for row in outcome.rows]
@@ -208,19 +208,27 @@ def run_index(args: argparse.Namespace) -> None:
     """Writes an index."""
     from clip_caption.exploring import classification as classes
     from clip_caption.exploring import derived, indexing, results
+    from clip_caption.exploring.columns import TEXTS, column_of
     from clip_caption.exploring.grouping import groups_of
 
     embeddings = Embeddings(args.embeddings)
     groups = groups_of([embeddings], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups)
+    facts = indexing.Facts.read(
+        embeddings, data.rows, column_of(embeddings, args.text, TEXTS),
+        column_of(embeddings, args.date), column_of(embeddings, args.place),
+        args.thumbnails and "thumbnail" in embeddings.columns,
+    )  # fmt: skip
     outcome, threshold, recall = indexing.write_index(
         args.output, data, args.k, args.exact, args.reject, args.accuracy, args.seed,
-        embeddings.settings.collection,
+        embeddings.settings.collection, facts,
     )  # fmt: skip
     derived.note(args.embeddings, args.output, "index")
     print(f"{args.output}: {len(data.ids):,} images, {len(data.categories)} categories")
+    for line in indexing.left_out(embeddings, data, facts, args.category, args.date, args.place):
+        print(f"  {line}")
     if recall is not None:
-        print(f"the graph finds {recall:.1%} of the true neighbours")
+        print(f"the search finds {recall:.1%} of the true neighbours")
     print(results.describe(outcome, threshold, data))
 
 

@@ -249,3 +249,11 @@ def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli = _add(commands, "index", "Write an index for build.py --index.")
     _add_labelled(cli)
     cli.add_argument("-o", "--output", type=Path, required=True, help="the index's directory")
+    packed = cli.add_argument_group("what is packed of each photo, for the search")
+    packed.add_argument("--text", metavar="COLUMN", help="of captions (default: caption, captions "
+                        "or comment)")  # fmt: skip
+    packed.add_argument("--date", metavar="COLUMN", help="of ISO dates, or dates and times; "
+                        "default: none")  # fmt: skip
+    packed.add_argument("--place", metavar="COLUMN", help="of places' names; default: none")
+    packed.add_argument("--thumbnails", action=argparse.BooleanOptionalAction, default=True,
+                        help="the small photos of the embeddings, if they have them")  # fmt: skip

@@ -172,6 +172,12 @@ class Embeddings:
         with self._reading():
             return list(self._data.to_table(columns=[name]).column(name).to_pylist())
 
+    def pieces(self, name: str) -> Iterator[list[Any]]:
+        """Yield the values of a column, some at a time: for large ones."""
+        with self._reading():
+            for batch in self._data.to_batches(columns=[name]):
+                yield batch.column(name).to_pylist()
+
     def texts(self, name: str) -> list[str]:
         """A column as text; of lists the first, of nothing an empty text."""
         values = self.column(name)
