@@ -55,8 +55,8 @@ class Options(declaration.Options):
         0,
         ge=0,
         le=100,
-        description="How many similar photos of the collection to name. With 0 there is no category, "
-        "and search words find as many as vote.",
+        description="How many similar photos of the collection to name. With 0 there is no "
+        "category, and search words find as many as vote.",
     )
     match_text: str = Field(
         "",
