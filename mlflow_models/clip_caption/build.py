@@ -26,11 +26,11 @@ def pack_index(given: Path, directory: Path) -> list[str]:
         The packages that searching it needs, pinned.
     """
     from clip_caption.captioner import Captioner
-    from clip_caption.index import Index
+    from clip_caption.index import LARGE, Index
 
     Index.read(given).check(Captioner(directory).embed_texts)
     shutil.copytree(given, directory / "index")
-    if (given / "hnsw.faiss").is_file():
+    if any((given / name).is_file() for name in LARGE):
         return [f"faiss-cpu=={importlib.metadata.version('faiss-cpu')}"]
     return []
 

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from clip_caption.captioner import Captioner
-from clip_caption.index import Index, normalised
+from clip_caption.index import normalised
 from clip_caption.options import Options
-from zoo.errors import BadParameter
 
 Record = dict[str, Any]
 EmbedText = Callable[[str], np.ndarray]
@@ -19,13 +18,7 @@ EmbedText = Callable[[str], np.ndarray]
 
 
 class Part(Protocol):
-    """Adds to the answers of photos of one request, or of several with equal options.
-
-    Attributes:
-        of_words: Whether it answers rows of search words, too.
-    """
-
-    of_words: bool
+    """Adds to the answers of photos, or of search words, whose options are equal."""
 
     def check(self, options: Options) -> None:
         """Refuse what can't be done, before anything is computed.
@@ -47,8 +40,6 @@ class Part(Protocol):
 class Captions:
     """Captions of photos."""
 
-    of_words = False
-
     def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
 
@@ -69,8 +60,6 @@ class Captions:
 class Embeddings:
     """CLIP's features, or what GPT-2 gets for them."""
 
-    of_words = True
-
     def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
 
@@ -90,8 +79,6 @@ class Embeddings:
 class Match:
     """How well a text fits a photo."""
 
-    of_words = False
-
     def __init__(self, text: EmbedText) -> None:
         self._text = text
 
@@ -105,27 +92,3 @@ class Match:
         cosines = normalised(features) @ self._text(options.match_text)  # (rows,)
         for record, cosine in zip(records, cosines, strict=True):
             record["match"] = round(float(cosine), 4)
-
-
-class Neighbours:
-    """The packed collection's most similar photos, and their vote for a category."""
-
-    of_words = True
-
-    def __init__(self, index: Index | None) -> None:
-        self._index = index
-
-    def check(self, options: Options) -> None:
-        """Refuse a search where no collection is packed."""
-        if options.neighbours and not self._index:
-            raise BadParameter("neighbours", "asks for some, but no index is packed in this model")
-
-    def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `category`, `neighbours` and `categories`, as `Part` says."""
-        if not (self._index and options.neighbours):
-            return
-        answers = self._index.classify(features, options.neighbours)
-        for record, answer in zip(records, answers, strict=True):
-            record["category"], record["neighbours"] = answer.category, answer.neighbours
-            if answer.categories is not None:
-                record["categories"] = answer.categories

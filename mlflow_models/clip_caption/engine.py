@@ -18,13 +18,15 @@ from clip_caption.describing import (
     Captions,
     Embeddings,
     Match,
-    Neighbours,
     Part,
     Record,
 )
-from clip_caption.index import Index, normalised
+from clip_caption.index import normalised
 from clip_caption.options import Options
 from clip_caption.pixels import Photo, PhotoReader
+from clip_caption.searching import http
+from clip_caption.searching.opening import open_collection
+from clip_caption.searching.parts import Neighbours, Search
 from zoo.data.fetch import Fetcher
 from zoo.serving.declaration import Url, tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
@@ -73,8 +75,7 @@ class Engine:
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self._captioner = captioner = Captioner(directory, threads)
-        packed = directory / "index"
-        index = Index.read(packed) if packed.is_dir() else None
+        self._index = index = open_collection(directory, captioner.embed_texts)
         tokens = Options.model_fields["max_tokens"]
         longest = min(captioner.max_tokens, 200)
         self.options = tailored(
@@ -96,8 +97,13 @@ class Engine:
             Captions(captioner),
             Embeddings(captioner),
             Match(text),
-            Neighbours(index),
+            Neighbours(index, text),
         )
+        self._word_parts: tuple[Part, ...] = (Embeddings(captioner), Search(index, text))
+
+    def routes(self, server: Any) -> list[Any]:  # noqa: ARG002 - zoo.serving.app passes it
+        """Give the routes of the collection (`zoo.serving.app`)."""
+        return list(http.routes(self._index))
 
     def __call__(
         self, items: Sequence[Photo | str], options: Options
@@ -114,9 +120,9 @@ class Engine:
         Raises:
             BadParameter: The checkpoint can't do what the options ask for.
         """
-        for part in self._parts:
-            part.check(options)
         words = [isinstance(one, str) and not isinstance(one, Url) for one in items]
+        for part in (*self._parts, *(self._word_parts if any(words) else ())):
+            part.check(options)
         texts = [Job(str(one), None, True) for one, text in zip(items, words, strict=True) if text]
         photos: list[Any] = [one for one, text in zip(items, words, strict=True) if not text]
         seen, read = iter(self._see(photos, options)), iter(self._runner(texts))
@@ -154,9 +160,8 @@ class Engine:
         options, words = batch[0].options, batch[0].words
         if options is not None:
             found: list[Record] = [{} for _ in batch]
-            for part in self._parts:
-                if part.of_words or not words:
-                    part(np.stack(values), options, found)
+            for part in self._word_parts if words else self._parts:
+                part(np.stack(values), options, found)
             return [Described(one) for one in found]
         return [self._text(one) for one in values] if words else list(self._captioner.embed(values))
 

@@ -44,9 +44,11 @@ def run_find(args: argparse.Namespace) -> None:
     rankings, depth = [], max(args.k, 100) if args.by == "both" else args.k
     if args.image or args.by != "captions":
         vectors = embeddings.clip_vectors()
-        captioner = opening.captioner(args.embeddings, args.threads)
-        query = (opening.features(captioner, args.image) if args.image
-                 else captioner.embed_texts([args.words])[0])  # fmt: skip
+        if args.image:
+            query = opening.features(opening.encoder(args.embeddings, args.threads), args.image)
+        else:
+            captioner = opening.captioner(args.embeddings, args.threads)
+            query = captioner.embed_texts([args.words])[0]
         rankings.append(search.by_vector(vectors, query, depth))
     if args.words and args.by != "clip":
         rankings.append(search.by_captions(embeddings.texts(args.text), args.words, depth))
@@ -79,6 +81,7 @@ def run_match(args: argparse.Namespace) -> None:
     """Scores comments, the least fitting first."""
     embeddings = Embeddings(args.embeddings)
     vectors, comments = embeddings.clip_vectors(), embeddings.texts(args.text)
+    captioner = opening.captioner(args.embeddings, args.threads)
     if not any(comment.strip() for comment in comments):
         raise ZooError(f"Column '{args.text}' of '{args.embeddings}' is empty.")
     columns = {args.text: comments}
@@ -87,7 +90,7 @@ def run_match(args: argparse.Namespace) -> None:
             comments, args.translate, args.from_language, args.to_language
         )
     *_, read = columns.values()
-    texts = opening.text_features(opening.captioner(args.embeddings, args.threads), read)
+    texts = opening.text_features(captioner, read)
     given = np.array([bool(comment.strip()) for comment in comments])
     cosines, shares = search.match(vectors, texts, given, args.seed)
     order = [row for row in np.lexsort((cosines, shares)).tolist() if given[row]]
@@ -183,7 +186,7 @@ def run_classify(args: argparse.Namespace) -> None:
     groups = groups_of([embeddings, *([other] if other else [])], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups[: len(embeddings)])
     with tempfile.TemporaryDirectory() as work:
-        searcher = indexing.searcher_of(data.vectors, Path(work), args.exact)
+        searcher = indexing.searcher_of(data.vectors, Path(work), args.exact, args.seed)
         outcome = classes.leave_group_out(searcher, data, args.k, args.seed)
         threshold = classes.threshold_for(outcome, args.reject, args.accuracy)
         ids = [data.ids[row] for row in outcome.rows]
@@ -205,19 +208,27 @@ def run_index(args: argparse.Namespace) -> None:
     """Writes an index."""
     from clip_caption.exploring import classification as classes
     from clip_caption.exploring import derived, indexing, results
+    from clip_caption.exploring.columns import TEXTS, column_of
     from clip_caption.exploring.grouping import groups_of
 
     embeddings = Embeddings(args.embeddings)
     groups = groups_of([embeddings], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups)
+    facts = indexing.Facts.read(
+        embeddings, data.rows, column_of(embeddings, args.text, TEXTS),
+        column_of(embeddings, args.date), column_of(embeddings, args.place),
+        args.thumbnails and "thumbnail" in embeddings.columns,
+    )  # fmt: skip
     outcome, threshold, recall = indexing.write_index(
         args.output, data, args.k, args.exact, args.reject, args.accuracy, args.seed,
-        embeddings.settings.collection,
+        embeddings.settings.collection, facts,
     )  # fmt: skip
     derived.note(args.embeddings, args.output, "index")
     print(f"{args.output}: {len(data.ids):,} images, {len(data.categories)} categories")
+    for line in indexing.left_out(embeddings, data, facts, args.category, args.date, args.place):
+        print(f"  {line}")
     if recall is not None:
-        print(f"the graph finds {recall:.1%} of the true neighbours")
+        print(f"the search finds {recall:.1%} of the true neighbours")
     print(results.describe(outcome, threshold, data))
 
 

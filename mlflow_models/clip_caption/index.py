@@ -1,40 +1,40 @@
-"""Finds the photos of a labelled collection that are most like a new one: its nearest neighbours.
+"""A labelled collection: finds its photos that are most like a new one, and its category by vote.
 
 `explore.py index` writes a directory, `build.py --index` packs it, the served model reads it. With
 n photos and features of d numbers:
 
-    index.json    categories, how many neighbours vote, below which similarity a photo is rejected
-    ids.json      the name of each photo
-    labels.npy    int32 (n, most), places in the list of categories; -1 where a photo has fewer
-    probe.npy     float32 (d,), the checkpoint's features of `PROBE`
-    vectors.npy   float32 (n, d), L2-normalised: searched exactly, shared between processes
-    hnsw.faiss    instead of vectors.npy in a large collection: a graph, searched approximately
+    index.json        categories, how many neighbours vote, below which similarity a photo is
+                      rejected, and `version`, which tells the photos of one index from another's
+    photos.arrow      what is known of each photo, see `searching/photos.py`
+    thumbnails.arrow  their thumbnails, if there are any
+    labels.npy        int32 (n, most), places in the list of categories; -1 where a photo has fewer
+    probe.npy         float32 (d,), the checkpoint's features of `PROBE`
+    vectors.npy       float32 (n, d), L2-normalised: searched exactly, shared between processes
+    vectors.faiss     instead of vectors.npy in a large collection: searched approximately
+    hnsw.faiss        the same in an older index, a graph
 
-Only the graph needs a package besides NumPy (faiss-cpu).
+Only a large collection needs a package besides the server's own (faiss-cpu).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
+from clip_caption.searching.both import find_both
+from clip_caption.searching.nearest import Exact, Lists, Rows, Searcher
+from clip_caption.searching.photos import Photos
 from clip_caption.voting import likely, sizes_of, vote
-from zoo.data.texts import read_json, read_object
+from zoo.data.texts import read_object
 from zoo.errors import CheckpointError, ZooError
 
 PROBE = "a photo of a street."  # any text: its features tell one CLIP from another
 SAME_COSINE = 0.98  # between the probe's features in fp32 and in int8; another CLIP's is far lower
-BLOCK_QUERIES = 64  # at a time: with 100,000 photos their similarities take 25 MB
-
-
-class Neighbour(NamedTuple):
-    """A photo of the collection that is like the query."""
-
-    id: str
-    category: str
-    similarity: float  # cosine
+LARGE = ("vectors.faiss", "hnsw.faiss")  # files that faiss reads
+Neighbour = dict[str, Any]
+"""A photo of the collection that is like the query: the fields of `options.Neighbour`."""
 
 
 @dataclass(frozen=True)
@@ -42,77 +42,8 @@ class Vote:
     """The category by vote of a photo's neighbours; None if they are too unlike the photo."""
 
     category: str | None
-    neighbours: list[dict[str, Any]]  # id, category, similarity; nearest first
+    neighbours: list[Neighbour]  # nearest first
     categories: list[str] | None = None  # all that are likely; None if a photo has one at most
-
-
-class Searcher(Protocol):
-    """Finds the rows that are nearest by cosine."""
-
-    def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest rows.
-
-        Args:
-            features: L2-normalised, float32 (m, d).
-            k: How many rows to find for each query.
-
-        Returns:
-            Cosines, float32 (m, k), and rows, int64 (m, k), nearest first.
-        """
-
-
-class Exact:
-    """Compares with every photo.
-
-    Args:
-        vectors: L2-normalised, float32 (n, d).
-    """
-
-    def __init__(self, vectors: np.ndarray) -> None:
-        self.vectors = vectors
-
-    def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest rows, as `Searcher` says: float32 (m, d) to float32, int64 (m, k)."""
-        k = min(k, len(self.vectors))
-        similarities = np.empty((len(features), k), np.float32)
-        rows = np.empty((len(features), k), np.int64)
-        for start in range(0, len(features), BLOCK_QUERIES):
-            block = slice(start, start + BLOCK_QUERIES)
-            cosines = features[block] @ self.vectors.T  # (block, n)
-            nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]  # (block, k)
-            nearest.sort(axis=1)
-            found = np.take_along_axis(cosines, nearest, axis=1)
-            order = np.argsort(-found, axis=1, kind="stable")
-            similarities[block] = np.take_along_axis(found, order, axis=1)
-            rows[block] = np.take_along_axis(nearest, order, axis=1)
-        return similarities, rows
-
-
-class Graph:
-    """Walks a graph of neighbours (HNSW, arXiv 1603.09320) that faiss built.
-
-    Args:
-        path: What `faiss.write_index` wrote.
-
-    Raises:
-        CheckpointError: faiss isn't installed.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            import faiss
-        except ImportError as error:
-            raise CheckpointError(
-                "The packed index is an HNSW graph, which needs the package faiss-cpu."
-            ) from error
-        self.graph = faiss.read_index(str(path))
-
-    def __call__(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest rows, as `Searcher` says: float32 (m, d) to float32, int64 (m, k)."""
-        similarities, rows = self.graph.search(
-            np.ascontiguousarray(features), min(k, self.graph.ntotal)
-        )
-        return similarities, rows
 
 
 class Index:
@@ -120,27 +51,29 @@ class Index:
 
     Args:
         searcher: Searches the photos' CLIP features.
-        ids: The photos' names.
+        photos: What is known of them.
         labels: Each photo's places in `categories`, int32 (n, most); -1 where it has fewer.
         categories: The categories' names.
         k: How many neighbours vote.
         threshold: A photo whose nearest neighbour has a lower cosine gets no category.
         probe: The checkpoint's features of `PROBE`, float32 (d,).
+        version: Tells the photos' numbers of this index from those of another.
     """
 
     def __init__(
         self,
         searcher: Searcher,
-        ids: Sequence[str],
+        photos: Photos,
         labels: np.ndarray,
         categories: Sequence[str],
         k: int,
         threshold: float,
         probe: np.ndarray,
+        version: str = "",
     ) -> None:
-        self.searcher, self.ids, self.labels = searcher, ids, labels
+        self.searcher, self.photos, self.labels = searcher, photos, labels
         self.categories, self.k, self.threshold, self.probe = categories, k, threshold, probe
-        self.sizes = sizes_of(labels, len(categories))
+        self.version, self.sizes = version, sizes_of(labels, len(categories))
 
     @classmethod
     def read(cls, directory: Path) -> "Index":
@@ -150,15 +83,16 @@ class Index:
             CheckpointError: The directory isn't an index, or the index is incomplete.
         """
         try:
-            settings, ids = read_object(directory / "index.json"), read_json(directory / "ids.json")
+            settings, photos = read_object(directory / "index.json"), Photos.read(directory)
             labels, probe = (_load(directory / f"{name}.npy") for name in ("labels", "probe"))
             labels = labels.reshape(len(labels), -1)
-            graph = directory / "hnsw.faiss"
+            large = [directory / name for name in LARGE if (directory / name).is_file()]
             searcher: Searcher = (
-                Graph(graph) if graph.is_file() else Exact(_load(directory / "vectors.npy"))
+                Lists(large[0]) if large else Exact(_load(directory / "vectors.npy"))
             )
             categories, k = settings["categories"], settings["k"]
-            return cls(searcher, ids, labels, categories, k, settings["threshold"], probe)
+            threshold, version = settings["threshold"], settings.get("version", "")
+            return cls(searcher, photos, labels, categories, k, threshold, probe, version)
         except (
             ZooError,
             OSError,
@@ -168,12 +102,14 @@ class Index:
             EOFError,
             RuntimeError,
         ) as error:
+            if isinstance(error, CheckpointError):
+                raise
             raise CheckpointError(
                 f"'{directory}' is not a complete index; write one with explore.py index."
             ) from error
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.photos)
 
     def check(self, embed_texts: Callable[[Sequence[str]], np.ndarray]) -> None:
         """Check that the index was made with this checkpoint's CLIP.
@@ -191,40 +127,72 @@ class Index:
             )
 
     def search(
-        self, features: np.ndarray, k: int | None = None
-    ) -> tuple[list[list[str]], np.ndarray, np.ndarray]:
+        self,
+        features: np.ndarray,
+        k: int | None = None,
+        rows: Rows = None,
+        words: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Find the photos that are most like each query.
 
         Args:
             features: CLIP's, normalised or not, float32 (m, d).
             k: How many photos to find. None: as many as vote.
+            rows: Those that may be found, ascending; None: all.
+            words: Features of words that the photos should fit, too, of length 1, float32 (d,).
 
         Returns:
-            Ids, (m, k); labels, which are places in `categories`, int32 (m, k, most); cosines,
-            float32 (m, k).
+            Their numbers, int64 (m, k); labels, which are places in `categories`, int32
+            (m, k, most); cosines, float32 (m, k). An older index may find fewer: the last numbers
+            are -1 then, and the cosines -inf.
         """
-        similarities, rows = self.searcher(normalised(features), k or self.k)
-        return [[self.ids[row] for row in found] for found in rows], self.labels[rows], similarities
+        queries, k = normalised(features), k or self.k
+        if words is None:
+            similarities, found = self.searcher(queries, k, rows)
+        else:
+            similarities, found = find_both(self.searcher, queries, words, k, rows)
+        return found, self.labels[found], similarities
 
-    def classify(self, features: np.ndarray, k: int | None = None) -> list[Vote]:
+    def find(
+        self,
+        features: np.ndarray,
+        count: int,
+        skip: int = 0,
+        rows: Rows = None,
+        words: np.ndarray | None = None,
+    ) -> list[list[Neighbour]]:
+        """Name the photos that are most like each query.
+
+        Args:
+            features: CLIP's, normalised or not, float32 (m, d).
+            count: How many photos to name.
+            skip: How many of the nearest to leave out.
+            rows, words: As `search` takes them.
+
+        Returns:
+            For each query its neighbours, nearest first.
+        """
+        found, labels, similarities = self.search(features, skip + count, rows, words)
+        reported = (one[:, skip:] for one in (found, labels, similarities))
+        return [self._named(*one) for one in zip(*reported, strict=True)]
+
+    def classify(self, features: np.ndarray, k: int | None = None, skip: int = 0) -> list[Vote]:
         """Find the category of each query by vote of its neighbours, and these neighbours.
 
         Args:
             features: CLIP's, normalised or not, float32 (m, d).
             k: How many neighbours to report; this doesn't change how many vote.
+            skip: How many of the nearest not to report.
         """
         if not len(features):
             return []
-        shown = k or self.k
-        ids, labels, similarities = self.search(features, max(shown, self.k))
+        shown = skip + (k or self.k)
+        found, labels, similarities = self.search(features, max(shown, self.k))
         best, chances = vote(labels[:, : self.k], similarities[:, : self.k], self.sizes, len(self))
         answers = []
         for row, nearest in enumerate(similarities[:, 0]):
-            found = zip(ids[row], labels[row], similarities[row], strict=True)
-            neighbours = [
-                Neighbour(name, self._named(label), round(float(similarity), 4))._asdict()
-                for name, label, similarity in list(found)[:shown]
-            ]
+            kept = slice(skip, shown)
+            neighbours = self._named(found[row, kept], labels[row, kept], similarities[row, kept])
             named: list[str] = []
             if nearest >= self.threshold:
                 named = [self.categories[place] for place in likely(int(best[row]), chances[row])]
@@ -232,9 +200,36 @@ class Index:
             answers.append(Vote(named[0] if named else None, neighbours, several))
         return answers
 
-    def _named(self, labels: np.ndarray) -> str:
-        """The categories of a photo, int32 (most,), in one text."""
-        return ", ".join(self.categories[label] for label in labels if label >= 0)
+    def about(self) -> dict[str, Any]:
+        """Describe the collection: how many photos, which categories, places and days it has."""
+        first, last = self.photos.first_and_last()
+        return {
+            "photos": len(self),
+            "categories": list(self.categories),
+            "places": self.photos.places,
+            "first_day": first,
+            "last_day": last,
+        }
+
+    def _named(
+        self, rows: np.ndarray, labels: np.ndarray, similarities: np.ndarray
+    ) -> list[Neighbour]:
+        """Name what was found: of int64 (k,), int32 (k, most), float32 (k,)."""
+        neighbours = []
+        for row, own, similarity in zip(rows, labels, similarities, strict=True):
+            if row < 0:
+                break
+            number = int(row)
+            one: Neighbour = {
+                "id": self.photos.id_of(number),
+                "category": ", ".join(self.categories[label] for label in own if label >= 0),
+                "similarity": round(float(similarity), 4),
+                **self.photos.about(number),
+            }
+            if self.photos.has_thumbnails:
+                one["photo"] = f"collection/photo?number={number}&index={self.version}"
+            neighbours.append(one)
+        return neighbours
 
 
 def same_clip(one: np.ndarray, other: np.ndarray) -> bool:

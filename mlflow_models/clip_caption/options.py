@@ -55,8 +55,8 @@ class Options(declaration.Options):
         0,
         ge=0,
         le=100,
-        description="How many similar photos of the packed collection to name. With 0 there is no "
-        "category.",
+        description="How many similar photos of the collection to name. With 0 there is no "
+        "category, and search words find as many as vote.",
     )
     match_text: str = Field(
         "",
@@ -122,17 +122,20 @@ class Caption(BaseModel):
 
 
 class Neighbour(BaseModel):
-    """A photo of the packed collection."""
+    """A photo of the packed or mounted collection."""
 
     model_config = ConfigDict(extra="forbid")
     id: str
     category: str = Field(description="With commas between them if it has several.")
-    similarity: float = Field(description="The cosine of CLIP's features.")
+    similarity: float = Field(
+        description="The cosine of CLIP's features, with the row's photo or words."
+    )
     caption: str | None = Field(None, description="If the collection has captions.")
     date: str | None = Field(None, description="If the collection has dates.")
     place: str | None = Field(None, description="If the collection has places.")
     photo: str | None = Field(
-        None, description="The path of its thumbnail on this server, if these are packed."
+        None,
+        description="The address of its thumbnail, below the server's own; if these are packed.",
     )
 
 
@@ -180,9 +183,7 @@ DECLARATION = Declaration(
     columns=(
         Column("image", "file", "A photo's file: JPEG, PNG, WebP, HEIC, AVIF, GIF or BMP."),
         Column("image_url", "url", "Where the server fetches the photo.", MAX_URL_CHARACTERS),
-        Column(
-            "search_text", "text", "Words to search the packed collection for.", MAX_TEXT_CHARACTERS
-        ),
+        Column("search_text", "text", "Words to search the collection for.", MAX_TEXT_CHARACTERS),
     ),
     options=Options,
     record=Record,

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     spool_bytes: int = Field(
         2_000_000_000, gt=0, description="A larger file is refused (413), with THERESA_SPOOL."
     )
+    collection: str = Field(
+        "",
+        description="A mounted directory that `explore.py index` wrote: clip_caption searches its "
+        "photos in place of the packed ones.",
+    )
     live_streams: int = Field(
         16, gt=0, description="Live streams at a time, in each worker; one more is refused."
     )

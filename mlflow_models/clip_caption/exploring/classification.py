@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import Searcher, normalised
+from clip_caption.index import normalised
+from clip_caption.searching.nearest import Searcher
 from clip_caption.voting import sizes_of, vote
 from zoo.errors import ZooError
 
@@ -26,6 +27,7 @@ class Labelled:
         labels: each photo's places among them, int32 (n, most); -1 where it has fewer.
         probe: the checkpoint's features of `index.PROBE`, float32 (d,).
         groups: each photo's group, int (n,): near copies, or photos of one site.
+        rows: which photos of the embeddings these are, ascending.
     """
 
     ids: Sequence[str]
@@ -34,6 +36,7 @@ class Labelled:
     labels: np.ndarray
     probe: np.ndarray
     groups: np.ndarray
+    rows: Sequence[int] = ()
 
     @classmethod
     def read(cls, embeddings: Embeddings, column: str, groups: np.ndarray) -> "Labelled":
@@ -63,7 +66,7 @@ class Labelled:
         vectors = normalised(embeddings.clip_vectors()[rows])
         probe = np.array(embeddings.settings.probe, np.float32)
         return cls([embeddings.ids[row] for row in rows], vectors, kinds, labels, probe,
-                   groups[rows])  # fmt: skip
+                   groups[rows], rows)  # fmt: skip
 
     @property
     def several(self) -> bool:

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from clip_caption.exploring.columns import TEXTS, TIMES, column_of
 from clip_caption.exploring.grouping import near_copies
-from clip_caption.exploring.mapping import TEXTS
 from clip_caption.exploring.store import Embeddings
 from zoo.data.outputs import check_output
-from zoo.data.tables import ColumnNotFound, write_table
+from zoo.data.tables import write_table
 from zoo.training.leaks import linked
 from zoo.training.page import PageSample, ReportPage, Section
 
 TABLE = "duplicates.csv"
-TIMES = ("timestamp", "time", "date", "created", "created_at", "datetime")
 LATITUDES, LONGITUDES = ("latitude", "lat"), ("longitude", "lon", "lng")
 EARTH_METRES = 6_371_009  # mean radius
 DAY_SECONDS = 86_400
@@ -58,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
     """
     embeddings = Embeddings(args.embeddings)
     check_output(args.output, TABLE, "a list of duplicates")
-    time = _column(embeddings, args.time, TIMES)
-    text = _column(embeddings, args.text, TEXTS)
+    time = column_of(embeddings, args.time, TIMES)
+    text = column_of(embeddings, args.text, TEXTS)
     times = [_time(cell) for cell in embeddings.texts(time)] if time else [None] * len(embeddings)
     places, where = _places(embeddings)
     copies = found(embeddings, args.near, times, places)
@@ -117,13 +116,6 @@ def found(
     return copies
 
 
-def _column(embeddings: Embeddings, asked: str | None, usual: Sequence[str]) -> str | None:
-    """The column that is asked for, or the first of the usual ones that there is."""
-    if asked and asked not in embeddings.columns:
-        raise ColumnNotFound(embeddings.directory, asked, embeddings.columns)
-    return asked or next((name for name in usual if name in embeddings.columns), None)
-
-
 def _time(cell: str) -> datetime | None:
     """A time as ISO 8601 has it, with a space or a T; without a zone all count as one."""
     try:
@@ -135,7 +127,7 @@ def _time(cell: str) -> datetime | None:
 
 def _places(embeddings: Embeddings) -> tuple[list[Place | None], list[str | None]]:
     """Each photo's place, and the columns that say it: two, or Traffy's "longitude,latitude"."""
-    north, east = (_column(embeddings, None, names) for names in (LATITUDES, LONGITUDES))
+    north, east = (column_of(embeddings, None, names) for names in (LATITUDES, LONGITUDES))
     if north and east:
         pairs = list(zip(embeddings.texts(north), embeddings.texts(east), strict=True))
         return [_place(one) for one in pairs], [north, east]

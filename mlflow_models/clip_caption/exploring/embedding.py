@@ -16,18 +16,15 @@ import numpy as np
 from clip_caption.exploring import parts
 from clip_caption.exploring.collection import ImageCollection, Photo
 from clip_caption.exploring.contents import Contents, digest
+from clip_caption.exploring.encoders import PhotoEncoder
 from clip_caption.exploring.parts import Embedded, EmbeddedPhotos
 from clip_caption.exploring.store import EmbeddingSettings
-from clip_caption.index import PROBE
 from clip_caption.preparing.copies import perceptual_hash
 from zoo.data.images import FILE_FORMATS, decode
 from zoo.errors import BadInput, ZooError
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from clip_caption.captioner import Captioner
-    from clip_caption.options import Options
 
 KINDS = ("clip", "prefix")
 REMOTE = ("http://", "https://")
@@ -38,38 +35,32 @@ class Embedder:
     """Embeds images.
 
     Args:
-        captioner: of `engine`.
-        kind: clip or prefix.
-        options: how to caption, of `engine`; None: no captions.
+        encoder: what sees them.
+        vectors: embeddings of its features, float32 (n, width) to (n, d); None: the features.
+        captions: a caption for each of its features; None: no captions.
         thumbnail: the longer side, pixels; 0 for none.
-        batch_size: images that the model sees together.
+        batch_size: images that the encoder sees together.
         threads: that decode images.
     """
 
     def __init__(
         self,
-        captioner: "Captioner",
-        kind: str = "clip",
-        options: "Options | None" = None,
+        encoder: PhotoEncoder,
+        vectors: Callable[[np.ndarray], np.ndarray] | None = None,
+        captions: Callable[[np.ndarray], list[str]] | None = None,
         thumbnail: int = 128,
         batch_size: int = 32,
         threads: int = 1,
     ) -> None:
-        from PIL import Image
-
-        self.captioner, self.kind, self.options = captioner, kind, options
+        self.encoder, self.captions = encoder, captions
+        self.vectors = vectors or (lambda features: features)
         self.thumbnail, self.batch_size, self.threads = thumbnail, batch_size, threads
-        self.side = captioner.pixels(Image.new("RGB", (8, 8))).shape[-1]  # of what the model sees
+        self.side = encoder.pixels_of.size  # of what the encoder sees
 
     def width(self) -> int:
         """How many numbers an embedding has."""
-        return self.vectors(self.captioner.embed_texts([PROBE])).shape[1]
-
-    def vectors(self, features: np.ndarray) -> np.ndarray:
-        """Embeddings of CLIP features, float32 (n, d): these, or prefixes (n, length x width)."""
-        if self.kind == "clip":
-            return features
-        return self.captioner.prefixes(features).reshape(len(features), -1)
+        black = np.zeros((3, self.side, self.side), np.float32)
+        return self.vectors(self.encoder.embed([black])).shape[1]
 
     def prepare(self, photo: Photo) -> Decoded | str:
         """Decodes a photo, or says why it can't be."""
@@ -87,17 +78,15 @@ class Embedder:
         row = {"fingerprint": digest(content), "phash": perceptual_hash(image)}
         if self.thumbnail:
             row["thumbnail"] = small_jpeg(image, self.thumbnail)
-        return row, self.captioner.pixels(image)
+        return row, self.encoder.pixels(image)
 
     def run(self, batch: list[Decoded]) -> list[Embedded]:
         """Embeds, and captions, a batch."""
-        features = self.captioner.embed([pixels for _, pixels in batch])
+        features = self.encoder.embed([pixels for _, pixels in batch])
         rows = [row for row, _ in batch]
-        if self.options:
-            for row, captions in zip(
-                rows, self.captioner.caption(features, self.options), strict=True
-            ):
-                row["caption"] = captions[0].text
+        if self.captions:
+            for row, caption in zip(rows, self.captions(features), strict=True):
+                row["caption"] = caption
         return list(zip(rows, self.vectors(features), strict=True))
 
     def __call__(self, photos: Iterable[Photo]) -> Iterator[Embedded | str]:

@@ -1,29 +1,92 @@
 """Writes the index of a labelled collection: what `index.Index` reads in the served model."""
 
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clip_caption.exploring.classification import Labelled, Outcome, leave_group_out, threshold_for
-from clip_caption.index import Exact, Graph, Searcher
+from clip_caption.exploring.store import Embeddings
+from clip_caption.index import LARGE
+from clip_caption.searching.nearest import Exact, Lists, Searcher
+from clip_caption.searching.photos import PHOTOS, THUMBNAILS, table_of
 from zoo.data.outputs import check_output, whole_directory, write_json
 from zoo.errors import ZooError
 
-EXACT = 100_000  # photos; more are searched by a graph
-LINKS, BUILD, SEARCH = 32, 200, 128  # HNSW's M, efConstruction and efSearch
-GRAPH = "hnsw.faiss"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXACT = 100_000  # photos; in more, faiss searches
+LISTS = 4  # times the square root of the number of photos, in powers of two
+TRAINING = 40  # photos for each list, by which the lists' middles are found
+ROUNDS = 8  # of k-means; more gain nothing
+VERSION_BYTES = 6
 
 
-def searcher_of(vectors: np.ndarray, directory: Path, exact: bool | None) -> Searcher:
-    """Searches a collection: exactly, or by an HNSW graph.
+@dataclass(frozen=True)
+class Facts:
+    """What is packed of the photos besides their features and categories.
+
+    Attributes:
+        table: Of `searching.photos.table_of`.
+        thumbnails: JPEG files in the photos' order, some at a time; None: none are packed.
+    """
+
+    table: "pa.Table"
+    thumbnails: Iterable[Sequence[bytes]] | None = None
+
+    @classmethod
+    def read(
+        cls,
+        embeddings: Embeddings,
+        rows: Sequence[int],
+        caption: str | None,
+        date: str | None,
+        place: str | None,
+        thumbnails: bool,
+    ) -> "Facts":
+        """Take what the embeddings know.
+
+        Args:
+            embeddings: The collection.
+            rows: The photos that are packed, ascending.
+            caption: The column of captions; None: none are packed.
+            date: The column of dates.
+            place: The column of places.
+            thumbnails: Whether they are packed.
+        """
+        columns = [
+            None if name is None else [cells[row].strip() for row in rows]
+            for name in (caption, date, place)
+            for cells in [embeddings.texts(name) if name else []]
+        ]
+        table = table_of([embeddings.ids[row] for row in rows], *columns)
+        return cls(table, _chosen(embeddings, {*rows}) if thumbnails else None)
+
+
+def _chosen(embeddings: Embeddings, rows: set[int]) -> Iterable[list[bytes]]:
+    """Yield some photos' thumbnails, a few hundred at a time."""
+    start = 0
+    for cells in embeddings.pieces("thumbnail"):
+        yield [one for row, one in enumerate(cells, start) if row in rows]
+        start += len(cells)
+
+
+def searcher_of(vectors: np.ndarray, directory: Path, exact: bool | None, seed: int) -> Searcher:
+    """Searches a collection: exactly, or by faiss.
 
     Args:
         vectors: L2-normalised, float32 (n, d).
-        directory: where the graph is written.
+        directory: where faiss's file is written.
         exact: whether to compare with every photo; None: up to 100,000 photos.
+        seed: of the photos by which the lists' middles are found.
 
     Raises:
-        ZooError: a graph needs faiss-cpu.
+        ZooError: faiss-cpu is needed.
     """
     if exact or (exact is None and len(vectors) <= EXACT):
         return Exact(vectors)
@@ -31,14 +94,25 @@ def searcher_of(vectors: np.ndarray, directory: Path, exact: bool | None) -> Sea
         import faiss
     except ImportError as error:
         raise ZooError(
-            "A graph needs the package faiss-cpu: `uv pip install faiss-cpu`, or search exactly: "
-            "--exact."
+            "More than 100,000 photos need the package faiss-cpu: `uv pip install faiss-cpu`, or "
+            "compare with every photo: --exact."
         ) from error
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction, graph.hnsw.efSearch = BUILD, SEARCH
-    graph.add(np.ascontiguousarray(vectors))
-    faiss.write_index(graph, str(directory / GRAPH))
-    return Graph(directory / GRAPH)
+    count, width = vectors.shape
+    most = min(LISTS * math.sqrt(count), count / TRAINING)
+    index: Any = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(width),
+        width,
+        2 ** max(0, round(math.log2(most))),
+        faiss.ScalarQuantizer.QT_fp16,
+        faiss.METRIC_INNER_PRODUCT,
+        False,  # by_residual: a vector as it is, whatever its list
+    )
+    index.cp.niter, index.cp.spherical, index.cp.seed = ROUNDS, True, seed
+    chosen = np.random.default_rng(seed).permutation(count)[: TRAINING * index.nlist]
+    index.train(vectors[np.sort(chosen)])
+    index.add(np.ascontiguousarray(vectors))
+    faiss.write_index(index, str(directory / LARGE[0]))
+    return Lists(directory / LARGE[0])
 
 
 def recall(searcher: Searcher, vectors: np.ndarray, k: int, seed: int) -> float:
@@ -64,6 +138,7 @@ def write_index(
     accuracy: float | None,
     seed: int,
     state: str = "",
+    facts: Facts | None = None,
 ) -> tuple[Outcome, float, float | None]:
     """Writes an index; the directory appears when it is complete.
 
@@ -75,17 +150,19 @@ def write_index(
         rejected, accuracy: as `threshold_for` takes them.
         seed: of what is drawn by chance.
         state: the hash of what the collection holds, `EmbeddingSettings.collection`.
+        facts: what is packed of the photos; None: their names.
 
     Returns:
-        How the collection's photos are classified by the others, the threshold, and of a graph the
-        share of true neighbours that it finds.
+        How the collection's photos are classified by the others, the threshold, and where faiss
+        searches the share of true neighbours that it finds.
 
     Raises:
         ZooError: the directory holds something else.
     """
     check_output(directory, "index.json", "an index")
+    facts = facts or Facts(table_of(data.ids))
     with whole_directory(directory) as fresh:
-        searcher = searcher_of(data.vectors, fresh, exact)
+        searcher = searcher_of(data.vectors, fresh, exact, seed)
         outcome = leave_group_out(searcher, data, k, seed)
         threshold = threshold_for(outcome, rejected, accuracy)
         found = None if isinstance(searcher, Exact) else recall(searcher, data.vectors, k, seed)
@@ -93,8 +170,57 @@ def write_index(
             np.save(fresh / "vectors.npy", data.vectors)
         np.save(fresh / "labels.npy", data.labels)
         np.save(fresh / "probe.npy", data.probe)
-        write_json(fresh / "ids.json", data.ids)
+        write_facts(fresh, facts)
         settings = {"categories": data.categories, "k": k, "threshold": threshold,
-                    "embeddings": state}  # fmt: skip
+                    "embeddings": state, "version": version_of(data.ids, state)}  # fmt: skip
         write_json(fresh / "index.json", settings)
     return outcome, threshold, found
+
+
+def left_out(
+    embeddings: Embeddings,
+    data: Labelled,
+    facts: Facts,
+    category: str,
+    date: str | None,
+    place: str | None,
+) -> list[str]:
+    """Say of how many photos something isn't known.
+
+    Args:
+        embeddings: The collection.
+        data: Its photos that have a category.
+        facts: What is packed of them.
+        category, date, place: The columns.
+    """
+    found = []
+    if unnamed := len(embeddings) - len(data.ids):
+        found.append(f"'{category}' names no category for {unnamed:,} images, which are left out")
+    for name, column, what in (("date", date, "day that can be read"), ("place", place, "place")):
+        if column and (count := facts.table.column(name).null_count):
+            found.append(f"'{column}' gives no {what} for {count:,} images")
+    return found
+
+
+def write_facts(directory: Path, facts: Facts) -> None:
+    """Write what `searching.photos.Photos` reads."""
+    import pyarrow as pa
+
+    table = facts.table.combine_chunks()  # one piece: a photo's row is found at once
+    with (
+        pa.OSFile(str(directory / PHOTOS), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as out,
+    ):
+        out.write_table(table)
+    if facts.thumbnails is None:
+        return
+    schema = pa.schema([("jpeg", pa.large_binary())])
+    with pa.OSFile(str(directory / THUMBNAILS), "wb") as file, pa.ipc.new_file(file, schema) as out:
+        for some in facts.thumbnails:
+            out.write_batch(pa.record_batch([pa.array(some, pa.large_binary())], schema=schema))
+
+
+def version_of(ids: Sequence[str], state: str) -> str:
+    """Tell the numbers of an index's photos from those of another: a short hash."""
+    content = "\0".join([state, *ids]).encode(errors="surrogatepass")
+    return hashlib.blake2b(content, digest_size=VERSION_BYTES).hexdigest()

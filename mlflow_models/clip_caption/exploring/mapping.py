@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from clip_caption.exploring import clusters, plots
+from clip_caption.exploring.columns import TEXTS, column_of
 from clip_caption.exploring.projection import Parameters, Projection
 from clip_caption.exploring.store import Embeddings
 from zoo.data.outputs import whole_file
 from zoo.errors import ZooError
 
-TEXTS = ("caption", "captions", "comment")
 TABLE, PROJECTION = "map.parquet", "projection.npz"
 
 
@@ -159,7 +159,7 @@ def place(embeddings: Embeddings, old: Map, projection: Projection) -> Map:
 
 def text_of(embeddings: Embeddings, column: str | None) -> list[str]:
     """The texts of a collection: of a column, or of the first that it has of the usual ones."""
-    column = column or next((name for name in TEXTS if name in embeddings.columns), None)
+    column = column_of(embeddings, column, TEXTS)
     return embeddings.texts(column) if column else [""] * len(embeddings)
 
 

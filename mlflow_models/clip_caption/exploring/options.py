@@ -101,8 +101,12 @@ def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli.add_argument("images", type=Path, metavar="IMAGES", help="a folder, a CSV or TSV with a "
                      "column of paths, or a data set of prepare.py (DATA/train)")  # fmt: skip
     cli.add_argument("-o", "--output", type=Path, required=True, help="a directory of Parquet")
-    cli.add_argument("--checkpoint", default="demo", help="demo, a directory, a .pt file; or other "
-                     "EMBEDDINGS, whose model is taken")  # fmt: skip
+    model = cli.add_mutually_exclusive_group()
+    model.add_argument("--checkpoint", default="demo", help="demo, a directory, a .pt file; or "
+                       "other EMBEDDINGS, whose model is taken")  # fmt: skip
+    model.add_argument("--encoder", type=Path, metavar="FILE.onnx", help="any image encoder, with "
+                       "FILE.json beside it that says how photos are prepared: to map, compare and "
+                       "classify without words; or other EMBEDDINGS of one")  # fmt: skip
     cli.add_argument("--clip", help="the CLIP of a .pt file, as build.py takes it")
     add_normalize_option(cli)
     _add_threads(cli)
@@ -245,3 +249,11 @@ def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli = _add(commands, "index", "Write an index for build.py --index.")
     _add_labelled(cli)
     cli.add_argument("-o", "--output", type=Path, required=True, help="the index's directory")
+    packed = cli.add_argument_group("what is packed of each photo, for the search")
+    packed.add_argument("--text", metavar="COLUMN", help="of captions (default: caption, captions "
+                        "or comment)")  # fmt: skip
+    packed.add_argument("--date", metavar="COLUMN", help="of ISO dates, or dates and times; "
+                        "default: none")  # fmt: skip
+    packed.add_argument("--place", metavar="COLUMN", help="of places' names; default: none")
+    packed.add_argument("--thumbnails", action=argparse.BooleanOptionalAction, default=True,
+                        help="the small photos of the embeddings, if they have them")  # fmt: skip

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clip_caption.index import Exact, normalised
+from clip_caption.index import normalised
+from clip_caption.searching.nearest import Exact
 
 FUSION = 60  # reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009)
 OTHERS = 1000  # photos that a comment's own is compared with

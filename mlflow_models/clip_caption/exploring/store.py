@@ -1,7 +1,7 @@
 """Embeddings as Parquet: what decides what they hold, and how they are read.
 
-DIRECTORY/_settings.json      checkpoint, kind of embedding, and what the collection was
-DIRECTORY/_model              the checkpoint, converted: for words, and for new photos
+DIRECTORY/_settings.json      model, kind of embedding, and what the collection was
+DIRECTORY/_model              the model, converted: for new photos, and CLIP's for words
 DIRECTORY/part-00000.parquet  id, path, fingerprint, phash, thumbnail (JPEG)?, caption?, embedding,
                               the source's columns
 
@@ -33,17 +33,17 @@ class EmbeddingSettings:
     """What decides what the parts hold.
 
     Args:
-        checkpoint: what `explore.py embed --checkpoint` was given.
+        checkpoint: what `explore.py embed` was given as --checkpoint or --encoder.
         clip: what `--clip` was given.
-        kind: clip or prefix.
+        kind: clip, prefix, or encoder: features of an image encoder.
         width: how many numbers an embedding has.
         captions: how each image was captioned; None for not at all.
         thumbnail: the longer side of thumbnails, pixels; 0 for none.
         collection: the hash of what the collection held: `contents.Contents.state`.
         images: how many it has.
-        probe: the checkpoint's features of `index.PROBE`, normalised and rounded.
+        probe: what tells the encoder from others, of `encoders.probe_of`, rounded.
         part: how many images a part stands for.
-        weights: the hash of the checkpoint's files; empty for one that has a name only.
+        weights: the hash of the model's files; empty for one that has a name only.
     """
 
     checkpoint: str
@@ -107,7 +107,7 @@ class EmbeddingSettings:
         changed = [name for name in changed if getattr(self, name) != getattr(old, name)]
         if changed == ["weights"]:
             raise ZooError(
-                f"The checkpoint '{self.checkpoint}' has changed since '{directory}' was begun; "
+                f"The model '{self.checkpoint}' has changed since '{directory}' was begun; "
                 "embed into a new directory."
             )
         if changed:
@@ -171,6 +171,12 @@ class Embeddings:
             raise ColumnNotFound(self.directory, name, self.columns)
         with self._reading():
             return list(self._data.to_table(columns=[name]).column(name).to_pylist())
+
+    def pieces(self, name: str) -> Iterator[list[Any]]:
+        """Yield the values of a column, some at a time: for large ones."""
+        with self._reading():
+            for batch in self._data.to_batches(columns=[name]):
+                yield batch.column(name).to_pylist()
 
     def texts(self, name: str) -> list[str]:
         """A column as text; of lists the first, of nothing an empty text."""
@@ -236,7 +242,7 @@ class Embeddings:
             ) from damaged
 
     def check_clip(self, probe: Sequence[float] | np.ndarray, what: str) -> None:
-        """Check that another thing was made with the same CLIP.
+        """Check that another thing was made with the same encoder.
 
         Args:
             probe: of the other thing; empty if it isn't known.
@@ -247,16 +253,16 @@ class Embeddings:
         """
         if len(probe) and not same_clip(np.array(probe), np.array(self.settings.probe)):
             raise ZooError(
-                f"'{self.directory}' and {what} are of different checkpoints; embed both with one."
+                f"'{self.directory}' and {what} are of different encoders; embed both with one."
             )
 
     def clip_vectors(self) -> np.ndarray:
-        """CLIP's embeddings, float32 (n, d); prefixes can't be compared with words.
+        """The encoder's features of photos, to compare by cosine, float32 (n, d).
 
         Raises:
             ZooError: they are prefixes.
         """
-        if self.settings.kind != "clip":
+        if self.settings.kind == "prefix":
             raise ZooError(
                 f"'{self.directory}' holds prefix embeddings; this needs CLIP's: explore.py embed "
                 "--embedding clip."
