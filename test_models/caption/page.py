@@ -55,7 +55,7 @@ def build(services: Services) -> None:
             async with service.client() as client:
                 params = {**_spoken(service, evt.language), **ours, **given(asked, service)}
                 found = await client.caption(images, on_error="report", **params)
-            return {**answer, "answers": [_shown(one) for one in found]}
+            return {**answer, "answers": [_shown(one, service.name) for one in found]}
         except ServiceError as error:
             return {**answer, "error": str(error)}
 
@@ -82,9 +82,11 @@ def _spoken(service: Service, language: str) -> dict[str, str]:
     return {"language": language} if takes and language in takes.choices else {}
 
 
-def _shown(answer: Captions) -> dict[str, Any]:
+def _shown(answer: Captions, name: str) -> dict[str, Any]:
     """An answer for the script: the embedding as bfloat16 in base64, which is a quarter as long."""
     found = answer.model_dump(exclude_none=True, exclude={"embedding"})
+    if answer.neighbours:
+        found["neighbours"] = searching.shown(answer.neighbours, name)
     if answer.error:
         found["error"] = of_file(answer.error, "image")
     if answer.embedding:

@@ -144,7 +144,8 @@ function facts({file, answer, vector}) {
     found.push(fact(words.match, ...measure(Math.max(0, answer.match), words.match, number(answer.match))));
   }
   if (answer.neighbours?.length) {
-    found.push(fact(words.neighbours, answer.neighbours.map(one => `${one.id} (${one.category ?? "–"}, ${number(one.similarity)})`).join(" · ")));
+    const near = answer.neighbours.map(({id, category, caption, ...one}) => ({...one, name: id, caption: caption ?? category ?? id, kind: category}));
+    found.push(fact(words.neighbours, theresa.thumbnails(near)));
   }
   const near = vector && map?.nearest(vector);
   if (near?.length) found.push(fact(words.collection, theresa.thumbnails(near)));

@@ -1,17 +1,18 @@
 """The search box: photos of the collection that a model carries, by words, by a photo, or both.
 
-GET /caption/found/MODEL/PATH    a thumbnail of that model's collection, by its path at the model
+GET /caption/found/MODEL?QUERY    a thumbnail of that model's collection, by the query of its address
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import gradio as gr
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from test_models import frame, uploads
-from test_models.answers import Facets
+from test_models.answers import Facets, Neighbour
 from test_models.calls import ServiceError, Unavailable, check, of_file
 from test_models.caption import words
 from test_models.services import Service, Services
@@ -48,30 +49,31 @@ def build(services: Services, model: gr.Dropdown) -> None:
                 )
         except ServiceError as error:
             return {**answer, "error": of_file(str(error), "image")}
-        photos = [one.model_dump(exclude_none=True) for one in found.neighbours or ()]
-        for one in photos:
-            if path := one.get("photo"):
-                one["source"] = f"caption/found/{quote(name, safe='')}/{path}"
-        return {**answer, "photos": photos, "total": found.total}
+        return {**answer, "photos": shown(found.neighbours or [], name), "total": found.total}
 
     gr.on([model.change, frame.current().load], facets, [model], [box],
           show_progress="hidden", queue=False).then(None, [box], js=SETTLED)  # fmt: skip
     box.ask(ask, [model], [box], show_progress="hidden").then(None, [box], js=SETTLED)
 
 
+def shown(neighbours: Sequence[Neighbour], name: str) -> list[dict[str, Any]]:
+    """Photos of a model's collection for a script: `source` is where the pages have each."""
+    photos = [one.model_dump(exclude_none=True) for one in neighbours]
+    for one in photos:
+        if address := one.get("photo"):
+            one["source"] = f"caption/found/{quote(name, safe='')}?{urlsplit(address).query}"
+    return photos
+
+
 def router(services: Services) -> APIRouter:
     """Makes the route of thumbnails: browsers have no key of a gateway, the pages have."""
     routes = APIRouter(prefix="/caption/found")
 
-    @routes.get("/{name}/{path:path}")
-    async def thumbnail(name: str, path: str, request: Request) -> Response:
-        query = f"?{request.url.query}" if request.url.query else ""
+    @routes.get("/{name}")
+    async def thumbnail(name: str, request: Request) -> Response:
         try:
-            service = services.named(name)
-            if not path.startswith("collection/"):
-                raise HTTPException(404)
-            async with service.client() as client:
-                found = check(await client.get(f"/{quote(path)}{query}"))
+            async with services.named(name).client() as client:
+                found = check(await client.get(f"/collection/photo?{request.url.query}"))
         except Unavailable:
             raise HTTPException(503) from None
         except ServiceError:

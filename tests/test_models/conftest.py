@@ -50,14 +50,31 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def searched_url(clip_model: Path, embedded: Path) -> Iterator[str]:
+    """The address of a clip_caption that has the embedded scenes mounted as its collection."""
+    from clip_caption import explore
+
+    index = embedded.parent / "searched"
+    explore.main(["index", str(embedded), "-o", str(index), "--place", "place", "-k", "5"])
+    with serve(clip_model, {"THERESA_CORES": "1", "THERESA_COLLECTION": str(index)}) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def pages_url(
-    uploads: Path, whisper_url: str, wav2vec2_url: str, zoo_url: str, clip_url: str, echo_url: str
+    uploads: Path,
+    whisper_url: str,
+    wav2vec2_url: str,
+    zoo_url: str,
+    clip_url: str,
+    searched_url: str,
+    echo_url: str,
 ) -> Iterator[str]:
     """The pages in front of the demo models and the echo; and, of every task, of a model that is
     down, `gone`, and one that is `broken`: these don't describe themselves."""
     with nobody() as gone, serving(Flaky(lambda _: b"nonsense", [])) as broken:
         models = {"whisper_asr": whisper_url, "wav2vec2_asr": wav2vec2_url, "hanlp_ner": zoo_url,
-                  "clip_caption": clip_url, "echo": echo_url}  # fmt: skip
+                  "clip_caption": clip_url, "searched": searched_url, "echo": echo_url}  # fmt: skip
         arguments = [f"--max-upload={MAX_UPLOAD}"]
         for page, task in TASKS.items():
             models |= {f"gone-{page}": gone.url, f"broken-{page}": broken}
