@@ -1,6 +1,6 @@
 """The search box: photos of the collection that a model carries, by words, by a photo, or both.
 
-GET /caption/found/MODEL?QUERY    a thumbnail of that model's collection, by the query of its address
+GET /caption/found/MODEL?QUERY    a thumbnail of its collection, by the query of its address
 """
 
 from collections.abc import Sequence
