@@ -26,6 +26,9 @@ from zoo.serving.onnx import (
 )
 
 BATCH_IMAGES, GPU_BATCH_IMAGES = 16, 64  # embedded, or captioned, at once
+# CLIP's training lets its scale grow to this, and OpenAI's reached it. Embeddings that were made
+# before the scale was kept have a model without it.
+LARGEST_SCALE = 100.0
 BUDGET_BYTES = 768 << 20  # for keys, values and logits of the captions that are written at once
 # Shares of the memory that the model may take on a GPU: the same budget, and CLIP and the mapper.
 # The decoder's graphs have the rest.
@@ -51,6 +54,8 @@ class Captioner:
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
         on_gpu: Whether the networks run on a GPU.
         batch: How many images are embedded, or captioned, at once.
+        logit_scale: What CLIP multiplies cosines by before its softmax.
+        text_length: How many tokens of a text CLIP reads, the two at the ends included.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
@@ -61,7 +66,9 @@ class Captioner:
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
-        self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
+        self.logit_scale = float(about.get("logit_scale", LARGEST_SCALE))
+        self.text_length = int(about["text_length"])
+        self._tokenizer = ClipTokenizer(directory / CLIP, self.text_length)
         self._vision = opened("vision.onnx", VISION_SHARE)
         self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
@@ -101,6 +108,10 @@ class Captioner:
             tokens = self._tokenizer(texts[start : start + self.batch])  # (batch, length)
             found += self._text.run(["features"], {"tokens": tokens})
         return np.concatenate(found)
+
+    def reads_all_of(self, text: str) -> bool:
+        """Tell whether CLIP has room for all tokens of a text."""
+        return self._tokenizer.fits(text)
 
     def prefixes(self, features: np.ndarray) -> np.ndarray:
         """Map CLIP's features to the prefixes that GPT-2 reads first.

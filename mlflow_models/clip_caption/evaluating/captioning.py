@@ -93,23 +93,26 @@ def caption_saved(
     texts: list[str | None] = [None] * len(examples)
     failed: dict[str, str] = {}
 
-    def files() -> Iterator[bytes]:
-        for example in examples:
-            try:
-                yield example.read()
-            except OSError as error:
-                failed[example.name] = f"can't be read: {error.strerror}"
-                yield b""
-
     names = ("mode", "beam_size", "max_tokens", "seed")
     params = {name: getattr(options, name) for name in names}
-    found = saved.ask(model, tracking_uri, "image", files(), params, len(examples))
+    files = read_files(examples, failed)
+    found = saved.ask(model, tracking_uri, "image", files, params, len(examples))
     for index, record in enumerate(found):
         if record.get("error"):
             failed.setdefault(examples[index].name, f"is refused: {record['error']}")
         else:
             texts[index] = record["captions"][0]["text"]
     return texts, failed
+
+
+def read_files(examples: Sequence[Example], failed: dict[str, str]) -> Iterator[bytes]:
+    """Yields each image's bytes; none of one that can't be read, and in `failed` why not."""
+    for example in examples:
+        try:
+            yield example.read()
+        except OSError as error:
+            failed[example.name] = f"can't be read: {error.strerror}"
+            yield b""
 
 
 @contextlib.contextmanager
