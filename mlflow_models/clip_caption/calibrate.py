@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     cli = argparse.ArgumentParser(
         description=summary, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    cli.add_argument("model", help="demo, a directory, or a .pt file")
+    cli.add_argument("model", help="demo, a directory, a .pt file; or what explore.py embed "
+                     "wrote, whose model is taken")  # fmt: skip
     cli.add_argument("labels", type=Path, help="a JSON object of labels with their phrasings")
     cli.add_argument("-o", "--output", type=Path, required=True, help="the file to write")
     cli.add_argument("--photos", type=Path, help="without labels: a folder, a table, a data set of "

@@ -16,7 +16,7 @@ from clip_caption.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
 from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary, tidy
-from zoo.errors import BadParameter
+from zoo.errors import BadParameter, CheckpointError
 from zoo.serving.onnx import (
     CRASHES_IN_FLOAT16,
     SLOW_FUSION,
@@ -26,9 +26,6 @@ from zoo.serving.onnx import (
 )
 
 BATCH_IMAGES, GPU_BATCH_IMAGES = 16, 64  # embedded, or captioned, at once
-# CLIP's training lets its scale grow to this, and OpenAI's reached it. Embeddings that were made
-# before the scale was kept have a model without it.
-LARGEST_SCALE = 100.0
 BUDGET_BYTES = 768 << 20  # for keys, values and logits of the captions that are written at once
 # Shares of the memory that the model may take on a GPU: the same budget, and CLIP and the mapper.
 # The decoder's graphs have the rest.
@@ -54,7 +51,6 @@ class Captioner:
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
         on_gpu: Whether the networks run on a GPU.
         batch: How many images are embedded, or captioned, at once.
-        logit_scale: What CLIP multiplies cosines by before its softmax.
         text_length: How many tokens of a text CLIP reads, the two at the ends included.
     """
 
@@ -66,7 +62,7 @@ class Captioner:
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
-        self.logit_scale = float(about.get("logit_scale", LARGEST_SCALE))
+        self._logit_scale: float | None = about.get("logit_scale")
         self.text_length = int(about["text_length"])
         self._tokenizer = ClipTokenizer(directory / CLIP, self.text_length)
         self._vision = opened("vision.onnx", VISION_SHARE)
@@ -108,6 +104,17 @@ class Captioner:
             tokens = self._tokenizer(texts[start : start + self.batch])  # (batch, length)
             found += self._text.run(["features"], {"tokens": tokens})
         return np.concatenate(found)
+
+    @property
+    def logit_scale(self) -> float:
+        """What CLIP multiplies cosines by before its softmax.
+
+        Raises:
+            CheckpointError: An older version converted the model, and left it out.
+        """
+        if self._logit_scale is None:
+            raise CheckpointError("The model lacks CLIP's scale; embed the photos again.")
+        return self._logit_scale
 
     def reads_all_of(self, text: str) -> bool:
         """Tell whether CLIP has room for all tokens of a text."""

@@ -155,7 +155,7 @@ def check(args: argparse.Namespace) -> None:
     if args.loss and (not args.model or saved.is_saved(args.model)):
         raise ZooError("--loss needs a checkpoint: predictions and saved models have none.")
     for model in (args.model, args.compare):
-        if model and Path(model).exists() and not saved.is_saved(model):
+        if model and Path(model).exists() and not (args.labels or saved.is_saved(model)):
             find(model)
     if args.output and args.output.is_file():
         raise ZooError(f"--output '{args.output}' is a file; give a directory.")

@@ -119,7 +119,7 @@ def read_files(examples: Sequence[Example], failed: dict[str, str]) -> Iterator[
 def opened(
     checkpoint: str, clip: str | None, threads: int, normalize: str | None = None
 ) -> Iterator["Captioner"]:
-    """Converts a checkpoint as build.py does, for as long as it is used.
+    """Converts a checkpoint as build.py does, for as long as it is used; of embeddings, theirs.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -127,7 +127,11 @@ def opened(
     from clip_caption.building.checkpoint import find
     from clip_caption.building.convert import convert
     from clip_caption.captioner import Captioner
+    from clip_caption.exploring.opening import MODEL
 
+    if (Path(checkpoint) / MODEL).is_dir():
+        yield Captioner(Path(checkpoint) / MODEL, threads)
+        return
     with tempfile.TemporaryDirectory() as work:
         convert(find(checkpoint), Path(work) / "model", clip, normalize=normalize)
         yield Captioner(Path(work) / "model", threads)

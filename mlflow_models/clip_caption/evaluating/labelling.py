@@ -174,8 +174,9 @@ def score(
 def add_options(group: argparse._ActionsContainer) -> None:
     """Add the options of labels to evaluate.py."""
     group.add_argument("--labels", type=Path, metavar="FILE", help="score labels without training, "
-                       "not captions: the file that build.py packs. A saved model is asked for "
-                       "these names; what it has packed decides")  # fmt: skip
+                       "not captions: the file that build.py packs. MODEL and DATA may be what "
+                       "explore.py embed wrote. A saved model is asked for the labels' names; "
+                       "what it has packed decides")  # fmt: skip
     group.add_argument("--label-column", default="type", metavar="COLUMN",
                        help="of the photos' labels")  # fmt: skip
 
