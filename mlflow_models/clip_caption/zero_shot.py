@@ -112,8 +112,6 @@ class ZeroShot:
         packed: Labels whose features are known, and how to judge all of them.
     """
 
-    of_words = False
-
     def __init__(self, captioner: Captioner, text: EmbedText, packed: LabelSet) -> None:
         self._captioner, self._text, self._packed = captioner, text, packed
         self._known: dict[str, np.ndarray] = {}

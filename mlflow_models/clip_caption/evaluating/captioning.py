@@ -127,10 +127,10 @@ def opened(
     from clip_caption.building.checkpoint import find
     from clip_caption.building.convert import convert
     from clip_caption.captioner import Captioner
-    from clip_caption.exploring.opening import MODEL
+    from clip_caption.exploring import opening
 
-    if (Path(checkpoint) / MODEL).is_dir():
-        yield Captioner(Path(checkpoint) / MODEL, threads)
+    if (Path(checkpoint) / opening.MODEL).is_dir():
+        yield opening.captioner(Path(checkpoint), threads)
         return
     with tempfile.TemporaryDirectory() as work:
         convert(find(checkpoint), Path(work) / "model", clip, normalize=normalize)
