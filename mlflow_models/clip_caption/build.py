@@ -5,6 +5,7 @@ python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --normal
 python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix yes
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
+python mlflow_models/clip_caption/build.py --labels labels.json            kinds without training
 python mlflow_models/clip_caption/build.py --gpu                           for GPU hosts, in float16
 """
 
@@ -51,14 +52,24 @@ def main() -> None:
         metavar="DIRECTORY",
         help="a labelled collection, as explore.py index writes it: answers get a category",
     )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="labels with their phrasings, or what calibrate.py made of them: answers get the "
+        "likeliest",
+    )
     args = parser.parse_args()
 
+    from clip_caption.building import labels
     from clip_caption.building.convert import convert
     from clip_caption.engine import Engine
     from clip_caption.index import Index
 
     if args.index:
         Index.read(args.index)
+    if args.labels:
+        labels.Phrasings.read(args.labels)
     packaging.check(args)
     checkpoint = find(args.checkpoint)
     with packaging.workspace(args) as work:
@@ -66,8 +77,10 @@ def main() -> None:
         convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix, args.gpu)
         pins = hardware.requirements(FOLDER, args).read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, work) if args.index else []
+        if args.labels:
+            labels.pack(args.labels, work)
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
-        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index")
+        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "labels")
         packaging.publish(
             FOLDER, DECLARATION, Engine, work, checkpoint, args, described, requirements
         )

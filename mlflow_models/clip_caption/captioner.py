@@ -16,7 +16,7 @@ from clip_caption.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
 from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary, tidy
-from zoo.errors import BadParameter
+from zoo.errors import BadParameter, CheckpointError
 from zoo.serving.onnx import (
     CRASHES_IN_FLOAT16,
     SLOW_FUSION,
@@ -51,6 +51,7 @@ class Captioner:
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
         on_gpu: Whether the networks run on a GPU.
         batch: How many images are embedded, or captioned, at once.
+        text_length: How many tokens of a text CLIP reads, the two at the ends included.
     """
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
@@ -61,7 +62,9 @@ class Captioner:
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
-        self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
+        self._logit_scale: float | None = about.get("logit_scale")
+        self.text_length = int(about["text_length"])
+        self._tokenizer = ClipTokenizer(directory / CLIP, self.text_length)
         self._vision = opened("vision.onnx", VISION_SHARE)
         self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
@@ -101,6 +104,21 @@ class Captioner:
             tokens = self._tokenizer(texts[start : start + self.batch])  # (batch, length)
             found += self._text.run(["features"], {"tokens": tokens})
         return np.concatenate(found)
+
+    @property
+    def logit_scale(self) -> float:
+        """What CLIP multiplies cosines by before its softmax.
+
+        Raises:
+            CheckpointError: An older version converted the model, and left it out.
+        """
+        if self._logit_scale is None:
+            raise CheckpointError("The model lacks CLIP's scale; embed the photos again.")
+        return self._logit_scale
+
+    def reads_all_of(self, text: str) -> bool:
+        """Tell whether CLIP has room for all tokens of a text."""
+        return self._tokenizer.fits(text)
 
     def prefixes(self, features: np.ndarray) -> np.ndarray:
         """Map CLIP's features to the prefixes that GPT-2 reads first.

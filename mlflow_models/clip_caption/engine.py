@@ -22,16 +22,17 @@ from clip_caption.describing import (
     Record,
 )
 from clip_caption.index import normalised
-from clip_caption.options import Options
+from clip_caption.options import MAX_LABELS, Options
 from clip_caption.pixels import Photo, PhotoReader
 from clip_caption.searching import http
 from clip_caption.searching.opening import open_collection
 from clip_caption.searching.parts import Neighbours, Search
+from clip_caption.zero_shot import LabelSet, ZeroShot
 from zoo.data.fetch import Fetcher
 from zoo.serving.declaration import Url, tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
-KEPT_TEXTS = 100  # their features are kept for the next batch
+KEPT_TEXTS = 2 * MAX_LABELS  # their features are kept for the next batch
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,14 @@ class Engine:
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self._captioner = captioner = Captioner(directory, threads)
         self._index = index = open_collection(directory, captioner.embed_texts)
+        labels = LabelSet.read(directory)
         tokens = Options.model_fields["max_tokens"]
         longest = min(captioner.max_tokens, 200)
         self.options = tailored(
             Options,
             max_tokens={"default": min(tokens.default, longest), "le": longest},
             neighbours={"default": index.k if index else 0},
+            labels={"default": tuple(labels.features)},
         )
         self._runner: Runner[Job, Any] = Runner(
             self._run,
@@ -93,11 +96,13 @@ class Engine:
         self.reader = PhotoReader(captioner.pixels_of, captioner.batch, Fetcher())
         text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
         self._text = text
+        self._labels = ZeroShot(captioner, text, labels)
         self._parts: tuple[Part, ...] = (
             Captions(captioner),
             Embeddings(captioner),
             Match(text),
             Neighbours(index, text),
+            self._labels,
         )
         self._word_parts: tuple[Part, ...] = (Embeddings(captioner), Search(index, text))
 
@@ -130,6 +135,8 @@ class Engine:
         bad = [one for one in features if isinstance(one, Exception)]
         if bad and options.on_error == "raise":  # the request is refused: no captions are written
             return [one if isinstance(one, Exception) else Described({}) for one in features]
+        if not all(words):  # in turn with other requests' batches
+            self._runner([Job(one, None, True) for one in self._labels.unread(options)])
         answers = list(features)
         for kind in (False, True):
             rows = [

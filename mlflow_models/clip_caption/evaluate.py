@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clip_caption.building.checkpoint import add_normalize_option, find
-from clip_caption.evaluating import naming, words
+from clip_caption.evaluating import labelling, naming, words
 from clip_caption.evaluating.examples import (
     Example,
     ReferenceColumns,
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _add_data(cli.add_argument_group("the test set"))
     _add_counting(cli.add_argument_group("what counts"))
     _add_running(cli.add_argument_group("how a checkpoint is run"))
+    labelling.add_options(cli.add_argument_group("labels"))
     evaluation.add_options(cli, "clip_caption", worst=5)
     return cli
 
@@ -154,7 +155,7 @@ def check(args: argparse.Namespace) -> None:
     if args.loss and (not args.model or saved.is_saved(args.model)):
         raise ZooError("--loss needs a checkpoint: predictions and saved models have none.")
     for model in (args.model, args.compare):
-        if model and Path(model).exists() and not saved.is_saved(model):
+        if model and Path(model).exists() and not (args.labels or saved.is_saved(model)):
             find(model)
     if args.output and args.output.is_file():
         raise ZooError(f"--output '{args.output}' is a file; give a directory.")
@@ -252,6 +253,9 @@ def main(argv: list[str] | None = None) -> None:
         cli.error("give MODEL and DATA, or --predictions, or --annotations and --results")
     check(args)
     tracking.reach(args.tracking_uri)
+    if args.labels:
+        labelling.run(args)
+        return
     found = read(args)
     if args.translate:
         found = replace(found, examples=translated(found.examples, args))

@@ -13,6 +13,7 @@ from zoo.serving.rows import LONE_SURROGATE
 
 MAX_CAPTIONS = 20  # of one photo, written at once
 MAX_TEXT_CHARACTERS = 1_000  # CLIP reads 77 tokens
+MAX_LABELS = 100  # to read one takes as long as to see a photo; it is done once
 
 
 class Options(declaration.Options):
@@ -86,7 +87,7 @@ class Options(declaration.Options):
     labels: tuple[str, ...] = Field(
         (),
         description="Words or sentences, of which the photo is told the likeliest: no training is "
-        "needed. With a packed set of labels its names are the default.",
+        "needed. With a packed set of labels its names are the default. At most 100.",
     )
     language: Literal["en"] = Field(
         "en", description="The language of the captions. Others need a packed translator."
@@ -105,6 +106,20 @@ class Options(declaration.Options):
         if LONE_SURROGATE.search(text):
             raise ValueError("is not valid Unicode: it has half a surrogate pair")
         return text.strip()
+
+    @field_validator("labels")
+    @classmethod
+    def _are_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(labels) > MAX_LABELS:
+            raise ValueError(f"has more than {MAX_LABELS} labels")
+        stripped = tuple(cls._is_unicode(label) for label in labels)
+        if not all(stripped):
+            raise ValueError("has an empty text")
+        if any(len(label) > MAX_TEXT_CHARACTERS for label in stripped):
+            raise ValueError(f"has a text of more than {MAX_TEXT_CHARACTERS} characters")
+        if len({label.casefold() for label in stripped}) < len(stripped):
+            raise ValueError("has the same text twice")
+        return stripped
 
     @model_validator(mode="after")
     def _fit(self) -> "Options":
@@ -172,7 +187,11 @@ class Record(BaseModel):
         "photos that the model knows, from 0 to 100.",
     )
     label: str | None = Field(None, description="The likeliest label; null if none of them fits.")
-    labels: list[Label] | None = Field(None, description="The likeliest first.")
+    labels: list[Label] | None = Field(
+        None,
+        description="The likeliest first. What the probabilities lack to 1 is that of none of "
+        "them.",
+    )
 
 
 DECLARATION = Declaration(

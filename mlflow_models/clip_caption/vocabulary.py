@@ -139,11 +139,19 @@ class ClipTokenizer:
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Tokenize texts: int64 (texts, length). A long text is cut; a short one ends in zeros."""
-        import ftfy
-
         rows = np.zeros((len(texts), self._length), np.int64)
         for row, text in zip(rows, texts, strict=True):
-            clean = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
-            ids = self._tokenizer.encode(clean).ids[: self._length - 2]
+            ids = self._ids(text)[: self._length - 2]
             row[: len(ids) + 2] = [self._start, *ids, self._end]
         return rows
+
+    def fits(self, text: str) -> bool:
+        """Tell whether no token of a text is cut."""
+        return len(self._ids(text)) <= self._length - 2
+
+    def _ids(self, text: str) -> list[int]:
+        """Tokenize a text, without the tokens at its ends."""
+        import ftfy
+
+        clean = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
+        return list(self._tokenizer.encode(clean).ids)

@@ -93,17 +93,10 @@ def caption_saved(
     texts: list[str | None] = [None] * len(examples)
     failed: dict[str, str] = {}
 
-    def files() -> Iterator[bytes]:
-        for example in examples:
-            try:
-                yield example.read()
-            except OSError as error:
-                failed[example.name] = f"can't be read: {error.strerror}"
-                yield b""
-
     names = ("mode", "beam_size", "max_tokens", "seed")
     params = {name: getattr(options, name) for name in names}
-    found = saved.ask(model, tracking_uri, "image", files(), params, len(examples))
+    files = read_files(examples, failed)
+    found = saved.ask(model, tracking_uri, "image", files, params, len(examples))
     for index, record in enumerate(found):
         if record.get("error"):
             failed.setdefault(examples[index].name, f"is refused: {record['error']}")
@@ -112,11 +105,21 @@ def caption_saved(
     return texts, failed
 
 
+def read_files(examples: Sequence[Example], failed: dict[str, str]) -> Iterator[bytes]:
+    """Yields each image's bytes; none of one that can't be read, and in `failed` why not."""
+    for example in examples:
+        try:
+            yield example.read()
+        except OSError as error:
+            failed[example.name] = f"can't be read: {error.strerror}"
+            yield b""
+
+
 @contextlib.contextmanager
 def opened(
     checkpoint: str, clip: str | None, threads: int, normalize: str | None = None
 ) -> Iterator["Captioner"]:
-    """Converts a checkpoint as build.py does, for as long as it is used.
+    """Converts a checkpoint as build.py does, for as long as it is used; of embeddings, theirs.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -124,7 +127,11 @@ def opened(
     from clip_caption.building.checkpoint import find
     from clip_caption.building.convert import convert
     from clip_caption.captioner import Captioner
+    from clip_caption.exploring import opening
 
+    if (Path(checkpoint) / opening.MODEL).is_dir():
+        yield opening.captioner(Path(checkpoint), threads)
+        return
     with tempfile.TemporaryDirectory() as work:
         convert(find(checkpoint), Path(work) / "model", clip, normalize=normalize)
         yield Captioner(Path(work) / "model", threads)

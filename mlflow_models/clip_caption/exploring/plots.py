@@ -94,31 +94,6 @@ def chosen(places: np.ndarray, apart: float) -> list[int]:
     return sorted(taken)
 
 
-def confusion(table: np.ndarray, categories: Sequence[str], path: Path, title: str) -> None:
-    """Draws a confusion matrix, each row as shares of what it truly is.
-
-    Args:
-        table: counts, int64 (truth, taken for).
-        categories: their names.
-        path: of the PNG.
-        title: above it.
-    """
-    side = 2.5 + 0.45 * len(categories)
-    with drawing(path, (side + 1, side)) as figure:
-        axis = figure.subplots()
-        shares = table / np.maximum(table.sum(1, keepdims=True), 1)
-        image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-        axis.set_xticks(range(len(categories)), categories, rotation=45, ha="right")
-        axis.set_yticks(range(len(categories)), categories)
-        axis.set(xlabel="by its neighbours", ylabel="truly", title=title)
-        for truth, taken in zip(*np.nonzero(table), strict=True):
-            tint = "white" if shares[truth, taken] > 0.5 else "black"
-            axis.text(
-                taken, truth, table[truth, taken], ha="center", va="center", color=tint, size=8
-            )
-        figure.colorbar(image, ax=axis, shrink=0.7)
-
-
 def sheet(pictures: Sequence[bytes], lines: Sequence[str], path: Path) -> None:
     """Writes photos side by side, each with a line below it.
 

@@ -12,6 +12,7 @@ import numpy as np
 from clip_caption.exploring.classification import OTHER, UNKNOWN, Labelled, Outcome
 from clip_caption.voting import likely
 from zoo.data.tables import write_table
+from zoo.training import plots
 
 SHOWN = 5  # categories that are named in a sentence
 
@@ -171,8 +172,6 @@ def write(
         ids: of the photos.
         text: of `describe`.
     """
-    from clip_caption.exploring import plots
-
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "scores.md").write_text(text + "\n", encoding="utf-8")
     names = {**dict(enumerate(data.categories)), OTHER: "?", UNKNOWN: ""}
@@ -195,4 +194,5 @@ def write(
         count = len(data.categories)
         matrix = np.zeros((count, count), int)  # (truth, taken for)
         np.add.at(matrix, (known.truth[:, 0], known.voted), 1)
-        plots.confusion(matrix, data.categories, directory / "confusion.png", title)
+        file = directory / "confusion.png"
+        plots.draw_confusion(matrix, data.categories, file, title, "by its neighbours")

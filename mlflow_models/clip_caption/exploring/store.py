@@ -185,14 +185,8 @@ class Embeddings:
         return ["" if value in (None, []) else str(value) for value in firsts]
 
     def labels(self, name: str) -> list[list[str]]:
-        """The labels in each of a column's cells: "{a,b}" and '["a", "b"]' are two."""
-        return [
-            list(dict.fromkeys(
-                label.strip() for one in (value if isinstance(value, list) else [value])
-                for label in listed("" if one is None else str(one)) if label.strip()
-            ))
-            for value in self.column(name)
-        ]  # fmt: skip
+        """The labels in each of a column's cells, as `labels_in` tells them."""
+        return [labels_in(value) for value in self.column(name)]
 
     @property
     def photos(self) -> dict[str, str]:
@@ -268,6 +262,16 @@ class Embeddings:
                 "--embedding clip."
             )
         return self.vectors()
+
+
+def labels_in(cell: Any) -> list[str]:
+    """The labels in a cell, each once: "{a,b}" and '["a", "b"]' are two."""
+    found = (
+        label.strip()
+        for one in (cell if isinstance(cell, list) else [cell])
+        for label in listed("" if one is None else str(one))
+    )
+    return list(dict.fromkeys(label for label in found if label))
 
 
 def _is_begun(directory: Path) -> bool:

@@ -4,7 +4,6 @@ The temperature divides all scores of a network (Guo et al., 2017). The one that
 became of the entities that were found the greatest likelihood.
 """
 
-import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from hanlp_ner.training.corpora import Corpus, check_annotated, counted
 from hanlp_ner.training.formats import DataError
 from hanlp_ner.training.reliability import Reliability, Sure, sure_spans
 from zoo.data.outputs import write_json
+from zoo.training.reliability import fit_temperature
 
 BOUNDS = (0.2, 5.0)  # of a temperature
-PRECISION = 0.01  # of its logarithm
 DIGITS = 4  # of an error
 MIN_ENTITIES = 50  # that are found; of fewer the temperature would be chance
 
@@ -81,8 +80,6 @@ def fit(engine: Engine, corpus: Corpus) -> Calibration:
     Raises:
         DataError: The sentences have no entities, or too few are found, or none of them is right.
     """
-    from scipy.optimize import minimize_scalar
-
     check_annotated(corpus, "set to calibrate with")
     before = reliability(engine, corpus, 1.0)
     if len(before.right) < MIN_ENTITIES or not before.right.any():
@@ -93,13 +90,7 @@ def fit(engine: Engine, corpus: Corpus) -> Calibration:
             f"them right, and at least {MIN_ENTITIES} are needed: give more sentences; or if the "
             "model has other labels, rename these with a profile."
         )
-    found = minimize_scalar(
-        lambda log: reliability(engine, corpus, math.exp(log)).loss,
-        bounds=[math.log(bound) for bound in BOUNDS],
-        method="bounded",
-        options={"xatol": PRECISION},
-    )
-    temperature = round(math.exp(found.x), 3)
+    temperature = fit_temperature(lambda each: reliability(engine, corpus, each).loss, BOUNDS)
     after = reliability(engine, corpus, temperature)
     names = [Path(name).name for name in corpus.names]
     first, last = (round(one.error, DIGITS) for one in (before, after))

@@ -1,24 +1,15 @@
-"""Holds confidences against what is right: of entities with 0.8, eight of ten should be.
-
-The expected calibration error (Naeini et al., 2015) is the mean distance between the two, over bins
-of confidence, weighted by their entities.
-"""
+"""Holds the confidences of entities against what is right, and says what `min_confidence` does."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hanlp_ner.training.span_scores import Spans
-from zoo.data.tables import write_table
-from zoo.training import plots
+from zoo.training import reliability
 
-BINS = 10  # of equal width
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of `min_confidence`
-BINS_HEAD = "| confidence | entities | mean confidence | right |\n|---|---:|---:|---:|\n"
 THRESHOLDS_HEAD = (
     "| min_confidence | precision | recall | F1 | entities |\n|---:|---:|---:|---:|---:|\n"
 )
@@ -37,17 +28,14 @@ def sure_spans(record: Mapping[str, Any]) -> Sure:
 
 
 @dataclass(frozen=True)
-class Reliability:
-    """Entities that were found in annotated sentences.
+class Reliability(reliability.Reliability):
+    """Entities that were found in annotated sentences; `right` is whether the sentence has one.
 
     Attributes:
-        confidence: Of each, float64 (entities,).
-        right: Whether the sentence has it, (entities,).
         gold: How many entities all sentences have.
     """
 
-    confidence: NDArray[np.float64]
-    right: NDArray[np.bool_]
+    kind: ClassVar[str] = "entities"
     gold: int
 
     @classmethod
@@ -76,35 +64,11 @@ class Reliability:
             sum(labels is None or label in labels for spans in gold for _, _, label in spans),
         )
 
-    def __bool__(self) -> bool:
-        """Whether there is an entity that has a confidence."""
-        return len(self.right) > 0
-
     @property
     def loss(self) -> float:
         """The mean negative log likelihood of what became of each entity."""
         likely = np.clip(np.where(self.right, self.confidence, 1 - self.confidence), LEAST, 1.0)
         return float(-np.log(likely).mean())
-
-    def bins(self) -> list[tuple[float, int, float, float]]:
-        """Return the lower bound, entities, mean confidence and share of right ones of each bin.
-
-        A bin without entities has a mean and a share of 0.
-        """
-        places = np.minimum((self.confidence * BINS).astype(int), BINS - 1)
-        counts = np.bincount(places, minlength=BINS)
-        means, shares = (
-            np.bincount(places, weights=one, minlength=BINS) / np.maximum(counts, 1)
-            for one in (self.confidence, self.right)
-        )
-        rows = zip(counts.tolist(), means.tolist(), shares.tolist(), strict=True)
-        return [(place / BINS, *row) for place, row in enumerate(rows)]
-
-    @property
-    def error(self) -> float:
-        """The expected calibration error, 0 to 1."""
-        distances = (count * abs(mean - share) for _, count, mean, share in self.bins())
-        return sum(distances) / max(len(self.right), 1)
 
     def thresholds(self) -> list[tuple[float, float, float, float, int]]:
         """Return `min_confidence`, precision, recall and F1 (in percent) and how many it keeps."""
@@ -123,39 +87,8 @@ class Reliability:
 
     def markdown(self) -> str:
         """Say how reliable the confidences are, and what `min_confidence` would do."""
-        bins = "".join(
-            f"| {low:.1f} to {low + 1 / BINS:.1f} | {count} | {mean:.3f} | {share:.3f} |\n"
-            for low, count, mean, share in self.bins()
-            if count
-        )
         thresholds = "".join(
             f"| {bound} | {precision:.2f} | {recall:.2f} | {f1:.2f} | {count} |\n"
             for bound, precision, recall, f1, count in self.thresholds()
         )
-        return (
-            f"expected calibration error {self.error:.4f}, over {len(self.right)} entities\n\n"
-            f"{BINS_HEAD}{bins}\n{THRESHOLDS_HEAD}{thresholds}"
-        )
-
-    def write(self, directory: Path) -> None:
-        """Write the diagram, `reliability.png`, and its numbers, `reliability.csv`."""
-        columns = ["from", "entities", "mean_confidence", "right"]
-        rows = ([f"{value:g}" for value in row] for row in self.bins())
-        write_table(directory / "reliability.csv", columns, rows)
-        self.plot(directory / "reliability.png")
-
-    def plot(self, path: Path) -> None:
-        """Draw the share of right entities by confidence, and how many there are."""
-        bins = self.bins()
-        middles = [low + 0.5 / BINS for low, *_ in bins]
-        with plots.drawing(path, (4.5, 4.5)) as figure:
-            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-            upper.bar(middles, [share for *_, share in bins], 0.9 / BINS, label="right")
-            filled = [(mean, share) for _, count, mean, share in bins if count]
-            upper.plot(*zip(*filled, strict=True), "o", color="black", label="mean confidence")
-            upper.plot([0, 1], [0, 1], "--", color="gray")
-            upper.set(ylabel="share of right entities", ylim=(0, 1), xlim=(0, 1))
-            upper.set_title(f"expected calibration error {self.error:.4f}")
-            upper.legend(loc="upper left")
-            lower.bar(middles, [count for _, count, *_ in bins], 0.9 / BINS, color="gray")
-            lower.set(xlabel="confidence", ylabel="entities")
+        return f"{self.table()}\n{THRESHOLDS_HEAD}{thresholds}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data.outputs import write_json, write_text
 from zoo.training.comparison import ScoreChange, paired_bootstrap
-from zoo.training.plots import drawing
+from zoo.training.plots import draw_confusion
 
 
 @dataclass(frozen=True)
@@ -137,30 +137,13 @@ def as_text(scores: LanguageScores) -> str:
     return "\n".join(lines)
 
 
-def plot(scores: LanguageScores, path: Path) -> None:
-    """Draw the confusion matrix as a PNG: counts, coloured by their share of the row."""
-    table, names = scores.confusion, list(scores.languages)
-    side = 2.5 + 0.6 * len(names)
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    with drawing(path, (side + 1, side)) as figure:
-        axis = figure.subplots()
-        image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-        axis.set_xticks(range(len(names)), names)
-        axis.set_yticks(range(len(names)), names)
-        axis.set(xlabel="answered", ylabel="spoken", title=f"accuracy {scores.accuracy:.1f} %")
-        for spoken, answered in np.ndindex(*table.shape):
-            tint = "white" if shares[spoken, answered] > 0.5 else "black"
-            count = str(table[spoken, answered])
-            axis.text(answered, spoken, count, ha="center", va="center", color=tint)
-        figure.colorbar(image, ax=axis, shrink=0.7, label="share of the row")
-
-
 def write(scores: LanguageScores, directory: Path, record: dict[str, Any], text: str) -> None:
     """Write scores.md (the text), scores.json (the record) and confusion.png."""
     directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / "scores.md", text + "\n")
     write_json(directory / "scores.json", record)
-    plot(scores, directory / "confusion.png")
+    file, title = directory / "confusion.png", f"accuracy {scores.accuracy:.1f} %"
+    draw_confusion(scores.confusion, list(scores.languages), file, title, "answered")
 
 
 def compared(first: LanguageScores, other: LanguageScores) -> ScoreChange:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from zoo.data.outputs import whole_file
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 STYLE = {
@@ -81,6 +82,35 @@ def draw_counts(
         axes.xaxis.set_major_formatter("{x:,.10g}")  # 100, not 10²
         axes.xaxis.set_minor_formatter("")
         axes.margins(x=0.12)
+
+
+def draw_confusion(
+    table: "np.ndarray", names: Sequence[str], path: Path, title: str, answered: str
+) -> None:
+    """Draw a confusion matrix: counts, coloured by their share of the row.
+
+    Args:
+        table: Counts, int64 (what it is, what it was taken for).
+        names: Of the rows, and of the columns.
+        path: Of the PNG.
+        title: Above the plot.
+        answered: What the columns are.
+    """
+    import numpy as np
+
+    side = 2.5 + 0.45 * len(names)
+    with drawing(path, (side + 1, side)) as figure:
+        axis = figure.subplots()
+        shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+        image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axis.set_yticks(range(len(names)), names)
+        axis.set(xlabel=answered, ylabel="truly", title=title)
+        for truth, taken in zip(*np.nonzero(table), strict=True):
+            tint = "white" if shares[truth, taken] > 0.5 else "black"
+            count = str(table[truth, taken])
+            axis.text(taken, truth, count, ha="center", va="center", color=tint)
+        figure.colorbar(image, ax=axis, shrink=0.7, label="share of the row")
 
 
 def shown(character: str) -> str:
