@@ -5,6 +5,7 @@ python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --normal
 python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix yes
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
+python mlflow_models/clip_caption/build.py --translator DIRECTORY     captions in Thai, Chinese
 python mlflow_models/clip_caption/build.py --gpu                           for GPU hosts, in float16
 """
 
@@ -12,6 +13,7 @@ import importlib.metadata
 import shutil
 from pathlib import Path
 
+from clip_caption.building import translators
 from clip_caption.building.checkpoint import add_normalize_option, find
 from clip_caption.options import DECLARATION
 from zoo.building import hardware, packaging
@@ -51,6 +53,7 @@ def main() -> None:
         metavar="DIRECTORY",
         help="a labelled collection, as explore.py index writes it: answers get a category",
     )
+    translators.add_option(parser)
     args = parser.parse_args()
 
     from clip_caption.building.convert import convert
@@ -66,8 +69,9 @@ def main() -> None:
         convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix, args.gpu)
         pins = hardware.requirements(FOLDER, args).read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, work) if args.index else []
+        pins += translators.pack(args.translator, work)
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
-        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index")
+        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "translator")
         packaging.publish(
             FOLDER, DECLARATION, Engine, work, checkpoint, args, described, requirements
         )

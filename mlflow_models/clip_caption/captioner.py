@@ -48,6 +48,7 @@ class Captioner:
         threads: Threads in one run of a network.
 
     Attributes:
+        reads: The languages that CLIP reads: codes, or `languages.EVERY`.
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
         on_gpu: Whether the networks run on a GPU.
         batch: How many images are embedded, or captioned, at once.
@@ -57,6 +58,7 @@ class Captioner:
         about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
         disabled = [SLOW_FUSION] + [CRASHES_IN_FLOAT16] * (about["precision"] == "fp16")
         opened = functools.partial(_open, directory, threads, disabled)
+        self.reads = tuple(about["reads"])
         self.pixels_of = Pixels(about["pixels"])
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])

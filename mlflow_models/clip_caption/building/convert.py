@@ -76,6 +76,7 @@ def convert(
         "clip_width": width,
         "normalize": model.normalize,
         "text_length": eyes.model.context_length,
+        "reads": ["en"],
         "prefix_length": prefix_length,
         "gpt2": {
             "layers": config.n_layer,
