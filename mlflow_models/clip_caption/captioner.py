@@ -15,7 +15,7 @@ from clip_caption.decode import search
 from clip_caption.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
-from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary, tidy
+from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, open_tokenizer, tidy
 from zoo.errors import BadParameter
 from zoo.serving.onnx import (
     CRASHES_IN_FLOAT16,
@@ -63,7 +63,7 @@ class Captioner:
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
-        self._tokenizer = ClipTokenizer(directory / CLIP, int(about["text_length"]))
+        self._tokenizer = open_tokenizer(directory / CLIP, about["text"])
         self._vision = opened("vision.onnx", VISION_SHARE)
         self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)
