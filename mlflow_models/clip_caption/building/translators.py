@@ -139,7 +139,7 @@ def convert(given: Given, output: Path) -> dict[str, Any]:
         "license": NOT_COMMERCIAL if kind == "nllb" else "see the checkpoint's card",
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    _write(model, tokenizer, kind, output)
+    write(model, tokenizer, kind, output)
     if kind == "marian":
         for name in ("source.spm", "target.spm"):
             shutil.copy(path / name, output / name)
@@ -214,8 +214,18 @@ def _tokens(name: str, tokenizer: Any, kind: str, pair: Pair) -> dict[str, list[
     return {"source": found[:1], "target": []}
 
 
-def _write(model: Any, tokenizer: Any, kind: str, output: Path) -> None:
-    """Writes an opened checkpoint as CTranslate2's converter does, in int8."""
+def write(model: Any, tokenizer: Any, kind: str, output: Path) -> None:
+    """Writes an opened checkpoint as CTranslate2's converter does, in int8.
+
+    Args:
+        model: Transformers' Marian or M2M100.
+        tokenizer: its tokenizer.
+        kind: one of `KINDS`.
+        output: a new directory.
+
+    Raises:
+        CheckpointError: its weights or its vocabulary aren't as published.
+    """
     import torch
     from ctranslate2.converters.converter import Converter
     from ctranslate2.converters.transformers import BartLoader, M2M100Loader, MarianMTLoader
