@@ -41,7 +41,11 @@ def make_model() -> Any:
         pad_token_id=WORDS - 1,
         eos_token_id=0,
         decoder_start_token_id=WORDS - 1,
-        **{f"{part}_{key}": value for key, value in sizes.items() for part in ("encoder", "decoder")},
+        **{
+            f"{part}_{key}": value
+            for key, value in sizes.items()
+            for part in ("encoder", "decoder")
+        },
     )
     return MarianMTModel(config).eval()
 
@@ -62,7 +66,11 @@ def main() -> None:
     names = ["</s>", "<unk>", *(f"w{number}" for number in range(2, WORDS - 1)), PAD]
     vocabulary = {name: number for number, name in enumerate(names)}
     tokenizer = SimpleNamespace(
-        get_vocab=lambda: vocabulary, eos_token="</s>", unk_token="<unk>", pad_token=PAD, bos_token=None
+        get_vocab=lambda: vocabulary,
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token=PAD,
+        bos_token=None,
     )
     model, generator = make_model(), np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as work:
