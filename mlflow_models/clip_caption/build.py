@@ -6,6 +6,7 @@ python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefi
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
 python mlflow_models/clip_caption/build.py --labels labels.json            kinds without training
+python mlflow_models/clip_caption/build.py --translator DIRECTORY     captions in Thai, Chinese
 python mlflow_models/clip_caption/build.py --gpu                           for GPU hosts, in float16
 """
 
@@ -13,6 +14,7 @@ import importlib.metadata
 import shutil
 from pathlib import Path
 
+from clip_caption.building import translators
 from clip_caption.building.checkpoint import add_normalize_option, find
 from clip_caption.options import DECLARATION
 from zoo.building import hardware, packaging
@@ -59,6 +61,7 @@ def main() -> None:
         help="labels with their phrasings, or what calibrate.py made of them: answers get the "
         "likeliest",
     )
+    translators.add_option(parser)
     args = parser.parse_args()
 
     from clip_caption.building import labels
@@ -79,8 +82,10 @@ def main() -> None:
         pins += pack_index(args.index, work) if args.index else []
         if args.labels:
             labels.pack(args.labels, work)
+        pins += translators.pack(args.translator, work)
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
-        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "labels")
+        described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "labels",
+                     "translator")  # fmt: skip
         packaging.publish(
             FOLDER, DECLARATION, Engine, work, checkpoint, args, described, requirements
         )

@@ -15,7 +15,7 @@ from clip_caption.decode import search
 from clip_caption.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
-from clip_caption.vocabulary import CLIP, GPT2, ClipTokenizer, Vocabulary, tidy
+from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, open_tokenizer, tidy
 from zoo.errors import BadParameter, CheckpointError
 from zoo.serving.onnx import (
     CRASHES_IN_FLOAT16,
@@ -48,6 +48,7 @@ class Captioner:
         threads: Threads in one run of a network.
 
     Attributes:
+        reads: The languages that CLIP reads: codes, or `languages.EVERY`.
         max_tokens: The most tokens of a caption: GPT-2's positions, less the prefix.
         on_gpu: Whether the networks run on a GPU.
         batch: How many images are embedded, or captioned, at once.
@@ -58,13 +59,14 @@ class Captioner:
         about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
         disabled = [SLOW_FUSION] + [CRASHES_IN_FLOAT16] * (about["precision"] == "fp16")
         opened = functools.partial(_open, directory, threads, disabled)
+        self.reads = tuple(about["reads"])
         self.pixels_of = Pixels(about["pixels"])
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
         self._logit_scale: float | None = about.get("logit_scale")
-        self.text_length = int(about["text_length"])
-        self._tokenizer = ClipTokenizer(directory / CLIP, self.text_length)
+        self.text_length = int(about["text"]["length"])
+        self._tokenizer = open_tokenizer(directory / CLIP, about["text"])
         self._vision = opened("vision.onnx", VISION_SHARE)
         self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)

@@ -10,7 +10,9 @@ import numpy as np
 
 from clip_caption.captioner import Captioner
 from clip_caption.index import normalised
+from clip_caption.languages import ENGLISH
 from clip_caption.options import Options
+from clip_caption.translating import Languages
 
 Record = dict[str, Any]
 EmbedText = Callable[[str], np.ndarray]
@@ -38,10 +40,10 @@ class Part(Protocol):
 
 
 class Captions:
-    """Captions of photos."""
+    """Captions of photos, in English or translated."""
 
-    def __init__(self, captioner: Captioner) -> None:
-        self._captioner = captioner
+    def __init__(self, captioner: Captioner, languages: Languages) -> None:
+        self._captioner, self._languages = captioner, languages
 
     def check(self, options: Options) -> None:
         """Refuse nothing: the options have the checkpoint's bounds."""
@@ -55,6 +57,12 @@ class Captions:
             record["captions"] = [
                 {"text": one.text, "score": round(one.score, 4)} for one in captions
             ]
+        if options.language != ENGLISH:
+            written = [one for record in records for one in record["captions"]]
+            english = [one["text"] for one in written]
+            texts = self._languages.to_write(english, options.language)
+            for one, text in zip(written, texts, strict=True):
+                one |= {"text": text, "english": one["text"]}
 
 
 class Embeddings:

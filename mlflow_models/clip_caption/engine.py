@@ -27,6 +27,7 @@ from clip_caption.pixels import Photo, PhotoReader
 from clip_caption.searching import http
 from clip_caption.searching.opening import open_collection
 from clip_caption.searching.parts import Neighbours, Search
+from clip_caption.translating import Languages
 from clip_caption.zero_shot import LabelSet, ZeroShot
 from zoo.data.fetch import Fetcher
 from zoo.serving.declaration import Url, tailored
@@ -65,19 +66,21 @@ class Engine:
     """Describes photos; one object serves any number of threads.
 
     Args:
-        directory: What `convert` wrote, and `index/` where a labelled collection is packed.
+        directory: What `convert` wrote; `index/` where a labelled collection is packed, and
+            `translators/` where translators are.
         threads: Threads in one run of a network.
 
     Attributes:
         options: The parameters; `max_tokens` is what this checkpoint has room for.
+        languages: Those that captions can be in.
     """
-
-    languages = ("en",)
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self._captioner = captioner = Captioner(directory, threads)
         self._index = index = open_collection(directory, captioner.embed_texts)
         labels = LabelSet.read(directory)
+        self._languages = Languages(captioner.reads, directory, threads)
+        self.languages = self._languages.captions
         tokens = Options.model_fields["max_tokens"]
         longest = min(captioner.max_tokens, 200)
         self.options = tailored(
@@ -85,6 +88,7 @@ class Engine:
             max_tokens={"default": min(tokens.default, longest), "le": longest},
             neighbours={"default": index.k if index else 0},
             labels={"default": tuple(labels.features)},
+            language={"choices": self.languages},
         )
         self._runner: Runner[Job, Any] = Runner(
             self._run,
@@ -96,9 +100,9 @@ class Engine:
         self.reader = PhotoReader(captioner.pixels_of, captioner.batch, Fetcher())
         text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
         self._text = text
-        self._labels = ZeroShot(captioner, text, labels)
+        self._labels = ZeroShot(captioner, text, labels, self._languages.is_read_as_it_is)
         self._parts: tuple[Part, ...] = (
-            Captions(captioner),
+            Captions(captioner, self._languages),
             Embeddings(captioner),
             Match(text),
             Neighbours(index, text),
@@ -126,11 +130,12 @@ class Engine:
             BadParameter: The checkpoint can't do what the options ask for.
         """
         words = [isinstance(one, str) and not isinstance(one, Url) for one in items]
+        self._languages.check(options, self._labels.unread(options))
         for part in (*self._parts, *(self._word_parts if any(words) else ())):
             part.check(options)
-        texts = [Job(str(one), None, True) for one, text in zip(items, words, strict=True) if text]
+        texts = [str(one) for one, text in zip(items, words, strict=True) if text]
         photos: list[Any] = [one for one, text in zip(items, words, strict=True) if not text]
-        seen, read = iter(self._see(photos, options)), iter(self._runner(texts))
+        read, seen = iter(self._read(texts)), iter(self._see(photos, options))
         features: list[Any] = [next(read if text else seen) for text in words]
         bad = [one for one in features if isinstance(one, Exception)]
         if bad and options.on_error == "raise":  # the request is refused: no captions are written
@@ -148,6 +153,15 @@ class Engine:
             for row, answer in zip(rows, described, strict=True):
                 answers[row] = answer
         return answers
+
+    def _read(self, texts: Sequence[str]) -> list[np.ndarray | Exception]:
+        """Embed search words: for each its features, (width,), or its exception."""
+        refused = [self._languages.refusal(one) for one in texts]
+        jobs = [
+            Job(one, None, True) for one, error in zip(texts, refused, strict=True) if not error
+        ]
+        found = iter(self._runner(jobs))
+        return [error or next(found) for error in refused]
 
     def _see(self, photos: Sequence[Photo], options: Options) -> list[np.ndarray | Exception]:
         """Read and embed photos: for each its features, (width,), or its exception."""
@@ -174,7 +188,8 @@ class Engine:
 
     def _embed_text(self, text: str) -> np.ndarray:
         """Embed a text: L2-normalised, float32 (width,)."""
-        unit: np.ndarray = normalised(self._captioner.embed_texts([text]))[0]
+        read = self._languages.to_read(text)
+        unit: np.ndarray = normalised(self._captioner.embed_texts([read]))[0]
         return unit
 
 

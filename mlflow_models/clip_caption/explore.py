@@ -14,6 +14,7 @@ explore.py COMMAND --help says more.
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,10 @@ def run_embed(args: argparse.Namespace) -> None:
 def run_find(args: argparse.Namespace) -> None:
     """Prints the photos that were found, and draws them."""
     embeddings = Embeddings(args.embeddings)
+    if args.words and args.translate:
+        languages = args.from_language, args.to_language
+        (args.words,) = translate([args.words], args.translate, *languages)
+        print(f"Translated: {args.words}", file=sys.stderr)
     rankings, depth = [], max(args.k, 100) if args.by == "both" else args.k
     if args.image or args.by != "captions":
         vectors = embeddings.clip_vectors()
@@ -48,6 +53,7 @@ def run_find(args: argparse.Namespace) -> None:
             query = opening.features(opening.encoder(args.embeddings, args.threads), args.image)
         else:
             captioner = opening.captioner(args.embeddings, args.threads)
+            opening.check_words(captioner, args.words)
             query = captioner.embed_texts([args.words])[0]
         rankings.append(search.by_vector(vectors, query, depth))
     if args.words and args.by != "clip":
@@ -90,8 +96,12 @@ def run_match(args: argparse.Namespace) -> None:
             comments, args.translate, args.from_language, args.to_language
         )
     *_, read = columns.values()
-    texts = opening.text_features(captioner, read)
     given = np.array([bool(comment.strip()) for comment in comments])
+    known = opening.readable(captioner, read, given)
+    if unread := int((given & ~known).sum()):
+        print(f"{unread:,} comments are left out: CLIP doesn't read their language")
+    given &= known
+    texts = opening.text_features(captioner, read)
     cosines, shares = search.match(vectors, texts, given, args.seed)
     order = [row for row in np.lexsort((cosines, shares)).tolist() if given[row]]
     write_table(

@@ -62,7 +62,7 @@ class Options(declaration.Options):
     match_text: str = Field(
         "",
         max_length=MAX_TEXT_CHARACTERS,
-        description="A text to compare the photo with; at most 77 tokens.",
+        description="A text to compare the photo with; OpenAI's CLIP reads 77 tokens of it.",
     )
     with_text: str = Field(
         "",
@@ -132,8 +132,11 @@ class Caption(BaseModel):
     """A caption."""
 
     model_config = ConfigDict(extra="forbid")
-    text: str
+    text: str = Field(description="In the `language` that is asked for.")
     score: float = Field(description="The mean log-probability of its tokens.")
+    english: str | None = Field(
+        None, description="The caption that was written and scored, if `text` is translated."
+    )
 
 
 class Neighbour(BaseModel):

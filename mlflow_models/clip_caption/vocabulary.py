@@ -6,8 +6,9 @@ letters. Captions are only decoded, so GPT-2's merges aren't needed here.
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -151,7 +152,59 @@ class ClipTokenizer:
 
     def _ids(self, text: str) -> list[int]:
         """Tokenize a text, without the tokens at its ends."""
-        import ftfy
+        return list(self._tokenizer.encode(cleaned(text).lower()).ids)
 
-        clean = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
-        return list(self._tokenizer.encode(clean).ids)
+
+class Tokenizer(Protocol):
+    """Turns texts into what CLIP reads."""
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokenize texts: int64 (texts, tokens)."""
+
+    def fits(self, text: str) -> bool:
+        """Tell whether no token of a text is cut."""
+
+
+class MultilingualTokenizer:
+    """Search words as XLM-RoBERTa reads them.
+
+    Args:
+        path: Its tokenizer, in the format of `tokenizers`.
+        length: How many tokens it reads, the two at the ends included.
+        clean: Whether texts are cleaned as open_clip does; M-CLIP reads them as they are.
+        pad: The token that fills up short texts.
+    """
+
+    def __init__(self, path: Path, length: int, clean: bool, pad: int) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer, self._clean = Tokenizer.from_file(str(path)), clean
+        self._tokenizer.enable_truncation(length)
+        self._tokenizer.enable_padding(pad_id=pad, pad_token=self._tokenizer.id_to_token(pad))
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokenize texts: int64 (texts, tokens of the longest). A long text is cut."""
+        given = [cleaned(one) if self._clean else one for one in texts]
+        return np.array([one.ids for one in self._tokenizer.encode_batch(given)], np.int64)
+
+    def fits(self, text: str) -> bool:
+        """Tell whether no token of a text is cut."""
+        found = self._tokenizer.encode(cleaned(text) if self._clean else text)
+        return not found.overflowing
+
+
+def open_tokenizer(path: Path, about: Mapping[str, Any]) -> Tokenizer:
+    """Open CLIP's tokenizer.
+
+    Args:
+        path: In the format of `tokenizers`.
+        about: What `convert` wrote of it: OpenAI's has a `length` only.
+    """
+    return MultilingualTokenizer(path, **about) if "pad" in about else ClipTokenizer(path, **about)
+
+
+def cleaned(text: str) -> str:
+    """Clean a text as open_clip does: mend its encoding, resolve HTML's entities, join blanks."""
+    import ftfy
+
+    return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())

@@ -13,7 +13,7 @@ mean of theirs, each of length 1 ("prompt ensembling", section 3.1.4).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,16 +110,24 @@ class ZeroShot:
         captioner: Knows how long a text may be, and CLIP's scale.
         text: Gives the features of a label that isn't packed.
         packed: Labels whose features are known, and how to judge all of them.
+        untranslated: Tells whether CLIP reads a label as it is.
     """
 
-    def __init__(self, captioner: Captioner, text: EmbedText, packed: LabelSet) -> None:
+    def __init__(
+        self,
+        captioner: Captioner,
+        text: EmbedText,
+        packed: LabelSet,
+        untranslated: Callable[[str], bool],
+    ) -> None:
         self._captioner, self._text, self._packed = captioner, text, packed
+        self._untranslated = untranslated
         self._known: dict[str, np.ndarray] = {}
 
     def check(self, options: Options) -> None:
         """Refuse a label that CLIP can't read to its end."""
         for label in self.unread(options):
-            if not self._captioner.reads_all_of(label):
+            if self._untranslated(label) and not self._captioner.reads_all_of(label):
                 raise BadParameter(
                     "labels",
                     f"has at place {options.labels.index(label) + 1} a text of more than the "

@@ -22,7 +22,6 @@ from clip_caption.exploring.store import Embeddings
 from clip_caption.index import Index, normalised
 from clip_caption.options import Options
 from tests.clip_caption.collection import COUNT, facts, types
-from tests.clip_caption.translator import PAIRS
 from zoo.building.packaging import ROOT
 from zoo.data.images import decode
 from zoo.errors import ZooError
@@ -193,27 +192,6 @@ def test_comments_of_other_photos_do_not_match(
     assert others["match"].mean() > scored[names.isin([*swapped])]["match"].mean() + 0.05
     assert "89 comments" in capsys.readouterr().out
     assert Image.open(tmp_path / "worst.jpg").size == (3 * 160, 176)
-
-
-def test_comments_are_translated_for_a_clip_that_reads_another_language(
-    embedded: Path, translator: Path, tmp_path: Path
-) -> None:
-    thai = {"flood": 0, "rubbish": 1, "fallen tree": 2, "broken lamp": 3}
-    table = pd.read_parquet(embedded)[["path", "type"]]
-    table = table[table["type"].isin([*thai])]
-    table["said"] = [[*PAIRS][thai[kind]] for kind in table["type"]]
-    table.to_csv(tmp_path / "claims.csv", index=False)
-    claims = str(tmp_path / "claims")
-    explore.main(["embed", str(tmp_path / "claims.csv"), "-o", claims, "--checkpoint",
-                  str(embedded)])  # fmt: skip
-    found = {}
-    for name, options in (("as they are", []), ("translated", ["--translate", str(translator)])):
-        output = tmp_path / f"{name}.csv"
-        explore.main(["match", claims, "--text", "said", "-o", str(output), *options])
-        found[name] = pd.read_csv(output)
-    read = found["translated"]
-    assert list(read["translation"]) == list(read["said"].map(PAIRS))
-    assert read["better_than"].mean() > 0.75 > found["as they are"]["better_than"].mean() + 0.1
 
 
 def test_neighbours_classify(

@@ -12,7 +12,7 @@ PAIRS = {
 }
 
 
-def write_translator(directory: Path) -> Path:
+def write_translator(directory: Path, pairs: dict[str, str] = PAIRS) -> Path:
     """Trains the tokenizers and the model, and saves them as Helsinki-NLP's checkpoints are."""
     import sentencepiece
     import torch
@@ -20,7 +20,7 @@ def write_translator(directory: Path) -> Path:
 
     directory.mkdir()
     pieces: dict[str, None] = {}
-    for name, texts, size in (("source", list(PAIRS), 48), ("target", list(PAIRS.values()), 44)):
+    for name, texts, size in (("source", list(pairs), 48), ("target", list(pairs.values()), 44)):
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(texts * 5),
             model_prefix=str(directory / name),
@@ -54,7 +54,7 @@ def write_translator(directory: Path) -> Path:
         )
     )
     batch = tokenizer(
-        list(PAIRS), text_target=list(PAIRS.values()), return_tensors="pt", padding=True
+        list(pairs), text_target=list(pairs.values()), return_tensors="pt", padding=True
     )
     _learn(model, batch, pad)
     model.save_pretrained(directory)

@@ -125,17 +125,20 @@ def _normalize(path: Path, about: dict[str, Any], asked: str | None) -> bool | N
 
 def clip_of(path: Path, name: str | None, width: int) -> "Clip":
     """The CLIP of a checkpoint: what is asked for, else the one that it carries, else the published
-    one of that width.
+    one of that width. If a text tower of M-CLIP's is asked for, one of these sees the photos.
 
     Raises:
         CheckpointError: as `clip.open_clip_model` does.
     """
-    from clip_caption.building.clip import open_clip_model
+    from clip_caption.building.clip import open_clip_model, with_mclip
+    from clip_caption.building.multilingual import is_mclip
 
     own = None
-    if path.is_dir():
-        own = path / str(_config(path).get("clip", "clip"))
-    return open_clip_model(name or (str(own) if own and own.is_dir() else None), width)
+    if path.is_dir() and (packed := path / str(_config(path).get("clip", "clip"))).is_dir():
+        own = str(packed)
+    if name and is_mclip(Path(name)):
+        return with_mclip(Path(name), own, width)
+    return open_clip_model(name or own, width)
 
 
 def save(model: "CaptionModel", directory: Path, clip: "Clip | None" = None) -> None:

@@ -5,12 +5,14 @@ building and training use this; the served model has no torch.
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clip_caption.building import multilingual
+from clip_caption.building.multilingual import TextTower
 from clip_caption.building.torchscript import read_torchscript
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
@@ -20,6 +22,7 @@ from zoo.errors import CheckpointError
 DEFAULTS = {512: "ViT-B-32-quickgelu", 640: "RN50x4-quickgelu"}
 PUBLISHER = "openai"  # open_clip's tag of the weights that those mappers were trained with
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"  # open_clip's own names
+TOKENIZER_FILES = ("*token*", "*.txt", "*.model")
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")  # in OpenAI's files
 
 
@@ -31,11 +34,13 @@ class Clip:
         model: open_clip's.
         config: what its `open_clip_config.json` says: `model_cfg` and `preprocess_cfg`.
         directory: where it comes from, if from a directory: its tokenizer may be there, too.
+        text: reads texts of many languages; None: the model does, as OpenAI's.
     """
 
     model: Any
     config: dict[str, Any]
     directory: Path | None = None
+    text: TextTower | None = None
 
     @property
     def width(self) -> int:
@@ -74,12 +79,34 @@ def open_clip_model(name: str | None, width: int) -> Clip:
             f"{width}: it was trained with another CLIP."
         )
     clip.model.float().eval()
-    return clip
+    return replace(clip, text=multilingual.tower_of(clip.model, clip.config, clip.directory))
+
+
+def with_mclip(directory: Path, name: str | None, width: int) -> Clip:
+    """Loads a text tower of M-CLIP's, and the CLIP of OpenAI's that it was taught by.
+
+    Args:
+        directory: M-CLIP's; if OpenAI's `.pt` file lies in it, that is the CLIP.
+        name: the CLIP otherwise, as `open_clip_model` takes it.
+        width: of the features that the mapper reads.
+
+    Raises:
+        CheckpointError: as `open_clip_model` does.
+    """
+    text = multilingual.read_mclip(directory)
+    own = sorted(directory.glob("*.pt"))
+    clip = open_clip_model(str(own[0]) if own else name, width)
+    if text.model.LinearTransformation.out_features != width:
+        raise CheckpointError(
+            f"The features of '{directory}' are of width "
+            f"{text.model.LinearTransformation.out_features}, and the mapper reads {width}."
+        )
+    return replace(clip, text=text)
 
 
 def save_clip(clip: Clip, directory: Path) -> None:
     """Writes a CLIP as open_clip's local directory: configuration, weights in float32 or as they
-    are, and a tokenizer of its own where it has one."""
+    are, and a tokenizer of its own where it has one. A text tower of M-CLIP's isn't written."""
     from safetensors.torch import save_file
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -87,7 +114,7 @@ def save_clip(clip: Clip, directory: Path) -> None:
     weights = {name: one.contiguous() for name, one in clip.model.state_dict().items()}
     save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
     if clip.directory is not None and clip.directory != directory:
-        for path in (*clip.directory.glob("*token*"), *clip.directory.glob("*.txt")):
+        for path in [one for kind in TOKENIZER_FILES for one in clip.directory.glob(kind)]:
             shutil.copy(path, directory)
 
 
@@ -104,7 +131,10 @@ def _from_directory(directory: Path) -> Clip:
     if not [*directory.glob("*.safetensors"), *directory.glob("*.bin")]:
         raise CheckpointError(f"'{directory}' is incomplete: '{WEIGHTS}' is missing.")
     try:
-        model = open_clip.create_model(f"local-dir:{directory}", weights_only=True)
+        with multilingual.openable(directory, config) as ready:
+            model = open_clip.create_model(f"local-dir:{ready}", weights_only=True)
+    except CheckpointError:
+        raise
     except Exception as error:  # whatever a damaged or hostile file makes torch raise
         raise CheckpointError(
             f"The CLIP in '{directory}' can't be loaded ({type(error).__name__}): its weights are "

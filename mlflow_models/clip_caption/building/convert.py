@@ -15,6 +15,7 @@ import numpy as np
 
 from clip_caption.building.checkpoint import clip_of, open_model
 from clip_caption.decoder import COPIER, GRAPH
+from clip_caption.languages import ENGLISH, EVERY
 from clip_caption.pixels import FILTERS, MODES
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
 from zoo.building.float16 import to_float16
@@ -75,7 +76,7 @@ def convert(
         "pixels": pixels,
         "clip_width": width,
         "normalize": model.normalize,
-        "text_length": eyes.model.context_length,
+        **_reading(eyes),
         "logit_scale": float(eyes.model.logit_scale.detach().exp()),
         "prefix_length": prefix_length,
         "gpt2": {
@@ -128,16 +129,20 @@ def _write_clip(eyes: "Clip", output: Path, size: int) -> dict[str, dict[str, np
     import open_clip
     import torch
 
-    if not isinstance(eyes.model, open_clip.CLIP) or eyes.config["model_cfg"]["text_cfg"].get(
-        "hf_tokenizer_name"
-    ):
-        raise CheckpointError("The CLIP reads text in another way than OpenAI's does.")
-    write_clip_tokenizer(output / CLIP)
     images = torch.randn(2, 3, size, size)
     _export(eyes.model, "encode_image", images, output / "vision.onnx", "pixels", "features")
-    tokens = torch.zeros(2, eyes.model.context_length, dtype=torch.int64)
-    tokens[:, 3] = eyes.model.vocab_size - 1
-    _export(eyes.model, "encode_text", tokens, output / "text.onnx", "tokens", "features")
+    if eyes.text is not None:
+        eyes.text.write_tokenizer(output / CLIP)
+        tokens, reader = eyes.text.example(), eyes.text.model
+    elif isinstance(eyes.model, open_clip.CLIP):
+        write_clip_tokenizer(output / CLIP)
+        tokens = torch.zeros(2, eyes.model.context_length, dtype=torch.int64)
+        tokens[:, 3] = eyes.model.vocab_size - 1
+        reader = eyes.model
+    else:
+        raise CheckpointError("The CLIP reads text in another way than OpenAI's does.")
+    axes = ("batch", "tokens") if eyes.text else ("batch",)
+    _export(reader, "encode_text", tokens, output / "text.onnx", "tokens", "features", axes)
     return {"vision.onnx": {"pixels": images.numpy()}, "text.onnx": {"tokens": tokens.numpy()}}
 
 
@@ -162,7 +167,22 @@ def _write_gpt2(model: "CaptionModel", output: Path, precision: str, gpu: bool) 
     np.save(output / "places.npy", weights["wpe.weight"])
 
 
-def _export(module: Any, method: str, example: Any, path: Path, given: str, found: str) -> None:
+def _reading(eyes: "Clip") -> dict[str, Any]:
+    """Tells how texts are prepared (`vocabulary.open_tokenizer`), and what languages are read."""
+    if eyes.text is None:
+        return {"text": {"length": eyes.model.context_length}, "reads": [ENGLISH]}
+    return {"text": eyes.text.about, "reads": [EVERY]}
+
+
+def _export(
+    module: Any,
+    method: str,
+    example: Any,
+    path: Path,
+    given: str,
+    found: str,
+    open_axes: tuple[str, ...] = ("batch",),
+) -> None:
     """Writes the graph of a module's method of one tensor; the batch is open."""
     import torch
 
@@ -176,5 +196,5 @@ def _export(module: Any, method: str, example: Any, path: Path, given: str, foun
         def forward(self, x: torch.Tensor) -> Any:
             return getattr(self.owner, method)(x)
 
-    axes = {given: ("batch",), found: ("batch",)}
+    axes = {given: open_axes, found: ("batch",)}
     export(Method(), path, {given: example}, [found], axes)

@@ -7,18 +7,16 @@ have written: scores against it compare checkpoints with each other, not with pu
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.building import checkpoints
-from zoo.errors import CheckpointError, ZooError
+from clip_caption.building.translators import open_translator
+from clip_caption.translating import BEAMS, MAX_TOKENS
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 BATCH_TEXTS = 16  # at a time; those of a length go together
-MAX_CAPTION_TOKENS = 256  # tokens of a caption; what is longer is cut off
-BEAMS = 4
 NAMES = ("--from-language", "--to-language")
 
 
@@ -66,36 +64,12 @@ def translate(
     for first in tqdm(range(0, len(pending), BATCH_TEXTS), desc="translate"):
         batch = pending[first : first + BATCH_TEXTS]
         inputs = tokenizer(
-            batch, return_tensors="pt", padding=True, truncation=True, max_length=MAX_CAPTION_TOKENS
+            batch, return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS
         )
         with torch.inference_mode():
-            ids = model.generate(
-                **inputs, **options, num_beams=BEAMS, max_new_tokens=MAX_CAPTION_TOKENS
-            )
+            ids = model.generate(**inputs, **options, num_beams=BEAMS, max_new_tokens=MAX_TOKENS)
         done |= zip(batch, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True)
     return [done[text].strip() if text.strip() else "" for text in texts]
-
-
-def open_translator(name: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """The model and the tokenizer of a checkpoint.
-
-    Raises:
-        CheckpointError: there is none, or it is of another kind.
-    """
-    import transformers
-    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-
-    transformers.logging.set_verbosity_error()
-    path = Path(name) if Path(name).is_dir() else checkpoints.from_hub(name)
-    try:
-        # remote code and pickles stay closed: Transformers opens a .bin with weights_only
-        model = AutoModelForSeq2SeqLM.from_pretrained(path, local_files_only=True)
-        return model, AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise CheckpointError(
-            f"'{name}' is not a checkpoint that translates (Marian or NLLB, as published): "
-            f"{type(error).__name__} while it was opened."
-        ) from error
 
 
 def languages(

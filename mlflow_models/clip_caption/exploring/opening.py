@@ -9,12 +9,14 @@ import numpy as np
 from clip_caption.captioner import Captioner
 from clip_caption.exploring import encoders
 from clip_caption.exploring.encoders import ImageEncoder, PhotoEncoder
+from clip_caption.languages import is_read, language_of, why_unread
 from zoo.data.images import FILE_FORMATS, decode
 from zoo.data.outputs import whole_directory
 from zoo.errors import BadInput, ZooError
 
 MODEL = "_model"  # of an underscore, so that readers of a directory of Parquet pass over it
 BATCH = 64  # texts
+REMEDY = "translate it first (--translate)"
 
 
 def keep(model: str, convert: Callable[[Path], None], directory: Path) -> None:
@@ -106,3 +108,31 @@ def text_features(captioner: Captioner, texts: Sequence[str]) -> np.ndarray:
     found = np.concatenate([captioner.embed_texts(unique[s : s + BATCH]) for s in starts])
     rows = {text: row for row, text in enumerate(unique)}
     return np.asarray(found[[rows[text] for text in texts]])
+
+
+def check_words(captioner: Captioner, words: str) -> None:
+    """Refuses search words that CLIP can't read.
+
+    Raises:
+        ZooError: they are in another language.
+    """
+    if why := why_unread(words, captioner.reads, REMEDY):
+        raise ZooError(f"The text of --words {why}.")
+
+
+def readable(captioner: Captioner, texts: Sequence[str], given: np.ndarray) -> np.ndarray:
+    """Tells which texts CLIP can read, bool (n,).
+
+    Args:
+        captioner: the model.
+        texts: of a collection, (n,).
+        given: which of them aren't empty, bool (n,).
+
+    Raises:
+        ZooError: it can read none of them.
+    """
+    known = np.array([is_read(language_of(one), captioner.reads) for one in texts], bool)
+    if given.any() and not (given & known).any():
+        why = why_unread(texts[int(np.argmax(given))], captioner.reads, REMEDY)
+        raise ZooError(f"Each comment {why}.")
+    return known

@@ -128,11 +128,12 @@ def _add_find(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     cli = _add(commands, "find", "Find images by words or by an image.")
     _add_embeddings(cli)
     query = cli.add_mutually_exclusive_group(required=True)
-    query.add_argument("--words", type=_words, help="in the language that CLIP was trained on")
+    query.add_argument("--words", type=_words, help="in a language that CLIP reads, or translated")
     query.add_argument("--image", type=Path, help="a file; finds those like it")
     cli.add_argument("--by", choices=BY, default="clip", help="what words are compared with: the "
                      "image by CLIP, the captions, or both rankings")  # fmt: skip
     cli.add_argument("--text", default="caption", metavar="COLUMN", help="of the captions")
+    add_options(cli, "the words")
     cli.add_argument("-k", type=_at_least(1), default=10, help="how many")
     cli.add_argument("-o", "--output", type=_picture, help="a picture of them: .jpg or .png")
     cli.add_argument("--json", action="store_true", help="print JSON")
