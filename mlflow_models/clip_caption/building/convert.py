@@ -3,6 +3,7 @@
 vision.onnx, text.onnx      CLIP's two halves, never in int8: search compares their features
 mapper.onnx                 features to prefixes
 decoder.onnx, .bin          GPT-2, one token at a time; words.npy, places.npy: its embeddings
+draft.onnx, .bin            beside GPT-2 in fp32 for CPUs: the same in int8, whose guesses it checks
 rows.onnx                   for GPUs: copies the captions' keys and values
 vocab.json                  GPT-2's tokens; clip_tokenizer.json: CLIP's
 engine.json                 sizes, and how images are prepared
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clip_caption.building.checkpoint import clip_of, open_model
-from clip_caption.decoder import COPIER, GRAPH
+from clip_caption.decoder import COPIER, DRAFT, GRAPH, PLACES, WORDS
 from clip_caption.languages import ENGLISH, EVERY
 from clip_caption.pixels import FILTERS, MODES
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
@@ -160,11 +161,14 @@ def _write_gpt2(model: "CaptionModel", output: Path, precision: str, gpu: bool) 
     from clip_caption.building.graph import write_decoder, write_rows
 
     weights = {name: one.numpy() for name, one in model.gpt.transformer.state_dict().items()}
-    write_decoder(weights.__getitem__, model.gpt.config, output / GRAPH, precision, gpu)
+    np.save(output / WORDS, weights["wte.weight"])
+    np.save(output / PLACES, weights["wpe.weight"])
+    config, weight = model.gpt.config, weights.__getitem__
+    write_decoder(weight, config, output / GRAPH, precision, gpu)
     if gpu:
-        write_rows(model.gpt.config, output / COPIER, precision)
-    np.save(output / "words.npy", weights["wte.weight"])
-    np.save(output / "places.npy", weights["wpe.weight"])
+        write_rows(config, output / COPIER, precision)
+    elif precision == "fp32":
+        write_decoder(weight, config, output / DRAFT, "int8", gpu)
 
 
 def _reading(eyes: "Clip") -> dict[str, Any]:
