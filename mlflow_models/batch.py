@@ -38,6 +38,8 @@ this Python. The model and this code are sent to them once. On Kubernetes give a
 """
 
 import argparse
+import contextlib
+import functools
 import json
 import sys
 import tempfile
@@ -47,14 +49,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batching import model, session
-from batching.opening import FORMATS, open_source
-from batching.output import Output
-from batching.source import reason
+from batching.output import KIND, WITH_SPARK, WITHOUT_SPARK, HadoopFiles, LocalFiles, Output
+from batching.source import FORMATS, Source, reason
 from zoo.building import packaging, saved, tracking
 from zoo.errors import ZooError
+from zoo.serving.runner import cores
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from batching.run import Run
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -110,33 +114,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ZooError: The options, the model or the input can't be used.
     """
     args = parsed(arguments)
-    session.check_java()
+    with_spark = session.is_asked(args.master, args.conf, (args.input, args.output))
+    if with_spark:
+        session.check_java()
     params = {name: value for one in args.params for name, value in one.items()}
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
         scorer = model.read(saved.find(args.model, args.tracking_uri, Path(work)))
         if unknown := params.keys() - set(scorer.params) | params.keys() & {"on_error"}:
             known = ", ".join(name for name in scorer.params if name != "on_error")
             raise ZooError(f"--params: '{sorted(unknown)[0]}' not found; available: {known}.")
         params["on_error"] = "report"
-        settings = session.options(
-            session.master(args.master), dict(args.conf), scorer.alone, args.cores_per_model
-        )
-        with session.session(settings) as spark:
-            try:
-                score(spark, args, scorer, params, Path(work))
-            except ZooError:  # a refusal: Spark's log has nothing to add
-                session.LOG.unlink(missing_ok=True)
-                raise
-            except (Exception, KeyboardInterrupt) as error:
-                raise ZooError(
-                    f"{reason(error)} (Spark's log: {session.LOG}). Finished parts are in "
-                    f"'{args.output.rstrip('/')}.partial'; the same command continues from there."
-                ) from error
-        session.LOG.unlink(missing_ok=True)
+        spark = None
+        if with_spark:
+            master = session.master(args.master)
+            settings = session.options(master, dict(args.conf), scorer.alone, args.cores_per_model)
+            spark = stack.enter_context(session.session(settings))
+        try:
+            score(spark, args, scorer, params, Path(work))
+        except ZooError:  # a refusal: Spark's log has nothing to add
+            session.LOG.unlink(missing_ok=True)
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            log = f" (Spark's log: {session.LOG})" if spark else ""
+            raise ZooError(
+                f"{reason(error)}{log}. Finished parts are in "
+                f"'{args.output.rstrip('/')}.partial'; the same command continues from there."
+            ) from error
+    session.LOG.unlink(missing_ok=True)
 
 
 def score(
-    spark: "SparkSession",
+    spark: "SparkSession | None",
     args: argparse.Namespace,
     scorer: model.SavedModel,
     params: dict[str, Any],
@@ -145,7 +153,7 @@ def score(
     """Score the input, and write the output.
 
     Args:
-        spark: The session.
+        spark: The session. None: processes of this machine score.
         args: The command line.
         scorer: The model.
         params: The request's parameters.
@@ -154,24 +162,14 @@ def score(
     Raises:
         ZooError: The input, or an output that exists, can't be used.
     """
-    from batching.batch_run import BatchRun
-
     started = time.monotonic()
-    output = Output(spark, args.output)
+    output = Output(HadoopFiles(spark, args.output) if spark else LocalFiles(), args.output)
     output.refuse_existing()
-    before = output.settings() or {}
-    tasks = spark.sparkContext.defaultParallelism // int(spark.conf.get("spark.task.cpus") or 1)
-    source = open_source(
-        spark,
-        args.input,
-        args.format,
-        args.column,
-        scorer,
-        args.part_size or before.get("size of parts"),
-        max(1, tasks),
-    )
-    run = BatchRun(spark, source, scorer, args.prefix, params)
+    args.part_size = args.part_size or (output.settings() or {}).get("size of parts")
+    begin = functools.partial(on_spark, spark) if spark else on_processes
+    source, run = begin(args, scorer, params)
     settings = {
+        KIND: WITH_SPARK if spark else WITHOUT_SPARK,
         "model": scorer.identity,
         "input": [args.input, source.state, source.plan],
         "size of parts": source.size,
@@ -180,9 +178,10 @@ def score(
         "params": params,
     }
     output.agree(settings)
-    run.prepare(work)
-    output.begin(settings)  # only now: the model has accepted the parameters
-    run.write(output)
+    with contextlib.closing(run):
+        run.prepare(work)
+        output.begin(settings)  # only now: the model has accepted the parameters
+        run.write(output)
     errors = run.check(output)
     output.finish()
     seconds = time.monotonic() - started
@@ -190,6 +189,39 @@ def score(
         f"{source.total:,} rows in {seconds:.0f} s, {errors:,} with an error: {args.output}",
         file=sys.stderr,
     )
+
+
+def on_spark(
+    spark: "SparkSession",
+    args: argparse.Namespace,
+    scorer: model.SavedModel,
+    params: dict[str, Any],
+) -> "tuple[Source, Run[Any]]":
+    """Open the input for Spark; the arguments are those of `score`."""
+    from batching.opening import open_source
+    from batching.spark_run import SparkRun
+
+    tasks = spark.sparkContext.defaultParallelism // int(spark.conf.get("spark.task.cpus") or 1)
+    asked = (args.input, args.format, args.column, scorer, args.part_size)
+    source = open_source(spark, *asked, max(1, tasks))
+    return source, SparkRun(spark, source, scorer, args.prefix, params)
+
+
+def on_processes(
+    args: argparse.Namespace, scorer: model.SavedModel, params: dict[str, Any]
+) -> "tuple[Source, Run[Any]]":
+    """Open the input for processes of this machine; the arguments are those of `score`."""
+    from batching.local import open_source
+    from batching.plain_run import PlainRun
+
+    there = cores()
+    each = args.cores_per_model or (there if scorer.alone else 1)
+    if each > there:
+        raise ZooError(f"--cores-per-model is {each}, but this machine has {there}.")
+    workers = 1 if scorer.alone else there // each
+    asked = (args.input, args.format, args.column, scorer, args.part_size)
+    source = open_source(*asked, workers)
+    return source, PlainRun(source, scorer, args.prefix, params, workers, each)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from batching.output import filesystem
-from batching.session import OPEN_COST_BYTES
 from batching.source import (
+    CONTENT,
+    EMPTY,
+    MAX_FILE_BYTES,
+    MISSING,
+    OPEN_COST_BYTES,
+    PART_BYTES,
+    PATH,
+    TOO_LARGE,
+    UNREAD,
+    WRONG,
     BatchSource,
     Reading,
     escaped,
@@ -27,15 +36,8 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-PATH = "path"  # of a manifest: the column that names a file
-CONTENT, URI, WRONG = "__batch_content", "__batch_uri", "__batch_wrong"
-MAX_FILE_BYTES = 1 << 30  # Arrow takes up to 2 GiB in a batch
-PART_BYTES = 64 << 20  # each file counts as `OPEN_COST_BYTES` more than it has
+URI = "__batch_uri"
 THREADS = 16  # look up whether a manifest's files exist
-TOO_LARGE = "The file has more than 1 GiB."
-UNREAD = "The file can't be read."
-MISSING = "The file doesn't exist."
-EMPTY = "The file is empty."
 
 
 class Folder(BatchSource):
@@ -49,6 +51,8 @@ class Folder(BatchSource):
         size: Bytes of a part. None: `PART_BYTES`, or fewer, so that each core has four parts to do.
         slots: How many parts are scored at once.
     """
+
+    files = True
 
     def __init__(
         self,

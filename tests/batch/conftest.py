@@ -1,7 +1,6 @@
 """What the tests of batches share: one local session, in which most of them run."""
 
 import contextlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +11,6 @@ import pytest
 
 from batch import main
 from batching import session
-
-# Java starts in half the time where it doesn't optimize for a long run.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 Score = Callable[..., list[dict[str, Any]]]
 
@@ -33,14 +29,19 @@ def spark(java: None) -> Iterator[Any]:  # noqa: ARG001
         yield spark
 
 
-@pytest.fixture
-def score(spark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Score:
-    """`batch.py` in that session: takes its options, and gives the output's rows."""
-    monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
+@pytest.fixture(params=["processes", pytest.param("spark", marks=pytest.mark.spark)])
+def score(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Score:
+    """`batch.py` in that session, and without Spark: takes its options, gives the output's rows."""
+    way = []
+    if request.param == "spark":
+        spark = request.getfixturevalue("spark")
+        monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
+        way = ["--master", "local[1]"]
 
     def run(model: object, input_: object, *options: str) -> list[dict[str, Any]]:
         output = tmp_path / "out"
-        main(["--model", str(model), "--input", str(input_), "--output", str(output), *options])
+        asked = ["--model", str(model), "--input", str(input_), "--output", str(output)]
+        main([*asked, *way, *options])
         rows: list[dict[str, Any]] = pq.read_table(output).to_pylist()
         return rows
 
