@@ -31,6 +31,7 @@ from batching.source import (
     plan,
     quoted,
 )
+from batching.texts import stored
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -63,10 +64,9 @@ class Folder(BatchSource):
         size: int | None,
         slots: int,
     ) -> None:
-        from pyspark.sql import functions as F
 
         found = listing(spark, paths)
-        count, length = found.agg(F.count("*"), F.sum("length")).first() or (0, 0)
+        self.state, count, length = fingerprint(found)
         if not count:
             raise ZooError(f"'{path}' has no files, or only empty ones.")
         empty = _empty(found, count)
@@ -78,7 +78,6 @@ class Folder(BatchSource):
         self.size = size or max(OPEN_COST_BYTES, min(PART_BYTES, bytes_ // (4 * slots)))
         spark.conf.set("spark.sql.files.maxPartitionBytes", self.size)
         self._files = files(spark, paths)
-        self.state = fingerprint(spark, paths)
         self.plan, self._sizes = plan(spark, self._files.select("path", "content"))
         self.parts = len(self._sizes)
         self.reading = Reading({column: CONTENT}, frozenset())
@@ -130,7 +129,7 @@ class Manifest(Folder):
         if not names:
             raise ZooError(f"None of the files that '{path}' names exists, or all are empty.")
         super().__init__(spark, path, [escaped(row[URI]) for row in names], column, size, slots)
-        self.state = f"{self.state}-{fingerprint(spark, [path])}"
+        self.state = f"{self.state}-{stored(spark, path)}"
         self.total = self._rows.count()
         self.kept = tuple(rows.columns)
 

@@ -117,13 +117,17 @@ def files(spark: "SparkSession", paths: Sequence[str]) -> "DataFrame":
     return reader.load(list(paths))
 
 
-def fingerprint(spark: "SparkSession", paths: Sequence[str]) -> str:
-    """Make a digest of the files below paths; it changes if one of them changes."""
+def fingerprint(found: "DataFrame") -> tuple[str, int, int]:
+    """Make a digest of listed files; it changes if one of them changes.
+
+    Returns:
+        The digest, how many files there are, and their bytes.
+    """
     from pyspark.sql import functions as F
 
-    about = F.xxhash64("path", "length", "modificationTime")
-    found = listing(spark, paths).agg(F.count("*"), F.sum("length"), F.bit_xor(about)).first()
-    return "-".join(str(value) for value in found or ())
+    about = F.bit_xor(F.xxhash64("path", "length", "modificationTime"))
+    count, bytes_, digest = found.agg(F.count("*"), F.sum("length"), about).first() or (0, 0, 0)
+    return f"{count}-{bytes_}-{digest}", count, bytes_ or 0
 
 
 def plan(spark: "SparkSession", rows: "DataFrame") -> tuple[str, list[int]]:

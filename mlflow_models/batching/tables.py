@@ -8,12 +8,11 @@ from batching.source import (
     WRONG,
     BatchSource,
     Reading,
-    fingerprint,
     part_rows,
     plan,
     quoted,
 )
-from batching.texts import look_through
+from batching.texts import look_through, stored
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class TableSource(BatchSource):
             raise ZooError(f"'{path}' has no rows.")
         self.size = size or part_rows(reading, self.total, slots)
         self.parts = -(-self.total // self.size)
-        self.state = fingerprint(spark, [path])
+        self.state = stored(spark, path)
         self.plan = plan(spark, rows)[0]
         self.wrong = WRONG if WRONG in rows.columns else None
         self.reading, self.kept = reading, tuple(kept)
@@ -108,8 +107,9 @@ class TableSource(BatchSource):
         # A literal: a table of it would take a job, and a join.
         start = F.from_json(F.lit(json.dumps(starts)), "ARRAY<LONG>")[F.spark_partition_id()]
         place = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << ROW_BITS) - 1))
-        numbered = self._rows.withColumn(ROW, start + place)
-        numbered = numbered.withColumn(PART, F.floor(F.col(ROW) / self.size).cast("int"))
+        row = start + place
+        part = F.floor(row / self.size).cast("int")
+        numbered = self._rows.select("*", row.alias(ROW), part.alias(PART))
         left = numbered.where(~F.col(PART).isin(done)) if done else numbered
         names = [*dict.fromkeys([*self.kept, *self.reading.columns.values()])]
         wanted = [quoted(name) for name in names]

@@ -4,12 +4,13 @@ Spark reads bytes of another encoding as U+FFFD, and a quotation mark that isn't
 rows after it; neither is an error to Spark.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batching.output import filesystem
 from zoo.data import tables
@@ -55,7 +56,8 @@ def look_through(spark: "SparkSession", path: str, kind: str) -> Written:
         ZooError: A file can't be read, has a broken quotation mark, or isn't written as the others.
     """
     found: dict[Written, str] = {}
-    for name in _files(spark, path):
+    for status in _files(spark, path):
+        name = status.getPath().toString()
         with _local(spark, name) as file, _named(file, name):
             delimiter, header = ",", tuple[str, ...]()
             if kind == "csv":
@@ -96,15 +98,24 @@ def refuse_twins(path: str, names: Iterable[str]) -> None:
             raise ZooError(f"'{path}' has the columns '{other}' and '{name}'; rename one.")
 
 
-def _files(spark: "SparkSession", path: str) -> Iterator[str]:
-    """The files that Spark would read, as URIs."""
+def stored(spark: "SparkSession", path: str) -> str:
+    """Make a digest of a table's files; it changes if one of them changes."""
+    digest = hashlib.sha256()
+    for status in _files(spark, path):
+        about = (status.getPath().toString(), status.getLen(), status.getModificationTime())
+        digest.update(repr(about).encode())
+    return digest.hexdigest()
+
+
+def _files(spark: "SparkSession", path: str) -> Iterator[Any]:
+    """The files that Spark would read, each as Hadoop's FileStatus."""
     system = filesystem(spark, path)
     for status in system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path)) or ():
         below = system.listFiles(status.getPath(), True) if status.isDirectory() else None
         while below is None or below.hasNext():
             one = below.next() if below else status
             if not one.getPath().getName().startswith(("_", ".")):
-                yield one.getPath().toString()
+                yield one
             if below is None:
                 break
 

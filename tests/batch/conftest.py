@@ -1,6 +1,7 @@
 """What the tests of batches share: one local session, in which most of them run."""
 
 import contextlib
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from batch import main
 from batching import session
 
 Score = Callable[..., list[dict[str, Any]]]
+ScoreBy = Callable[..., list[dict[str, Any]]]
+PROCESSES, SPARK = "processes", "spark"
+WAYS = {PROCESSES: [], SPARK: ["--master", "local[1]"]}
 
 
 @pytest.fixture(scope="session")
@@ -29,20 +33,32 @@ def spark(java: None) -> Iterator[Any]:  # noqa: ARG001
         yield spark
 
 
-@pytest.fixture(params=["processes", pytest.param("spark", marks=pytest.mark.spark)])
-def score(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Score:
-    """`batch.py` in that session, and without Spark: takes its options, gives the output's rows."""
-    way = []
-    if request.param == "spark":
-        spark = request.getfixturevalue("spark")
-        monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
-        way = ["--master", "local[1]"]
+@pytest.fixture
+def score_by(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ScoreBy:
+    """`batch.py` with Spark, in that session, or without: takes its options, gives the rows."""
 
-    def run(model: object, input_: object, *options: str) -> list[dict[str, Any]]:
+    def run(way: str, model: object, input_: object, *options: str) -> list[dict[str, Any]]:
+        if way == SPARK:
+            spark = request.getfixturevalue("spark")
+            monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
         output = tmp_path / "out"
         asked = ["--model", str(model), "--input", str(input_), "--output", str(output)]
-        main([*asked, *way, *options])
+        main([*asked, *WAYS[way], *options])
         rows: list[dict[str, Any]] = pq.read_table(output).to_pylist()
         return rows
 
     return run
+
+
+@pytest.fixture(params=[PROCESSES, pytest.param(SPARK, marks=pytest.mark.spark)])
+def way(request: pytest.FixtureRequest) -> str:
+    """A way to run `batch.py`."""
+    return str(request.param)
+
+
+@pytest.fixture
+def score(way: str, score_by: ScoreBy) -> Score:
+    """`batch.py` in one way."""
+    return functools.partial(score_by, way)

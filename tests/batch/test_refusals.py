@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batch import main
-from tests.batch.conftest import Score
+from tests.batch.conftest import SPARK, Score
 from zoo.building import saved
 from zoo.errors import ZooError
 
@@ -72,7 +72,7 @@ def test_an_input_that_the_model_cannot_read(
     assert not (tmp_path / "out.partial").exists()
 
 
-@pytest.mark.parametrize("score", [pytest.param("spark", marks=pytest.mark.spark)], indirect=True)
+@pytest.mark.parametrize("way", [pytest.param(SPARK, marks=pytest.mark.spark)], indirect=True)
 def test_utf_16_that_spark_reads_as_other_text(
     score: Score, ner_model: Path, tmp_path: Path
 ) -> None:
