@@ -1,4 +1,4 @@
-"""Scores a table, or a folder of files, with a model of the zoo, on Spark; writes Parquet.
+"""Scores a table, or a folder of files, with a model of the zoo; writes Parquet.
 
 python mlflow_models/batch.py --model hanlp_ner --input news.parquet --output entities
 python mlflow_models/batch.py --model hanlp_ner --input news.csv --column body --output entities
@@ -7,29 +7,33 @@ python mlflow_models/batch.py --model clip_caption --input 'photos/*.jpg' --outp
 python mlflow_models/batch.py --model models:/clip_caption@champion --input manifest.csv \\
   --output s3a://bucket/captions --master spark://host:7077 --params '{"mode": "beam"}'
 
+Processes of this machine score, which share one loaded model. With --master or --conf, with an
+address such as s3a:// and from spark-submit, Spark scores, which needs Java. Both ways give the
+same rows, and take the same inputs.
+
 The input is a table (Parquet, CSV with a header, JSON lines) with the column that the model reads;
 or a folder or pattern of recordings, photos or texts, where each file is a row; or a manifest,
-which is a table whose column `path` names files, relative to the manifest. Paths may be local,
-hdfs:// or s3a://, or anything else that the executors' Hadoop connectors read (for s3a with
-PySpark 4.3: --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0). On a cluster a local
-path must be the same place on all machines.
+which is a table whose column `path` names files, relative to the manifest. With Spark paths may
+be local, hdfs:// or s3a://, or anything else that the executors' Hadoop connectors read (for s3a
+with PySpark 4.3: --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0). On a cluster a
+local path must be the same place on all machines.
 
 A CSV may have commas, semicolons, tabs or bars between its cells. A CSV or JSON lines may be in
-UTF-8, UTF-16 (CSV only), CP874, GB18030 or Big5; the run says which. All its files are read once
-before anything is scored: a quotation mark that isn't closed is an error with its line.
+UTF-8, UTF-16 (with Spark CSV only), CP874, GB18030 or Big5; the run says which. All its files are
+read once before anything is scored: a quotation mark that isn't closed is an error with its line.
 
 The output has the input's columns (for files, the path instead of the content), the fields of the
-model's answer as typed columns, and `error`, which is null if all is well. If a row or file can't
-be answered, `error` says why, and the others are still answered.
+model's answer as typed columns (a field of any form is JSON), and `error`, which is null if all is
+well. If a row or file can't be answered, `error` says why, and the others are still answered.
 
 Finished parts are written to OUTPUT.partial. When all are finished, it is renamed to OUTPUT. After
-a kill, run the same command again: it continues with what is left. If an executor is lost, others
-score its parts again. Two runs at the same time must not have the same OUTPUT.
+a kill, run the same command again: it continues with what is left. If an executor of Spark is lost,
+others score its parts again. Two runs at the same time must not have the same OUTPUT.
 
-Each worker process has one model. If the model uses one core (captions, entities), there is one
-worker per core. A speech recognizer, or a model that takes this machine's GPU, gets all cores of
-the local machine, and on a cluster all cores of an executor (--conf spark.executor.cores=N). A
-worker process needs memory for its model beside the executor's Java heap
+If the model uses one core (captions, entities), there is one worker process per core. A speech
+recognizer, or a model that takes this machine's GPU, gets all cores of the machine, and on a
+cluster all cores of an executor (--conf spark.executor.cores=N). With Spark each worker process has
+a model of its own, whose memory is beside the executor's Java heap
 (--conf spark.executor.memory=4g); each file, at most 1 GiB, is in both.
 
 Executors need Python with the model's requirements.txt, MLflow and PySpark; PYSPARK_PYTHON names
@@ -70,7 +74,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--model", required=True, help="a saved model's NAME, a directory, or an MLflow URI")
     add("--input", required=True, help="table, folder, pattern or manifest")
     add("--output", required=True, help="directory to write; it must not exist")
-    add("--master", help="Spark's master (default: spark-submit's, else local[*])")
+    add("--master", help="Spark's master, such as 'local[*]' (default: no Spark, see above)")
     add(
         "--params",
         action="append",

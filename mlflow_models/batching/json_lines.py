@@ -2,7 +2,8 @@
 
 Spark looks at all rows first: numbers of both kinds are doubles, values of different kinds are
 texts, the fields of an object are in the order of their names, and a field that never has a value
-is a text. An array in a line is several rows.
+is a text. An array in a line is several rows. Other than in Spark, a line with more than an object
+is malformed; Spark takes the first one.
 """
 
 import functools

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOG = Path(tempfile.gettempdir()) / f"theresa-batch-{os.getpid()}.log"
+# Of Java's compilers only the quick one, of its collectors that of one thread: the cores of this
+# machine are for the model.
+LOCAL_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 REMOTE = re.compile(r"[A-Za-z][\w+.-]*:/")
 LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 
@@ -30,9 +33,6 @@ USUAL = {
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
     "spark.sql.shuffle.partitions": "4",
-    # Of Java's compilers only the quick one, of its collectors that of one thread: the cores are
-    # for the model.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 FIXED = {
     # The same input has the same partitions in every run, on any machine: a restart relies on it.
@@ -112,6 +112,7 @@ def options(
             raise ZooError(f"--cores-per-model is {asked}, but the master '{master}' has {count}.")
         found["spark.master"] = f"local[{count}{local[3] or ',4'}]"  # 4 attempts of a task
         found["spark.driver.host"] = "127.0.0.1"
+        found["spark.driver.extraJavaOptions"] = LOCAL_JAVA
     else:
         usual = int(given.get("spark.executor.cores", 1)) if alone else 1
         found["spark.executor.cores"] = str(asked or usual)

@@ -58,6 +58,8 @@ def main() -> None:
             end.close()
     with contextlib.suppress(EOFError, BrokenPipeError):  # the process that sends has ended
         serve(own, model, job)
+    # Destructors of the engine's libraries wait for threads that were there before the fork only.
+    os._exit(0)
 
 
 def serve(connection: Connection, model: Any, job: BatchJob) -> None:
