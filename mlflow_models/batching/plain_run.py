@@ -70,7 +70,7 @@ class PlainRun(Run[LocalSource]):
         )
         for _, end in pipes:
             end.close()
-        self._idle[0].send(self._job(str(self._scorer.directory), shipped=False))
+        _send(self._idle[0], self._job(str(self._scorer.directory), shipped=False))
         if refusal := _answer(self._idle[0]):
             raise ZooError(refusal)
 
@@ -88,7 +88,7 @@ class PlainRun(Run[LocalSource]):
                     self._listen(busy, bar)
                 path = Path(output.partial) / f"part-{number:05d}-plain.snappy.parquet"
                 busy.append(self._idle.pop())
-                busy[-1].send(Part(path, schema, _streamed(rows)))
+                _send(busy[-1], Part(path, schema, _streamed(rows)))
             while busy:
                 self._listen(busy, bar)
 
@@ -116,6 +116,18 @@ class PlainRun(Run[LocalSource]):
             if said is None:
                 busy.remove(connection)
                 self._idle.append(connection)
+
+
+def _send(connection: Connection, value: Any) -> None:
+    """Send something to a process.
+
+    Raises:
+        RuntimeError: The process has ended.
+    """
+    try:
+        connection.send(value)
+    except BrokenPipeError as error:
+        raise RuntimeError(ENDED) from error
 
 
 def _answer(connection: Connection) -> Any:
