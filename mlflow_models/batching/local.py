@@ -177,8 +177,10 @@ def open_source(
     first = next(iter(scorer.columns))
     if kind == "files":
         names = pa.array([f"file:{file}" for file in files], pa.string())
-        rows = pa.table({PATH: names})
-        return LocalFiles(_located(rows, files), fingerprint(files), first, size, slots)
+        rows = _located(pa.table({PATH: names}), files)
+        if None not in rows[WRONG].to_pylist():
+            raise ZooError(f"'{path}' has no files, or only empty ones.")
+        return LocalFiles(rows, fingerprint(files), first, size, slots)
     table = local_tables.read(Path(path) if Path(path).is_dir() else None, files, kind)
     types = {field.name: str(field.type) for field in table.schema if field.name != WRONG}
     if not opening.is_manifest(set(types), column, scorer):
@@ -207,9 +209,13 @@ def found(path: str) -> list[Path]:
     """
     pattern = re.sub(r"\\([\\{}\[\]*?])", r"[\1]", path)
     tops = [Path(path)] if Path(path).exists() else map(Path, _globbed(pattern))
-    below = [one for top in sorted(tops) for one in (top.rglob("*") if top.is_dir() else [top])]
-    files = sorted(one.absolute() for one in below if one.is_file())
-    files = [one for one in files if not one.name.startswith(("_", "."))]
+    files = sorted(
+        one.absolute()
+        for top in tops
+        for one in (top.rglob("*") if top.is_dir() else [top])
+        if one.is_file()
+        and not any(name.startswith(("_", ".")) for name in (*one.relative_to(top).parts, one.name))
+    )
     if not files:
         raise ZooError(f"'{path}' doesn't exist, or has no files.")
     return files
