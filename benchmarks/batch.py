@@ -28,6 +28,8 @@ NAMES = {
 }
 SAMPLES = {"whisper_asr": "flac", "clip_caption": "jpg"}
 ROWS = {"hanlp_ner": 10_000, "whisper_asr": 40, "clip_caption": 100}
+WHOLE = (1, 10_000)  # sentences of a whole command
+WAYS = {"without --master": [], "--master local[*]": ["--master", "local[*]"]}
 QUICK = ("plain-1", "spark-1")
 
 
@@ -67,19 +69,23 @@ def speed(
     return {"rows": rows, "memory": memory, "count": count}
 
 
-def whole_command(model: Path) -> float:
-    """Seconds that `batch.py` takes for one sentence: what a run costs besides its rows."""
-    with tempfile.TemporaryDirectory() as work:
-        pd.DataFrame({"text": ["我爱中国"]}).to_parquet(f"{work}/one.parquet")
-        options = ["--input", f"{work}/one.parquet", "--output", f"{work}/out"]
-        command = [sys.executable, str(ROOT / "mlflow_models" / "batch.py")]
-        start = time.perf_counter()
-        subprocess.run([*command, "--model", str(model), *options], check=True, capture_output=True)
-        return time.perf_counter() - start
+def whole_commands(model: Path, data: Path | None) -> dict[str, dict[str, float]]:
+    """Seconds that `batch.py` takes from its start to its end, by rows and by way."""
+    found: dict[str, dict[str, float]] = {}
+    command = [sys.executable, str(ROOT / "mlflow_models" / "batch.py"), "--model", str(model)]
+    for count in WHOLE:
+        with tempfile.TemporaryDirectory() as work:
+            path = make_input("hanlp_ner", count, data, Path(work))
+            for way, options in WAYS.items():
+                output = ["--input", str(path), "--output", f"{work}/{way}"]
+                start = time.perf_counter()
+                subprocess.run([*command, *output, *options], check=True, capture_output=True)
+                found.setdefault(f"{count:,}", {})[way] = time.perf_counter() - start
+    return found
 
 
 def measure(data: Path | None, quick: bool) -> dict[str, Any]:
-    """Runs everything, about seven minutes; `quick` takes few rows and one model."""
+    """Runs everything, about eight minutes; `quick` takes few rows and one model."""
     if quick:
         models = {"hanlp_ner": speed("hanlp_ner", 50, data, 1, QUICK)}
     else:
@@ -87,7 +93,7 @@ def measure(data: Path | None, quick: bool) -> dict[str, Any]:
     return {
         "machine": machine(("pyspark", "pyarrow", "mlflow", "onnxruntime", "ctranslate2")),
         "models": models,
-        "whole_command": 0.0 if quick else whole_command(saved("hanlp_ner")),
+        "whole_commands": {} if quick else whole_commands(saved("hanlp_ner"), data),
     }
 
 
@@ -121,10 +127,14 @@ def render(result: dict[str, Any]) -> str:
                 f"{memory['java']:.2f}" if memory["java"] else "",
             ]
             lines.append(f"| {' | '.join(cells)} |")
-    if result["whole_command"]:
+    if whole := result["whole_commands"]:
         lines += [
             "",
-            f"The whole command takes {result['whole_command']:.0f} s for one sentence: Java, "
-            "Spark, and loading the model.",
+            "Seconds of the whole command `batch.py`, from its start to its end, with all cores:",
+            "",
+            f"| sentences | {' | '.join(WAYS)} |",
+            "| ---: | ---: | ---: |",
         ]
+        for count, seconds in whole.items():
+            lines.append(f"| {count} | {' | '.join(f'{seconds[way]:.1f}' for way in WAYS)} |")
     return "\n".join(lines)

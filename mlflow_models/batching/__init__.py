@@ -1,1 +1,1 @@
-"""Batch scoring on Spark: what `batch.py` is made of."""
+"""Batch scoring, on this machine or on Spark: what `batch.py` is made of."""

@@ -1,6 +1,7 @@
-"""What runs in Spark's Python workers: rows in, typed answers out. Nothing here needs the zoo.
+"""What every worker process does: rows in, typed answers out. Nothing here needs the zoo.
 
-A worker process loads the model once, from its executor's directory, and keeps it for all tasks.
+A worker process of Spark loads the model once, from its executor's directory, and keeps it for all
+tasks. Processes without Spark (`worker`) have it from the one that forks them.
 
 This uses `mapInArrow` with the pyfunc, not `mlflow.pyfunc.spark_udf`. With MLflow 3.17 the latter
 turns a null into the text 'nan' in a string, and fails on a null array of structs or a field that
@@ -23,14 +24,14 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class BatchJob:
-    """What every task does.
+    """What every worker process does.
 
     Args:
         model: The saved model's directory; or the name of the archive, if it was shipped.
         shipped: Whether the model was shipped in an archive.
         reads: The input's column for each of the model's columns.
         texts: Whether the input's column has text files, as bytes.
-        malformed: The input's column that has a value if a row couldn't be parsed.
+        wrong: The input's column that says what is wrong with a row that can't be scored.
         keep: The input's columns that are kept.
         params: The request's parameters.
         answers: For each column of the output the record's field and its Arrow type.
@@ -41,7 +42,7 @@ class BatchJob:
     shipped: bool
     reads: dict[str, str]
     texts: bool
-    malformed: str | None
+    wrong: str | None
     keep: tuple[str, ...]
     params: dict[str, Any]
     answers: dict[str, tuple[str, pa.DataType]]
@@ -62,8 +63,7 @@ def score(
     model = load(job)
     for batch in batches:
         if batch.num_rows:
-            batch = batch.rename_columns(list(names))
-            yield _joined(batch, _records(model, batch, job), job)
+            yield answered(model, batch.rename_columns(list(names)), job)
             scored.add(batch.num_rows)
 
 
@@ -71,19 +71,21 @@ def probe(batches: Iterator[pa.RecordBatch], job: BatchJob) -> Iterator[pa.Recor
     """Load the model, and let it check the parameters; yield its refusal, or an empty text."""
     for _ in batches:
         pass
-    refusal = ""
     try:
-        model = load(job)
+        said = refusal(load(job), job)
     except Exception as error:
-        refusal = f"A worker can't load the model: {error}"
-        yield pa.RecordBatch.from_pydict({"refusal": [refusal]})
-        return
+        said = f"A worker can't load the model: {error}"
+    yield pa.RecordBatch.from_pydict({"refusal": [said]})
+
+
+def refusal(model: Any, job: BatchJob) -> str:
+    """Let a model check the parameters; give its refusal, or an empty text."""
+    table = pd.DataFrame({name: pd.Series([], dtype=object) for name in job.reads})
     try:
-        model.predict(pd.DataFrame({name: pd.Series([], dtype=object) for name in job.reads}),
-                      params=job.params)  # fmt: skip
+        model.predict(table, params=job.params)
     except Exception as error:
-        refusal = str(error) or type(error).__name__
-    yield pa.RecordBatch.from_pydict({"refusal": [refusal]})
+        return (str(error) or type(error).__name__).splitlines()[0]
+    return ""
 
 
 def load(job: BatchJob) -> Any:
@@ -92,29 +94,35 @@ def load(job: BatchJob) -> Any:
 
     context = TaskContext.get()
     os.environ["THERESA_CORES"] = str(context.cpus() if context else 1)
-    return _load(SparkFiles.get(job.model) if job.shipped else job.model)
+    return load_once(SparkFiles.get(job.model) if job.shipped else job.model)
 
 
 @functools.lru_cache(maxsize=1)
-def _load(directory: str) -> Any:
+def load_once(directory: str) -> Any:
+    """Load a saved model; the last one that this process has loaded is there already."""
     import mlflow.pyfunc
 
     return mlflow.pyfunc.load_model(directory)
+
+
+def answered(model: Any, batch: pa.RecordBatch, job: BatchJob) -> pa.RecordBatch:
+    """Answer the rows of a batch: the columns that are kept, and the answers."""
+    return _joined(batch, _records(model, batch, job), job)
 
 
 def _records(model: Any, batch: pa.RecordBatch, job: BatchJob) -> list[dict[str, Any]]:
     """Make a record for each row: the model's, or one that has only an `error`."""
     columns = {name: batch.column(own).to_pylist() for name, own in job.reads.items()}
     records: list[dict[str, Any] | None] = [None] * batch.num_rows
-    if job.malformed:
-        for row, value in enumerate(batch.column(job.malformed).to_pylist()):
-            if value is not None:
-                records[row] = {"error": "The row is malformed."}
+    if job.wrong:
+        for row, wrong in enumerate(batch.column(job.wrong).to_pylist()):
+            if wrong is not None:
+                records[row] = {"error": wrong}
     if job.texts:
         ((name, values),) = columns.items()
         for row, content in enumerate(values):
             try:
-                values[row] = content.decode("utf-8-sig")
+                values[row] = content.decode("utf-8-sig") if records[row] is None else None
             except UnicodeDecodeError:
                 records[row] = {"error": f"Column '{name}': the file isn't text in UTF-8."}
     rest = [row for row, record in enumerate(records) if record is None]

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from batching.output import filesystem
-from batching.session import OPEN_COST_BYTES
 from batching.source import (
+    CONTENT,
+    EMPTY,
+    MAX_FILE_BYTES,
+    MISSING,
+    OPEN_COST_BYTES,
+    PART_BYTES,
+    PATH,
+    TOO_LARGE,
+    UNREAD,
+    WRONG,
     BatchSource,
     Reading,
     escaped,
@@ -22,20 +31,14 @@ from batching.source import (
     plan,
     quoted,
 )
+from batching.texts import stored
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-PATH = "path"  # of a manifest: the column that names a file
-CONTENT, URI, WRONG = "__batch_content", "__batch_uri", "__batch_wrong"
-MAX_FILE_BYTES = 1 << 30  # Arrow takes up to 2 GiB in a batch
-PART_BYTES = 64 << 20  # each file counts as `OPEN_COST_BYTES` more than it has
+URI = "__batch_uri"
 THREADS = 16  # look up whether a manifest's files exist
-TOO_LARGE = "The file has more than 1 GiB."
-UNREAD = "The file can't be read."
-MISSING = "The file doesn't exist."
-EMPTY = "The file is empty."
 
 
 class Folder(BatchSource):
@@ -50,6 +53,8 @@ class Folder(BatchSource):
         slots: How many parts are scored at once.
     """
 
+    files = True
+
     def __init__(
         self,
         spark: "SparkSession",
@@ -59,10 +64,9 @@ class Folder(BatchSource):
         size: int | None,
         slots: int,
     ) -> None:
-        from pyspark.sql import functions as F
 
         found = listing(spark, paths)
-        count, length = found.agg(F.count("*"), F.sum("length")).first() or (0, 0)
+        self.state, count, length = fingerprint(found)
         if not count:
             raise ZooError(f"'{path}' has no files, or only empty ones.")
         empty = _empty(found, count)
@@ -74,7 +78,6 @@ class Folder(BatchSource):
         self.size = size or max(OPEN_COST_BYTES, min(PART_BYTES, bytes_ // (4 * slots)))
         spark.conf.set("spark.sql.files.maxPartitionBytes", self.size)
         self._files = files(spark, paths)
-        self.state = fingerprint(spark, paths)
         self.plan, self._sizes = plan(spark, self._files.select("path", "content"))
         self.parts = len(self._sizes)
         self.reading = Reading({column: CONTENT}, frozenset())
@@ -126,7 +129,7 @@ class Manifest(Folder):
         if not names:
             raise ZooError(f"None of the files that '{path}' names exists, or all are empty.")
         super().__init__(spark, path, [escaped(row[URI]) for row in names], column, size, slots)
-        self.state = f"{self.state}-{fingerprint(spark, [path])}"
+        self.state = f"{self.state}-{stored(spark, path)}"
         self.total = self._rows.count()
         self.kept = tuple(rows.columns)
 

@@ -1,15 +1,14 @@
-"""The model that scores: what it reads, and the Spark types of its answers."""
+"""The model that scores: what it reads, and the Arrow types of its answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from zoo import settings
 from zoo.errors import ZooError
 from zoo.serving import devices
-
-if TYPE_CHECKING:
-    from pyspark.sql.types import DataType
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,8 @@ class SavedModel:
         identity: The build's identifier.
         columns: MLflow's type, `string` or `binary`, of each column that the model reads.
         params: The names of the model's parameters.
-        answers: The Spark type of each field of the records; `error` comes last.
-        free: The fields of any form, which Spark has as variants.
+        answers: The Arrow type of each field of the records; `error` comes last.
+        free: The fields of any form, which are written as JSON.
         alone: Whether one engine uses all the cores that it gets, or the GPU.
     """
 
@@ -30,7 +29,7 @@ class SavedModel:
     identity: str
     columns: dict[str, str]
     params: tuple[str, ...]
-    answers: "dict[str, DataType]"
+    answers: dict[str, pa.DataType]
     free: frozenset[str]
     alone: bool
 
@@ -57,7 +56,7 @@ def read(directory: Path) -> SavedModel:
         str(about.model_uuid),
         {spec.name: spec.type.name for spec in signature.inputs},
         params,
-        {**{name: spark_type(kind) for name, kind in fields.items()}, "error": _string()},
+        {**{name: arrow_type(kind) for name, kind in fields.items()}, "error": pa.string()},
         frozenset(name for name, kind in fields.items() if _is_free(kind)),
         _is_alone(about.metadata or {}),
     )
@@ -70,34 +69,22 @@ def _is_alone(about: dict[str, Any]) -> bool:
     return takes_gpu or not about.get("fork_safe", True)
 
 
-def spark_type(kind: Any) -> "DataType":
-    """Give Spark's type for MLflow's; a field of any form is JSON at first.
-
-    MLflow's own `Schema.as_spark_schema` (3.17) doesn't know arrays and objects.
-    """
+def arrow_type(kind: Any) -> pa.DataType:
+    """Give Arrow's type for MLflow's; a field of any form is JSON."""
     from mlflow.types.schema import Array, Map, Object
-    from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
 
     if _is_free(kind):
-        return StringType()
+        return pa.string()
     if isinstance(kind, Array):
-        return ArrayType(spark_type(kind.dtype))
+        return pa.list_(arrow_type(kind.dtype))
     if isinstance(kind, Map):
-        return MapType(StringType(), spark_type(kind.value_type))
+        return pa.map_(pa.string(), arrow_type(kind.value_type))
     if isinstance(kind, Object):
-        fields = [StructField(one.name, spark_type(one.dtype)) for one in kind.properties]
-        return StructType(fields)
-    plain: DataType = kind.to_spark()
-    return plain
+        return pa.struct([(one.name, arrow_type(one.dtype)) for one in kind.properties])
+    return pa.from_numpy_dtype(kind.to_numpy())
 
 
 def _is_free(kind: Any) -> bool:
     from mlflow.types.schema import AnyType
 
     return isinstance(kind, AnyType)
-
-
-def _string() -> "DataType":
-    from pyspark.sql.types import StringType
-
-    return StringType()

@@ -1,17 +1,16 @@
 """Finds out what an input is: a table, a manifest, or files."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from batching import files, tables
 from batching.model import SavedModel
 from batching.output import filesystem
-from batching.source import BatchSource, Reading, reason
+from batching.source import PATH, WRONG, BatchSource, Reading, reason
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
-FORMATS = ("parquet", "csv", "json", "files")
 ENDINGS = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -52,23 +51,19 @@ def open_source(
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
-    names = _names(spark, path)
-    kind = kind or _kind(path, names)
+    kind = kind_of(path, _names(spark, path), kind, column)
     first = next(iter(scorer.columns))
     if kind == "files":
-        if column:
-            raise ZooError("--column names a column of a table, and the input is files.")
         return files.Folder(spark, path, [path], first, size, slots)
     try:
         rows = tables.read(spark, path, kind)
-        names = set(rows.columns) - {tables.MALFORMED}
-        is_manifest = not column and files.PATH in names and not names & set(scorer.columns)
-        if not is_manifest:
-            reading = _reading(path, rows, column, scorer)
-            return tables.TableSource(spark, path, rows, reading, size, slots)
+        types = {name: type_ for name, type_ in rows.dtypes if name != WRONG}
+        if not is_manifest(set(types), column, scorer):
+            read = reading(path, types, column, scorer)
+            return tables.TableSource(spark, path, rows, read, size, slots)
     except (PySparkException, Py4JJavaError) as error:
         raise ZooError(f"'{path}' can't be read as {kind}: {reason(error)}") from error
-    return files.Manifest(spark, path, rows.drop(tables.MALFORMED), first, size, slots)
+    return files.Manifest(spark, path, rows.drop(WRONG), first, size, slots)
 
 
 def _names(spark: "SparkSession", path: str) -> set[str]:
@@ -94,20 +89,47 @@ def _names(spark: "SparkSession", path: str) -> set[str]:
     return names
 
 
-def _kind(path: str, names: set[str]) -> str:
+def kind_of(path: str, names: set[str], asked: str | None, column: str | None) -> str:
+    """Tell what an input is: one of `FORMATS`.
+
+    Args:
+        path: Where the input is.
+        names: Of its files.
+        asked: What the command line says it is.
+        column: The column that the command line names.
+
+    Raises:
+        ZooError: It has tables of several kinds; or it is files, which have no column.
+    """
     kinds = {
         next((kind for end, kind in ENDINGS.items() if name.lower().endswith(end)), "files")
         for name in names
     }
-    if len(kinds - {"files"}) > 1:
+    if not asked and len(kinds - {"files"}) > 1:
         raise ZooError(f"'{path}' has tables of several kinds; say which with --format.")
-    return "files" if "files" in kinds else kinds.pop()
+    kind = asked or ("files" if "files" in kinds else kinds.pop())
+    if column and kind == "files":
+        raise ZooError("--column names a column of a table, and the input is files.")
+    return kind
 
 
-def _reading(path: str, rows: "DataFrame", column: str | None, scorer: SavedModel) -> Reading:
-    """Find the columns of a table that the model reads."""
-    types: dict[str, Any] = dict(rows.dtypes)
-    types.pop(tables.MALFORMED, None)
+def is_manifest(names: set[str], column: str | None, scorer: SavedModel) -> bool:
+    """Tell whether a table with these columns names files, and has nothing else to read."""
+    return not column and PATH in names and not names & set(scorer.columns)
+
+
+def reading(path: str, types: dict[str, str], column: str | None, scorer: SavedModel) -> Reading:
+    """Find the columns of a table that the model reads.
+
+    Args:
+        path: Where the table is.
+        types: The type of each column.
+        column: The column that the command line names.
+        scorer: The model.
+
+    Raises:
+        ZooError: The table doesn't have such a column, or it is of another type.
+    """
     first = next(iter(scorer.columns))
     wanted = {first: column} if column else {name: name for name in scorer.columns}
     found = {name: own for name, own in wanted.items() if own in types}

@@ -4,51 +4,71 @@ OUTPUT.partial/_batch.json       model, input and options, so that a restart is 
 OUTPUT.partial/part-00007-...    the answers of part 7; it has this name once it is complete
 OUTPUT                           the same directory, renamed, when every part is there
 
-Everything goes through Hadoop's FileSystem: a path may be local, `hdfs://` or `s3a://`.
+With Spark everything goes through Hadoop's FileSystem: a path may be local, `hdfs://` or `s3a://`.
 """
 
 import json
+import os
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from batching.source import reason
+from zoo.data.outputs import make_directory
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 SETTINGS = "_batch.json"  # readers of Parquet skip names with an underscore
+KIND, WITH_SPARK, WITHOUT_SPARK = "kind of run", "with Spark", "without Spark"
 PART = re.compile(r"part-(\d+)-.*\.parquet")
+
+
+class Files(Protocol):
+    """Where outputs are written."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is a file or a directory."""
+
+    def read(self, path: str) -> bytes:
+        """Read a file."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file; make its directory."""
+
+    def rename(self, old: str, new: str) -> bool:
+        """Rename a file or a directory; tell whether it worked."""
+
+    def names(self, directory: str) -> list[str]:
+        """List the names in a directory; one that doesn't exist has none."""
+
+    def delete(self, path: str) -> None:
+        """Delete a file or a directory."""
 
 
 class Output:
     """The output's directory.
 
     Args:
-        spark: The session.
+        files: Where it is.
         path: What `--output` says.
     """
 
-    def __init__(self, spark: "SparkSession", path: str) -> None:
-        self.path, self.partial = path, f"{path.rstrip('/')}.partial"
-        self._spark, self._jvm = spark, spark._jvm
-        self._files = filesystem(spark, path)
+    def __init__(self, files: Files, path: str) -> None:
+        self.path, self.partial, self.files = path, f"{path.rstrip('/')}.partial", files
+        self._place = f"{self.partial}/{SETTINGS}"
 
     def refuse_existing(self) -> None:
         """Raise ZooError if the output exists."""
-        if self._files.exists(self._at(self.path)):
+        if self.files.exists(self.path):
             raise ZooError(f"'{self.path}' exists already; choose another --output, or delete it.")
 
     def settings(self) -> dict[str, Any] | None:
         """Read the settings of a run that didn't finish; None if there is none."""
-        place = self._at(f"{self.partial}/{SETTINGS}")
-        if not self._files.exists(place):
+        if not self.files.exists(self._place):
             return None
-        stream = self._files.open(place)
-        try:
-            found: dict[str, Any] = json.loads(bytes(stream.readAllBytes()))
-        finally:
-            stream.close()
+        found: dict[str, Any] = json.loads(self.files.read(self._place))
         return found
 
     def agree(self, settings: dict[str, Any]) -> None:
@@ -56,6 +76,12 @@ class Output:
         old = self.settings()
         if old is None:
             return
+        begun = old.get(KIND, WITH_SPARK)
+        if begun != settings[KIND]:
+            raise ZooError(
+                f"'{self.partial}' was begun {begun}; run it so again (--master and --conf ask for "
+                "Spark), or delete the directory."
+            )
         if changed := [name for name in settings if old.get(name) != settings[name]]:
             raise ZooError(
                 f"'{self.partial}' was begun with another {' and another '.join(changed)}; "
@@ -68,39 +94,17 @@ class Output:
         Raises:
             ZooError: The settings can't be written.
         """
-        place, fresh = f"{self.partial}/{SETTINGS}", f"{self.partial}/{SETTINGS}.new"
-        if self._files.exists(self._at(place)):
+        if self.files.exists(self._place):
             return
-        stream = self._files.create(self._at(fresh), True)
-        stream.write(bytearray(json.dumps(settings, indent=1, ensure_ascii=False).encode()))
-        stream.close()
-        if not self._files.rename(self._at(fresh), self._at(place)):
-            raise ZooError(f"'{place}' can't be written.")
+        text = json.dumps(settings, indent=1, ensure_ascii=False)
+        self.files.write(f"{self._place}.new", text.encode())
+        if not self.files.rename(f"{self._place}.new", self._place):
+            raise ZooError(f"'{self._place}' can't be written.")
 
     def done(self) -> dict[int, str]:
         """List the files of complete parts, by the part's number."""
-        if not self._files.exists(self._at(self.partial)):
-            return {}
-        found = {}
-        for status in self._files.listStatus(self._at(self.partial)):
-            name = status.getPath().getName()
-            if match := PART.fullmatch(name):
-                found[int(match[1])] = name
-        return found
-
-    def write(self, rows: "DataFrame") -> None:
-        """Write parts: partition N of `rows` is part N."""
-        rows.write.mode("append").parquet(self.partial)
-
-    def write_rest(self, rows: "DataFrame") -> None:
-        """Write rows that belong to no part, into one file."""
-        place = f"{self.partial}/_rest"
-        rows.coalesce(1).write.mode("overwrite").parquet(place)
-        for status in self._files.listStatus(self._at(place)):
-            name = status.getPath().getName()
-            if name.endswith(".parquet"):
-                self._files.rename(status.getPath(), self._at(f"{self.partial}/rest-{name}"))
-        self._files.delete(self._at(place), True)
+        matches = map(PART.fullmatch, self.files.names(self.partial))
+        return {int(match[1]): match[0] for match in matches if match}
 
     def keep_one(self, before: dict[int, str]) -> None:
         """Keep one file of each part: that of `before`, or else a new one.
@@ -112,15 +116,10 @@ class Output:
             before: The files of complete parts, as `done` listed them.
         """
         kept = dict(before)
-        for status in self._files.listStatus(self._at(self.partial)):
-            name = status.getPath().getName()
+        for name in self.files.names(self.partial):
             match = PART.fullmatch(name)
             if match and kept.setdefault(int(match[1]), name) != name:
-                self._files.delete(status.getPath(), False)
-
-    def rows(self) -> "DataFrame":
-        """Read the rows that are written so far."""
-        return self._spark.read.parquet(self.partial)
+                self.files.delete(f"{self.partial}/{name}")
 
     def finish(self) -> None:
         """Rename the directory to the output.
@@ -129,11 +128,76 @@ class Output:
             ZooError: The output exists by now, or the directory can't be renamed.
         """
         self.refuse_existing()
-        if not self._files.rename(self._at(self.partial), self._at(self.path)):
+        if not self.files.rename(self.partial, self.path):
             raise ZooError(f"'{self.partial}' is complete, but can't be renamed to '{self.path}'.")
+
+
+class HadoopFiles:
+    """What Hadoop's FileSystem of a path reaches.
+
+    Args:
+        spark: The session.
+        path: A path of that file system.
+
+    Raises:
+        ZooError: There is no FileSystem for the path, or it can't be reached.
+    """
+
+    def __init__(self, spark: "SparkSession", path: str) -> None:
+        self._jvm, self._system = spark._jvm, filesystem(spark, path)
+
+    def exists(self, path: str) -> bool:
+        return bool(self._system.exists(self._at(path)))
+
+    def read(self, path: str) -> bytes:
+        stream = self._system.open(self._at(path))
+        try:
+            return bytes(stream.readAllBytes())
+        finally:
+            stream.close()
+
+    def write(self, path: str, content: bytes) -> None:
+        stream = self._system.create(self._at(path), True)
+        stream.write(bytearray(content))
+        stream.close()
+
+    def rename(self, old: str, new: str) -> bool:
+        return bool(self._system.rename(self._at(old), self._at(new)))
+
+    def names(self, directory: str) -> list[str]:
+        if not self.exists(directory):
+            return []
+        return [one.getPath().getName() for one in self._system.listStatus(self._at(directory))]
+
+    def delete(self, path: str) -> None:
+        self._system.delete(self._at(path), True)
 
     def _at(self, path: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(path)
+
+
+class LocalFiles:
+    """The files of this machine."""
+
+    def exists(self, path: str) -> bool:
+        return Path(path).exists()
+
+    def read(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:
+        make_directory(Path(path).parent)
+        Path(path).write_bytes(content)
+
+    def rename(self, old: str, new: str) -> bool:
+        Path(old).rename(new)
+        return True
+
+    def names(self, directory: str) -> list[str]:
+        return sorted(os.listdir(directory)) if Path(directory).exists() else []
+
+    def delete(self, path: str) -> None:
+        Path(path).unlink()
 
 
 def filesystem(spark: "SparkSession", path: str) -> Any:

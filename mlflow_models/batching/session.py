@@ -9,19 +9,22 @@ import tarfile
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batching.source import BATCH_BYTES, OPEN_COST_BYTES
 from zoo.errors import ZooError
 from zoo.serving.runner import cores
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BATCH_BYTES = 8 << 20  # of input per call of the model; a larger row is a batch by itself
-OPEN_COST_BYTES = 1 << 20  # that could be read in the time that opening a file takes
 LOG = Path(tempfile.gettempdir()) / f"theresa-batch-{os.getpid()}.log"
+# Of Java's compilers only the quick one, of its collectors that of one thread: the cores of this
+# machine are for the model.
+LOCAL_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+REMOTE = re.compile(r"[A-Za-z][\w+.-]*:/")
 LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 
 USUAL = {
@@ -36,6 +39,7 @@ FIXED = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.files.minPartitionNum": "1",
     "spark.sql.files.openCostInBytes": str(OPEN_COST_BYTES),
+    "spark.sql.json.enableExactStringParsing": "false",  # as `json_lines` writes what isn't a text
     "spark.sql.legacy.javaCharsets": "true",  # GB18030, Big5 and CP874, besides Unicode
     "spark.sql.csv.parser.columnPruning.enabled": "false",  # pruned, a malformed row isn't noticed
     "spark.sql.execution.arrow.maxBytesPerBatch": str(BATCH_BYTES),
@@ -47,6 +51,18 @@ FIXED = {
     "spark.ui.showConsoleProgress": "false",
     "spark.executorEnv.OMP_NUM_THREADS": "1",  # recognizers decode on as many threads as cores
 }
+
+
+def is_asked(master: str | None, settings: Sequence[object], paths: Sequence[str]) -> bool:
+    """Tell whether Spark is to score, and not this machine's processes.
+
+    Args:
+        master: Spark's master, if one is given.
+        settings: Settings of Spark that are given.
+        paths: Of the input and the output; one that isn't local needs Spark.
+    """
+    started = "PYSPARK_GATEWAY_PORT" in os.environ  # by spark-submit
+    return bool(master or settings or started or any(REMOTE.match(path) for path in paths))
 
 
 def check_java() -> None:
@@ -96,6 +112,7 @@ def options(
             raise ZooError(f"--cores-per-model is {asked}, but the master '{master}' has {count}.")
         found["spark.master"] = f"local[{count}{local[3] or ',4'}]"  # 4 attempts of a task
         found["spark.driver.host"] = "127.0.0.1"
+        found["spark.driver.extraJavaOptions"] = LOCAL_JAVA
     else:
         usual = int(given.get("spark.executor.cores", 1)) if alone else 1
         found["spark.executor.cores"] = str(asked or usual)
@@ -141,13 +158,13 @@ def _streams_to(path: Path) -> Iterator[None]:
             os.close(copy)
 
 
-def ship_code(spark: "SparkSession", work: Path) -> None:
-    """Send `batching.executor` to the executors; they need no other code of the repository."""
+def pack_code(work: Path) -> Path:
+    """Pack what worker processes run; they need no other code of the repository."""
     archive = work / "batching.zip"
     with zipfile.ZipFile(archive, "w") as file:
-        for name in ("__init__.py", "executor.py"):
+        for name in ("__init__.py", "executor.py", "source.py", "worker.py"):
             file.write(Path(__file__).with_name(name), f"batching/{name}")
-    spark.sparkContext.addPyFile(str(archive))
+    return archive
 
 
 def ship_model(spark: "SparkSession", model: Path, work: Path) -> tuple[str, bool]:

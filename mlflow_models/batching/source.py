@@ -10,6 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+FORMATS = ("parquet", "csv", "json", "files")
+PATH = "path"  # of a manifest: the column that names a file
+CONTENT, FILE, WRONG = (f"__batch_{name}" for name in ("content", "file", "wrong"))
+MAX_FILE_BYTES = 1 << 30  # Arrow takes up to 2 GiB in a batch
+BATCH_BYTES = 8 << 20  # of input per call of the model; a larger row is a batch by itself
+OPEN_COST_BYTES = 1 << 20  # that could be read in the time that opening a file takes
+PART_BYTES = 64 << 20  # of files; each counts as `OPEN_COST_BYTES` more than it has
+MALFORMED = "The row is malformed."
+TOO_LARGE = "The file has more than 1 GiB."
+UNREAD = "The file can't be read."
+MISSING = "The file doesn't exist."
+EMPTY = "The file is empty."
+PART_ROWS = {"string": 2000, "binary": 100}  # of a part, by what the model reads
 SPECIAL = re.compile(r"([\\{}\[\]*?])")  # in the patterns that Hadoop knows
 
 
@@ -26,7 +39,7 @@ class Reading:
     kinds: frozenset[str]
 
 
-class BatchSource(ABC):
+class Source(ABC):
     """What is scored, in parts that are the same in every run with the same `size`.
 
     Attributes:
@@ -34,10 +47,11 @@ class BatchSource(ABC):
         size: How large a part is, in rows or bytes.
         parts: How many parts there are.
         state: A digest of the files' names, sizes and times: another digest is another input.
-        plan: A digest of what each partition holds.
+        plan: A digest of what each part is made from.
         reading: Which columns the model reads.
         kept: The input's columns that are kept.
-        malformed: The column that has a value if a row couldn't be parsed.
+        wrong: The column that says what is wrong with a row that can't be scored; None: no column.
+        files: Whether each row is a file.
     """
 
     total: int
@@ -47,11 +61,16 @@ class BatchSource(ABC):
     plan: str
     reading: Reading
     kept: tuple[str, ...]
-    malformed: str | None = None
+    wrong: str | None = None
+    files: bool = False
 
     @abstractmethod
     def sizes(self) -> list[int]:
         """Give the most rows of each part."""
+
+
+class BatchSource(Source):
+    """What Spark scores."""
 
     @abstractmethod
     def rows(self, done: list[int]) -> "DataFrame":
@@ -60,6 +79,18 @@ class BatchSource(ABC):
     @abstractmethod
     def rest(self, answered: "DataFrame") -> "DataFrame | None":
         """Give the rows that are in no part: the kept columns and `error`; None: there are none."""
+
+
+def part_rows(reading: "Reading", total: int, slots: int) -> int:
+    """Choose how many rows of a table a part has.
+
+    Args:
+        reading: What the model reads of them.
+        total: How many rows there are.
+        slots: How many parts are scored at once; each gets four parts, or more.
+    """
+    usual = PART_ROWS["binary" if "binary" in reading.kinds else "string"]
+    return min(usual, -(-total // (4 * slots)))
 
 
 def reason(error: BaseException) -> str:
@@ -86,13 +117,17 @@ def files(spark: "SparkSession", paths: Sequence[str]) -> "DataFrame":
     return reader.load(list(paths))
 
 
-def fingerprint(spark: "SparkSession", paths: Sequence[str]) -> str:
-    """Make a digest of the files below paths; it changes if one of them changes."""
+def fingerprint(found: "DataFrame") -> tuple[str, int, int]:
+    """Make a digest of listed files; it changes if one of them changes.
+
+    Returns:
+        The digest, how many files there are, and their bytes.
+    """
     from pyspark.sql import functions as F
 
-    about = F.xxhash64("path", "length", "modificationTime")
-    found = listing(spark, paths).agg(F.count("*"), F.sum("length"), F.bit_xor(about)).first()
-    return "-".join(str(value) for value in found or ())
+    about = F.bit_xor(F.xxhash64("path", "length", "modificationTime"))
+    count, bytes_, digest = found.agg(F.count("*"), F.sum("length"), about).first() or (0, 0, 0)
+    return f"{count}-{bytes_}-{digest}", count, bytes_ or 0
 
 
 def plan(spark: "SparkSession", rows: "DataFrame") -> tuple[str, list[int]]:

@@ -4,12 +4,13 @@ Spark reads bytes of another encoding as U+FFFD, and a quotation mark that isn't
 rows after it; neither is an error to Spark.
 """
 
+import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batching.output import filesystem
 from zoo.data import tables
@@ -32,10 +33,12 @@ class Written:
     Args:
         encoding: Java's name of it.
         delimiter: What is between the cells of a CSV.
+        header: The names of its columns.
     """
 
     encoding: str = "UTF-8"
     delimiter: str = ","
+    header: tuple[str, ...] = ()
 
 
 def look_through(spark: "SparkSession", path: str, kind: str) -> Written:
@@ -53,35 +56,66 @@ def look_through(spark: "SparkSession", path: str, kind: str) -> Written:
         ZooError: A file can't be read, has a broken quotation mark, or isn't written as the others.
     """
     found: dict[Written, str] = {}
-    for name in _files(spark, path):
+    for status in _files(spark, path):
+        name = status.getPath().toString()
         with _local(spark, name) as file, _named(file, name):
-            delimiter = ","
+            delimiter, header = ",", tuple[str, ...]()
             if kind == "csv":
-                table = tables.open_table(file)
-                delimiter = getattr(table, "delimiter", ",")
+                table = tables.open_delimited(file)
+                delimiter, header = table.delimiter, columns(table)
                 for _ in table.rows():
                     pass
             if kind == "json" and encoding(file).startswith("utf-16"):
                 raise ZooError(f"'{file}' is UTF-16, which Spark can't read as JSON lines; "
                                "convert it to UTF-8.")  # fmt: skip
-            found.setdefault(Written(JAVA[encoding(file)], delimiter), name)
+            found.setdefault(Written(JAVA[encoding(file)], delimiter, header), name)
     if len(found) > 1:
         first, other = list(found.values())[:2]
         raise ZooError(
-            f"'{other}' has another encoding or another delimiter than '{first}'; convert one."
+            f"'{other}' has another encoding, another delimiter or other columns than '{first}'; "
+            "convert one."
         )
     return next(iter(found), Written())
 
 
-def _files(spark: "SparkSession", path: str) -> Iterator[str]:
-    """The files that Spark would read, as URIs."""
+def columns(table: tables.TextTable) -> tuple[str, ...]:
+    """Give the names of a CSV's columns; one without a name has a number, as `_c0`.
+
+    Raises:
+        ZooError: Two names are the same but for capital letters.
+    """
+    names = tuple(name or f"_c{place}" for place, name in enumerate(table.header))
+    refuse_twins(str(table.path), names)
+    return names
+
+
+def refuse_twins(path: str, names: Iterable[str]) -> None:
+    """Raise ZooError if two columns have one name but for capital letters, as Spark does."""
+    found: dict[str, str] = {}
+    for name in names:
+        other = found.setdefault(name.lower(), name)
+        if other != name:
+            raise ZooError(f"'{path}' has the columns '{other}' and '{name}'; rename one.")
+
+
+def stored(spark: "SparkSession", path: str) -> str:
+    """Make a digest of a table's files; it changes if one of them changes."""
+    digest = hashlib.sha256()
+    for status in _files(spark, path):
+        about = (status.getPath().toString(), status.getLen(), status.getModificationTime())
+        digest.update(repr(about).encode())
+    return digest.hexdigest()
+
+
+def _files(spark: "SparkSession", path: str) -> Iterator[Any]:
+    """The files that Spark would read, each as Hadoop's FileStatus."""
     system = filesystem(spark, path)
     for status in system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path)) or ():
         below = system.listFiles(status.getPath(), True) if status.isDirectory() else None
         while below is None or below.hasNext():
             one = below.next() if below else status
             if not one.getPath().getName().startswith(("_", ".")):
-                yield one.getPath().toString()
+                yield one
             if below is None:
                 break
 

@@ -1,7 +1,7 @@
 """What the tests of batches share: one local session, in which most of them run."""
 
 import contextlib
-import os
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +13,10 @@ import pytest
 from batch import main
 from batching import session
 
-# Java starts in half the time where it doesn't optimize for a long run.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-
 Score = Callable[..., list[dict[str, Any]]]
+ScoreBy = Callable[..., list[dict[str, Any]]]
+PROCESSES, SPARK = "processes", "spark"
+WAYS = {PROCESSES: [], SPARK: ["--master", "local[1]"]}
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +34,31 @@ def spark(java: None) -> Iterator[Any]:  # noqa: ARG001
 
 
 @pytest.fixture
-def score(spark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Score:
-    """`batch.py` in that session: takes its options, and gives the output's rows."""
-    monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
+def score_by(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ScoreBy:
+    """`batch.py` with Spark, in that session, or without: takes its options, gives the rows."""
 
-    def run(model: object, input_: object, *options: str) -> list[dict[str, Any]]:
+    def run(way: str, model: object, input_: object, *options: str) -> list[dict[str, Any]]:
+        if way == SPARK:
+            spark = request.getfixturevalue("spark")
+            monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
         output = tmp_path / "out"
-        main(["--model", str(model), "--input", str(input_), "--output", str(output), *options])
+        asked = ["--model", str(model), "--input", str(input_), "--output", str(output)]
+        main([*asked, *WAYS[way], *options])
         rows: list[dict[str, Any]] = pq.read_table(output).to_pylist()
         return rows
 
     return run
+
+
+@pytest.fixture(params=[PROCESSES, pytest.param(SPARK, marks=pytest.mark.spark)])
+def way(request: pytest.FixtureRequest) -> str:
+    """A way to run `batch.py`."""
+    return str(request.param)
+
+
+@pytest.fixture
+def score(way: str, score_by: ScoreBy) -> Score:
+    """`batch.py` in one way."""
+    return functools.partial(score_by, way)

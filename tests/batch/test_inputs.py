@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.pyfunc import load_model
 
-from batching.session import BATCH_BYTES
+from batching.source import BATCH_BYTES
 from tests.batch.conftest import Score
 from tests.hanlp_ner.helpers import CHINA
 from tests.test_models.calls import call

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batch import main
-from tests.batch.conftest import Score
+from tests.batch.conftest import SPARK, Score
 from zoo.building import saved
 from zoo.errors import ZooError
 
@@ -20,10 +20,10 @@ def refused(tmp_path: Path, *options: str) -> str:
 def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert re.search(r"Java 17 .*JAVA_HOME", refused(tmp_path, "--model", "hanlp_ner"))
+    said = refused(tmp_path, "--model", "hanlp_ner", "--master", "local[1]")
+    assert re.search(r"Java 17 .*JAVA_HOME", said)
 
 
-@pytest.mark.usefixtures("java")
 def test_a_model_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: str
 ) -> None:
@@ -45,8 +45,8 @@ def test_a_model_that_is_not_there(
         ("news.csv", "text,entities\nx,y\n", [], r"a column 'entities'.* --prefix PREFIX"),
         ("news.csv", 'id,text\n1,好\n2,"他说\n3,你好\n', [], r"news\.csv', line 3: a quotation"),
         ("news.csv", "id,text\n1,我爱中国\udce5\n", [], r"news\.csv' is not UTF-8 \(line 2\)"),
-        ("utf-16.jsonl", '{"text": "好"}\n', [], r"utf-16\.jsonl' .*UTF-8"),
-        ("news.jsonl", '{"text": 5}\n', [], r"'text' of .* is of type bigint; the model reads"),
+        ("news.jsonl", '{"text": 5}\n', [], r"'text' of .* is of type \w*int\w*; the model reads"),
+        ("news.csv", "text,Text\nx,y\n", [], "columns 'text' and 'Text'"),
         ("news.parquet", "no table at all", [], r"parquet"),
         ("list.csv", "path\nnothing.txt\n", [], "None of the files"),
         ("x.txt", "x", ["--params", '{"task": []}'], "--params: 'task' .*dictionary"),
@@ -66,11 +66,19 @@ def test_an_input_that_the_model_cannot_read(
 ) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
-    encoding = "utf-16" if name.startswith("utf-16") else "utf-8"
-    path.write_bytes(content.encode(encoding, "surrogateescape"))
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ZooError, match=said):
         score(ner_model, path, *options)
     assert not (tmp_path / "out.partial").exists()
+
+
+@pytest.mark.parametrize("way", [pytest.param(SPARK, marks=pytest.mark.spark)], indirect=True)
+def test_utf_16_that_spark_reads_as_other_text(
+    score: Score, ner_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "news.jsonl").write_text('{"text": "好"}\n', encoding="utf-16")
+    with pytest.raises(ZooError, match=r"news\.jsonl' .*UTF-8"):
+        score(ner_model, tmp_path / "news.jsonl")
 
 
 def test_an_output_that_exists(score: Score, ner_model: Path, tmp_path: Path) -> None:
@@ -85,3 +93,5 @@ def test_more_cores_than_there_are(ner_model: Path, tmp_path: Path) -> None:
                    "--cores-per-model", "2")  # fmt: skip
     assert said.startswith("--cores-per-model is 2")
     assert "'local[1]'" in said
+    said = refused(tmp_path, "--model", str(ner_model), "--cores-per-model", "1000")
+    assert said.startswith("--cores-per-model is 1000, but this machine has ")

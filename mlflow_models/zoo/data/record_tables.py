@@ -26,7 +26,7 @@ class RecordTable(TextTable):
 
     records: Callable[[], Records]
 
-    def _read(self) -> Iterator[tuple[int, list[str]]]:
+    def cells(self) -> Iterator[tuple[int, list[str]]]:
         for number, record in self.records():
             yield number, [_cell(record.get(name)) for name in self.header]
 

@@ -78,8 +78,8 @@ class TextTable(ABC):
     header: list[str]
 
     @abstractmethod
-    def _read(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row's line number, or for Parquet its number, and its cells."""
+    def cells(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row's line number, or for Parquet its number, and its cells, however many."""
 
     def rows(self) -> Iterator[tuple[int, dict[str, str] | None]]:
         """Yield each row's line number and its cells by column; None if it has too few or too many.
@@ -87,7 +87,7 @@ class TextTable(ABC):
         Raises:
             TableError: The file can't be read to its end.
         """
-        for line, row in self._read():
+        for line, row in self.cells():
             right = len(row) == len(self.header)
             yield line, dict(zip(self.header, row, strict=True)) if right else None
 
@@ -98,7 +98,7 @@ class TextTable(ABC):
             TableError: The file can't be read to its end, or a row has too few or too many cells.
         """
         width = len(self.header)
-        for line, row in self._read():
+        for line, row in self.cells():
             if len(row) != width:
                 raise TableError(f"'{self.path}', line {line}: {len(row)} cells, not {width}.")
             yield line, dict(zip(self.header, row, strict=True))
@@ -131,7 +131,7 @@ class DelimitedTable(TextTable):
     delimiter: str = ","
     quoted: bool = True
 
-    def _read(self) -> Iterator[tuple[int, list[str]]]:
+    def cells(self) -> Iterator[tuple[int, list[str]]]:
         with open_text(self.path, TableError, newline="") as file:
             header = _reader(file, self.delimiter, self.quoted, strict=False)
             next(header, None)
@@ -209,6 +209,20 @@ def open_table(path: Path, quoted: bool = True) -> TextTable:
         from zoo.data.record_tables import open_records
 
         return open_records(path, suffix)
+    return open_delimited(path, quoted)
+
+
+def open_delimited(path: Path, quoted: bool = True) -> DelimitedTable:
+    """Read the header of a table of cells, whatever its suffix is; a `.tsv` has tabs.
+
+    Args:
+        path: The file.
+        quoted: Whether cells may be in quotation marks.
+
+    Raises:
+        TableError: The file can't be read, or two columns have one name.
+    """
+    suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
     with open_text(path, TableError, newline="") as file:
         headers = {}
         for delimiter in "\t" if suffix == TABBED else DELIMITERS:
