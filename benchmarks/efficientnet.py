@@ -38,7 +38,7 @@ STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3)
           (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))  # fmt: skip
 STEM, FEATURES, CLASSES = 32, 1280, 1000
 EPSILON = 1e-3  # of TensorFlow's batch normalisation
-SIDE = 224  # pixels
+SIDE, STRIDE = 224, 32  # pixels that it sees, and that one of its last places stands for
 PIXELS = {
     "size": SIDE,
     "mean": [0.5, 0.5, 0.5],
@@ -126,21 +126,31 @@ def trained() -> Lite0:
     return network.eval()
 
 
-def write(network: nn.Module, path: Path) -> None:
-    """Write a network as an encoder: its graph, and beside it how photos are prepared."""
-    example = torch.zeros(1, 3, SIDE, SIDE)
+def write(network: nn.Module, path: Path, side: int = SIDE) -> None:
+    """Write a network as an encoder: its graph, and beside it how photos are prepared.
+
+    Args:
+        network: As `Lite0` is called.
+        path: The `.onnx` file.
+        side: Of what it sees, in pixels; a multiple of 32. It was trained with 224.
+    """
+    example = torch.zeros(1, 3, side, side)
     with whole_file(path) as part:
         export(network, part, {"pixels": example}, ["features"], {
             "pixels": ["photos"], "features": ["photos"]})  # fmt: skip
-    write_json(path.with_suffix(".json"), PIXELS)
+    write_json(path.with_suffix(".json"), PIXELS | {"size": side})
 
 
 def main() -> None:
     """Run the command line."""
     cli = argparse.ArgumentParser(description="Write EfficientNet-Lite0 as an ONNX encoder.")
     cli.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file")
+    cli.add_argument("--side", type=int, default=SIDE, help="of what it sees, in pixels; more "
+                     "shows smaller things (default: %(default)s, as it was trained)")  # fmt: skip
     args = cli.parse_args()
-    write(trained(), args.output)
+    if args.side < STRIDE or args.side % STRIDE:
+        cli.error(f"--side {args.side} is not a multiple of {STRIDE}")
+    write(trained(), args.output, args.side)
     print(f"{args.output}: python mlflow_models/clip_caption/explore.py embed PHOTOS -o EMBEDDINGS "
           f"--encoder {args.output}")  # fmt: skip
 

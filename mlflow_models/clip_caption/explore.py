@@ -1,6 +1,7 @@
 """Explores a collection of photos by what a model sees in them.
 
   explore.py embed PHOTOS -o EMBEDDINGS --captions beam     images to Parquet; the others read it
+  explore.py embed PHOTOS -o EMBEDDINGS --encoder X.onnx    by any image encoder, without words
   explore.py find EMBEDDINGS --words "a fallen tree"        images by words, or --image like one
   explore.py match EMBEDDINGS --text comment -o match.csv   does the comment fit its photo?
   explore.py map EMBEDDINGS -o MAP                          a map of them, with named groups
@@ -237,6 +238,8 @@ def run_index(args: argparse.Namespace) -> None:
     print(f"{args.output}: {len(data.ids):,} images, {len(data.categories)} categories")
     for line in indexing.left_out(embeddings, data, facts, args.category, args.date, args.place):
         print(f"  {line}")
+    if embeddings.settings.kind == "encoder":
+        print("build.py refuses this index: the served model sees photos by CLIP, not by --encoder")
     if recall is not None:
         print(f"the search finds {recall:.1%} of the true neighbours")
     print(results.describe(outcome, threshold, data))

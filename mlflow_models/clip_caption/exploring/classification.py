@@ -22,10 +22,10 @@ class Labelled:
 
     Args:
         ids: their names.
-        vectors: their CLIP features, L2-normalised, float32 (n, d).
+        vectors: their features, L2-normalised, float32 (n, d).
         categories: the categories' names.
         labels: each photo's places among them, int32 (n, most); -1 where it has fewer.
-        probe: the checkpoint's features of `index.PROBE`, float32 (d,).
+        probe: what tells their encoder from others, of `encoders.probe_of`, float32 (p,).
         groups: each photo's group, int (n,): near copies, or photos of one site.
         rows: which photos of the embeddings these are, ascending.
     """

@@ -218,7 +218,7 @@ def _add_labelled(cli: argparse.ArgumentParser) -> None:
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    cli = _add(commands, "classify", "Classify images by their nearest neighbours in CLIP space.")
+    cli = _add(commands, "classify", "Classify images by their nearest neighbours.")
     _add_labelled(cli)
     cli.add_argument("--test", type=Path, metavar="EMBEDDINGS", help="classify these (and score "
                      "them, if they have the column); default: each labelled image by all the "

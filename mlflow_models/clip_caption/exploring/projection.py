@@ -61,7 +61,8 @@ class Projection:
         components: PCA's, float32 (pca, d); or (0, d).
         points: the embeddings as UMAP saw them, float32 (n, pca or d).
         places: the map, float32 (n, 2), without unit.
-        probe: the checkpoint's features of `index.PROBE`, float32; empty if they aren't known.
+        probe: what tells the embeddings' encoder from others, of `encoders.probe_of`, float32;
+            empty if it isn't known.
     """
 
     def __init__(
