@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from clip_caption.building import labels
 from clip_caption.captioner import Captioner
 from clip_caption.exploring.contents import digest
-from clip_caption.index import PROBE, normalised
+from clip_caption.index import normalised
 from clip_caption.pixels import Pixels
 from zoo.data.fingerprints import fingerprint
 from zoo.data.outputs import write_json
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 GRAPH, ABOUT = "encoder.onnx", "encoder.json"
-BATCH_PHOTOS = 16  # embedded at once, as by CLIP
+BATCH_PIXELS = 16 * 224 * 224  # of photos embedded at once: a network's memory grows with them
 MIN_SIDE, MAX_SIDE = 8, 2048  # pixels of a photo as the network sees it; a larger one is a mistake
 Colours = Annotated[list[float], Field(min_length=3, max_length=3)]
 
@@ -148,7 +149,7 @@ def convert(graph: Path, directory: Path) -> None:
     shape = taken[0].shape
     channels_last = shape[1] != 3
     size = _side(graph, shape, channels_last, preparation.size)
-    batch = 1 if isinstance(shape[0], int) else BATCH_PHOTOS
+    batch = 1 if isinstance(shape[0], int) else max(1, BATCH_PIXELS // size**2)
     tried = np.zeros((min(2, batch), 3, size, size), np.float32)
     output = _output(graph, session, {taken[0].name: _ordered(tried, channels_last)})
     write_json(directory / ABOUT, {
@@ -170,7 +171,7 @@ def probe_of(encoder: PhotoEncoder) -> np.ndarray:
     """
     if isinstance(encoder, ImageEncoder):
         return encoder.probe
-    return normalised(encoder.embed_texts([PROBE]))[0]
+    return labels.probe_of(encoder)
 
 
 def _bits(digest: str) -> np.ndarray:
