@@ -142,9 +142,9 @@ def test_a_packed_set_is_the_default_and_others_may_join(network: Path, tmp_path
     phrasings = normalised(captioner.embed_texts(["a flood", "a flood on the road"]))
     (mean,) = normalised(phrasings.mean(axis=0, keepdims=True))
     assert LabelSet.read(tmp_path / "model").features["flood"] == pytest.approx(mean, abs=1e-5)
-    some: dict[str, Any] = {"num_captions": 0, "labels": ["flood", "a bicycle in a park"]}
-    (mixed, *_) = model.predict(None, table, some)
-    assert set(shares(mixed)) == set(some["labels"])
+    some = ["flood", "a bicycle in a park"]
+    (mixed, *_) = model.predict(None, table, {"num_captions": 0, "labels": some})
+    assert set(shares(mixed)) == set(some)
     assert mixed["label"] == "flood"
     (off, *_) = model.predict(None, table, {"labels": []})
     assert list(off) == ["captions"]
