@@ -77,12 +77,13 @@ def main() -> None:
     checkpoint = find(args.checkpoint)
     with packaging.workspace(args) as work:
         requirements = work.with_name("requirements.txt")
+        packages = translators.pack(args.translator, work)  # first, as a wrong name is refused
         convert(checkpoint, work, args.clip, args.precision, args.normalize_prefix, args.gpu)
         pins = hardware.requirements(FOLDER, args).read_text(encoding="utf-8").splitlines()
         pins += pack_index(args.index, work) if args.index else []
         if args.labels:
             labels.pack(args.labels, work)
-        pins += translators.pack(args.translator, work)
+        pins += packages
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
         described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "labels",
                      "translator")  # fmt: skip

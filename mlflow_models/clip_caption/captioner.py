@@ -13,6 +13,7 @@ from PIL import Image
 
 from clip_caption.decode import search
 from clip_caption.decoder import CaptionDecoder
+from clip_caption.languages import ENGLISH
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, open_tokenizer, tidy
@@ -59,14 +60,16 @@ class Captioner:
         about = json.loads((directory / "engine.json").read_text(encoding="utf-8"))
         disabled = [SLOW_FUSION] + [CRASHES_IN_FLOAT16] * (about["precision"] == "fp16")
         opened = functools.partial(_open, directory, threads, disabled)
-        self.reads = tuple(about["reads"])
+        # What embeddings were made with earlier has neither, and reads as OpenAI's CLIP does.
+        self.reads = tuple(about.get("reads", [ENGLISH]))
+        text = about.get("text") or {"length": about["text_length"]}
         self.pixels_of = Pixels(about["pixels"])
         self.max_tokens = int(about["gpt2"]["places"]) - int(about["prefix_length"])
         self._width, self._prefix = int(about["clip_width"]), int(about["prefix_length"])
         self._vocabulary = Vocabulary.read(directory / GPT2)
         self._logit_scale: float | None = about.get("logit_scale")
-        self.text_length = int(about["text"]["length"])
-        self._tokenizer = open_tokenizer(directory / CLIP, about["text"])
+        self.text_length = int(text["length"])
+        self._tokenizer = open_tokenizer(directory / CLIP, text)
         self._vision = opened("vision.onnx", VISION_SHARE)
         self._mapper = opened("mapper.onnx", MAPPER_SHARE)
         self._decoder = CaptionDecoder(directory, about["gpt2"], threads)

@@ -26,7 +26,7 @@ FOLDER, ABOUT = "translators", "translator.json"
 BEAMS = 4  # as Helsinki-NLP's checkpoints were published with
 MAX_TOKENS = 256  # of a text or its translation; what is longer is cut off
 MAX_BATCH_TEXTS = 32  # translated at once: 4 beams of 32 texts need a few hundred MB at most
-REMEDY = "write English, or build the model with a translator of that language (--translator)"
+REMEDY = "write English, or build with a translator (--translator) or a multilingual CLIP (--clip)"
 PAD = "<pad>"  # stands for nothing; a decoder starts from it, and never says it
 Pair = tuple[str, str]  # from which language to which
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from clip_caption.captioner import Captioner
 from clip_caption.index import PROBE, normalised, same_clip
+from clip_caption.languages import why_unread
 from clip_caption.options import Options
 from clip_caption.zero_shot import FEATURES, SETTINGS, Calibration
 from zoo.data.outputs import write_json
@@ -81,10 +82,13 @@ class Phrasings:
             L2-normalised, float32 (labels, d).
 
         Raises:
-            CheckpointError: A phrasing has too many tokens, or the set was calibrated with another
-                CLIP.
+            CheckpointError: A phrasing has too many tokens or isn't in a language that CLIP reads,
+                or the set was calibrated with another CLIP.
         """
         for name, texts in self.labels.items():
+            for text in texts:
+                if why := why_unread(text, captioner.reads, "write its phrasings in English"):
+                    raise CheckpointError(f"Label '{name}': '{text}' {why}.")
             if long := [text for text in texts if not captioner.reads_all_of(text)]:
                 raise CheckpointError(
                     f"Label '{name}': '{long[0]}' has more than the {captioner.text_length} tokens "
