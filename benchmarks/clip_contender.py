@@ -83,12 +83,28 @@ def ours(directory: Path, precision: str) -> Answer:
     return run
 
 
+def reading(directory: Path, precision: str) -> Answer:
+    """No captioner, but its limit: reads as many bytes as GPT-2 has, once for each token."""
+    weights = np.ones((directory / precision / "decoder.bin").stat().st_size // 4, np.float32)
+
+    def run(_: list[np.ndarray], options: dict[str, Any]) -> list[str]:
+        for _ in range(options["max_tokens"]):
+            weights.sum()
+        return []
+
+    return run
+
+
 ENGINES: dict[str, Callable[[Path], Answer]] = {
     "reference": reference,
     "Transformers": transformers,
     "ours fp32": lambda directory: ours(directory, "fp32"),
     "ours int8": lambda directory: ours(directory, "int8"),
+    "reading fp32 weights": lambda directory: reading(directory, "fp32"),
+    "reading int8 weights": lambda directory: reading(directory, "int8"),
 }
+
+LIMITS = [name for name in ENGINES if name.startswith("reading")]
 
 if __name__ == "__main__":
     serve(ENGINES)

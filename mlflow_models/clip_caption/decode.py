@@ -15,7 +15,7 @@ from clip_caption.vocabulary import STOP
 
 FEW_TOKENS = 256  # mostly enough for a nucleus; where they aren't, all tokens are ranked
 
-GUESSES = 4  # tokens of a draft that GPT-2 checks together
+GUESSES = 5  # tokens of a draft that GPT-2 checks together
 
 Written = tuple[list[int], float]  # tokens, and the mean of their log-probabilities
 

@@ -84,6 +84,21 @@ def test_greedy_is_the_reference(
     ]
     options = Options(mode="greedy", top_p=0.9, temperature=0.5)
     same(captioner.caption(features, options), expected)
+    alone = [captioner.caption(row[None], options)[0] for row in features]  # with a draft's guesses
+    same(alone, expected)
+
+
+@torch.no_grad()
+def test_wrong_guesses_change_no_caption(
+    pair: Callable[[str], Pair], features: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of another GPT-2, for captions of every length."""
+    model, captioner = pair("mlp")
+    monkeypatch.setattr(captioner._decoder, "draft", pair("linear")[1]._decoder)
+    for longest in (1, 2, 6, 20):
+        expected = [[generate2(model, one, longest)] for one in prefixes_of(model, features)]
+        options = Options(mode="greedy", max_tokens=longest)
+        same([captioner.caption(row[None], options)[0] for row in features], expected)
 
 
 @torch.no_grad()
