@@ -1,4 +1,4 @@
-"""Batches on Spark against a plain loop of `predict`, with one worker process and with two."""
+"""Batches on Spark against a plain loop of `predict`, with one worker and two; whole commands."""
 
 import random
 import shutil
@@ -30,6 +30,7 @@ SAMPLES = {"whisper_asr": "flac", "clip_caption": "jpg"}
 ROWS = {"hanlp_ner": 10_000, "whisper_asr": 40, "clip_caption": 100}
 WHOLE = (1, 10_000)  # sentences of a whole command
 WAYS = {"without --master": [], "--master local[*]": ["--master", "local[*]"]}
+TURNS = 3  # of each way; their median is shown
 QUICK = ("plain-1", "spark-1")
 
 
@@ -85,11 +86,13 @@ def whole_commands(model: Path, data: Path | None) -> dict[str, dict[str, float]
 
 
 def measure(data: Path | None, quick: bool) -> dict[str, Any]:
-    """Runs everything, about eight minutes; `quick` takes few rows and one model."""
+    """Runs everything, about ten minutes; `quick` takes few rows and one model."""
     if quick:
         models = {"hanlp_ner": speed("hanlp_ner", 50, data, 1, QUICK)}
     else:
-        models = {name: speed(name, count, data, 2, list(NAMES)) for name, count in ROWS.items()}
+        models = {
+            name: speed(name, count, data, TURNS, list(NAMES)) for name, count in ROWS.items()
+        }
     return {
         "machine": machine(("pyspark", "pyarrow", "mlflow", "onnxruntime", "ctranslate2")),
         "models": models,
