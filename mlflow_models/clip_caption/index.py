@@ -226,7 +226,11 @@ class Index:
     def _similar(self, rows: np.ndarray, similarities: np.ndarray) -> list[Neighbour]:
         """Name what was found: of int64 (k,) and float32 (k,)."""
         return [
-            {**self.named(int(row)), "similarity": round(float(similarity), 4)}
+            {
+                **dict.fromkeys(("id", "category", "similarity")),
+                **self.named(int(row)),
+                "similarity": round(float(similarity), 4),
+            }
             for row, similarity in zip(rows, similarities, strict=True)
             if row >= 0
         ]

@@ -121,10 +121,16 @@ def test_a_neighbour_has_a_thumbnail(url: str, photos: Path) -> None:
         assert small.shape == (72, 96, 3)
         assert np.abs(small - np.asarray(drawn, float)).mean() < 12
     path = record["neighbours"][0]["photo"]
-    for other in (path.replace("index=", "index=0"), f"collection/photo?number={COUNT}"):
+    for other in (
+        path.replace("index=", "index=0"),
+        f"collection/photo?number={COUNT}",
+        "collection/photo?number=<b>",
+        "collection/photo",
+    ):
         refused = HTTP.get(f"{url}/{other}")
         assert refused.status_code == 404
         assert {"error_code", "message", "request_id"} <= {*refused.json()}
+        assert "<b>" not in refused.text
 
 
 def test_the_collection_says_what_can_be_asked_for(url: str, scenes: pd.DataFrame) -> None:
