@@ -30,6 +30,7 @@ from clip_caption.searching.parts import Neighbours, Search
 from clip_caption.translating import Languages
 from clip_caption.zero_shot import LabelSet, ZeroShot
 from zoo.data.fetch import Fetcher
+from zoo.errors import BadInput
 from zoo.serving.declaration import Url, tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
@@ -156,7 +157,10 @@ class Engine:
 
     def _read(self, texts: Sequence[str]) -> list[np.ndarray | Exception]:
         """Embed search words: for each its features, (width,), or its exception."""
-        refused = [self._languages.refusal(one) for one in texts]
+        refused = [
+            self._languages.refusal(one) if one.strip() else BadInput("is empty; say what to find")
+            for one in texts
+        ]
         jobs = [
             Job(one, None, True) for one, error in zip(texts, refused, strict=True) if not error
         ]

@@ -14,17 +14,13 @@ explore.py COMMAND --help says more.
 """
 
 import argparse
-import json
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from clip_caption.evaluating.translate import translate
-from clip_caption.exploring import opening, search
+from clip_caption.exploring import finding, opening, search
 from clip_caption.exploring.options import parser
 from clip_caption.exploring.store import Embeddings
 from zoo.building import packaging
@@ -41,47 +37,8 @@ def run_embed(args: argparse.Namespace) -> None:
 
 
 def run_find(args: argparse.Namespace) -> None:
-    """Prints the photos that were found, and draws them."""
-    embeddings = Embeddings(args.embeddings)
-    if args.words and args.translate:
-        languages = args.from_language, args.to_language
-        (args.words,) = translate([args.words], args.translate, *languages)
-        print(f"Translated: {args.words}", file=sys.stderr)
-    rankings, depth = [], max(args.k, 100) if args.by == "both" else args.k
-    if args.image or args.by != "captions":
-        vectors = embeddings.clip_vectors()
-        if args.image:
-            query = opening.features(opening.encoder(args.embeddings, args.threads), args.image)
-        else:
-            captioner = opening.captioner(args.embeddings, args.threads)
-            opening.check_words(captioner, args.words)
-            query = captioner.embed_texts([args.words])[0]
-        rankings.append(search.by_vector(vectors, query, depth))
-    if args.words and args.by != "clip":
-        rankings.append(search.by_captions(embeddings.texts(args.text), args.words, depth))
-    hits = rankings[0] if len(rankings) == 1 else search.fused(rankings, args.k)
-    captions = embeddings.texts(args.text) if args.text in embeddings.columns else []
-    found: list[dict[str, Any]] = [
-        {"id": embeddings.ids[hit.row], "score": round(hit.score, 4)} for hit in hits
-    ]
-    for one, hit in zip(found, hits, strict=True):
-        one |= {"caption": captions[hit.row]} if captions else {}
-    if args.json:
-        print(json.dumps(found, ensure_ascii=False, indent=1))
-    else:
-        lines = [f"{one['score']:.4f}  {one['id']}  {one.get('caption', '')}" for one in found]
-        print("\n".join(lines) or "Nothing was found.")
-    if args.output and found:
-        draw_sheet(embeddings, [(hit.row, hit.score) for hit in hits], args.output)
-
-
-def draw_sheet(embeddings: Embeddings, scored: Sequence[tuple[int, float]], path: Path) -> None:
-    """Draws photos with their scores."""
-    from clip_caption.exploring import plots
-
-    pictures = embeddings.thumbnails([row for row, _ in scored])
-    plots.sheet(pictures, [f"{score:.3f}" for _, score in scored], path)
-    print(f"Drawn: {path}")
+    """Finds photos by words, by a photo, or by both."""
+    finding.run(args)
 
 
 def run_match(args: argparse.Namespace) -> None:
@@ -120,7 +77,8 @@ def run_match(args: argparse.Namespace) -> None:
         print(f"  {cosines[row]:.3f}  better than {shares[row]:.0%}  {embeddings.ids[row]}: "
               f"{comments[row][:80]}")  # fmt: skip
     if args.sheet and order:
-        draw_sheet(embeddings, [(row, cosines[row]) for row in order[: args.worst]], args.sheet)
+        worst = order[: args.worst]
+        finding.draw_sheet(embeddings.thumbnails(worst), cosines[worst].tolist(), args.sheet)
 
 
 def run_map(args: argparse.Namespace) -> None:

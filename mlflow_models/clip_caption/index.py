@@ -172,9 +172,9 @@ class Index:
         Returns:
             For each query its neighbours, nearest first.
         """
-        found, labels, similarities = self.search(features, skip + count, rows, words)
-        reported = (one[:, skip:] for one in (found, labels, similarities))
-        return [self._named(*one) for one in zip(*reported, strict=True)]
+        found, _, similarities = self.search(features, skip + count, rows, words)
+        pages = zip(found[:, skip:], similarities[:, skip:], strict=True)
+        return [self._similar(*page) for page in pages]
 
     def classify(self, features: np.ndarray, k: int | None = None, skip: int = 0) -> list[Vote]:
         """Find the category of each query by vote of its neighbours, and these neighbours.
@@ -192,7 +192,7 @@ class Index:
         answers = []
         for row, nearest in enumerate(similarities[:, 0]):
             kept = slice(skip, shown)
-            neighbours = self._named(found[row, kept], labels[row, kept], similarities[row, kept])
+            neighbours = self._similar(found[row, kept], similarities[row, kept])
             named: list[str] = []
             if nearest >= self.threshold:
                 named = [self.categories[place] for place in likely(int(best[row]), chances[row])]
@@ -211,25 +211,29 @@ class Index:
             "last_day": last,
         }
 
-    def _named(
-        self, rows: np.ndarray, labels: np.ndarray, similarities: np.ndarray
-    ) -> list[Neighbour]:
-        """Name what was found: of int64 (k,), int32 (k, most), float32 (k,)."""
-        neighbours = []
-        for row, own, similarity in zip(rows, labels, similarities, strict=True):
-            if row < 0:
-                break
-            number = int(row)
-            one: Neighbour = {
-                "id": self.photos.id_of(number),
-                "category": ", ".join(self.categories[label] for label in own if label >= 0),
+    def named(self, row: int) -> Neighbour:
+        """Give what is known of a photo."""
+        labels = [self.categories[label] for label in self.labels[row] if label >= 0]
+        found = {
+            "id": self.photos.id_of(row),
+            "category": ", ".join(labels),
+            **self.photos.about(row),
+        }
+        if self.photos.has_thumbnails:
+            found["photo"] = f"collection/photo?number={row}&index={self.version}"
+        return found
+
+    def _similar(self, rows: np.ndarray, similarities: np.ndarray) -> list[Neighbour]:
+        """Name what was found: of int64 (k,) and float32 (k,)."""
+        return [
+            {
+                **dict.fromkeys(("id", "category", "similarity")),
+                **self.named(int(row)),
                 "similarity": round(float(similarity), 4),
-                **self.photos.about(number),
             }
-            if self.photos.has_thumbnails:
-                one["photo"] = f"collection/photo?number={number}&index={self.version}"
-            neighbours.append(one)
-        return neighbours
+            for row, similarity in zip(rows, similarities, strict=True)
+            if row >= 0
+        ]
 
 
 def same_clip(one: np.ndarray, other: np.ndarray) -> bool:

@@ -1,11 +1,15 @@
 """clip_caption as it is served, and a translator; made once per run."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from tests.clip_caption.collection import COUNT
 from tests.clip_caption.photos import Site, serving
+from tests.clip_caption.searching import UNDATED
 from tests.clip_caption.translator import write_translator
 from zoo.building.local_server import serve
 
@@ -35,3 +39,38 @@ def site() -> Iterator[Site]:
     """A server of photos, which counts what it is asked for."""
     with serving() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def dated(photos: Path, embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenes with a date each, a day apart; the photos themselves aren't embedded again."""
+    from clip_caption import explore
+
+    place = tmp_path_factory.mktemp("dated")
+    (place / "000").symlink_to(photos / "000")
+    table = pd.read_csv(photos / "manifest.csv", keep_default_na=False).head(COUNT)
+    days = pd.date_range("2026-01-01", periods=COUNT).astype(str)
+    table["date"] = [f"{day}T08:30:00+07:00" for day in days[:-UNDATED]] + ["soon", ""]
+    table.to_csv(place / "manifest.csv", index=False)
+    shutil.copytree(embedded, place / "embeddings")
+    options = "--captions greedy --part 25 --batch-size 8 --thumbnail 96".split()
+    explore.main(["embed", str(place / "manifest.csv"), "-o", str(place / "embeddings"), *options])
+    return place / "embeddings"
+
+
+@pytest.fixture(scope="session")
+def scene_index(dated: Path) -> Path:
+    """Their index."""
+    from clip_caption import explore
+
+    output = dated.parent / "index"
+    explore.main(
+        ["index", str(dated), "-o", str(output), "--place", "place", "--date", "date", "-k", "5"]
+    )
+    return output
+
+
+@pytest.fixture(scope="session")
+def scenes(dated: Path) -> pd.DataFrame:
+    """What is known of each scene, by its name."""
+    return pd.read_parquet(dated).set_index("id")

@@ -125,19 +125,39 @@ def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_find(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    cli = _add(commands, "find", "Find images by words or by an image.")
-    _add_embeddings(cli)
-    query = cli.add_mutually_exclusive_group(required=True)
-    query.add_argument("--words", type=_words, help="in a language that CLIP reads, or translated")
-    query.add_argument("--image", type=Path, help="a file; finds those like it")
+    cli = _add(commands, "find", "Find images by words, by an image, or by both.")
+    cli.add_argument("embeddings", type=Path, metavar="EMBEDDINGS", help="of explore.py embed; or "
+                     "an index, of explore.py index")  # fmt: skip
+    cli.add_argument("--words", type=_words, help="in a language that CLIP reads, or translated")
+    cli.add_argument("--image", type=Path, help="a file; finds those like it; with --words, those "
+                     "of them that fit the words, too")  # fmt: skip
+    cli.add_argument("--model", type=Path, metavar="EMBEDDINGS", help="whose model reads words and "
+                     "images, for an index")  # fmt: skip
     cli.add_argument("--by", choices=BY, default="clip", help="what words are compared with: the "
                      "image by CLIP, the captions, or both rankings")  # fmt: skip
     cli.add_argument("--text", default="caption", metavar="COLUMN", help="of the captions")
     add_options(cli, "the words")
     cli.add_argument("-k", type=_at_least(1), default=10, help="how many")
+    cli.add_argument("--skip", type=_at_least(0), default=0, help="how many of the nearest to "
+                     "leave out, for the next page")  # fmt: skip
+    _add_filters(cli)
     cli.add_argument("-o", "--output", type=_picture, help="a picture of them: .jpg or .png")
     cli.add_argument("--json", action="store_true", help="print JSON")
     _add_threads(cli)
+
+
+def _add_filters(cli: argparse.ArgumentParser) -> None:
+    found = cli.add_argument_group("which images may be found")
+    found.add_argument("--category", action="append", default=[], metavar="NAME", help="of one of "
+                       "these; give it several times for several")  # fmt: skip
+    found.add_argument("--place", action="append", default=[], metavar="NAME", help="likewise")
+    found.add_argument("--since", default="", metavar="DAY", help="such as 2026-01-31")
+    found.add_argument("--until", default="", metavar="DAY", help="the last day")
+    found.add_argument("--category-column", default="type", metavar="COLUMN", help="of embeddings; "
+                       "an index has its own")  # fmt: skip
+    found.add_argument("--place-column", default="place", metavar="COLUMN", help="likewise")
+    found.add_argument("--date-column", metavar="COLUMN", help="likewise, in ISO 8601 (default: "
+                       "timestamp, time, date, created...)")  # fmt: skip
 
 
 def _add_match(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,4 +1,4 @@
-"""Finds photos by words, by a photo, and asks how well a comment fits its photo."""
+"""Finds photos by their captions, and asks how well a comment fits its photo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clip_caption.index import normalised
-from clip_caption.searching.nearest import Exact
+from clip_caption.searching.nearest import Rows
 
 FUSION = 60  # reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009)
 OTHERS = 1000  # photos that a comment's own is compared with
@@ -19,32 +19,25 @@ class Hit:
 
     Args:
         row: its row in the embeddings.
-        score: cosine with CLIP's features or with the captions' n-grams; of both, the sum of
-            reciprocal ranks.
+        score: cosine with CLIP's features or with the captions' n-grams; of both rankings, the
+            sum of reciprocal ranks.
     """
 
     row: int
     score: float
 
 
-def by_vector(vectors: np.ndarray, query: np.ndarray, k: int) -> list[Hit]:
-    """The photos nearest to CLIP features of words or of a photo, by cosine.
-
-    Args:
-        vectors: CLIP features of the collection, float32 (n, d).
-        query: float32 (d,), of the same CLIP.
-        k: how many.
-    """
-    similarities, rows = Exact(normalised(vectors))(normalised(query[None]), k)
-    found = zip(rows[0], similarities[0], strict=True)
-    return [Hit(int(row), float(similarity)) for row, similarity in found]
-
-
-def by_captions(captions: Sequence[str], words: str, k: int) -> list[Hit]:
+def by_captions(captions: Sequence[str], words: str, k: int, rows: Rows = None) -> list[Hit]:
     """The photos whose captions share most with some words.
 
     By TF-IDF of n-grams of characters, so that "flooded" finds "flood" and no tokenizer is needed.
     Photos that share nothing aren't found.
+
+    Args:
+        captions: of each photo; empty where it has none.
+        words: what to look for.
+        k: how many photos to find.
+        rows: those that may be found; None: all.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -54,6 +47,8 @@ def by_captions(captions: Sequence[str], words: str, k: int) -> list[Hit]:
     except ValueError:  # no caption has three characters
         return []
     scores = (table @ vectorizer.transform([words]).T).toarray()[:, 0]
+    if rows is not None:
+        scores[np.setdiff1d(np.arange(len(scores)), rows)] = 0
     order = np.argsort(-scores, kind="stable")[:k]
     return [Hit(int(row), float(scores[row])) for row in order if scores[row] > 0]
 

@@ -4,6 +4,7 @@ The address of a thumbnail has the version of its index. So while hosts change f
 another, no answer shows a photo of the wrong one, and a client may keep a photo for ever.
 """
 
+import re
 from typing import Any
 
 from fastapi import Query, Response
@@ -14,7 +15,7 @@ from zoo.errors import NotFound
 
 ABOUT = "/collection"  # a gateway has one service for each path: no number is in it
 YEAR_SECONDS = 31_536_000
-MAX_NUMBER = 2**31 - 1
+NUMBER = re.compile("[0-9]{1,9}")  # FastAPI would echo what is no number
 
 
 def routes(index: Index | None) -> list[APIRoute]:
@@ -24,12 +25,11 @@ def routes(index: Index | None) -> list[APIRoute]:
         """Describe the collection that is searched: its size, categories, places and days."""
         return _present(index).about()
 
-    async def photo(
-        number: int = Query(ge=0, le=MAX_NUMBER), version: str = Query("", alias="index")
-    ) -> Response:
+    async def photo(number: str = "", version: str = Query("", alias="index")) -> Response:
         """Give a photo's thumbnail, by the address that `photo` of a neighbour has."""
-        known = _present(index)
-        found = known.photos.thumbnail(number) if version in ("", known.version) else None
+        known, found = _present(index), None
+        if NUMBER.fullmatch(number) and version in ("", known.version):
+            found = known.photos.thumbnail(int(number))
         if found is None:
             raise NotFound("Photo not found; ask at the address that an answer's 'photo' has.")
         # `private`: it is the gateway that knows who may see it

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.data.texts import read_json
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +88,16 @@ class Photos:
         """Give a photo's name."""
         name: str = self._columns["id"][row].as_py()
         return name
+
+    def captions(self) -> list[str]:
+        """Give all captions, empty where a photo has none.
+
+        Raises:
+            ZooError: The collection has no captions.
+        """
+        if "caption" not in self._columns:
+            raise ZooError("The collection has no captions.")
+        return [one or "" for one in self._columns["caption"].to_pylist()]
 
     def about(self, row: int) -> dict[str, str | None]:
         """Give a photo's `caption`, `date` and `place`: those that the collection has."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from gunicorn.arbiter import Arbiter
 from mlflow.version import VERSION
 from starlette.exceptions import HTTPException
 
@@ -29,7 +30,11 @@ log = logging.getLogger("theresa.server")
 
 def create() -> Edge:
     """Make the app of the model in `THERESA_MODEL`; gunicorn calls this before it forks."""
-    server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
+    try:
+        server = Server(Path(os.environ["THERESA_MODEL"]), read(Settings))
+    except ZooError as error:  # of what an operator gave; a trace would hide the sentence
+        log.critical("The server doesn't start: %s", error)
+        raise SystemExit(Arbiter.APP_LOAD_ERROR) from None
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
