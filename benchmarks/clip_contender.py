@@ -87,7 +87,7 @@ def reading(directory: Path, precision: str) -> Answer:
     """No captioner, but its limit: reads as many bytes as GPT-2 has, once for each token."""
     weights = np.ones((directory / precision / "decoder.bin").stat().st_size // 4, np.float32)
 
-    def run(_: list[np.ndarray], options: dict[str, Any]) -> list[str]:
+    def run(features: list[np.ndarray], options: dict[str, Any]) -> list[str]:  # noqa: ARG001
         for _ in range(options["max_tokens"]):
             weights.sum()
         return []
