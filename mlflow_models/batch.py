@@ -53,7 +53,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batching import model, session
-from batching.output import KIND, WITH_SPARK, WITHOUT_SPARK, HadoopFiles, LocalFiles, Output
+from batching.output import KIND, WITH_SPARK, WITHOUT_SPARK, FilesHere, HadoopFiles, Output
 from batching.source import FORMATS, Source, reason
 from zoo.building import packaging, saved, tracking
 from zoo.errors import ZooError
@@ -62,7 +62,7 @@ from zoo.serving.runner import cores
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from batching.run import Run
+    from batching.run import BatchRun
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -167,7 +167,7 @@ def score(
         ZooError: The input, or an output that exists, can't be used.
     """
     started = time.monotonic()
-    output = Output(HadoopFiles(spark, args.output) if spark else LocalFiles(), args.output)
+    output = Output(HadoopFiles(spark, args.output) if spark else FilesHere(), args.output)
     output.refuse_existing()
     args.part_size = args.part_size or (output.settings() or {}).get("size of parts")
     begin = functools.partial(on_spark, spark) if spark else on_processes
@@ -200,7 +200,7 @@ def on_spark(
     args: argparse.Namespace,
     scorer: model.SavedModel,
     params: dict[str, Any],
-) -> "tuple[Source, Run[Any]]":
+) -> "tuple[Source, BatchRun[Any]]":
     """Open the input for Spark; the arguments are those of `score`."""
     from batching.opening import open_source
     from batching.spark_run import SparkRun
@@ -213,7 +213,7 @@ def on_spark(
 
 def on_processes(
     args: argparse.Namespace, scorer: model.SavedModel, params: dict[str, Any]
-) -> "tuple[Source, Run[Any]]":
+) -> "tuple[Source, BatchRun[Any]]":
     """Open the input for processes of this machine; the arguments are those of `score`."""
     from batching.local import open_source
     from batching.plain_run import PlainRun

@@ -176,7 +176,7 @@ class HadoopFiles:
         return self._jvm.org.apache.hadoop.fs.Path(path)
 
 
-class LocalFiles:
+class FilesHere:
     """The files of this machine."""
 
     def exists(self, path: str) -> bool:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from batching.local import LocalSource
 from batching.model import SavedModel
 from batching.output import Output
-from batching.run import Run
+from batching.run import BatchRun
 from batching.session import pack_code
 from batching.worker import Part
 from zoo.errors import ZooError
@@ -25,7 +25,7 @@ from zoo.errors import ZooError
 ENDED = "A worker process has ended by itself; perhaps there was too little memory"
 
 
-class PlainRun(Run[LocalSource]):
+class PlainRun(BatchRun[LocalSource]):
     """A run in processes of this machine.
 
     They have the model's own code, and not the repository's, whose version may be another one.

@@ -13,7 +13,7 @@ from zoo.errors import ZooError
 Scored = TypeVar("Scored", bound=Source)
 
 
-class Run(ABC, Generic[Scored]):
+class BatchRun(ABC, Generic[Scored]):
     """A source and the model that scores it.
 
     Args:

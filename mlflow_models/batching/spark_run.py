@@ -15,14 +15,14 @@ from batching import session
 from batching.executor import probe, score
 from batching.model import SavedModel
 from batching.output import Output
-from batching.run import Run
+from batching.run import BatchRun
 from batching.source import BatchSource, quoted
 from zoo.errors import ZooError
 
 LOOK_SECONDS = 0.5  # between two updates of the progress bar
 
 
-class SparkRun(Run[BatchSource]):
+class SparkRun(BatchRun[BatchSource]):
     """A run on Spark.
 
     Args:

@@ -19,7 +19,7 @@ from clip_caption.building.checkpoint import add_normalize_option
 from clip_caption.building.labels import Phrasings, probe_of
 from clip_caption.evaluating import labelling, seeing
 from clip_caption.evaluating.captioning import opened
-from clip_caption.zero_shot import Calibration
+from clip_caption.zero_shot import LabelCalibration
 from zoo.building import packaging
 from zoo.data.outputs import write_json
 from zoo.errors import ZooError
@@ -70,7 +70,7 @@ def calibrate(
     values: dict[str, Any] = {**given.values, "probe": _rounded(probe_of(captioner))}
     labels, said = given.features(captioner), []
     if args.photos:
-        photos = seeing.see(captioner, seeing.Source(args.photos, None, args.image_column))
+        photos = seeing.see(captioner, seeing.PhotoSource(args.photos, None, args.image_column))
         _check(len(photos.ids), "--photos")
         nearest = (photos.features @ labels.T).max(axis=1)
         threshold = round(float(np.quantile(nearest, args.none_share)), DIGITS)
@@ -79,7 +79,7 @@ def calibrate(
                     f"{len(photos.ids):,} photos get no label")  # fmt: skip
         said += photos.notes
     if args.labelled:
-        source = seeing.Source(args.labelled, args.label_column, args.image_column)
+        source = seeing.PhotoSource(args.labelled, args.label_column, args.image_column)
         photos = seeing.see(captioner, source)
         fitted, sentences = fit(values, photos, labels, given.names, captioner.logit_scale)
         values |= fitted
@@ -89,7 +89,7 @@ def calibrate(
 
 def fit(
     values: Mapping[str, Any],
-    photos: seeing.Photos,
+    photos: seeing.SeenPhotos,
     labels: np.ndarray,
     names: list[str],
     scale: float,
@@ -111,7 +111,7 @@ def fit(
     """
 
     def scored(temperature: float) -> tuple[labelling.LabelScores, list[str]]:
-        calibration = Calibration.of({**values, "temperature": temperature})
+        calibration = LabelCalibration.of({**values, "temperature": temperature})
         found = calibration.probabilities(photos.features, labels, scale)
         return labelling.score(photos, names, found, calibration.threshold is not None)
 

@@ -19,7 +19,7 @@ EmbedText = Callable[[str], np.ndarray]
 """Gives a text's features by CLIP: of length 1, float32 (width,)."""
 
 
-class Part(Protocol):
+class AnswerPart(Protocol):
     """Adds to the answers of photos, or of search words, whose options are equal."""
 
     def check(self, options: Options) -> None:
@@ -49,7 +49,7 @@ class Captions:
         """Refuse nothing: the options have the checkpoint's bounds."""
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `captions`, as `Part` says."""
+        """Add `captions`, as `AnswerPart` says."""
         if not options.num_captions:
             return
         found = self._captioner.caption(features, options)
@@ -65,7 +65,7 @@ class Captions:
                 one |= {"text": text, "english": one["text"]}
 
 
-class Embeddings:
+class FeatureVectors:
     """CLIP's features, or what GPT-2 gets for them."""
 
     def __init__(self, captioner: Captioner) -> None:
@@ -75,7 +75,7 @@ class Embeddings:
         """Refuse nothing."""
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `embedding`, as `Part` says."""
+        """Add `embedding`, as `AnswerPart` says."""
         if options.embedding == "none":
             return
         clip = options.embedding == "clip"
@@ -94,7 +94,7 @@ class Match:
         """Refuse nothing."""
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `match`, as `Part` says."""
+        """Add `match`, as `AnswerPart` says."""
         if not options.match_text:
             return
         cosines = normalised(features) @ self._text(options.match_text)  # (rows,)

@@ -132,7 +132,7 @@ class Usual:
         options: Options,  # noqa: ARG002 - every answer has it
         records: Sequence[Record],
     ) -> None:
-        """Add `usual`, and take names away, as `describing.Part` says."""
+        """Add `usual`, and take names away, as `describing.AnswerPart` says."""
         if not self._known:
             return
         for record, percentile in zip(records, self._known.usual(features), strict=True):

@@ -8,7 +8,7 @@ mean of theirs, each of length 1 ("prompt ensembling", section 3.1.4).
 "None of these" is one more label. Its cosine is the same for every photo: the threshold, which
 `calibrate.py` chooses by photos without labels. `build.py --labels` packs:
 
-    labels.json    labels with their phrasings; temperature and threshold: see `Calibration`
+    labels.json    labels with their phrasings; temperature and threshold: see `LabelCalibration`
     labels.npy     float32 (labels, d), their features, L2-normalised
 """
 
@@ -32,7 +32,7 @@ DIGITS = 4  # of a probability
 
 
 @dataclass(frozen=True)
-class Calibration:
+class LabelCalibration:
     """From cosines to probabilities.
 
     Attributes:
@@ -44,7 +44,7 @@ class Calibration:
     threshold: float | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "Calibration":
+    def of(cls, values: Mapping[str, Any]) -> "LabelCalibration":
         """Take it from the values of a JSON object; what is missing has its default."""
         threshold = values.get("threshold")
         return cls(
@@ -80,7 +80,7 @@ class LabelSet:
     """
 
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
-    calibration: Calibration = Calibration()
+    calibration: LabelCalibration = LabelCalibration()
 
     @classmethod
     def read(cls, directory: Path) -> "LabelSet":
@@ -95,7 +95,7 @@ class LabelSet:
             settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
             features = np.load(directory / FEATURES, allow_pickle=False)
             return cls(
-                dict(zip(settings["labels"], features, strict=True)), Calibration.of(settings)
+                dict(zip(settings["labels"], features, strict=True)), LabelCalibration.of(settings)
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError, EOFError) as error:
             raise CheckpointError(
@@ -144,7 +144,7 @@ class ZeroShot:
         ]
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `label` and `labels`, as `Part` says."""
+        """Add `label` and `labels`, as `AnswerPart` says."""
         if not options.labels:
             return
         labels = np.stack([self._feature(label) for label in options.labels])

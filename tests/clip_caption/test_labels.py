@@ -16,7 +16,7 @@ from clip_caption.captioner import Captioner
 from clip_caption.engine import Engine
 from clip_caption.index import normalised
 from clip_caption.options import DECLARATION, MAX_LABELS
-from clip_caption.zero_shot import Calibration, LabelSet
+from clip_caption.zero_shot import LabelCalibration, LabelSet
 from tests.clip_caption.collection import COUNT
 from tests.clip_caption.serving import FILES, FLOOD, post, send
 from zoo.errors import CheckpointError, ZooError
@@ -226,11 +226,11 @@ def test_a_bad_set_is_not_packed(network: Path, tmp_path: Path, content: Any) ->
 def test_probabilities_of_a_known_case() -> None:
     photos = np.array([[1, 0], [0.6, 0.8]], np.float32)
     texts = np.array([[1, 0], [0, 1]], np.float32)
-    (sure, unsure) = Calibration().probabilities(photos, texts, 1.0)
+    (sure, unsure) = LabelCalibration().probabilities(photos, texts, 1.0)
     assert sure == pytest.approx([np.e / (np.e + 1), 1 / (np.e + 1), 0])
     assert unsure.argmax() == 1
-    none = Calibration(threshold=0.9).probabilities(photos, texts, 100.0)
+    none = LabelCalibration(threshold=0.9).probabilities(photos, texts, 100.0)
     assert none.argmax(axis=1).tolist() == [0, 2]
     assert none.sum(axis=1) == pytest.approx([1, 1])
-    warm = Calibration(temperature=100.0).probabilities(photos, texts, 100.0)
-    assert warm == pytest.approx(Calibration().probabilities(photos, texts, 1.0))
+    warm = LabelCalibration(temperature=100.0).probabilities(photos, texts, 100.0)
+    assert warm == pytest.approx(LabelCalibration().probabilities(photos, texts, 1.0))

@@ -4,7 +4,7 @@ A set is a JSON object of labels, each with one phrasing or several:
 
     {"flood": ["a flooded street", "cars in brown water"], "fallen tree": "a fallen tree"}
 
-`calibrate.py` writes it as {"labels": {...}} with what it has fitted: `Calibration`'s values, the
+`calibrate.py` writes it as {"labels": {...}} with what it has fitted: `LabelCalibration`'s values, the
 checkpoint's features of `PROBE`, and what they were fitted to.
 """
 
@@ -19,7 +19,7 @@ from clip_caption.captioner import Captioner
 from clip_caption.index import PROBE, normalised, same_clip
 from clip_caption.languages import why_unread
 from clip_caption.options import Options
-from clip_caption.zero_shot import FEATURES, SETTINGS, Calibration
+from clip_caption.zero_shot import FEATURES, SETTINGS, LabelCalibration
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
 from zoo.errors import BadParameter, CheckpointError
@@ -60,7 +60,7 @@ class Phrasings:
             except BadParameter as error:
                 raise CheckpointError(f"'{path}' {error.reason}.") from None
         try:
-            Calibration.of(values)
+            LabelCalibration.of(values)
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"The numbers in '{path}' are damaged.") from error
         return cls(labels, values)
@@ -71,9 +71,9 @@ class Phrasings:
         return list(self.labels)
 
     @property
-    def calibration(self) -> Calibration:
+    def calibration(self) -> LabelCalibration:
         """What was fitted, if anything."""
-        return Calibration.of(self.values)
+        return LabelCalibration.of(self.values)
 
     def features(self, captioner: Captioner) -> np.ndarray:
         """Embed the labels: the mean of the phrasings' features, each of length 1.

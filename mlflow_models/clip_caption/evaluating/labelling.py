@@ -130,7 +130,7 @@ class LabelScores:
 
 
 def score(
-    photos: seeing.Photos, names: Sequence[str], probabilities: np.ndarray, with_none: bool
+    photos: seeing.SeenPhotos, names: Sequence[str], probabilities: np.ndarray, with_none: bool
 ) -> tuple[LabelScores, list[str]]:
     """Hold probabilities against what photos show.
 
@@ -190,7 +190,7 @@ def run(args: argparse.Namespace) -> None:
     if args.compare or not args.model:
         raise ZooError("--labels scores one MODEL on DATA.")
     given = Phrasings.read(args.labels)
-    source = seeing.Source(args.data, args.label_column, args.image_column, args.limit)
+    source = seeing.PhotoSource(args.data, args.label_column, args.image_column, args.limit)
     if saved.is_saved(args.model):
         photos, found = seeing.ask(args.model, args.tracking_uri, source, given.names)
         with_none = bool((found[:, -1] > 0).any())

@@ -24,7 +24,7 @@ ROUNDING = 1e-4  # of a probability in a record
 
 
 @dataclass(frozen=True)
-class Source:
+class PhotoSource:
     """Where photos are.
 
     Attributes:
@@ -41,7 +41,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Photos:
+class SeenPhotos:
     """Photos that were seen.
 
     Attributes:
@@ -57,7 +57,7 @@ class Photos:
     notes: list[str]
 
 
-def see(captioner: "Captioner", source: Source, batch_size: int = 16) -> Photos:
+def see(captioner: "Captioner", source: PhotoSource, batch_size: int = 16) -> SeenPhotos:
     """Take photos' features from embeddings, or embed them.
 
     Args:
@@ -83,12 +83,12 @@ def see(captioner: "Captioner", source: Source, batch_size: int = 16) -> Photos:
             features.append(captioner.embed([pixels for _, pixels in batch]))
             bar.update(min(batch_size, len(examples) - bar.n))
     ids, kept = [examples[row].name for row in rows], [cells[row] for row in rows]
-    return Photos(ids, normalised(np.concatenate(features)), kept, _notes(examples, failed))
+    return SeenPhotos(ids, normalised(np.concatenate(features)), kept, _notes(examples, failed))
 
 
 def ask(
-    model: str, tracking_uri: str, source: Source, names: Sequence[str]
-) -> tuple[Photos, np.ndarray]:
+    model: str, tracking_uri: str, source: PhotoSource, names: Sequence[str]
+) -> tuple[SeenPhotos, np.ndarray]:
     """Ask a saved model for the probabilities of labels.
 
     Args:
@@ -121,18 +121,20 @@ def ask(
     shown = np.array(found)  # (photos, labels)
     rest = 1 - shown.sum(axis=1, keepdims=True)
     none = np.where(rest > len(names) * ROUNDING, rest, 0)
-    return Photos(ids, np.empty((len(ids), 0), np.float32), kept, notes), np.hstack([shown, none])
+    return SeenPhotos(ids, np.empty((len(ids), 0), np.float32), kept, notes), np.hstack(
+        [shown, none]
+    )
 
 
-def _embedded(captioner: "Captioner", source: Source) -> Photos:
+def _embedded(captioner: "Captioner", source: PhotoSource) -> SeenPhotos:
     found = Embeddings(source.path)
     found.check_clip(probe_of(captioner), "the model")
     few = slice(source.limit)
     cells = found.labels(source.column) if source.column else [[] for _ in found.ids]
-    return Photos(found.ids[few], normalised(found.clip_vectors())[few], cells[few], [])
+    return SeenPhotos(found.ids[few], normalised(found.clip_vectors())[few], cells[few], [])
 
 
-def _listed(source: Source) -> tuple[list[Example], list[list[str]]]:
+def _listed(source: PhotoSource) -> tuple[list[Example], list[list[str]]]:
     """List photos, none of them read yet, and their labels."""
     collection: ImageCollection = read_collection(source.path, source.image_column)
     names = collection.schema.names

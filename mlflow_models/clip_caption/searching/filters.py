@@ -15,7 +15,7 @@ SHOWN = 5  # names that a refusal lists
 MAX_NAME_CHARACTERS = 40  # of what a client asked for, in a refusal
 
 
-class Labelled(Protocol):
+class Filterable(Protocol):
     """What is filtered.
 
     Attributes:
@@ -59,7 +59,7 @@ class Filter:
         """The names of what is asked for."""
         return [name for name, value in vars(self).items() if value]
 
-    def rows(self, collection: Labelled, refuse: Refuse = BadParameter) -> Rows:
+    def rows(self, collection: Filterable, refuse: Refuse = BadParameter) -> Rows:
         """Find the photos that pass.
 
         Args:

@@ -42,7 +42,7 @@ class Search:
             raise BadParameter(name, "needs a collection, but none is packed in this model")
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `neighbours` and `total`, as `Part` says."""
+        """Add `neighbours` and `total`, as `AnswerPart` says."""
         if not self._index:
             return
         # 0 is the default where a collection is mounted later; only an embedding is wanted with it
@@ -69,7 +69,7 @@ class Neighbours(Search):
         self._check(options)
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `category`, `categories`, `neighbours` and `total`, as `Part` says."""
+        """Add `category`, `categories`, `neighbours` and `total`, as `AnswerPart` says."""
         if not (self._index and options.neighbours):
             return
         # Words and filters decide which photos are shown; which ones vote, they don't.
