@@ -4,8 +4,8 @@ A set is a JSON object of labels, each with one phrasing or several:
 
     {"flood": ["a flooded street", "cars in brown water"], "fallen tree": "a fallen tree"}
 
-`calibrate.py` writes it as {"labels": {...}} with what it has fitted: `LabelCalibration`'s values, the
-checkpoint's features of `PROBE`, and what they were fitted to.
+`calibrate.py` writes it as {"labels": {...}} with what it has fitted: the values of
+`LabelCalibration`, the checkpoint's features of `PROBE`, and what they were fitted to.
 """
 
 from collections.abc import Mapping, Sequence
