@@ -7,6 +7,7 @@ python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what 
 python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
 python mlflow_models/clip_caption/build.py --labels labels.json            kinds without training
 python mlflow_models/clip_caption/build.py --translator DIRECTORY     captions in Thai, Chinese
+python mlflow_models/clip_caption/build.py --usual EMBEDDINGS              photos that it knows
 python mlflow_models/clip_caption/build.py --gpu                           for GPU hosts, in float16
 """
 
@@ -14,7 +15,7 @@ import importlib.metadata
 import shutil
 from pathlib import Path
 
-from clip_caption.building import translators
+from clip_caption.building import translators, usual
 from clip_caption.building.checkpoint import add_normalize_option, find
 from clip_caption.options import DECLARATION
 from zoo.building import hardware, packaging
@@ -62,6 +63,7 @@ def main() -> None:
         "likeliest",
     )
     translators.add_option(parser)
+    usual.add_option(parser)
     args = parser.parse_args()
 
     from clip_caption.building import labels
@@ -83,10 +85,11 @@ def main() -> None:
         pins += pack_index(args.index, work) if args.index else []
         if args.labels:
             labels.pack(args.labels, work)
+        usual.pack(args.usual, checkpoint, work)
         pins += packages
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
         described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "labels",
-                     "translator")  # fmt: skip
+                     "usual", "translator")  # fmt: skip
         packaging.publish(
             FOLDER, DECLARATION, Engine, work, checkpoint, args, described, requirements
         )

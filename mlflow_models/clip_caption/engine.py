@@ -25,10 +25,11 @@ from clip_caption.index import normalised
 from clip_caption.options import MAX_LABELS, Options
 from clip_caption.pixels import Photo, PhotoReader
 from clip_caption.searching import http
-from clip_caption.searching.opening import open_collection
+from clip_caption.searching.opening import directory_of, open_collection
 from clip_caption.searching.parts import Neighbours, Search
 from clip_caption.translating import Languages
 from clip_caption.zero_shot import LabelSet, ZeroShot
+from clip_caption.usual import Usual, packed
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadInput
 from zoo.serving.declaration import Url, tailored
@@ -67,8 +68,8 @@ class Engine:
     """Describes photos; one object serves any number of threads.
 
     Args:
-        directory: What `convert` wrote; `index/` where a labelled collection is packed, and
-            `translators/` where translators are.
+        directory: What `convert` wrote; `index/` where a labelled collection is packed,
+            `translators/` where translators are, and what is usual (`usual.FILE`).
         threads: Threads in one run of a network.
 
     Attributes:
@@ -108,6 +109,7 @@ class Engine:
             Match(text),
             Neighbours(index, text),
             self._labels,
+            Usual(packed(directory_of(directory), directory)),  # last: it may take names away
         )
         self._word_parts: tuple[Part, ...] = (Embeddings(captioner), Search(index, text))
 

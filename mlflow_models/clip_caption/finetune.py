@@ -29,6 +29,7 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
     import torch
     from transformers import set_seed
 
+    from clip_caption.building import usual
     from clip_caption.training.examples import CaptionExamples, Losses, captions_of
     from clip_caption.training.features import cached
     from clip_caption.training.pairs import COLUMNS
@@ -49,11 +50,15 @@ def build_trainer(args: argparse.Namespace, tracked: bool) -> tuple["CaptionTrai
         )
     for part, path, texts in zip(data, (args.train, args.dev), captions, strict=True):
         Losses.count(part, texts, start.words, args.longest).check(path, args.max_lost)
+    features = [
+        cached(start.clip, part, path, args.clip_batch_size)
+        for part, path in zip(data, (args.train, args.dev), strict=True)
+    ]
+    start.known = usual.of_training(features[0], data[0])
     train, dev = (
-        CaptionExamples(cached(start.clip, part, path, args.clip_batch_size), texts, start.words,
-                 args.longest)
-        for part, path, texts in zip(data, (args.train, args.dev), captions, strict=True)
-    )  # fmt: skip
+        CaptionExamples(of_part, texts, start.words, args.longest)
+        for of_part, texts in zip(features, captions, strict=True)
+    )
     set_seed(args.seed)  # whether the features were cached or not
     records = Records(
         args.output,

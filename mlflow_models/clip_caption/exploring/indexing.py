@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clip_caption.building import usual
 from clip_caption.exploring.classification import Labelled, Outcome, leave_group_out, threshold_for
 from clip_caption.exploring.store import Embeddings
 from clip_caption.index import LARGE
 from clip_caption.searching.nearest import Exact, Lists, Searcher
 from clip_caption.searching.photos import PHOTOS, THUMBNAILS, table_of
+from clip_caption.usual import FILE
 from zoo.data.outputs import check_output, whole_directory, write_json
 from zoo.errors import ZooError
 
@@ -174,6 +176,8 @@ def write_index(
         settings = {"categories": data.categories, "k": k, "threshold": threshold,
                     "embeddings": state, "version": version_of(data.ids, state)}  # fmt: skip
         write_json(fresh / "index.json", settings)
+        if known := usual.learn(data.vectors, data.groups, seed):
+            known.write(fresh / FILE)
     return outcome, threshold, found
 
 

@@ -10,6 +10,11 @@ from zoo.errors import CheckpointError
 from zoo.settings import Settings, read
 
 
+def directory_of(directory: Path) -> Path:
+    """Give the directory that THERESA_COLLECTION names, or else where `build.py` packs an index."""
+    return Path(read(Settings).collection or directory / "index")
+
+
 def open_collection(
     directory: Path, embed_texts: Callable[[Sequence[str]], np.ndarray]
 ) -> Index | None:

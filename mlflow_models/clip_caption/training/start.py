@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from clip_caption.building import checkpoint, clip
 from clip_caption.training import bpe
 from clip_caption.training.words import Words
+from clip_caption.usual import FILE, Known
 from zoo.building import checkpoints
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError, ZooError
@@ -30,6 +31,7 @@ class Start:
         model: mapper and GPT-2, in float32.
         clip: gives the features.
         words: GPT-2's vocabulary.
+        known: Which photos are usual for it; None: too few to say.
         published: Whether the CLIP is the published one that a checkpoint of this width is for; it
             isn't copied then.
     """
@@ -38,6 +40,7 @@ class Start:
     clip: clip.Clip
     words: Words
     published: bool
+    known: Known | None = None
 
     def export(self, directory: Path, dtype: str) -> None:
         """Writes the checkpoint.
@@ -51,6 +54,8 @@ class Start:
         shutil.rmtree(directory, ignore_errors=True)
         checkpoint.save(model, directory)
         self.words.save(directory)
+        if self.known:
+            self.known.write(directory / FILE)
         if self.clip.directory is not None:
             shutil.copytree(self.clip.directory, directory / "clip")
         elif not self.published:
