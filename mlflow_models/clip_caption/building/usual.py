@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_KNOWN = 2_000  # photos of the sample: 1 MB with features of 512 numbers; more find little more
 MIN_KNOWN = 100  # of fewer, a percentile says little
 FOLDS = 10
-LEAST_VARIANCE = 1e-12  # of a direction that hardly varies: whitening doesn't divide by zero
+LEAST_VARIANCE = 1e-9  # of a direction in which features don't vary; elsewhere it is over 1e-6
 INT8 = 127
 HASHED_SIDE = 128  # pixels; more than the perceptual hash looks at
 
@@ -75,8 +75,9 @@ def whitening_of(vectors: np.ndarray, shrinkage: float) -> tuple[np.ndarray, np.
     middle = vectors.mean(axis=0)
     covariance = np.cov(vectors.T.astype(np.float64), bias=True)
     even = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-    values, directions = np.linalg.eigh((1 - shrinkage) * covariance + shrinkage * even)
-    whitening = directions / np.sqrt(values.clip(LEAST_VARIANCE))
+    shrunk = (1 - shrinkage) * covariance + shrinkage * even
+    shrunk += LEAST_VARIANCE * np.eye(len(covariance))
+    whitening = np.linalg.inv(np.linalg.cholesky(shrunk)).T
     return middle.astype(np.float32), whitening.astype(np.float32)
 
 
