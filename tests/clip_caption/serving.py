@@ -51,7 +51,7 @@ def check(record: Record, params: dict[str, Any]) -> None:
     wanted = ["captions"] if params.get("num_captions", 1) else []
     wanted += ["embedding"] if params.get("embedding", "none") != "none" else []
     wanted += ["match"] if params.get("match_text") else []
-    assert list(record) == wanted
+    assert list(record) == [*wanted, "usual"]
     captions = record.get("captions", [])
     assert len(captions) <= params.get("num_captions", 1)
     scores = [one["score"] for one in captions]

@@ -283,13 +283,13 @@ def test_a_packed_index_answers_a_category(indexed: Path) -> None:
     records = model.predict(None, table, {"num_captions": 0})
     assert [record["category"] for record in records] == list(FILES)
     for row, record in enumerate(records):
-        assert list(record) == ["category", "neighbours"]
+        assert list(record) == ["category", "neighbours", "usual"]
         assert [one["id"] for one in record["neighbours"]] == [f"{row}.jpg", f"{row + 4}.jpg"]
         assert record["neighbours"][0]["similarity"] == pytest.approx(1, abs=1e-3)
     (more, *_) = model.predict(None, table, {"neighbours": 5})
     assert len(more["neighbours"]) == 5
     (none, *_) = model.predict(None, table, {"neighbours": 0})
-    assert list(none) == ["captions"]
+    assert list(none) == ["captions", "usual"]
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     table = pd.DataFrame({"image": [encoded(Image.fromarray(noise), "PNG")]})
     (unlike,) = model.predict(None, table, {"on_error": "report"})
