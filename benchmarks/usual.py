@@ -31,7 +31,7 @@ from zoo.errors import CheckpointError
 from zoo.training.leaks import linked
 
 TITLE = "Photos that clip_caption doesn't know"
-KNOWN, UNSEEN, WIDTH = 2400, 500, 192  # scenes that are known, and aren't; pixels
+KNOWN, UNSEEN, WIDTH = 2400, 400, 192  # scenes that are known, and aren't; pixels
 KNOWN_SEED, UNSEEN_SEED = 12, 14  # of the demo's training, of its test set
 DRAWS, DRAWN = 20, 1000
 SIZES, TURNS = (1, 16), 200  # photos at once, when the cost is taken
