@@ -28,8 +28,8 @@ from clip_caption.searching import http
 from clip_caption.searching.opening import directory_of, open_collection
 from clip_caption.searching.parts import Neighbours, Search
 from clip_caption.translating import Languages
-from clip_caption.zero_shot import LabelSet, ZeroShot
 from clip_caption.usual import Usual, packed
+from clip_caption.zero_shot import LabelSet, ZeroShot
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadInput
 from zoo.serving.declaration import Url, tailored

@@ -24,7 +24,7 @@ SAMPLES = [f"samples/clip_caption/{one}.jpg" for one in
 SETTLED = "async value => { (await theresa.part('caption-photos')).settled(value); }"
 OF_SEARCH = ("with_text", "skip", *searching.FILTERS)  # the search box has them
 LABELS = 5  # that are shown of a photo, the likeliest
-UNUSUAL = 5.0  # percentile below which the model doesn't know such pictures
+UNUSUAL = 4.0  # percentile below which the model doesn't know such pictures
 add(words.OPTIONS)
 
 

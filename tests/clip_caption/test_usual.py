@@ -9,9 +9,8 @@ from datasets import Dataset
 from PIL import Image, ImageDraw
 
 from clip_caption import explore
-from clip_caption.build import pack_usual
 from clip_caption.building.checkpoint import DEMO
-from clip_caption.building.usual import MIN_KNOWN, learn, of_embeddings, of_training
+from clip_caption.building.usual import MIN_KNOWN, learn, of_embeddings, of_training, pack
 from clip_caption.exploring.store import Embeddings
 from clip_caption.usual import FILE, MIN_USUAL, Known, Usual, packed
 from tests.clip_caption.serving import FILES, caption, post, texts
@@ -142,7 +141,7 @@ def test_what_is_known_is_packed_and_read(tmp_path: Path) -> None:
 
 
 def test_names_are_taken_away_where_there_are_some(tmp_path: Path) -> None:
-    pack_usual(None, DEMO, tmp_path)
+    pack(None, DEMO, tmp_path)
     part = Usual(packed(tmp_path))
     records: list[dict[str, object]] = [
         {"category": "flood", "categories": ["flood"], "label": "a flood", "labels": [1]},
