@@ -57,7 +57,7 @@ class Known:
             fits = known.photos.shape[1:] == known.middle.shape == known.whitening.shape[1:]
             if not (fits and len(known.photos) >= NEAREST and len(known.distances)):
                 raise ValueError("the sizes don't fit")
-        except (OSError, ValueError, TypeError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, TypeError, BadZipFile) as error:
             raise CheckpointError(
                 f"'{path}' doesn't hold the photos that a model knows, or is damaged; write it "
                 "again with finetune.py, explore.py index or build.py --usual."
