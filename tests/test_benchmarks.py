@@ -18,9 +18,8 @@ from zoo.building.packaging import ROOT
 
 # What other tests run: Spark on a real cluster (tests/batch), the GPU's check (tests/gpu), hostile
 # requests (tests/zoo/test_mutations.py), what "prepare" measures (each model's test_prepare.py),
-# how speakers are told apart (tests/zoo/test_clustering.py), the search of photos
-# (tests/clip_caption/test_searched.py), unknown photos (tests/clip_caption/test_usual.py); the
-# scores of "whisper_quality" are
+# how speakers are told apart (tests/zoo/test_clustering.py), the search of photos and unknown ones
+# (tests/clip_caption/test_searched.py, test_usual.py); the scores of "whisper_quality" are
 # tested below. Of the benchmarks beside a reference, "hanlp_ner" and "clip_caption" stand for all,
 # of those of servers "sharing". `make bench-quick` runs all.
 ELSEWHERE = (

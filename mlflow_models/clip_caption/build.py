@@ -85,6 +85,7 @@ def main() -> None:
         pins += pack_index(args.index, work) if args.index else []
         if args.labels:
             labels.pack(args.labels, work)
+        usual.pack(args.usual, checkpoint, work)
         pins += packages
         usual.pack(args.usual, checkpoint, work)
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")

@@ -74,3 +74,11 @@ def scene_index(dated: Path) -> Path:
 def scenes(dated: Path) -> pd.DataFrame:
     """What is known of each scene, by its name."""
     return pd.read_parquet(dated).set_index("id")
+
+
+@pytest.fixture(scope="session")
+def collection_url(clip_model: Path, scene_index: Path) -> Iterator[str]:
+    """The address of a server that has their index mounted."""
+    mounted = {"MLFLOW_MODELS_WORKERS": "1", "THERESA_COLLECTION": str(scene_index)}
+    with serve(clip_model, mounted) as url:
+        yield url

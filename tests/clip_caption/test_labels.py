@@ -147,7 +147,7 @@ def test_a_packed_set_is_the_default_and_others_may_join(network: Path, tmp_path
     assert set(shares(mixed)) == set(some)
     assert mixed["label"] == "flood"
     (off, *_) = model.predict(None, table, {"labels": []})
-    assert list(off) == ["captions"]
+    assert list(off) == ["captions", "usual"]
 
 
 def test_a_set_is_calibrated_packed_and_scored(

@@ -6,7 +6,6 @@ A server has 90 scenes mounted; the commands search the same ones.
 import base64
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,13 @@ from tests.clip_caption.collection import COUNT
 from tests.clip_caption.searching import TREES, found, ids
 from tests.clip_caption.serving import Record, post, refusal, send
 from tests.zoo.helpers import HTTP
-from zoo.building.local_server import serve
 from zoo.errors import ZooError
 
 
 @pytest.fixture(scope="module")
-def url(clip_model: Path, scene_index: Path) -> Iterator[str]:
+def url(collection_url: str) -> str:
     """The address of a server that has the index mounted."""
-    mounted = {"MLFLOW_MODELS_WORKERS": "1", "THERESA_COLLECTION": str(scene_index)}
-    with serve(clip_model, mounted) as address:
-        yield address
+    return collection_url
 
 
 def test_words_find_what_they_say(url: str, scenes: pd.DataFrame) -> None:

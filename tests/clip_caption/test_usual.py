@@ -1,6 +1,5 @@
 """How usual a photo is: served, learnt from photos, packed; what isn't known has no category."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +7,12 @@ import pytest
 from datasets import Dataset
 from PIL import Image, ImageDraw
 
-from clip_caption import explore
 from clip_caption.building.checkpoint import DEMO
 from clip_caption.building.usual import MIN_KNOWN, learn, of_embeddings, of_training, pack
 from clip_caption.exploring.store import Embeddings
 from clip_caption.usual import FILE, MIN_USUAL, Known, Usual, packed
 from tests.clip_caption.serving import FILES, caption, post, texts
 from tests.zoo.pictures import encoded, scene
-from zoo.building.local_server import serve
 from zoo.errors import CheckpointError, ZooError
 
 WIDTH = 16  # of drawn features
@@ -56,22 +53,9 @@ def lost(known: Known, photos: np.ndarray) -> float:
     return float((known.usual(photos) < MIN_USUAL).mean())
 
 
-@pytest.fixture(scope="module")
-def sorting_url(
-    clip_model: Path, embedded: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of the demo with a mounted index of scenes, too few for one of its own."""
-    index = tmp_path_factory.mktemp("sorting") / "index"
-    explore.main(["index", str(embedded), "--category", "type", "-o", str(index), "--reject", "0"])
-    assert not (index / FILE).exists()
-    settings = {"MLFLOW_MODELS_WORKERS": "1", "THERESA_COLLECTION": str(index)}
-    with serve(clip_model, settings) as url:
-        yield url
-
-
-def test_an_unlike_picture_is_told_and_gets_no_category(sorting_url: str) -> None:
+def test_an_unlike_picture_is_told_and_gets_no_category(collection_url: str) -> None:
     files = [*FILES.values(), *unlike()]
-    response = post(sorting_url, files, neighbours=3, mode="greedy")
+    response = post(collection_url, files, neighbours=3, mode="greedy")
     records = response.json()["predictions"]
     scenes, others = records[: len(FILES)], records[len(FILES) :]
     for name, record in zip(FILES, scenes, strict=True):
@@ -84,8 +68,8 @@ def test_an_unlike_picture_is_told_and_gets_no_category(sorting_url: str) -> Non
     assert all(texts(records))
 
 
-def test_words_are_not_judged(sorting_url: str) -> None:
-    (record,) = post(sorting_url, ["a flood"], "search_text").json()["predictions"]
+def test_words_are_not_judged(collection_url: str) -> None:
+    (record,) = post(collection_url, ["a flood"], "search_text").json()["predictions"]
     assert record["neighbours"]
     assert "usual" not in record
 
