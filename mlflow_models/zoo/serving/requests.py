@@ -4,20 +4,18 @@ A bad request raises a `ZooError` with one sentence, which never repeats what wa
 ours raises any other exception.
 """
 
-import contextlib
 import json
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel  # type: ignore[attr-defined]
 from mlflow.types import DataType, ParamSpec
 
-from zoo.errors import BadInput, BadParameter, UnsupportedMedia, ZooError
+from zoo.errors import BadInput, BadParameter, UnsupportedMedia
 from zoo.serving import bodies, devices, inference_protocol, metrics, runner, tables
+from zoo.serving.model import ZooModel
 from zoo.serving.rows import LONE_SURROGATE
 from zoo.settings import Settings
 
@@ -35,7 +33,8 @@ class RequestScorer:
     """
 
     def __init__(self, model: PyFuncModel, settings: Settings) -> None:
-        self._model, self._settings = model, settings
+        self._model: ZooModel = model.unwrap_python_model()
+        self._settings = settings
         about = model.metadata.metadata or {}
         self.name, self.version = str(about.get("name", "")), str(model.metadata.model_uuid)
         told = {**about, "device": devices.used().describe()}
@@ -66,8 +65,8 @@ class RequestScorer:
         Raises:
             ZooError: The request can't be answered; any other exception is a fault of ours.
         """
-        table, params = self._request(body, content_type, query, gzipped)
-        return _packed({"predictions": self._predict(table, params)})
+        columns, params = self._request(body, content_type, query, gzipped)
+        return _packed({"predictions": self._answer(columns, params)})
 
     def stream(
         self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
@@ -86,29 +85,26 @@ class RequestScorer:
         Raises:
             ZooError: As `__call__` does.
         """
-        table, params = self._request(body, content_type, query, gzipped)
-        if len(table) != 1:
-            raise BadInput(f"An answer in parts is of one row; the request has {len(table)} rows.")
-        params = self._counted(table, params)
-        with _blaming():
-            for one in self._model.predict_stream(table, params):
-                yield one["event"], one["data"]
+        columns, params = self._request(body, content_type, query, gzipped)
+        if (count := tables.rows(columns)) != 1:
+            raise BadInput(f"An answer in parts is of one row; the request has {count} rows.")
+        yield from self._model.answer_stream(columns, self._counted(columns, params))
 
     def _request(
         self, body: bytes | Path, content_type: str, query: Sequence[tuple[str, str]], gzipped: bool
-    ) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """Read a request's table and parameters."""
+    ) -> tuple[tables.Columns, dict[str, Any]]:
+        """Read a request's columns and parameters."""
         kind = self._kind(content_type)
         if gzipped:
             body = bodies.unpacked(body, self._settings, kind not in TYPES)
         if kind in TYPES:
-            table, given = self._read(_content(body), kind)
+            columns, given = self._read(_content(body), kind)
         else:
-            table, given = pd.DataFrame({kind: [body]}, dtype=object), None
+            columns, given = {kind: [body]}, None
         if given is not None and not isinstance(given, dict):
             raise BadInput("'params' is not a JSON object.")
         params = {**(given or {}), **self._from_query(query, given or {})}
-        return table, params
+        return columns, params
 
     def infer(self, body: bytes | Path, json_bytes: int | None, gzipped: bool) -> bytes:
         """Answer one request of the Open Inference Protocol.
@@ -129,7 +125,8 @@ class RequestScorer:
             name: [_text(one) for one in values] if name in texts else values
             for name, values in request.columns.items()
         }
-        records = self._predict(self._read.table(columns), request.params)
+        self._read.check(columns)
+        records = self._answer(columns, request.params)
         return _packed(inference_protocol.write(records, self.metadata, request))
 
     def is_file(self, content_type: str) -> bool:
@@ -181,16 +178,14 @@ class RequestScorer:
             found[name] = [*found[name], *read] if name in found else read
         return found
 
-    def _predict(self, table: pd.DataFrame, params: dict[str, Any]) -> Any:
-        params = self._counted(table, params)
-        with _blaming():
-            return self._model.predict(table, params=params)
+    def _answer(self, columns: tables.Columns, params: dict[str, Any]) -> list[dict[str, Any]]:
+        return self._model.answer(columns, self._counted(columns, params))
 
-    def _counted(self, table: pd.DataFrame, params: dict[str, Any]) -> dict[str, Any]:
+    def _counted(self, columns: tables.Columns, params: dict[str, Any]) -> dict[str, Any]:
         """Check a request's parameters, and count its rows."""
         params = {name: self._checked(name, value) for name, value in params.items()}
         runner.stop_if_cancelled()
-        metrics.rows.observe(len(table))
+        metrics.rows.observe(tables.rows(columns))
         return params
 
     def _spec(self, name: str) -> ParamSpec:
@@ -215,17 +210,6 @@ class RequestScorer:
         except Exception:
             raise BadParameter(name, f"is not {_type(spec)}") from None
         return value
-
-
-@contextlib.contextmanager
-def _blaming() -> Iterator[None]:
-    """Raise the zoo's error, in place of MLflow's that tells of it."""
-    try:
-        yield
-    except MlflowException as error:
-        if isinstance(error.__cause__, ZooError):
-            raise error.__cause__ from None
-        raise
 
 
 def _packed(answer: dict[str, Any]) -> bytes:

@@ -1,12 +1,12 @@
 """Reads the rows of a request; a wrong value becomes a `BadRow`."""
 
-import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pybase64
 
 from zoo.errors import BadInput, BadRow
 from zoo.serving.declaration import Column, Url
@@ -22,12 +22,14 @@ class RequestRow(NamedTuple):
     value: str | bytes | Path
 
 
-def read_rows(table: Any, columns: Sequence[Column]) -> list[RequestRow | BadRow]:
+def read_rows(
+    given: Mapping[str, Sequence[Any]], columns: Sequence[Column]
+) -> list[RequestRow | BadRow]:
     """Read the rows of a request.
 
     Args:
-        table: The request, a DataFrame.
-        columns: The columns; a row must have a value in exactly one of them.
+        given: The request's values by column, equally many; other columns are left out.
+        columns: The model's columns; a row must have a value in exactly one of them.
 
     Returns:
         For each row its value, or what is wrong with it.
@@ -36,15 +38,25 @@ def read_rows(table: Any, columns: Sequence[Column]) -> list[RequestRow | BadRow
         BadInput: The request has none of the columns.
     """
     names = [column.name for column in columns]
+    there = [column for column in columns if column.name in given]
+    if not there:
+        raise BadInput(f"Column {_listed(names)} is missing.")
+    values = [given[column.name] for column in there]
+    return [
+        _read_row(row, names, there, cells) for row, cells in enumerate(zip(*values, strict=True))
+    ]
+
+
+def columns_of(table: Any, columns: Sequence[Column]) -> dict[str, list[Any]]:
+    """Give the values of a DataFrame's columns, those of the model.
+
+    Raises:
+        BadInput: The request is not a table.
+    """
+    names = [column.name for column in columns]
     if not isinstance(table, pd.DataFrame):
         raise BadInput(f"The request is not a table; send a column {_listed(names)}.")
-    given = [column for column in columns if column.name in table.columns]
-    if not given:
-        raise BadInput(f"Column {_listed(names)} is missing.")
-    values = [table[column.name].tolist() for column in given]
-    return [
-        _read_row(row, names, given, cells) for row, cells in enumerate(zip(*values, strict=True))
-    ]
+    return {name: table[name].tolist() for name in names if name in table.columns}
 
 
 def _read_row(
@@ -68,13 +80,21 @@ def _read_file(row: int, column: Column, value: Any) -> RequestRow | BadRow:
         return RequestRow(column.name, value)
     if isinstance(value, str):
         try:
-            value = base64.b64decode(value.translate(NEWLINES), validate=True)
+            value = _decoded(value)
         except ValueError:
             return BadRow(row, column.name, "is not valid base64")
     if not isinstance(value, bytes | bytearray | memoryview):
         kind = type(value).__name__
         return BadRow(row, column.name, f"is of type {kind}; send a file in base64")
     return RequestRow(column.name, bytes(value))
+
+
+def _decoded(text: str) -> bytes:
+    """Decode base64; it may be wrapped in lines, which few are."""
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        return pybase64.b64decode(text.translate(NEWLINES), validate=True)
 
 
 def is_null(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Reads a request's body into a table: MLflow's forms of JSON, CSV and Parquet.
+"""Reads a request's body into columns: MLflow's forms of JSON, CSV and Parquet.
 
 MLflow's own readers guess types: a null in `instances` becomes the word "None", and a cell `NA` of
 a CSV becomes null. Here a value stays as it was sent, so that a wrong value is refused with its
@@ -10,8 +10,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import pandas as pd
 
 from zoo.errors import BadInput, TooLarge, ZooError
 from zoo.serving import runner
@@ -39,7 +37,7 @@ class TableReader:
         self._columns, self._optional = columns, set(optional)
         self._max_rows, self._max_bytes = max_rows, max_bytes
 
-    def __call__(self, body: bytes, kind: str) -> tuple[pd.DataFrame, Any]:
+    def __call__(self, body: bytes, kind: str) -> tuple[Columns, Any]:
         """Read a body.
 
         Args:
@@ -47,8 +45,8 @@ class TableReader:
             kind: `JSON`, `CSV` or `PARQUET`.
 
         Returns:
-            The table, whose values are as they were sent (dtype object), and the request's
-            `params`, any JSON value.
+            The columns, whose values are as they were sent, and the request's `params`, any JSON
+            value.
 
         Raises:
             BadInput: The body has none of MLflow's forms. The message names the place, never the
@@ -61,23 +59,23 @@ class TableReader:
             columns = self._csv(body)
         else:
             columns = self._parquet(body)
-        return self.table(columns), params
+        self.check(columns)
+        return columns, params
 
-    def table(self, columns: Columns) -> pd.DataFrame:
-        """Make a table of columns; the values stay as they are (dtype object).
+    def check(self, columns: Columns) -> None:
+        """Check that columns are a table for this model.
 
         Raises:
             BadInput: There are too many rows, or a column is missing.
         """
-        self._check_rows(max(map(len, columns.values()), default=0))
+        self._check_rows(rows(columns))
         for name in self._columns:
             if name not in columns and name not in self._optional:
                 raise BadInput(f"Column '{name}' is missing.")
-        return pd.DataFrame(columns, dtype=object)
 
-    def _check_rows(self, rows: int) -> None:
-        if rows > self._max_rows:
-            raise TooLarge(f"The request has {rows:,} rows; at most {self._max_rows:,} are taken.")
+    def _check_rows(self, count: int) -> None:
+        if count > self._max_rows:
+            raise TooLarge(f"The request has {count:,} rows; at most {self._max_rows:,} are taken.")
 
     def _check_bytes(self, size: int) -> None:
         if size > self._max_bytes:
@@ -199,6 +197,11 @@ class TableReader:
             raise
         except Exception:  # pyarrow raises many classes for a bad file
             raise BadInput("The body is not valid Parquet.") from None
+
+
+def rows(columns: Columns) -> int:
+    """Count the rows of columns."""
+    return max(map(len, columns.values()), default=0)
 
 
 class _Misshapen(Exception):
