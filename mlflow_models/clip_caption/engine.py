@@ -5,7 +5,7 @@ is refused before the costly part begins.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,6 +36,7 @@ from zoo.serving.declaration import Url, tailored
 from zoo.serving.runner import GPU_WAIT_SECONDS, Runner
 
 KEPT_TEXTS = 2 * MAX_LABELS  # their features are kept for the next batch
+WAIT_SECONDS = 0.01  # on a CPU: an answer reaches a client, and its next photo is sent and read
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,20 @@ class Job(NamedTuple):
     """Something to compute.
 
     Attributes:
-        value: Pixels to embed, float32 (3, size, size); words to embed; or, with options, features
+        value: A photo's views to embed, each float32 (3, size, size); words to embed; or features
             to describe, (width,).
-        options: The request's. None: the value is embedded.
+        options: The request's. None: the value is embedded, and not described.
         words: Whether the value is of search words.
     """
 
-    value: np.ndarray | str
+    value: list[np.ndarray] | np.ndarray | str
     options: Options | None
     words: bool = False
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the value is features already."""
+        return isinstance(self.value, np.ndarray)
 
 
 class Engine:
@@ -94,10 +100,10 @@ class Engine:
         )
         self._runner: Runner[Job, Any] = Runner(
             self._run,
-            lambda _: 1,
+            lambda job: len(job.value) if isinstance(job.value, list) else 1,
             captioner.batch,
-            lambda job: (job.options, job.words),
-            wait_seconds=GPU_WAIT_SECONDS if captioner.on_gpu else 0.0,
+            lambda job: (job.options, job.words, job.is_seen),
+            wait_seconds=GPU_WAIT_SECONDS if captioner.on_gpu else WAIT_SECONDS,
         )
         self.reader = PhotoReader(captioner.pixels_of, captioner.batch, Fetcher())
         text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
@@ -138,13 +144,15 @@ class Engine:
             part.check(options)
         texts = [str(one) for one, text in zip(items, words, strict=True) if text]
         photos: list[Any] = [one for one, text in zip(items, words, strict=True) if not text]
+        if options.num_captions and 0 < len(photos) == len(items) <= self._captioner.batch:
+            return self._at_once(photos, options)
         read, seen = iter(self._read(texts)), iter(self._see(photos, options))
         features: list[Any] = [next(read if text else seen) for text in words]
         bad = [one for one in features if isinstance(one, Exception)]
         if bad and options.on_error == "raise":  # the request is refused: no captions are written
             return [one if isinstance(one, Exception) else Described({}) for one in features]
-        if not all(words):  # in turn with other requests' batches
-            self._runner([Job(one, None, True) for one in self._labels.unread(options)])
+        if not all(words):
+            self._read_labels(options)
         answers = list(features)
         for kind in (False, True):
             rows = [
@@ -156,6 +164,21 @@ class Engine:
             for row, answer in zip(rows, described, strict=True):
                 answers[row] = answer
         return answers
+
+    def _at_once(self, photos: Sequence[Photo], options: Options) -> list[Described | Exception]:
+        """Describe photos that fit into one batch, each as one job.
+
+        All of them are read first, so what isn't a photo is refused before anything is computed.
+        Requests that wait twice, for their features and for their captions, would be computed in
+        batches of half the size.
+        """
+        (batch,) = self.reader(photos, options.crop)
+        if options.on_error == "raise" and any(isinstance(one, Exception) for one in batch):
+            return [one if isinstance(one, Exception) else Described({}) for one in batch]
+        self._read_labels(options)
+        return self._run_each(
+            [one if isinstance(one, Exception) else Job(one, options) for one in batch]
+        )
 
     def _read(self, texts: Sequence[str]) -> list[np.ndarray | Exception]:
         """Embed search words: for each its features, (width,), or its exception."""
@@ -169,42 +192,45 @@ class Engine:
         found = iter(self._runner(jobs))
         return [error or next(found) for error in refused]
 
+    def _read_labels(self, options: Options) -> None:
+        """Embed the labels that are asked for, in turn with other requests' batches."""
+        self._runner([Job(one, None, True) for one in self._labels.unread(options)])
+
     def _see(self, photos: Sequence[Photo], options: Options) -> list[np.ndarray | Exception]:
         """Read and embed photos: for each its features, (width,), or its exception."""
         features: list[np.ndarray | Exception] = []
         for batch in self.reader(photos, options.crop):
-            views = [one for one in batch if not isinstance(one, Exception)]
-            embedded = iter(self._runner([Job(one, None) for own in views for one in own]))
-            features += [
-                one if isinstance(one, Exception) else _mean(islice(embedded, len(one)))
-                for one in batch
-            ]
+            features += self._run_each(
+                [one if isinstance(one, Exception) else Job(one, None) for one in batch]
+            )
         return features
+
+    def _run_each(self, jobs: Sequence[Job | Exception]) -> list[Any]:
+        """Run jobs; an exception among them stays in its place."""
+        found = iter(self._runner([job for job in jobs if isinstance(job, Job)]))
+        return [next(found) if isinstance(job, Job) else job for job in jobs]
 
     def _run(self, batch: list[Job]) -> Sequence[Any]:
         """Run a batch of jobs of one kind, on the engine thread."""
         values: list[Any] = [job.value for job in batch]
         options, words = batch[0].options, batch[0].words
-        if options is not None:
-            found: list[Record] = [{} for _ in batch]
-            for part in self._word_parts if words else self._parts:
-                part(np.stack(values), options, found)
-            return [Described(one) for one in found]
-        return [self._text(one) for one in values] if words else list(self._captioner.embed(values))
+        if words and options is None:
+            return [self._text(one) for one in values]
+        features = values if words or batch[0].is_seen else self._features(values)
+        if options is None:
+            return features
+        found: list[Record] = [{} for _ in batch]
+        for part in self._word_parts if words else self._parts:
+            part(np.stack(features), options, found)
+        return [Described(one) for one in found]
+
+    def _features(self, photos: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """Embed photos by their views: for each the mean of its views' features, (width,)."""
+        embedded = iter(self._captioner.embed([view for views in photos for view in views]))
+        return [np.mean([*islice(embedded, len(views))], axis=0) for views in photos]
 
     def _embed_text(self, text: str) -> np.ndarray:
         """Embed a text: L2-normalised, float32 (width,)."""
         read = self._languages.to_read(text)
         unit: np.ndarray = normalised(self._captioner.embed_texts([read]))[0]
         return unit
-
-
-def _mean(embedded: Iterable[np.ndarray | Exception]) -> np.ndarray | Exception:
-    """Join the features of a photo's views, float32 (width,) each, to their mean."""
-    good: list[np.ndarray] = []
-    for one in embedded:
-        if isinstance(one, Exception):
-            return one
-        good.append(one)
-    mean: np.ndarray = np.mean(good, axis=0)
-    return mean

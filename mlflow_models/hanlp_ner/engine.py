@@ -32,6 +32,7 @@ DEFAULTS = Options()
 PACKED = "dictionary.json"  # words that are entities in every text
 PADDED_TOKENS = 768  # per batch: little padding, and the activations fit into the CPU's cache
 GPU_PADDED_TOKENS = 16_384  # enough work for each of a GPU's kernels
+WAIT_SECONDS = 0.002  # on a CPU: an answer reaches a client, and its next text is sent and read
 GPU_THREADS = 2  # one computes on the GPU; the other makes entities of scores meanwhile
 
 
@@ -118,7 +119,7 @@ class Engine:
             GPU_PADDED_TOKENS if gpu else PADDED_TOKENS,
             lambda piece: tuple(piece[1]),
             GPU_THREADS if gpu else 1,
-            wait_seconds=GPU_WAIT_SECONDS if gpu else 0.0,
+            wait_seconds=GPU_WAIT_SECONDS if gpu else WAIT_SECONDS,
         )
 
     def __call__(

@@ -101,6 +101,7 @@ class Acceptor:
             self._pause(one, PAUSE_SECONDS)
             return False
         connection.setblocking(False)
+        shared.connect(1)  # at once, or this worker would take all that come together
         task = self._loop.create_task(self._connect(connection))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -115,3 +116,5 @@ class Acceptor:
             await self._loop.connect_accepted_socket(self._protocol, connection, **self._tls)
         except OSError:  # the TLS handshake failed, or the client went away
             connection.close()
+        finally:
+            shared.connect(-1)

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from zoo.errors import Cancelled
 from zoo.serving import observers
+from zoo.serving.turns import turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,7 +45,8 @@ class Pending(Generic[Item, Result]):
 
     def results(self) -> list[Result | Exception]:
         """Wait for one result per item, in order; a failed item has its exception."""
-        self._done.wait()
+        with turns.aside():
+            self._done.wait()
         return self._answers  # type: ignore[return-value]  # all set once done
 
     def answer(self, index: int, result: Result | Exception) -> None:

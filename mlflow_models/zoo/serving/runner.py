@@ -22,14 +22,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
 from zoo.errors import Cancelled, OutOfMemory
 from zoo.serving import failures, observers
+from zoo.serving.expected import Expected
 from zoo.serving.lanes import Lanes
 from zoo.serving.pending import Item, Pending, Result, by_length
+from zoo.serving.turns import turns
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PADDING = 1.3  # a joint batch may cost so many times the batches apart, since it has more padding
@@ -67,17 +68,7 @@ def stop_if_cancelled() -> None:
         raise Cancelled("The request was cancelled.")
 
 
-@dataclass(frozen=True)
-class Expected:
-    """Requests of one kind that may soon wait again, and until when a batch waits for them."""
-
-    requests: int = 0
-    kind: Hashable = None
-    until: float = 0.0
-
-
 Share = list[tuple[Pending[Item, Result], int]]
-NOBODY = Expected()
 
 
 class Runner(Generic[Item, Result]):
@@ -115,7 +106,8 @@ class Runner(Generic[Item, Result]):
         self._lanes: Lanes[Item, Result] = Lanes(self.threads)
         self._wake = threading.Condition()
         self._started: list[threading.Thread] = []
-        self._expected = NOBODY
+        self._expected = Expected(self._wait_seconds)
+        self._seconds = 0.0  # that the last batch took
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Exception]:
         """Compute items; return for each, in order, its result or its exception.
@@ -146,6 +138,7 @@ class Runner(Generic[Item, Result]):
         observers.queued(len(pending.batches))
         with self._wake:
             self._lanes.add(pending, background)
+            self._expected.come()
             if len(self._started) < self.threads:
                 thread = threading.Thread(target=self._work, name="engine", daemon=True)
                 self._started.append(thread)
@@ -160,19 +153,28 @@ class Runner(Generic[Item, Result]):
                     self._wake.wait(self._lanes.pause())
                 if lane is self._lanes.short:
                     self._wait_for_more()
-                share = self._share(lane)
-                self._lanes.begin(lane)
-            if share:
-                self._compute(share)
-            del share  # while this thread waits, it would keep the last batch's memory
-            with self._wake:
-                self._lanes.end(lane)
+            with turns.computing(self._seconds):
+                self._compute_next()
+
+    def _compute_next(self) -> None:
+        """Compute the next batch, unless another thread has taken all."""
+        with self._wake:
+            lane = self._lanes.turn()
+            if lane is None:
+                return
+            share = self._share(lane)
+            self._lanes.begin(lane)
+        if share:
+            self._compute(share)
+        with self._wake:
+            self._lanes.end(lane)
 
     def _wait_for_more(self) -> None:
         """Wait for those who are expected, if any; then wake a thread for what is left."""
-        if self._expected.requests > 1:
-            self._wake.wait_for(self._is_enough, self._expected.until - time.monotonic())
-            self._expected = NOBODY
+        if self._expected.requests:
+            while (seconds := self._expected.seconds) and not self._is_enough():
+                self._wake.wait(seconds)
+            self._expected.end()
             self._wake.notify()
 
     def _is_enough(self) -> bool:
@@ -187,9 +189,9 @@ class Runner(Generic[Item, Result]):
         """Expect those who are about to be answered, beside those who wait already."""
         if self._wait_seconds:
             with self._wake:
-                kind, until = batch[0][0].kind, time.monotonic() + self._wait_seconds
+                kind = batch[0][0].kind
                 answered = {pending for pending, _ in batch} - {*self._lanes.short}
-                self._expected = Expected(len(answered) + self._count(kind), kind, until)
+                self._expected.begin(len(answered) + self._count(kind), kind)
 
     def _count(self, kind: Hashable) -> int:
         """Count the requests of a kind that wait."""
@@ -248,7 +250,8 @@ class Runner(Generic[Item, Result]):
                 return
             reason = type(error).__name__
         else:
-            observers.computed(len(batch), time.perf_counter() - start)
+            self._seconds = time.perf_counter() - start
+            observers.computed(len(batch), self._seconds)
             self._expect(batch)
             for (pending, index), result in pairs:
                 pending.answer(index, result)

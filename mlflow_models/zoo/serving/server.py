@@ -44,6 +44,7 @@ from zoo.serving.events import (
 from zoo.serving.model import WHOLE, streams
 from zoo.serving.requests import RequestScorer
 from zoo.serving.shared import MAX_WORKERS, shared
+from zoo.serving.turns import turns
 from zoo.settings import Settings
 
 GZIP_FROM_BYTES = 1024  # a smaller answer fits into one packet
@@ -99,6 +100,8 @@ class Server:
         """Answer the sample, in the worker, after a fork; only then is the worker ready."""
         # The pool makes threads only when it needs them, for as many requests as there may be.
         self._pool = ThreadPoolExecutor(self.settings.max_requests * MAX_WORKERS, "request")
+        if runner.cores() <= shared.workers and devices.used().kind == "cpu":
+            turns.reset(lambda: shared.all_are_busy)
         observers.observers[:] = [metrics.EngineMetrics(), GpuWatch()]
         metrics.model_info.labels(self.scorer.name, self.scorer.version).set(1)
         metrics.device.labels(devices.used().kind, devices.used().name).set(1)
@@ -195,7 +198,13 @@ class Server:
             Cancelled: The client went away.
         """
         cancelled = threading.Event()
-        working = asyncio.ensure_future(self.run(cancelled, work))
+
+        def in_turn() -> Answer:
+            with turns.preparing():
+                runner.stop_if_cancelled()
+                return work()
+
+        working = self.run(cancelled, in_turn)
         gone = asyncio.ensure_future(disconnected(request))
         try:
             await asyncio.wait(
@@ -240,12 +249,11 @@ class Server:
 
         return await self.answered(request, work)
 
-    async def run(self, cancelled: threading.Event, work: Callable[[], Answer]) -> Answer:
+    def run(self, cancelled: threading.Event, work: Callable[[], Answer]) -> asyncio.Future[Answer]:
         """Do work in a thread; it is told by `cancelled` that nobody waits for it any more."""
         context = contextvars.copy_context()
         context.run(runner.cancellation.set, cancelled)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, context.run, work)
+        return asyncio.get_running_loop().run_in_executor(self._pool, context.run, work)
 
     def _tidy_soon(self) -> None:
         """After a large request, give back the memory that Python and the C library would keep."""

@@ -26,6 +26,7 @@ class Shared:
         self._server = numbers[:2]  # whether the server stops; how many workers it has
         self._requests, self._connections = numbers[2 : 2 + COUNT], numbers[2 + COUNT :]
         self._taken: set[int] = set()
+        self._held = self._connecting = 0
         self.slot, self.workers, self.leaving, self.lost = SLOTS, 1, False, False
         for slot in range(COUNT):
             self._connections[slot] = AWAY
@@ -73,10 +74,25 @@ class Shared:
         """Whether this worker has a request."""
         return self._requests[self.slot] > 0
 
+    @property
+    def all_are_busy(self) -> bool:
+        """Whether each worker has a request."""
+        slots = self._requests[: 2 * self.workers]  # the lowest are taken first
+        return sum(map(bool, slots)) >= self.workers
+
     def hold(self, connections: int) -> None:
         """Set the number of this worker's connections."""
+        self._held = connections
+        self._tell()
+
+    def connect(self, change: int) -> None:
+        """Add to the number of connections that this worker has accepted, and doesn't hold yet."""
+        self._connecting += change
+        self._tell()
+
+    def _tell(self) -> None:
         if not self.leaving:
-            self._connections[self.slot] = connections
+            self._connections[self.slot] = self._held + self._connecting
 
     def leave(self) -> None:
         """Mark that this worker will end soon, and accepts no more connections."""

@@ -95,6 +95,7 @@ class Worker(UvicornWorker):
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "asyncio",
         "server_header": False,
+        "proxy_headers": False,  # nothing here looks at a client's address
         **sockets.CONFIGURATION,
     }
 
