@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,12 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 
 
-def build(work: Path) -> dict[str, Path]:
-    """Saved models of random weights, by their precision."""
+def build(work: Path, precisions: Sequence[str] = ("fp32", "int8")) -> dict[str, Path]:
+    """Saved models of true size, ViT-B/32 and GPT-2 small of random weights, by their precision."""
     checkpoint = write_captioner(work / "checkpoint", "mlp", {})
     clip = write_clip(work / "clip")
     models = {}
-    for precision in ("fp32", "int8"):
+    for precision in precisions:
         models[precision] = work / precision
         command = [sys.executable, str(BUILD), "--checkpoint", str(checkpoint), "--clip", str(clip)]
         command += ["--precision", precision, "--output", str(models[precision])]

@@ -14,6 +14,7 @@ from PIL import Image
 from clip_caption.building import checkpoint
 from clip_caption.building.convert import convert
 from clip_caption.captioner import Captioner
+from clip_caption.engine import Described, Engine
 from clip_caption.options import Options
 from demos.clip_caption.scenes import choose, draw
 from tests.clip_caption.checkpoints import (
@@ -28,16 +29,21 @@ from tests.clip_caption.checkpoints import (
 )
 from tests.clip_caption.reference import generate_beam, say
 from zoo.building.packaging import ROOT
-from zoo.errors import BadParameter, CheckpointError
+from zoo.errors import BadInput, BadParameter, CheckpointError
 from zoo.serving.declaration import read
 
 SAMPLES = sorted((checkpoint.DEMO.parent / "samples").glob("*.jpg"))
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("demo")
     convert(checkpoint.DEMO, directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def demo(directory: Path) -> Captioner:
     return Captioner(directory)
 
 
@@ -103,6 +109,37 @@ def test_samples_are_captioned(demo: Captioner) -> None:
     for text, word in zip(texts, ("lamp", "tree", "flood", "rubbish"), strict=True):
         assert word in text.lower()
         assert text.endswith(".")
+
+
+@pytest.mark.parametrize("crop", ["center", "tiles"])
+def test_few_photos_are_described_as_many_are(directory: Path, crop: str) -> None:
+    """Few are embedded and captioned at once; of many, all are embedded first."""
+    engine = Engine(directory)
+    options = read(engine.options, {"mode": "greedy", "embedding": "clip", "crop": crop})
+    photos = [sample.read_bytes() for sample in SAMPLES]
+    few, many = engine(photos, options), engine(photos * 5, options)
+    assert len(many) == 5 * len(few)
+    for number, one in enumerate(many):
+        assert isinstance(one, Described)
+        alone = few[number % len(few)]
+        assert isinstance(alone, Described)
+        assert one.found["captions"][0]["text"] == alone.found["captions"][0]["text"]
+        assert one.found["embedding"] == pytest.approx(alone.found["embedding"], abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_what_is_no_photo_stays_in_its_place(directory: Path, count: int) -> None:
+    engine = Engine(directory)
+    photos = [SAMPLES[0].read_bytes()] * count
+    for on_error, answered in (("raise", {}), ("report", None)):
+        options = read(engine.options, {"mode": "greedy", "on_error": on_error})
+        bad, *good = engine([b"no photo", *photos], options)
+        assert isinstance(bad, BadInput)
+        assert len(good) == count
+        for one in good:
+            assert isinstance(one, Described)
+            # Where the request is refused, nothing is computed.
+            assert (one.found == answered) if answered is not None else one.found["captions"]
 
 
 def test_nothing_gives_nothing(demo: Captioner) -> None:

@@ -5,11 +5,13 @@ would compete for the cores. So the engine has its own threads, mostly one, whic
 The requests take turns, so that a small request doesn't wait for all of a large one. Long ones may
 stay in the background, and leave a thread to the others: `zoo.serving.lanes`.
 
-If a batch has room, items of other requests that wait join it. On a CPU nobody waits for such
-items: only under load there are any, and then larger batches help (`python -m benchmarks
-peers_captions`). On a GPU a batch of two takes hardly longer than one. So there a batch waits a few
-milliseconds for the clients that were just answered, if they were several: they may ask again. A
-lone client never waits.
+If a batch has room, items of other requests that wait join it. A batch also waits a few
+milliseconds for the clients that were just answered, if they were several: they may ask again, and
+larger batches take less time per item (`python -m benchmarks peers_captions`). A lone client never
+waits. How long a batch waits, and for whom, is in `zoo.serving.expected`.
+
+In a worker that has one core, the engine computes while nobody prepares a request:
+`zoo.serving.turns`.
 """
 
 import contextlib
@@ -81,8 +83,8 @@ class Runner(Generic[Item, Result]):
         kind: The kind of an item; a batch has items of one kind, and so has a request.
         threads: How many batches are computed at once.
         joins: Whether a batch may have items of several requests.
-        wait_seconds: How long a batch waits at most for items of other requests, after the engine
-            has answered several: `GPU_WAIT_SECONDS` on a GPU, 0 on a CPU.
+        wait_seconds: How long a batch waits for those who were just answered, if nobody comes:
+            `GPU_WAIT_SECONDS` on a GPU. 0: it never waits.
     """
 
     def __init__(
@@ -191,7 +193,7 @@ class Runner(Generic[Item, Result]):
             with self._wake:
                 kind = batch[0][0].kind
                 answered = {pending for pending, _ in batch} - {*self._lanes.short}
-                self._expected.begin(len(answered) + self._count(kind), kind)
+                self._expected.begin(len(answered) + self._count(kind), kind, self._seconds)
 
     def _count(self, kind: Hashable) -> int:
         """Count the requests of a kind that wait."""
