@@ -15,10 +15,10 @@ import numpy as np
 
 from clip_caption.captioner import Captioner
 from clip_caption.describing import (
-    AnswerPart,
     Captions,
-    FeatureVectors,
+    Embeddings,
     Match,
+    Part,
     Record,
 )
 from clip_caption.index import normalised
@@ -109,15 +109,15 @@ class Engine:
         text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
         self._text = text
         self._labels = ZeroShot(captioner, text, labels, self._languages.is_read_as_it_is)
-        self._parts: tuple[AnswerPart, ...] = (
+        self._parts: tuple[Part, ...] = (
             Captions(captioner, self._languages),
-            FeatureVectors(captioner),
+            Embeddings(captioner),
             Match(text),
             Neighbours(index, text),
             self._labels,
             Usual(packed(directory_of(directory), directory)),  # last: it may take names away
         )
-        self._word_parts: tuple[AnswerPart, ...] = (FeatureVectors(captioner), Search(index, text))
+        self._word_parts: tuple[Part, ...] = (Embeddings(captioner), Search(index, text))
 
     def routes(self, server: Any) -> list[Any]:  # noqa: ARG002 - zoo.serving.app passes it
         """Give the routes of the collection (`zoo.serving.app`)."""
@@ -142,16 +142,16 @@ class Engine:
         self._languages.check(options, self._labels.unread(options))
         for part in (*self._parts, *(self._word_parts if any(words) else ())):
             part.check(options)
+        texts = [str(one) for one, text in zip(items, words, strict=True) if text]
         photos: list[Any] = [one for one, text in zip(items, words, strict=True) if not text]
         if options.num_captions and 0 < len(photos) == len(items) <= self._captioner.batch:
             return self._at_once(photos, options)
-        texts = [str(one) for one, text in zip(items, words, strict=True) if text]
         read, seen = iter(self._read(texts)), iter(self._see(photos, options))
         features: list[Any] = [next(read if text else seen) for text in words]
         bad = [one for one in features if isinstance(one, Exception)]
         if bad and options.on_error == "raise":  # the request is refused: no captions are written
             return [one if isinstance(one, Exception) else Described({}) for one in features]
-        if photos:
+        if not all(words):
             self._read_labels(options)
         answers = list(features)
         for kind in (False, True):
@@ -164,18 +164,6 @@ class Engine:
             for row, answer in zip(rows, described, strict=True):
                 answers[row] = answer
         return answers
-
-    def _read(self, texts: Sequence[str]) -> list[np.ndarray | Exception]:
-        """Embed search words: for each its features, (width,), or its exception."""
-        refused = [
-            self._languages.refusal(one) if one.strip() else BadInput("is empty; say what to find")
-            for one in texts
-        ]
-        jobs = [
-            Job(one, None, True) for one, error in zip(texts, refused, strict=True) if not error
-        ]
-        found = iter(self._runner(jobs))
-        return [error or next(found) for error in refused]
 
     def _at_once(self, photos: Sequence[Photo], options: Options) -> list[Described | Exception]:
         """Describe photos that fit into one batch, each as one job.
@@ -191,6 +179,22 @@ class Engine:
         return self._run_each(
             [one if isinstance(one, Exception) else Job(one, options) for one in batch]
         )
+
+    def _read(self, texts: Sequence[str]) -> list[np.ndarray | Exception]:
+        """Embed search words: for each its features, (width,), or its exception."""
+        refused = [
+            self._languages.refusal(one) if one.strip() else BadInput("is empty; say what to find")
+            for one in texts
+        ]
+        jobs = [
+            Job(one, None, True) for one, error in zip(texts, refused, strict=True) if not error
+        ]
+        found = iter(self._runner(jobs))
+        return [error or next(found) for error in refused]
+
+    def _read_labels(self, options: Options) -> None:
+        """Embed the labels that are asked for, in turn with other requests' batches."""
+        self._runner([Job(one, None, True) for one in self._labels.unread(options)])
 
     def _see(self, photos: Sequence[Photo], options: Options) -> list[np.ndarray | Exception]:
         """Read and embed photos: for each its features, (width,), or its exception."""
@@ -212,17 +216,13 @@ class Engine:
         options, words = batch[0].options, batch[0].words
         if words and options is None:
             return [self._text(one) for one in values]
-        features = values if batch[0].is_seen else self._features(values)
+        features = values if words or batch[0].is_seen else self._features(values)
         if options is None:
             return features
         found: list[Record] = [{} for _ in batch]
         for part in self._word_parts if words else self._parts:
             part(np.stack(features), options, found)
         return [Described(one) for one in found]
-
-    def _read_labels(self, options: Options) -> None:
-        """Embed the labels that aren't known yet, in turn with other requests' batches."""
-        self._runner([Job(one, None, True) for one in self._labels.unread(options)])
 
     def _features(self, photos: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
         """Embed photos by their views: for each the mean of its views' features, (width,)."""
