@@ -15,10 +15,10 @@ import numpy as np
 
 from clip_caption.captioner import Captioner
 from clip_caption.describing import (
+    AnswerPart,
     Captions,
-    Embeddings,
+    FeatureVectors,
     Match,
-    Part,
     Record,
 )
 from clip_caption.index import normalised
@@ -109,15 +109,15 @@ class Engine:
         text = functools.lru_cache(KEPT_TEXTS)(self._embed_text)
         self._text = text
         self._labels = ZeroShot(captioner, text, labels, self._languages.is_read_as_it_is)
-        self._parts: tuple[Part, ...] = (
+        self._parts: tuple[AnswerPart, ...] = (
             Captions(captioner, self._languages),
-            Embeddings(captioner),
+            FeatureVectors(captioner),
             Match(text),
             Neighbours(index, text),
             self._labels,
             Usual(packed(directory_of(directory), directory)),  # last: it may take names away
         )
-        self._word_parts: tuple[Part, ...] = (Embeddings(captioner), Search(index, text))
+        self._word_parts: tuple[AnswerPart, ...] = (FeatureVectors(captioner), Search(index, text))
 
     def routes(self, server: Any) -> list[Any]:  # noqa: ARG002 - zoo.serving.app passes it
         """Give the routes of the collection (`zoo.serving.app`)."""
