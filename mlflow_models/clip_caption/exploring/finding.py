@@ -92,8 +92,6 @@ def _by_clip(args: argparse.Namespace, searched: Searched, rows: Rows) -> list[s
     else:
         assert words is not None
         query, words = words, None
-    if len(query) != len(searched.index.probe):
-        raise ZooError(f"'{searched.model}' and the index are of different checkpoints.")
     found, _, cosines = searched.index.search(query[None], _depth(args), rows, words)
     pairs = zip(found[0].tolist(), cosines[0].tolist(), strict=True)
     return [search.Hit(row, cosine) for row, cosine in pairs if row >= 0]
@@ -107,6 +105,8 @@ def _packed(args: argparse.Namespace, by_clip: bool) -> Searched:
             f"'{args.embeddings}' is an index, which has no model; give the embeddings that it was "
             "made of: --model EMBEDDINGS."
         )
+    if by_clip:
+        Embeddings(args.model).check_clip(index.probe, f"'{args.embeddings}'")
 
     def thumbnails(rows: Sequence[int]) -> list[bytes]:
         found = [index.photos.thumbnail(row) for row in rows]
