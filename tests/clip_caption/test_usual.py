@@ -149,7 +149,7 @@ def test_a_model_knows_the_photos_that_it_was_trained_on() -> None:
 
 def test_embeddings_of_another_checkpoint_or_too_few_are_refused(embedded: Path) -> None:
     probe = np.array(Embeddings(embedded).settings.probe, np.float32)
-    with pytest.raises(ZooError, match="different checkpoints"):
+    with pytest.raises(ZooError, match="different encoders"):
         of_embeddings(embedded, np.roll(probe, 1))
     with pytest.raises(ZooError, match=f"{MIN_KNOWN} or more"):
         of_embeddings(embedded, probe)
