@@ -283,7 +283,7 @@ def test_a_packed_index_answers_a_category(indexed: Path) -> None:
     records = model.predict(None, table, {"num_captions": 0})
     assert [record["category"] for record in records] == list(FILES)
     for row, record in enumerate(records):
-        assert list(record) == ["category", "neighbours", "usual"]
+        assert list(record) == ["category", "neighbours", "total", "usual"]
         assert [one["id"] for one in record["neighbours"]] == [f"{row}.jpg", f"{row + 4}.jpg"]
         assert record["neighbours"][0]["similarity"] == pytest.approx(1, abs=1e-3)
     (more, *_) = model.predict(None, table, {"neighbours": 5})
