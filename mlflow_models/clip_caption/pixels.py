@@ -49,7 +49,8 @@ class Pixels:
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Prepare an image: float32 (3, size, size), normalised by `mean` and `std`."""
-        return self._normal(self._scale(image.convert("RGB")))
+        rgb = image if image.mode == "RGB" else image.convert("RGB")  # else it would be copied
+        return self._normal(self._scale(rgb))
 
     def views(self, image: Image.Image, crop: Crop) -> list[np.ndarray]:
         """Prepare what CLIP is to see of an image.
