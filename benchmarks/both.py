@@ -12,8 +12,8 @@ import numpy as np
 
 from clip_caption.exploring import opening
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import normalised
 from clip_caption.searching.both import find_both
+from clip_caption.searching.index import normalised
 from clip_caption.searching.nearest import Exact
 from zoo.building import packaging
 

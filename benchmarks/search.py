@@ -25,8 +25,8 @@ from clip_caption.building.convert import convert
 from clip_caption.captioner import Captioner
 from clip_caption.exploring.classification import Labelled
 from clip_caption.exploring.indexing import Facts, write_index
-from clip_caption.index import PROBE, Index, normalised
 from clip_caption.searching.filters import Filter
+from clip_caption.searching.index import PROBE, Index, normalised
 from clip_caption.searching.nearest import Exact
 from clip_caption.searching.photos import table_of
 from zoo.building.packaging import ROOT

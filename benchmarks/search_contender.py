@@ -24,7 +24,7 @@ def megabytes() -> float:
 def main() -> None:
     """Loads the engine without and with the collection, and asks."""
     from clip_caption.captioner import Captioner
-    from clip_caption.index import PROBE, Index
+    from clip_caption.searching.index import PROBE, Index
 
     directory, queries = Path(sys.argv[1]), np.load(sys.argv[2])
     captioner = Captioner(directory)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from clip_caption.building.translators import write
-from clip_caption.translating import BEAMS, PAD
+from clip_caption.translating.translators import BEAMS, PAD
 from zoo.serving.ctranslate2 import COMPUTE_TYPES
 
 TOKENS, ROUNDS, BATCHES = 16, 7, (1, 16)

@@ -16,15 +16,15 @@ import numpy as np
 
 from benchmarks import efficientnet, harness
 from benchmarks.usual_statistics import STATISTICS, auroc, folds, roads_apart, statistics
+from clip_caption.answering.usual import FILE, MIN_USUAL, Known
 from clip_caption.building.checkpoint import DEMO
 from clip_caption.building.convert import convert
 from clip_caption.building.usual import learn
 from clip_caption.captioner import Captioner
 from clip_caption.exploring import encoders
 from clip_caption.exploring.grouping import near_copies
-from clip_caption.index import normalised
 from clip_caption.preparing.copies import NEAR_BITS, perceptual_hash
-from clip_caption.usual import FILE, MIN_USUAL, Known
+from clip_caption.searching.index import normalised
 from demos.clip_caption import scenes
 from zoo.data.images import decode
 from zoo.errors import CheckpointError

@@ -14,9 +14,9 @@ import numpy as np
 from clip_caption.exploring.classification import Labelled, nearest_others
 from clip_caption.exploring.grouping import groups_of
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import normalised
+from clip_caption.searching.index import normalised
 from clip_caption.searching.nearest import Exact
-from clip_caption.voting import vote
+from clip_caption.searching.voting import vote
 from zoo.building import packaging
 
 SIZES = (1000, 4, 8, 12)

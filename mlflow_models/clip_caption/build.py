@@ -30,7 +30,7 @@ def pack_index(given: Path, directory: Path) -> list[str]:
         The packages that searching it needs, pinned.
     """
     from clip_caption.captioner import Captioner
-    from clip_caption.index import LARGE, Index
+    from clip_caption.searching.index import LARGE, Index
 
     Index.read(given).check(Captioner(directory).embed_texts)
     shutil.copytree(given, directory / "index")
@@ -69,7 +69,7 @@ def main() -> None:
     from clip_caption.building import labels
     from clip_caption.building.convert import convert
     from clip_caption.engine import Engine
-    from clip_caption.index import Index
+    from clip_caption.searching.index import Index
 
     if args.index:
         Index.read(args.index)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clip_caption.answering.zero_shot import LabelCalibration
 from clip_caption.building.checkpoint import add_normalize_option
 from clip_caption.building.labels import Phrasings, probe_of
 from clip_caption.evaluating import labelling, seeing
 from clip_caption.evaluating.captioning import opened
-from clip_caption.zero_shot import LabelCalibration
 from zoo.building import packaging
 from zoo.data.outputs import write_json
 from zoo.errors import ZooError

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clip_caption.decode import search
-from clip_caption.decoder import CaptionDecoder
-from clip_caption.languages import ENGLISH
+from clip_caption.decoding.decode import search
+from clip_caption.decoding.decoder import CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Pixels
+from clip_caption.translating.languages import ENGLISH
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, open_tokenizer, tidy
 from zoo.errors import BadParameter, CheckpointError
 from zoo.serving.onnx import (

@@ -13,23 +13,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clip_caption.captioner import Captioner
-from clip_caption.describing import (
+from clip_caption.answering.describing import (
     AnswerPart,
     Captions,
     FeatureVectors,
     Match,
     Record,
 )
-from clip_caption.index import normalised
+from clip_caption.answering.usual import Usual, packed
+from clip_caption.answering.zero_shot import LabelSet, ZeroShot
+from clip_caption.captioner import Captioner
 from clip_caption.options import MAX_LABELS, Options
 from clip_caption.pixels import Photo, PhotoReader
 from clip_caption.searching import http
+from clip_caption.searching.index import normalised
 from clip_caption.searching.opening import directory_of, open_collection
 from clip_caption.searching.parts import Neighbours, Search
-from clip_caption.translating import Languages
-from clip_caption.usual import Usual, packed
-from clip_caption.zero_shot import LabelSet, ZeroShot
+from clip_caption.translating.translators import Languages
 from zoo.data.fetch import Fetcher
 from zoo.errors import BadInput
 from zoo.serving.declaration import Url, tailored

@@ -13,8 +13,8 @@ from PIL import Image
 
 from clip_caption import explore
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import Index
 from clip_caption.pixels import Pixels
+from clip_caption.searching.index import Index
 from zoo.data.images import decode
 from zoo.errors import CheckpointError, ZooError
 

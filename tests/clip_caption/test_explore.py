@@ -19,8 +19,8 @@ from PIL import Image
 from clip_caption import explore
 from clip_caption.captioner import Captioner
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import Index, normalised
 from clip_caption.options import Options
+from clip_caption.searching.index import Index, normalised
 from tests.clip_caption.collection import COUNT, facts, types
 from zoo.building.packaging import ROOT
 from zoo.data.images import decode

@@ -11,8 +11,8 @@ from PIL import Image
 from clip_caption.building import checkpoint
 from clip_caption.building.convert import _write_gpt2, convert
 from clip_caption.captioner import Captioner
-from clip_caption.decode import search
-from clip_caption.decoder import COPIER, GRAPH, CaptionDecoder
+from clip_caption.decoding.decode import search
+from clip_caption.decoding.decoder import COPIER, GRAPH, CaptionDecoder
 from clip_caption.options import Options
 from clip_caption.pixels import Crop, PhotoReader, Pixels
 from demos.clip_caption.scenes import choose, draw

@@ -14,7 +14,7 @@ import pytest
 from clip_caption import explore
 from clip_caption.exploring import contents
 from clip_caption.exploring.store import READY, Embeddings
-from clip_caption.index import Index
+from clip_caption.searching.index import Index
 from zoo.errors import ZooError
 
 NAMES = [f"{number:06d}.jpg" for number in range(12)]

@@ -11,9 +11,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from clip_caption.exploring.classification import Labelled, leave_group_out, threshold_for
 from clip_caption.exploring.indexing import write_index
-from clip_caption.index import Index, normalised
+from clip_caption.searching.index import Index, normalised
 from clip_caption.searching.nearest import Exact
-from clip_caption.voting import likely, vote
+from clip_caption.searching.voting import likely, vote
 from zoo.errors import CheckpointError, ZooError
 
 KINDS = ("flood", "pothole", "rubbish")
@@ -231,7 +231,7 @@ def test_the_served_model_needs_no_heavy_package(tmp_path: Path) -> None:
     written(collection(30), tmp_path / "index")
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from clip_caption.index import Index\n"
+        "from clip_caption.searching.index import Index\n"
         "index = Index.read(Path(sys.argv[1]))\n"
         "assert index.classify(np.eye(1, 32))[0].neighbours\n"
         "heavy = {'faiss', 'pandas', 'scipy', 'sklearn', 'torch'} & set(sys.modules)\n"

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from clip_caption import calibrate, evaluate
+from clip_caption.answering.zero_shot import LabelCalibration, LabelSet
 from clip_caption.building import labels
 from clip_caption.captioner import Captioner
 from clip_caption.engine import Engine
-from clip_caption.index import normalised
 from clip_caption.options import DECLARATION, MAX_LABELS
-from clip_caption.zero_shot import LabelCalibration, LabelSet
+from clip_caption.searching.index import normalised
 from tests.clip_caption.collection import COUNT
 from tests.clip_caption.serving import FILES, FLOOD, post, send
 from zoo.errors import CheckpointError, ZooError

@@ -16,9 +16,9 @@ from clip_caption.building import translators
 from clip_caption.building.translators import Given
 from clip_caption.engine import Engine
 from clip_caption.evaluating.translate import translate
-from clip_caption.languages import language_of
 from clip_caption.options import DECLARATION
-from clip_caption.translating import Languages, Translator
+from clip_caption.translating.languages import language_of
+from clip_caption.translating.translators import Languages, Translator
 from tests.clip_caption.serving import FILES
 from tests.clip_caption.translator import PAIRS, write_many_languages, write_translator
 from zoo.building.packaging import ROOT
@@ -29,7 +29,7 @@ CHINESE = "洪水"
 FORKED = """
 import os, sys
 from pathlib import Path
-from clip_caption.translating import Languages
+from clip_caption.translating.translators import Languages
 languages = Languages(["en"], Path(sys.argv[1]))
 for _ in range(2):
     if not os.fork():

@@ -13,8 +13,8 @@ from clip_caption import explore
 from clip_caption.build import pack_index
 from clip_caption.engine import Engine
 from clip_caption.exploring.indexing import searcher_of
-from clip_caption.index import Index, normalised
 from clip_caption.searching.both import find_both
+from clip_caption.searching.index import Index, normalised
 from clip_caption.searching.nearest import Exact, Searcher
 from clip_caption.searching.opening import open_collection
 from clip_caption.searching.photos import NO_DAY, PHOTOS, THUMBNAILS, day_of

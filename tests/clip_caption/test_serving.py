@@ -18,8 +18,8 @@ from clip_caption.captioner import Captioner
 from clip_caption.engine import Engine
 from clip_caption.exploring.classification import Labelled
 from clip_caption.exploring.indexing import write_index
-from clip_caption.index import PROBE, normalised
 from clip_caption.options import DECLARATION
+from clip_caption.searching.index import PROBE, normalised
 from tests.clip_caption.serving import (
     FILES,
     FLOOD,

@@ -8,7 +8,7 @@ import torch
 from clip_caption.building import checkpoint
 from clip_caption.building.convert import convert
 from clip_caption.captioner import Captioner
-from clip_caption.languages import EVERY
+from clip_caption.translating.languages import EVERY
 from clip_caption.vocabulary import open_tokenizer
 from tests.clip_caption.checkpoints import (
     CLIP_WIDTH,

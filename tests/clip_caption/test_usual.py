@@ -7,10 +7,10 @@ import pytest
 from datasets import Dataset
 from PIL import Image, ImageDraw
 
+from clip_caption.answering.usual import FILE, MIN_USUAL, Known, Usual, packed
 from clip_caption.building.checkpoint import DEMO
 from clip_caption.building.usual import MIN_KNOWN, learn, of_embeddings, of_training, pack
 from clip_caption.exploring.store import Embeddings
-from clip_caption.usual import FILE, MIN_USUAL, Known, Usual, packed
 from tests.clip_caption.serving import FILES, caption, post, texts
 from tests.zoo.pictures import encoded, scene
 from zoo.errors import CheckpointError, ZooError

@@ -84,7 +84,7 @@ def texts(outcomes: list[Transcript | Exception]) -> list[str]:
         ("one sentence", 5, False, True),
         ("one window", 1, False, False),
         ("one window", 5, True, True),
-        ("long", 2, True, False),
+        ("long", 1, True, False),
         ("long", 1, True, True),
     ],
 )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clip_caption.building.checkpoint import clip_of, open_model
-from clip_caption.decoder import COPIER, DRAFT, GRAPH, PLACES, WORDS
-from clip_caption.languages import ENGLISH, EVERY
+from clip_caption.decoding.decoder import COPIER, DRAFT, GRAPH, PLACES, WORDS
 from clip_caption.pixels import FILTERS, MODES
+from clip_caption.translating.languages import ENGLISH, EVERY
 from clip_caption.vocabulary import CLIP, GPT2, Vocabulary, gpt2_ids, write_clip_tokenizer
 from zoo.building.float16 import to_float16
 from zoo.building.onnx import export

@@ -42,7 +42,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from clip_caption.building.nodes import MICROSOFT, Graph
-from clip_caption.decoder import WORDS
+from clip_caption.decoding.decoder import WORDS
 
 OPSETS = (helper.make_opsetid("", 20), helper.make_opsetid(MICROSOFT, 1))
 IR_VERSION = 9

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from clip_caption.answering.zero_shot import FEATURES, SETTINGS, LabelCalibration
 from clip_caption.captioner import Captioner
-from clip_caption.index import PROBE, normalised, same_clip
-from clip_caption.languages import why_unread
 from clip_caption.options import Options
-from clip_caption.zero_shot import FEATURES, SETTINGS, LabelCalibration
+from clip_caption.searching.index import PROBE, normalised, same_clip
+from clip_caption.translating.languages import why_unread
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
 from zoo.errors import BadParameter, CheckpointError

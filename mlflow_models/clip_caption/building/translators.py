@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clip_caption.languages import CHINESE, ENGLISH, THAI
-from clip_caption.translating import ABOUT, FOLDER, Pair
+from clip_caption.translating.languages import CHINESE, ENGLISH, THAI
+from clip_caption.translating.translators import ABOUT, FOLDER, Pair
 from zoo.building import checkpoints
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clip_caption.index import normalised
-from clip_caption.usual import FILE, Known, mean_distances
+from clip_caption.answering.usual import FILE, Known, mean_distances
+from clip_caption.searching.index import normalised
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def pack(given: Path | None, checkpoint: Path, directory: Path) -> None:
         directory: Has the converted checkpoint.
     """
     from clip_caption.captioner import Captioner
-    from clip_caption.index import PROBE
+    from clip_caption.searching.index import PROBE
 
     if given:
         probe = normalised(Captioner(directory).embed_texts([PROBE]))[0]

@@ -12,7 +12,7 @@ from clip_caption.evaluating.captioning import batches, read_files
 from clip_caption.evaluating.examples import Example
 from clip_caption.exploring.collection import ImageCollection, read_collection
 from clip_caption.exploring.store import SETTINGS, Embeddings, labels_in
-from clip_caption.index import normalised
+from clip_caption.searching.index import normalised
 from zoo.building import saved
 from zoo.data.tables import ColumnNotFound
 from zoo.errors import ZooError

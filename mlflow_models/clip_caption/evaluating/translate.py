@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clip_caption.building.translators import open_translator
-from clip_caption.translating import BEAMS, MAX_TOKENS
+from clip_caption.translating.translators import BEAMS, MAX_TOKENS
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:

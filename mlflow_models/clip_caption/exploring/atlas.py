@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import normalised
+from clip_caption.searching.index import normalised
 from clip_caption.searching.nearest import Exact
 from zoo.data.outputs import check_new, whole_directory
 from zoo.errors import ZooError

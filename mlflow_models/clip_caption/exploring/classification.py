@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import normalised
+from clip_caption.searching.index import normalised
 from clip_caption.searching.nearest import Searcher
-from clip_caption.voting import sizes_of, vote
+from clip_caption.searching.voting import sizes_of, vote
 from zoo.errors import ZooError
 
 OTHER, UNKNOWN = -1, -2  # a category that the collection hasn't, and none that is known

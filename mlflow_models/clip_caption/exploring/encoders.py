@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clip_caption.building import labels
 from clip_caption.captioner import Captioner
 from clip_caption.exploring.contents import digest
-from clip_caption.index import normalised
 from clip_caption.pixels import Pixels
+from clip_caption.searching.index import normalised
 from zoo.data.fingerprints import fingerprint
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object

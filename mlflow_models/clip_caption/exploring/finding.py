@@ -18,8 +18,8 @@ from clip_caption.exploring import opening, search
 from clip_caption.exploring.classification import places_of
 from clip_caption.exploring.columns import TIMES, column_of
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import Index, normalised
 from clip_caption.searching.filters import Filter
+from clip_caption.searching.index import Index, normalised
 from clip_caption.searching.nearest import Exact, Rows
 from clip_caption.searching.photos import Photos, table_of
 from zoo.errors import ZooError

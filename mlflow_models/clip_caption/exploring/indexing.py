@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clip_caption.answering.usual import FILE
 from clip_caption.building import usual
 from clip_caption.exploring.classification import Labelled, Outcome, leave_group_out, threshold_for
 from clip_caption.exploring.store import Embeddings
-from clip_caption.index import LARGE
+from clip_caption.searching.index import LARGE
 from clip_caption.searching.nearest import Exact, Lists, Searcher
 from clip_caption.searching.photos import PHOTOS, THUMBNAILS, table_of
-from clip_caption.usual import FILE
 from zoo.data.outputs import check_output, whole_directory, write_json
 from zoo.errors import ZooError
 

@@ -9,7 +9,7 @@ import numpy as np
 from clip_caption.captioner import Captioner
 from clip_caption.exploring import encoders
 from clip_caption.exploring.encoders import ImageEncoder, PhotoEncoder
-from clip_caption.languages import is_read, language_of, why_unread
+from clip_caption.translating.languages import is_read, language_of, why_unread
 from zoo.data.images import FILE_FORMATS, decode
 from zoo.data.outputs import whole_directory
 from zoo.errors import BadInput, ZooError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clip_caption.exploring.classification import OTHER, UNKNOWN, Labelled, Outcome
-from clip_caption.voting import likely
+from clip_caption.searching.voting import likely
 from zoo.data.tables import write_table
 from zoo.training import plots
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clip_caption.index import normalised
+from clip_caption.searching.index import normalised
 from clip_caption.searching.nearest import Rows
 
 FUSION = 60  # reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from clip_caption.index import same_clip
+from clip_caption.searching.index import same_clip
 from zoo.data.tables import ColumnNotFound, listed
 from zoo.data.texts import read_object
 from zoo.errors import ZooError

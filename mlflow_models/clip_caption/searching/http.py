@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Query, Response
 from fastapi.routing import APIRoute
 
-from clip_caption.index import Index
+from clip_caption.searching.index import Index
 from zoo.errors import NotFound
 
 ABOUT = "/collection"  # a gateway has one service for each path: no number is in it

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clip_caption.index import Index
+from clip_caption.searching.index import Index
 from zoo.errors import CheckpointError
 from zoo.settings import Settings, read
 

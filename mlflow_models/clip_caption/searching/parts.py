@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from clip_caption.index import Index
 from clip_caption.options import Options
 from clip_caption.searching.filters import Filter
+from clip_caption.searching.index import Index
 from zoo.errors import BadInput, BadParameter
 
 Record = dict[str, Any]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clip_caption.answering.usual import FILE, Known
 from clip_caption.building import checkpoint, clip
 from clip_caption.training import bpe
 from clip_caption.training.words import Words
-from clip_caption.usual import FILE, Known
 from zoo.building import checkpoints
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError, ZooError

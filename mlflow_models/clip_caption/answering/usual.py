@@ -15,9 +15,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from clip_caption.describing import Record
-from clip_caption.index import normalised
+from clip_caption.answering.describing import Record
 from clip_caption.options import Options
+from clip_caption.searching.index import normalised
 from zoo.data.outputs import whole_file
 from zoo.errors import CheckpointError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clip_caption.rows import DeviceRows, HostRows, Rows
+from clip_caption.decoding.rows import DeviceRows, HostRows, Rows
 from zoo.serving.onnx import SLOW_FUSION, device_of, on_gpu, open_session
 
 GRAPH, COPIER = "decoder.onnx", "rows.onnx"  # only a decoder that is built for GPUs has a copier

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from clip_caption.answering.describing import EmbedText, Record
 from clip_caption.captioner import Captioner
-from clip_caption.describing import EmbedText, Record
-from clip_caption.index import normalised
 from clip_caption.options import MAX_LABELS, Options
+from clip_caption.searching.index import normalised
 from zoo.errors import BadParameter, CheckpointError
 
 SETTINGS, FEATURES = "labels.json", "labels.npy"

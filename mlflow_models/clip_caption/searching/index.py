@@ -26,7 +26,7 @@ import numpy as np
 from clip_caption.searching.both import find_both
 from clip_caption.searching.nearest import Exact, Lists, Rows, Searcher
 from clip_caption.searching.photos import Photos
-from clip_caption.voting import likely, sizes_of, vote
+from clip_caption.searching.voting import likely, sizes_of, vote
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError, ZooError
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from clip_caption.decoder import CaptionDecoder
+    from clip_caption.decoding.decoder import CaptionDecoder
 
 
 class Rows(ABC):

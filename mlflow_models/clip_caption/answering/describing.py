@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from clip_caption.captioner import Captioner
-from clip_caption.index import normalised
-from clip_caption.languages import ENGLISH
 from clip_caption.options import Options
-from clip_caption.translating import Languages
+from clip_caption.searching.index import normalised
+from clip_caption.translating.languages import ENGLISH
+from clip_caption.translating.translators import Languages
 
 Record = dict[str, Any]
 EmbedText = Callable[[str], np.ndarray]

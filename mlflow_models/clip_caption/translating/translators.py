@@ -16,8 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from clip_caption.languages import ENGLISH, check_parameter, is_read, language_of, why_unread
 from clip_caption.options import Options
+from clip_caption.translating.languages import (
+    ENGLISH,
+    check_parameter,
+    is_read,
+    language_of,
+    why_unread,
+)
 from zoo.data.texts import read_object
 from zoo.errors import BadInput, CheckpointError
 from zoo.serving.ctranslate2 import COMPUTE_TYPES

@@ -8,9 +8,9 @@ and it takes the likeliest. `nucleus` draws tokens (Holtzman et al. 2019, arXiv 
 
 import numpy as np
 
-from clip_caption.decoder import CaptionDecoder
+from clip_caption.decoding.decoder import CaptionDecoder
+from clip_caption.decoding.rows import HostRows, Rows
 from clip_caption.options import Options
-from clip_caption.rows import HostRows, Rows
 from clip_caption.vocabulary import STOP
 
 FEW_TOKENS = 256  # mostly enough for a nucleus; where they aren't, all tokens are ranked
