@@ -8,12 +8,12 @@ TESTS ?= tests
 BIN = .venv/bin
 # Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
 # other those of containers and Spark, and then the browser's, which loses what it loads while Docker changes the
-# network. Both use the models that the first of them builds. The others run two at a time. All have one thread: with
-# more, they would wait for each other.
+# network. Both use the models that the first of them builds. The others run three at a time, since many of them wait for
+# servers. All have one thread: with more, they would wait for each other.
 ALONE = build or browser or container or gpu or spark
 APART = container or spark
 check test test-lane test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
-TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
+TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 3 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
