@@ -8,12 +8,12 @@ TESTS ?= tests
 BIN = .venv/bin
 # Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
 # other those of containers and Spark, and then the browser's, which loses what it loads while Docker changes the
-# network. Both use the models that the first of them builds. The others run three at a time, since many of them wait for
-# servers. All have one thread: with more, they would wait for each other.
+# network. Both use the models that the first of them builds. The others run beside them, two at a time: tests often wait
+# for servers. All have one thread: with more, they would wait for each other.
 ALONE = build or browser or container or gpu or spark
 APART = container or spark
-check test test-lane test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
-TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 3 --dist loadfile --junit-xml $(REPORTS)/check.xml
+check test test-together test-lane test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
+TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
@@ -21,7 +21,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image stock-image check test test-lane test-apart test-alone test-browser lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
+.PHONY: setup demo build serve pages image stock-image check test test-together test-lane test-apart test-alone test-browser lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
 .PHONY: promote runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -62,10 +62,12 @@ check: setup
 	$(TOGETHER) -m "not ($(ALONE) or training)" $(NONE)
 
 test: setup
-	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
 	export TEST_MODELS=$$(mktemp --directory); \
-	  $(MAKE) --jobs 2 --keep-going --output-sync=target test-alone test-lane; \
+	  $(MAKE) --jobs 3 --keep-going --output-sync=target test-together test-alone test-lane; \
 	  status=$$?; rm --recursive --force "$$TEST_MODELS"; exit $$status
+
+test-together:
+	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
 
 test-lane:
 	$(MAKE) --jobs 1 --keep-going test-apart test-browser

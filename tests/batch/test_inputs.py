@@ -134,7 +134,7 @@ def test_a_manifest_of_photos_one_of_which_is_missing(
     (expected,) = load_model(str(clip_model)).predict(
         pd.DataFrame({"image": [content]}), params={"embedding": "clip"}
     )
-    assert_same({name: by_number[1][name] for name in expected}, expected, 2e-3)
+    assert_same(without_nulls({name: by_number[1][name] for name in expected}), expected, 2e-3)
     assert by_number[2]["captions"] is None
 
 
