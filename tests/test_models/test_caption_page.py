@@ -28,6 +28,11 @@ def card(page: Page, name: str) -> Locator:
     return cards(page).filter(has_text=name)
 
 
+def meter(card: Locator) -> Locator:
+    """How well the sentence fits a photo."""
+    return card.get_by_role("meter", name="Fits (cosine)")
+
+
 def choose(page: Page, model: str) -> None:
     """Chooses a model."""
     page.get_by_label("Model", exact=True).click()
@@ -53,7 +58,7 @@ def test_a_sample_is_captioned_by_one_click(open_page: OpenPage, uploads: Path) 
     expect(card(page, "flood.jpg")).to_contain_text("a flood around a green tuk-tuk")
     expect(card(page, "fallen_tree.jpg")).to_contain_text("fallen tree")
     fits = {
-        name: float(card(page, name).get_by_role("meter").get_attribute("value") or "")
+        name: float(meter(card(page, name)).get_attribute("value") or "")
         for name in ("flood.jpg", "fallen_tree.jpg", "broken_lamp.jpg", "rubbish.jpg")
     }
     assert max(fits, key=lambda name: fits[name]) == "flood.jpg"
