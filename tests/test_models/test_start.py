@@ -32,7 +32,7 @@ def card_of(page: Page, model: str) -> Locator:
 def test_it_says_which_models_are_up(open_page: OpenPage, locale: str, up: str, down: str) -> None:
     page = open_page("/", locale=locale)
     states = page.get_by_role("status")
-    expect(states.get_by_text(up, exact=True)).to_have_count(8)  # with those that answer nonsense
+    expect(states.get_by_text(up, exact=True)).to_have_count(9)  # with those that answer nonsense
     expect(states.get_by_text(down, exact=True)).to_have_count(3)
     expect(states.get_by_text("can't be reached").first).to_be_visible()
     assert findings(page) == []
