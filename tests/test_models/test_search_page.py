@@ -98,7 +98,7 @@ def test_a_command_finds_photos(searched_url: str, clip_url: str, embedded: Path
     assert "flood" in table
     refused = run("search", "a flood", "--url", clip_url)
     assert refused.returncode == 1
-    assert "search_text" in refused.stderr
+    assert "collection" in refused.stderr
     with Client(clip_url) as client, pytest.raises(Refused) as none:
         client.facets()
     assert none.value.status == 404
