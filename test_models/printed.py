@@ -71,8 +71,8 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
               for one in answer.captions]  # fmt: skip
     found += [(f"{one.label} {one.probability:.0%}", "") for one in answer.labels or ()]
     for one in answer.neighbours or ():
-        said = (one.id, one.category, one.place, one.date, one.caption)
-        found.append((f"{one.similarity:.4f}", "  ".join(part for part in said if part)))
+        facts = (one.id, one.category, one.place, one.date, one.caption)
+        found.append((f"{one.similarity:.4f}", "  ".join(part for part in facts if part)))
     return found
 
 
