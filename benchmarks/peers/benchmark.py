@@ -85,7 +85,7 @@ class Peers:
         self._same, self._seconds, self._quick = same, seconds, quick
 
     def measure(self, _: Path | None, quick: bool) -> dict[str, Any]:
-        """Runs everything; `quick` takes two clients for three seconds, and no true size."""
+        """Run all servers; `quick`: two clients, three seconds, and the demo only."""
         turns, clients, seconds = (1, (2,), 3) if quick else (TURNS, CLIENTS, self._seconds)
         rows, model = self._rows(), saved(self._model)
         known: list[Any] = []

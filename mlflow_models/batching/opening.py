@@ -128,7 +128,7 @@ def reading(path: str, types: dict[str, str], column: str | None, scorer: SavedM
         scorer: The model.
 
     Raises:
-        ZooError: The table doesn't have such a column, or it is of another type.
+        ZooError: The table has no such column, or the column has another type.
     """
     first = next(iter(scorer.columns))
     wanted = {first: column} if column else {name: name for name in scorer.columns}

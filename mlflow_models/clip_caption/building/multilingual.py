@@ -150,7 +150,7 @@ def tower_of(model: Any, config: dict[str, Any], directory: Path | None) -> Text
         directory: Where it comes from; None: the hub.
 
     Raises:
-        CheckpointError: It is of another kind than XLM-RoBERTa.
+        CheckpointError: The text tower is not an XLM-RoBERTa.
     """
     text = config["model_cfg"]["text_cfg"]
     if "hf_model_name" not in text and not text.get("hf_tokenizer_name"):

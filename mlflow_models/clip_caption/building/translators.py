@@ -154,7 +154,7 @@ def open_translator(name: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBas
     """The model and the tokenizer of a checkpoint.
 
     Raises:
-        CheckpointError: there is none, or it is of another kind.
+        CheckpointError: The checkpoint is missing, or is neither Marian nor NLLB.
     """
     import transformers
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
@@ -189,7 +189,7 @@ def _own_pair(name: str, path: Path, kind: str) -> tuple[Pair, ...]:
 
 
 def _code(language: Any) -> str:
-    """Give our code of a language that a checkpoint names; empty if it is none of ours."""
+    """Map a checkpoint's code of a language to ours; empty if we don't have the language."""
     found = (code for code, spelt in SPELLINGS.items() if str(language) in spelt)
     return next(found, "")
 
@@ -251,7 +251,7 @@ def write(model: Any, tokenizer: Any, kind: str, output: Path) -> None:
             config.decoder_start_token = tokenizer.pad_token
 
     class Opened(Converter):
-        """Takes what is open: nothing is read a second time, and no pickle at all."""
+        """Use the loaded network: no file is read again, and no pickle is opened."""
 
         def _load(self) -> Any:
             with torch.no_grad():
