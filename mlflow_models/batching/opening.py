@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from batching import files, tables
 from batching.model import SavedModel
-from batching.output import filesystem
+from batching.output import filesystem, pattern
 from batching.source import PATH, WRONG, BatchSource, Reading, reason
 from zoo.errors import ZooError
 
@@ -54,7 +54,7 @@ def open_source(
     kind = kind_of(path, _names(spark, path), kind, column)
     first = next(iter(scorer.columns))
     if kind == "files":
-        return files.Folder(spark, path, [path], first, size, slots)
+        return files.Folder(spark, path, [pattern(spark, path)], first, size, slots)
     try:
         rows = tables.read(spark, path, kind)
         types = {name: type_ for name, type_ in rows.dtypes if name != WRONG}
@@ -72,7 +72,7 @@ def _names(spark: "SparkSession", path: str) -> set[str]:
 
     system = filesystem(spark, path)
     try:
-        found = system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path))
+        found = system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(pattern(spark, path)))
     except Py4JJavaError as error:
         raise ZooError(f"'{path}' can't be read: {reason(error)}") from error
     names: set[str] = set()

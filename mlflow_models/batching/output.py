@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from batching.source import reason
+from batching.source import escaped, reason
 from zoo.data.outputs import make_directory
 from zoo.errors import ZooError
 
@@ -213,3 +213,13 @@ def filesystem(spark: "SparkSession", path: str) -> Any:
         return spark._jvm.org.apache.hadoop.fs.Path(path).getFileSystem(settings)
     except Py4JJavaError as error:
         raise ZooError(f"'{path}' can't be reached: {reason(error)}") from error
+
+
+def pattern(spark: "SparkSession", path: str) -> str:
+    """Give the pattern of an input: a path that exists stands for itself, as `news [1].csv`.
+
+    Raises:
+        ZooError: There is no FileSystem for the path, or it can't be reached.
+    """
+    there = filesystem(spark, path).exists(spark._jvm.org.apache.hadoop.fs.Path(path))
+    return escaped(path) if there else path

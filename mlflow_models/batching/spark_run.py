@@ -16,7 +16,7 @@ from batching.executor import probe, score
 from batching.model import SavedModel
 from batching.output import Output
 from batching.run import BatchRun
-from batching.source import BatchSource, quoted
+from batching.source import BatchSource, escaped, quoted
 from zoo.errors import ZooError
 
 LOOK_SECONDS = 0.5  # between two updates of the progress bar
@@ -84,14 +84,14 @@ class SparkRun(BatchRun[BatchSource]):
                 running.result()
                 output.keep_one(done)
             bar.update(total - bar.n)
-        written = self._spark.read.schema(schema).parquet(output.partial)
+        written = self._spark.read.schema(schema).parquet(escaped(output.partial))
         rest = self._source.rest(written)
         if rest is not None and not rest.isEmpty():
             self._write_rest(output, self._unanswered(rest, schema))
 
     def count(self, output: Output) -> tuple[int, int]:
         column = StructType([StructField(self._error, StringType())])  # told, it isn't looked for
-        rows = self._spark.read.schema(column).parquet(output.partial)
+        rows = self._spark.read.schema(column).parquet(escaped(output.partial))
         count, errors = rows.agg(F.count("*"), F.count(quoted(self._error))).first() or (0, 0)
         return int(count), int(errors)
 

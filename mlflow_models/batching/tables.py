@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
+from batching.output import pattern
 from batching.source import (
     MALFORMED,
     WRONG,
@@ -33,18 +34,19 @@ def read(spark: "SparkSession", path: str, kind: str) -> "DataFrame":
     """
     spark.conf.set("spark.sql.files.maxPartitionBytes", SPLIT_BYTES)
     reader = spark.read.option("columnNameOfCorruptRecord", WRONG)
+    paths = pattern(spark, path)
     if kind == "parquet":
-        return reader.parquet(path)
+        return reader.parquet(paths)
     written = look_through(spark, path, kind)
     if written.encoding != "UTF-8":
         reader = reader.options(encoding=written.encoding)
     if kind == "json":
-        return reader.options(lineSep="\n").json(path)
+        return reader.options(lineSep="\n").json(paths)
     reader = reader.options(
         header=True, multiLine=True, quote='"', escape='"', sep=written.delimiter
     )
     names = ["`" + name.replace("`", "``") + "`" for name in (*written.header, WRONG)]
-    return reader.schema(", ".join(f"{name} STRING" for name in names)).csv(path)
+    return reader.schema(", ".join(f"{name} STRING" for name in names)).csv(paths)
 
 
 class TableSource(BatchSource):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batching.output import filesystem
+from batching.output import filesystem, pattern
 from zoo.data import tables
 from zoo.data.encodings import UTF_8
 from zoo.data.texts import encoding
@@ -110,7 +110,8 @@ def stored(spark: "SparkSession", path: str) -> str:
 def _files(spark: "SparkSession", path: str) -> Iterator[Any]:
     """The files that Spark would read, each as Hadoop's FileStatus."""
     system = filesystem(spark, path)
-    for status in system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path)) or ():
+    wanted = spark._jvm.org.apache.hadoop.fs.Path(pattern(spark, path))
+    for status in system.globStatus(wanted) or ():
         below = system.listFiles(status.getPath(), True) if status.isDirectory() else None
         while below is None or below.hasNext():
             one = below.next() if below else status

@@ -15,6 +15,7 @@ from batching import session
 
 Score = Callable[..., list[dict[str, Any]]]
 ScoreBy = Callable[..., list[dict[str, Any]]]
+OUTPUT = "out [1]"  # no pattern: the name has these brackets
 PROCESSES, SPARK = "processes", "spark"
 WAYS = {PROCESSES: [], SPARK: ["--master", "local[1]"]}
 
@@ -43,7 +44,7 @@ def score_by(
         if way == SPARK:
             spark = request.getfixturevalue("spark")
             monkeypatch.setattr(session, "session", lambda _: contextlib.nullcontext(spark))
-        output = tmp_path / "out"
+        output = tmp_path / OUTPUT
         asked = ["--model", str(model), "--input", str(input_), "--output", str(output)]
         main([*asked, *WAYS[way], *options])
         rows: list[dict[str, Any]] = pq.read_table(output).to_pylist()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mlflow.pyfunc import load_model
 
 from batching.source import BATCH_BYTES
-from tests.batch.conftest import Score
+from tests.batch.conftest import OUTPUT, Score
 from tests.hanlp_ner.helpers import CHINA
 from tests.test_models.calls import call
 from tests.zoo.helpers import assert_same, without_nulls
@@ -44,13 +44,13 @@ def test_a_csv_is_answered_row_by_row_and_a_bad_row_stops_nothing(
         "Column 'text': is null; send a text.",
     ]
     assert [row["entities"] for row in rows[2:]] == [None, None]
-    kinds = pq.read_schema(next((tmp_path / "out").glob("part-*.parquet")))
+    kinds = pq.read_schema(next((tmp_path / OUTPUT).glob("part-*.parquet")))
     assert pa.types.is_list(kinds.field("entities").type)
     assert pa.types.is_int64(kinds.field("entities").type.value_type.field("start").type)
 
 
 def test_a_table_as_a_spreadsheet_exports_it(score: Score, ner_model: Path, tmp_path: Path) -> None:
-    table = tmp_path / "news.csv"
+    table = tmp_path / "news [1].csv"
     table.write_bytes("user.id;text\r\n007;我爱中国\r\n008;他去了北京\r\n".encode("gb18030"))
     rows = score(ner_model, table)
     assert [(row["user.id"], row["text"], row["error"]) for row in rows] == [
@@ -78,7 +78,7 @@ def test_lines_of_json_keep_their_columns_and_params_reach_the_model(
 
 
 def test_a_folder_of_recordings(score: Score, whisper_model: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "recordings"
+    folder = tmp_path / "recordings [1]"
     folder.mkdir()
     for name in ("bank", "doctor"):
         shutil.copy(RECORDINGS / f"{name}.flac", folder)
@@ -106,7 +106,7 @@ def test_a_folder_of_recordings(score: Score, whisper_model: Path, tmp_path: Pat
     assert rows["no [sound] {here}.wav"]["error"].startswith("Column 'audio': ")
     assert [row["segments"] for row in rows.values()].count(None) == 2
     assert [one["channel"] for one in rows["call.flac"]["segments"]] == [1, 2]
-    kinds = pq.read_schema(next((tmp_path / "out").glob("part-*.parquet")))
+    kinds = pq.read_schema(next((tmp_path / OUTPUT).glob("part-*.parquet")))
     speaker = kinds.field("speakers").type.value_type  # nobody asked; the column is there
     assert pa.types.is_string(speaker.field("name").type)
     assert pa.types.is_float64(speaker.field("seconds").type)
@@ -121,8 +121,8 @@ def test_a_manifest_of_photos_one_of_which_is_missing(
         {"path": ["photos/flood {1}.jpg", "photos/gone.jpg", str(PHOTOS / "map.png"), None],
          "number": [1, 2, 3, 4], "user.id": ["007", "008", "009", "010"]}
     )  # fmt: skip
-    manifest.to_parquet(tmp_path / "manifest.parquet")
-    rows = score(clip_model, tmp_path / "manifest.parquet", "--params", '{"embedding": "clip"}')
+    manifest.to_parquet(tmp_path / "manifest [1].parquet")
+    rows = score(clip_model, tmp_path / "manifest [1].parquet", "--params", '{"embedding": "clip"}')
     by_number = {row["number"]: row for row in rows}
     assert {number: row["error"] for number, row in by_number.items()} == {
         1: None,

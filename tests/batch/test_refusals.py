@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from batch import main
-from tests.batch.conftest import SPARK, Score
+from tests.batch.conftest import OUTPUT, SPARK, Score
 from zoo.building import saved
 from zoo.errors import ZooError
 
 
 def refused(tmp_path: Path, *options: str) -> str:
     with pytest.raises(ZooError) as error:
-        main(["--input", str(tmp_path), "--output", str(tmp_path / "out"), *options])
+        main(["--input", str(tmp_path), "--output", str(tmp_path / OUTPUT), *options])
     return str(error.value)
 
 
@@ -82,8 +82,8 @@ def test_utf_16_that_spark_reads_as_other_text(
 
 
 def test_an_output_that_exists(score: Score, ner_model: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with pytest.raises(ZooError, match=r"out' exists already; choose another --output"):
+    (tmp_path / OUTPUT).mkdir()
+    with pytest.raises(ZooError, match=r"exists already; choose another --output"):
         score(ner_model, tmp_path / "anything.csv")
 
 

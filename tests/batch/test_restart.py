@@ -14,7 +14,7 @@ import pytest
 from mlflow.pyfunc import load_model
 
 from batching.output import WITH_SPARK, WITHOUT_SPARK
-from tests.batch.conftest import PROCESSES, SPARK, WAYS, Score, ScoreBy
+from tests.batch.conftest import OUTPUT, PROCESSES, SPARK, WAYS, Score, ScoreBy
 from tests.batch.spark import parts, wait_for
 from tests.zoo.helpers import assert_same, without_nulls
 from zoo.building.packaging import ROOT
@@ -31,7 +31,7 @@ def test_after_a_kill_only_what_is_missing_is_scored(
     table.to_parquet(tmp_path / "news.parquet")
     partial = tmp_path / "out.partial"
     command = ["--model", str(ner_model), "--input", str(tmp_path / "news.parquet"),
-               "--output", str(tmp_path / "out"), "--part-size", "1"]  # fmt: skip
+               "--output", str(tmp_path / OUTPUT), "--part-size", "1"]  # fmt: skip
     script = [sys.executable, str(ROOT / "mlflow_models" / "batch.py"), *WAYS[way]]
     run = subprocess.Popen([*script, *command], stderr=subprocess.PIPE, start_new_session=True)
     wait_for(lambda: run.poll() is not None or len(parts(partial)) >= 4)
@@ -39,12 +39,12 @@ def test_after_a_kill_only_what_is_missing_is_scored(
     assert run.wait() == -signal.SIGKILL, run.stderr and run.stderr.read()
     done = parts(partial)
     assert 4 <= len(done) < ROWS
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / OUTPUT).exists()
 
     with pytest.raises(ZooError, match="another params"):
         score(ner_model, tmp_path / "news.parquet", "--params", '{"dictionary": "{}"}')
     rows = score(ner_model, tmp_path / "news.parquet")
-    finished = parts(tmp_path / "out")
+    finished = parts(tmp_path / OUTPUT)
     assert len(finished) == ROWS
     assert done.items() <= finished.items()  # with the times that they had
     expected = load_model(str(ner_model)).predict(table)
@@ -71,7 +71,7 @@ def test_a_worker_that_is_killed_leaves_what_is_finished(
             running.result()
     done = parts(tmp_path / "out.partial")
     rows = score_by(*asked)
-    assert done.items() <= parts(tmp_path / "out").items()
+    assert done.items() <= parts(tmp_path / OUTPUT).items()
     assert [row["id"] for row in rows] == list(range(2000))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.batch.conftest import PROCESSES, SPARK, ScoreBy
+from tests.batch.conftest import OUTPUT, PROCESSES, SPARK, ScoreBy
 from tests.zoo.helpers import assert_same
 
 CSV = [
@@ -84,8 +84,8 @@ def test_both_ways_give_the_same(
         rows = score_by(way, ner_model, news, "--prefix", "ner_")
         # Spark begins with the largest of several files.
         found[way] = sorted(rows, key=kept) if news.is_dir() else rows
-        kinds[way] = columns(pq.read_table(tmp_path / "out"))
-        shutil.rmtree(tmp_path / "out")
+        kinds[way] = columns(pq.read_table(tmp_path / OUTPUT))
+        shutil.rmtree(tmp_path / OUTPUT)
     assert kinds[PROCESSES] == kinds[SPARK]
     assert len(found[PROCESSES]) == len(found[SPARK])
     for one, other in zip(found[PROCESSES], found[SPARK], strict=True):
