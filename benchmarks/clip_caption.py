@@ -24,7 +24,7 @@ DEMO = ROOT / "mlflow_models" / "clip_caption" / "demo"
 TOKENS = 67  # of every caption
 TOGETHER = 16
 BEAMS = {"beam": "beam 5"}
-SCENES = 200  # that the demo hasn't seen
+SCENES = 1000  # that the demo hasn't seen
 
 
 def convert_for_all(work: Path, layout: str, gpt2: dict[str, int]) -> Path:
