@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from rapidfuzz.distance import Levenshtein
+
 from benchmarks.clip_serving import build, resident
 from benchmarks.harness import Meter, children_seconds, machine, saved
 from benchmarks.peers.servers import (
@@ -28,6 +30,7 @@ from benchmarks.peers.servers import (
 )
 from benchmarks.plots import Panel, exact
 from benchmarks.server import load
+from benchmarks.whisper_quality_scores import spelt
 from zoo.building.local_server import direct
 from zoo.building.packaging import ROOT
 
@@ -40,6 +43,11 @@ TRUE_SERVERS = ("zoo", "BentoML", "LitServe")  # MLflow's would take two more mi
 SAME = (
     "The same saved model of the demo checkpoint, the same requests of one row, answers checked "
     "equal."
+)
+HEARD = (
+    "The same saved model of the demo checkpoint and the same requests of one row. Another "
+    "program's windows and its rounding may change a character of speech, so answers are not "
+    "compared with each other: the last table counts the wrong characters of each server."
 )
 BATCHING = (
     "BentoML and LitServe wait a little for rows of other clients, to compute them in one batch. "
@@ -65,6 +73,8 @@ class Peers:
         title: Of the page's chapter.
         said: What they are asked, and how their answers compare.
         true_size: Builds a model of true size in a folder, for one more row.
+        truth: What is said in each row of speech. Wrong characters are counted then, and texts are
+            not compared.
     """
 
     def __init__(
@@ -78,9 +88,10 @@ class Peers:
         title: str = "",
         said: str = SAME,
         true_size: Callable[[Path], Path] | None = None,
+        truth: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self.TITLE = title or f"Servers of {model}, side by side"
-        self._said, self._true_size = said, true_size
+        self._said, self._true_size, self._truth = said, true_size, truth
         self._model, self._rows, self._servers = model, rows, servers
         self._same, self._seconds, self._quick = same, seconds, quick
 
@@ -140,11 +151,13 @@ class Peers:
             with ThreadPoolExecutor(max(clients)) as pool:  # at once, so that batches are made
                 asked = posts * (1 + max(clients) // len(posts))
                 answers = list(pool.map(lambda post: ask(url, post), asked))
-            said = [same(server.record(answer)) for answer in answers]
+            records = [server.record(answer) for answer in answers]
+            said = [same(record) for record in records]
             known[:] = known or said[: len(rows)]
             for number, one in enumerate(said):
                 expected = known[number % len(rows)]
                 assert one == expected, f"{server.name} says {one}, not {expected}"
+            wrong = wrong_characters(self._truth(), records[: len(rows)]) if self._truth else None
             with tempfile.TemporaryDirectory() as work:
                 given = Path(work) / "requests.json"
                 given.write_text(json.dumps([post.as_json() for post in posts]))
@@ -155,6 +168,7 @@ class Peers:
                 "memory": resident(),
                 "load": loads,
                 "others": meter.others(),
+                "wrong": wrong,
             }
 
     def chart(self, result: dict[str, Any]) -> list[Panel]:
@@ -214,19 +228,28 @@ class Peers:
             lines += ["", BATCHING]
         if TRUE_SIZE in result["clients"]:
             lines += ["", SAID_OF_TRUE_SIZE]
+        counted = bool(servers[ours].get("wrong"))
+        columns = ["server", "process start to first answer", "its CPU"]
+        columns += ["memory (PSS) after the load", *["wrong characters"] * counted, "settings"]
         lines += [
             "",
-            "| server | process start to first answer | its CPU | memory (PSS) after the load "
-            "| settings |",
-            "| --- | ---: | ---: | ---: | --- |",
+            f"| {' | '.join(columns)} |",
+            f"| --- |{' ---: |' * (len(columns) - 2)} --- |",
         ]
         for name, one in servers.items():
             wall, cpu = one["start"]
-            lines.append(
-                f"| {name} | {wall:.1f} s | {cpu:.1f} s | {one['memory']:.2f} GB "
-                f"| {result['settings'][name]} |"
-            )
+            cells = [name, f"{wall:.1f} s", f"{cpu:.1f} s", f"{one['memory']:.2f} GB"]
+            if counted:
+                cells.append("{} of {}".format(*one["wrong"]))
+            lines.append(f"| {' | '.join([*cells, result['settings'][name]])} |")
         return "\n".join(lines)
+
+
+def wrong_characters(truth: Sequence[str], records: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    """How many characters of rows of speech are wrong, and how many are said."""
+    said, heard = (list(map(spelt, texts)) for texts in (truth, (one["text"] for one in records)))
+    pairs = zip(said, heard, strict=True)
+    return sum(Levenshtein.distance(*pair) for pair in pairs), sum(map(len, said))
 
 
 def ask(url: str, post: Post) -> Any:
@@ -285,6 +308,8 @@ SPEECH = Peers(
     "whisper_asr",
     lambda: files("whisper_asr", "*.flac"),
     [Zoo("audio", 1), Stock("audio", 1), FasterWhisper("audio", 1)],
-    lambda record: record["text"],
+    lambda record: bool(record["text"]),
     6,
+    said=HEARD,
+    truth=lambda: [text.decode() for text in files("whisper_asr", "*.txt")],
 )
