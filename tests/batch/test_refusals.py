@@ -69,7 +69,7 @@ def test_an_input_that_the_model_cannot_read(
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ZooError, match=said):
         score(ner_model, path, *options)
-    assert not (tmp_path / "out.partial").exists()
+    assert not (tmp_path / f"{OUTPUT}.partial").exists()
 
 
 @pytest.mark.parametrize("way", [pytest.param(SPARK, marks=pytest.mark.spark)], indirect=True)

@@ -29,7 +29,7 @@ def test_after_a_kill_only_what_is_missing_is_scored(
 ) -> None:
     table = pd.DataFrame({"text": [f"第{number}天,他在北京大学工作。" for number in range(ROWS)]})
     table.to_parquet(tmp_path / "news.parquet")
-    partial = tmp_path / "out.partial"
+    partial = tmp_path / f"{OUTPUT}.partial"
     command = ["--model", str(ner_model), "--input", str(tmp_path / "news.parquet"),
                "--output", str(tmp_path / OUTPUT), "--part-size", "1"]  # fmt: skip
     script = [sys.executable, str(ROOT / "mlflow_models" / "batch.py"), *WAYS[way]]
@@ -62,14 +62,14 @@ def test_a_worker_that_is_killed_leaves_what_is_finished(
     asked = (PROCESSES, ner_model, tmp_path / "news.parquet", "--part-size", "10")
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(score_by, *asked)
-        wait_for(lambda: running.done() or len(parts(tmp_path / "out.partial")) >= 2)
+        wait_for(lambda: running.done() or len(parts(tmp_path / f"{OUTPUT}.partial")) >= 2)
         (loader,) = (
             one for one in psutil.Process().children() if "batching.worker" in one.cmdline()
         )
         loader.kill()
         with pytest.raises(ZooError, match=r"worker process .* the same command continues"):
             running.result()
-    done = parts(tmp_path / "out.partial")
+    done = parts(tmp_path / f"{OUTPUT}.partial")
     rows = score_by(*asked)
     assert done.items() <= parts(tmp_path / OUTPUT).items()
     assert [row["id"] for row in rows] == list(range(2000))
@@ -78,8 +78,8 @@ def test_a_worker_that_is_killed_leaves_what_is_finished(
 @pytest.mark.spark
 def test_a_run_goes_on_as_it_was_begun(score_by: ScoreBy, ner_model: Path, tmp_path: Path) -> None:
     (tmp_path / "news.csv").write_text("text\n我爱中国\n", encoding="utf-8")
-    (tmp_path / "out.partial").mkdir()
-    (tmp_path / "out.partial" / "_batch.json").write_text('{"kind of run": "without Spark"}')
+    (tmp_path / f"{OUTPUT}.partial").mkdir()
+    (tmp_path / f"{OUTPUT}.partial" / "_batch.json").write_text('{"kind of run": "without Spark"}')
     with pytest.raises(ZooError, match="begun without Spark"):
         score_by(SPARK, ner_model, tmp_path / "news.csv")
 
@@ -89,7 +89,7 @@ def test_an_input_that_changed_is_refused(
 ) -> None:
     table = tmp_path / "news.csv"
     table.write_text("text\n我爱中国\n", encoding="utf-8")
-    partial = tmp_path / "out.partial"
+    partial = tmp_path / f"{OUTPUT}.partial"
     partial.mkdir()
     settings = {"kind of run": KINDS[way], "model": "another", "input": []}
     (partial / "_batch.json").write_text(json.dumps(settings))
