@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyspark
 
+from batching import session
 from zoo.building.local_server import free_port
 from zoo.errors import ZooError
 
@@ -71,7 +72,13 @@ def _command(process: int) -> bytes:
 def _daemon(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [str(SPARK_CLASS), f"org.apache.spark.deploy.{arguments[0]}", *arguments[1:]]
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            env={**os.environ, "SPARK_DAEMON_JAVA_OPTS": session.LOCAL_JAVA},
+        )
     try:
         yield process
     finally:

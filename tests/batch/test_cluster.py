@@ -11,6 +11,7 @@ import pytest
 from mlflow.pyfunc import load_model
 
 from batch import main
+from batching.session import LOCAL_JAVA
 from tests.batch.spark import cluster, parts, wait_for
 from tests.zoo.helpers import assert_same, without_nulls
 
@@ -20,7 +21,7 @@ TEXTS = [
     "",
     "米哈游成立于2011年,致力于为用户提供美好的产品与内容。",
 ]
-ROWS, PART = 1000, 25
+ROWS, PART = 400, 10
 
 
 @pytest.mark.usefixtures("java")
@@ -32,8 +33,13 @@ def test_an_executor_that_is_killed_takes_nothing_along(ner_model: Path, tmp_pat
     command = ["--model", str(ner_model), "--input", str(tmp_path / "news.parquet"),
                "--output", str(output), "--part-size", str(PART)]  # fmt: skip
     with cluster(tmp_path) as machines, ThreadPoolExecutor(1) as pool:
-        both = ["--conf", "spark.cores.max=2",
-                "--conf", "spark.scheduler.minRegisteredResourcesRatio=1"]  # fmt: skip
+        settings = {
+            "spark.cores.max": "2",
+            "spark.scheduler.minRegisteredResourcesRatio": "1",
+            "spark.driver.extraJavaOptions": LOCAL_JAVA,
+            "spark.executor.extraJavaOptions": LOCAL_JAVA,
+        }
+        both = [word for pair in settings.items() for word in ("--conf", "=".join(pair))]
         running = pool.submit(main, [*command, *both, "--master", machines.url])
         partial = Path(f"{output}.partial")
         wait_for(lambda: running.done() or len(parts(partial)) >= 4)

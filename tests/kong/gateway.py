@@ -195,7 +195,7 @@ def _listening(
             lifespan_or_http,
             host="127.0.0.1",
             port=0,
-            log_level="critical",
+            log_config=None,
             http=Protocol,
             ws="wsproto",
             ssl_certfile=certificate,

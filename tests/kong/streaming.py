@@ -157,7 +157,7 @@ EXAMPLE = {"requestBody": {"content": {"application/json": {"example": SAMPLE}}}
 def speaker() -> Iterator[Speaker]:
     """Runs one on the loopback interface."""
     app = Speaker()
-    config = uvicorn.Config(app, port=0, log_level="critical", ws="wsproto", lifespan="off")
+    config = uvicorn.Config(app, port=0, log_config=None, ws="wsproto", lifespan="off")
     config.timeout_graceful_shutdown = 1
     with listening(uvicorn.Server(config)) as port:
         app.address = f"127.0.0.1:{port}"
