@@ -54,7 +54,7 @@ def main() -> None:
     )
     cli.add_argument("embeddings", type=Path, metavar="EMBEDDINGS")
     embeddings = Embeddings(cli.parse_args().embeddings)
-    vectors = normalised(embeddings.clip_vectors())
+    vectors = normalised(embeddings.features())
     captioner = opening.captioner(embeddings.directory, 1)
     print("| words say the | rule | fit both | fit the words | fit the photo |")
     print("| --- | --- | ---: | ---: | ---: |")

@@ -123,7 +123,7 @@ class Facets(Part):
 
     Attributes:
         photos: how many there are.
-        categories: by their names.
+        categories: by their names; empty if it has none.
         places: likewise.
         first_day: such as 2026-01-31; None if the collection has no days.
         last_day: likewise.
@@ -142,7 +142,8 @@ class Captions(Answer):
     Attributes:
         embedding: CLIP's features, or the prefix, if asked for.
         match: cosine of the text that was asked about and the image.
-        category: where a labelled collection is packed; None if nothing there is like the image.
+        category: by vote of the model's collection; None if nothing there is like the image, or the
+            collection has no categories.
         neighbours: the most similar images of that collection, the most similar first.
         total: how many images of the collection pass the filters of a search.
         usual: how usual the image is for the model, a percentile; None if the model can't say.

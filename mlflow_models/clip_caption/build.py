@@ -4,7 +4,7 @@ python mlflow_models/clip_caption/build.py                                 the d
 python mlflow_models/clip_caption/build.py --checkpoint coco_weights.pt --normalize-prefix by-layout
 python mlflow_models/clip_caption/build.py --checkpoint own.pt --normalize-prefix yes
 python mlflow_models/clip_caption/build.py --checkpoint DIRECTORY          what finetune.py wrote
-python mlflow_models/clip_caption/build.py --index DIRECTORY               categories, too
+python mlflow_models/clip_caption/build.py --index DIRECTORY               photos to search
 python mlflow_models/clip_caption/build.py --labels labels.json            kinds without training
 python mlflow_models/clip_caption/build.py --translator DIRECTORY     captions in Thai, Chinese
 python mlflow_models/clip_caption/build.py --usual EMBEDDINGS              photos that it knows
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 
 
 def pack_index(given: Path, directory: Path) -> list[str]:
-    """Copies a labelled collection beside the network, once it is seen to fit.
+    """Copies a collection beside the network, once it is seen to fit.
 
     Returns:
         The packages that searching it needs, pinned.
@@ -53,7 +53,8 @@ def main() -> None:
         "--index",
         type=Path,
         metavar="DIRECTORY",
-        help="a labelled collection, as explore.py index writes it: answers get a category",
+        help="a collection, as explore.py index writes it: it can be searched, and answers get a "
+        "category if it has any",
     )
     parser.add_argument(
         "--labels",
@@ -87,7 +88,6 @@ def main() -> None:
             labels.pack(args.labels, work)
         usual.pack(args.usual, checkpoint, work)
         pins += packages
-        usual.pack(args.usual, checkpoint, work)
         requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
         described = ("checkpoint", "clip", "normalize_prefix", "precision", "index", "labels",
                      "usual", "translator")  # fmt: skip

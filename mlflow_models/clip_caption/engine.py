@@ -74,7 +74,7 @@ class Engine:
     """Describes photos; one object serves any number of threads.
 
     Args:
-        directory: What `convert` wrote; `index/` where a labelled collection is packed,
+        directory: What `convert` wrote; `index/` where a collection is packed,
             `translators/` where translators are, and what is usual (`usual.FILE`).
         threads: Threads in one run of a network.
 

@@ -8,7 +8,7 @@
   explore.py atlas EMBEDDINGS --map MAP                     the map in a browser, to walk in
   explore.py classify EMBEDDINGS --category type            by neighbours whose type is known
   explore.py duplicates EMBEDDINGS -o duplicates            the same photo sent twice, and where
-  explore.py index EMBEDDINGS --category type -o INDEX      for build.py --index
+  explore.py index EMBEDDINGS -o INDEX                      for build.py --index
 
 explore.py COMMAND --help says more.
 """
@@ -44,7 +44,7 @@ def run_find(args: argparse.Namespace) -> None:
 def run_match(args: argparse.Namespace) -> None:
     """Scores comments, the least fitting first."""
     embeddings = Embeddings(args.embeddings)
-    vectors, comments = embeddings.clip_vectors(), embeddings.texts(args.text)
+    vectors, comments = embeddings.features(), embeddings.texts(args.text)
     captioner = opening.captioner(args.embeddings, args.threads)
     if not any(comment.strip() for comment in comments):
         raise ZooError(f"Column '{args.text}' of '{args.embeddings}' is empty.")
@@ -151,7 +151,7 @@ def run_classify(args: argparse.Namespace) -> None:
     embeddings = Embeddings(args.embeddings)
     other = Embeddings(args.test) if args.test else None
     if other:
-        other.check_clip(embeddings.settings.probe, f"'{args.embeddings}'")
+        other.check_encoder(embeddings.settings.probe, f"'{args.embeddings}'")
     groups = groups_of([embeddings, *([other] if other else [])], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups[: len(embeddings)])
     with tempfile.TemporaryDirectory() as work:
@@ -163,7 +163,7 @@ def run_classify(args: argparse.Namespace) -> None:
             named = args.category in other.columns
             cells = other.labels(args.category) if named else [[] for _ in other.ids]
             outcome = classes.classify(
-                searcher, data, other.clip_vectors(), classes.places_of(cells, data.categories),
+                searcher, data, other.features(), classes.places_of(cells, data.categories),
                 groups[len(embeddings) :], args.k,
             )  # fmt: skip
             ids = other.ids
@@ -174,17 +174,23 @@ def run_classify(args: argparse.Namespace) -> None:
 
 
 def run_index(args: argparse.Namespace) -> None:
-    """Writes an index."""
+    """Writes an index.
+
+    Raises:
+        ZooError: --accuracy is given, and no categories.
+    """
     from clip_caption.exploring import classification as classes
     from clip_caption.exploring import derived, indexing, results
     from clip_caption.exploring.columns import TEXTS, column_of
     from clip_caption.exploring.grouping import groups_of
 
+    if args.accuracy is not None and not args.category:
+        raise ZooError("--accuracy is that of categories; give their column: --category COLUMN.")
     embeddings = Embeddings(args.embeddings)
     groups = groups_of([embeddings], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups)
     facts = indexing.Facts.read(
-        embeddings, data.rows, column_of(embeddings, args.text, TEXTS),
+        embeddings, column_of(embeddings, args.text, TEXTS),
         column_of(embeddings, args.date), column_of(embeddings, args.place),
         args.thumbnails and "thumbnail" in embeddings.columns,
     )  # fmt: skip
@@ -193,14 +199,14 @@ def run_index(args: argparse.Namespace) -> None:
         embeddings.settings.collection, facts,
     )  # fmt: skip
     derived.note(args.embeddings, args.output, "index")
-    print(f"{args.output}: {len(data.ids):,} images, {len(data.categories)} categories")
-    for line in indexing.left_out(embeddings, data, facts, args.category, args.date, args.place):
-        print(f"  {line}")
+    known = indexing.summary(data, facts, args.category, args.date, args.place)
+    print(f"{args.output}:", "\n  ".join(known))
     if embeddings.settings.kind == "encoder":
         print("build.py refuses this index: the served model sees photos by CLIP, not by --encoder")
     if recall is not None:
         print(f"the search finds {recall:.1%} of the true neighbours")
-    print(results.describe(outcome, threshold, data))
+    if outcome:
+        print(results.describe(outcome, threshold, data))
 
 
 def run_duplicates(args: argparse.Namespace) -> None:

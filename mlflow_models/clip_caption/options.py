@@ -145,7 +145,9 @@ class Neighbour(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     id: str
-    category: str = Field(description="With commas between them if it has several.")
+    category: str | None = Field(
+        description="With commas between them if it has several; null if it has none."
+    )
     similarity: float = Field(
         description="The cosine of CLIP's features, with the row's photo or words."
     )
@@ -174,7 +176,9 @@ class Record(BaseModel):
     embedding: list[float] | None = Field(None, description="With `embedding`.")
     match: float | None = Field(None, description="The cosine of `match_text` and the photo.")
     category: str | None = Field(
-        None, description="By vote of the nearest photos of the packed collection."
+        None,
+        description="By vote of the collection's nearest photos that have one; null if they are "
+        "too unlike the photo, or none has one.",
     )
     categories: list[str] | None = Field(
         None,

@@ -64,9 +64,8 @@ def scene_index(dated: Path) -> Path:
     from clip_caption import explore
 
     output = dated.parent / "index"
-    explore.main(
-        ["index", str(dated), "-o", str(output), "--place", "place", "--date", "date", "-k", "5"]
-    )
+    columns = ["--category", "type", "--place", "place", "--date", "date"]
+    explore.main(["index", str(dated), "-o", str(output), *columns, "-k", "5"])
     return output
 
 

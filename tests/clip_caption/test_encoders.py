@@ -108,7 +108,8 @@ def test_what_needs_no_words_works(
     found = [one["id"] for one in json.loads(capsys.readouterr().out)]
     assert found[0] == "5.png"
     assert {int(name.removesuffix(".png")) % 2 for name in found} == {1}
-    explore.main(["index", str(collection), "-o", str(tmp_path / "index"), "--near", "0"])
+    options = ["--category", "type", "--near", "0"]
+    explore.main(["index", str(collection), "-o", str(tmp_path / "index"), *options])
     vectors = Embeddings(collection).vectors()
     index = Index.read(tmp_path / "index")
     assert [one.category for one in index.classify(vectors[:2], 1)] == ["blue", "red"]

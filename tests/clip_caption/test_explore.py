@@ -235,7 +235,7 @@ def test_what_the_labelled_photos_do_not_know(
 
 
 def test_an_index_of_the_collection_classifies(embedded: Path, tmp_path: Path) -> None:
-    options = ["-k", "5", "--reject", "0.1"]
+    options = ["--category", "type", "-k", "5", "--reject", "0.1"]
     explore.main(["index", str(embedded), "-o", str(tmp_path / "index"), *options])
     index, captioner = Index.read(tmp_path / "index"), Captioner(embedded / "_model")
     index.check(captioner.embed_texts)

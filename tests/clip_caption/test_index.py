@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,34 @@ def test_photos_with_several_categories_get_several(tmp_path: Path) -> None:
                                                     else KINDS[label])  # fmt: skip
     assert written(data, tmp_path / "one").classify(queries.vectors)[0].categories is None
     assert likely(2, np.array([0.6, 0.1, 0.3])) == [2, 0]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_photos_without_a_category_are_found_but_do_not_vote(exact: bool, tmp_path: Path) -> None:
+    if not exact:
+        pytest.importorskip("faiss")
+    data, queries = collection(300, spread=6.0), collection(60, seed=4, spread=6.0).vectors
+    kept = np.sort(np.random.default_rng(1).permutation(300)[:100])
+    labels = np.full_like(data.labels, -1)
+    labels[kept] = data.labels[kept]
+    some = replace(data, labels=labels)
+    few = replace(data, ids=[data.ids[row] for row in kept], vectors=data.vectors[kept],
+                  labels=data.labels[kept], groups=data.groups[kept])  # fmt: skip
+    index, voters = (
+        written(one, tmp_path / "index", exact=exact, rejected=0.3) for one in (some, few)
+    )
+    assert index.threshold == pytest.approx(voters.threshold, abs=1e-3)
+    answers = index.classify(queries, 300)
+    assert [one.category for one in answers] == [one.category for one in voters.classify(queries)]
+    assert {*(one["id"] for one in answers[0].neighbours)} == {*data.ids}
+    unnamed = [one for one in answers[0].neighbours if one["category"] is None]
+    assert len(unnamed) == 200
+    (outcome, alone) = (leave_group_out(Exact(one.vectors), one, 5, 1) for one in (some, few))
+    assert np.array_equal(outcome.voted, alone.voted)
+    assert [some.ids[row] for row in outcome.rows] == [few.ids[row] for row in alone.rows]
+    nobody = written(replace(data, categories=[], labels=labels.clip(max=-1)), tmp_path / "none")
+    assert [one.category for one in nobody.classify(queries)] == [None] * 60
+    assert nobody.about()["categories"] == []
 
 
 def test_what_is_unlike_the_collection_gets_no_category(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """An index: packed, mounted, older ones; the search below all of it."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from clip_caption.searching.index import Index, normalised
 from clip_caption.searching.nearest import Exact, Searcher
 from clip_caption.searching.opening import open_collection
 from clip_caption.searching.photos import NO_DAY, PHOTOS, THUMBNAILS, day_of
+from tests.clip_caption.collection import COUNT
 from tests.clip_caption.searching import TREES, UNDATED
-from zoo.errors import CheckpointError, ZooError
+from zoo.errors import BadParameter, CheckpointError, ZooError
 
 
 def test_an_index_is_packed_with_all_that_it_has(
@@ -54,8 +56,12 @@ def test_an_index_says_what_it_could_not_read(
     dated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "index"
-    explore.main(["index", str(dated), "-o", str(output), "--date", "date", "--no-thumbnails"])
-    assert f"'date' gives no day that can be read for {UNDATED} images" in capsys.readouterr().out
+    options = ["--date", "date", "--category", "date", "--no-thumbnails"]
+    explore.main(["index", str(dated), "-o", str(output), *options])
+    said = capsys.readouterr().out
+    assert f"'date' gives no day that can be read for {UNDATED} images" in said
+    assert "'date' names no category for 1 images" in said
+    assert len(Index.read(output)) == COUNT  # with the one that has no category
     assert not (output / THUMBNAILS).exists()
     photos = Index.read(output).photos
     assert photos.days is not None
@@ -63,6 +69,27 @@ def test_an_index_says_what_it_could_not_read(
     assert (photos.has_thumbnails, photos.thumbnail(0), photos.places) == (False, None, [])
     with pytest.raises(ZooError, match="Column 'when' not found"):
         explore.main(["index", str(dated), "-o", str(output), "--date", "when"])
+
+
+def test_a_collection_needs_no_categories(
+    dated: Path, scenes: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "index"
+    with pytest.raises(ZooError, match="--accuracy"):
+        explore.main(["index", str(dated), "-o", str(output), "--accuracy", "0.9"])
+    explore.main(["index", str(dated), "-o", str(output), "-k", "5"])
+    monkeypatch.setenv("THERESA_COLLECTION", str(output))
+    engine = Engine(dated / "_model")
+    about = asyncio.run(engine.routes(None)[0].endpoint())
+    assert (about["photos"], about["categories"]) == (COUNT, [])
+    answers = engine([TREES, dated.parent / scenes.index[0]], engine.options(num_captions=0))
+    words, alike = (one.record() for one in answers if not isinstance(one, Exception))
+    assert scenes["type"][words["neighbours"][0]["id"]] == "fallen tree"
+    assert alike["neighbours"][0]["id"] == scenes.index[0]
+    assert (alike["category"], alike["neighbours"][0]["category"]) == (None, None)
+    assert "categories" not in alike
+    with pytest.raises(BadParameter, match="in_categories"):
+        engine([TREES], engine.options(in_categories=("flood",)))
 
 
 def test_an_older_index_is_read(scene_index: Path, tmp_path: Path, scenes: pd.DataFrame) -> None:

@@ -55,7 +55,8 @@ def searched_url(clip_model: Path, embedded: Path) -> Iterator[str]:
     from clip_caption import explore
 
     index = embedded.parent / "searched"
-    explore.main(["index", str(embedded), "-o", str(index), "--place", "place", "-k", "5"])
+    columns = ["--category", "type", "--place", "place"]
+    explore.main(["index", str(embedded), "-o", str(index), *columns, "-k", "5"])
     with serve(clip_model, {"THERESA_CORES": "1", "THERESA_COLLECTION": str(index)}) as url:
         yield url
 

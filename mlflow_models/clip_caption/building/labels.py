@@ -18,7 +18,7 @@ import numpy as np
 from clip_caption.answering.zero_shot import FEATURES, SETTINGS, LabelCalibration
 from clip_caption.captioner import Captioner
 from clip_caption.options import Options
-from clip_caption.searching.index import PROBE, normalised, same_clip
+from clip_caption.searching.index import PROBE, normalised, same_encoder
 from clip_caption.translating.languages import why_unread
 from zoo.data.outputs import write_json
 from zoo.data.texts import read_object
@@ -94,7 +94,9 @@ class Phrasings:
                     f"Label '{name}': '{long[0]}' has more than the {captioner.text_length} tokens "
                     "that the checkpoint reads, two at the ends included."
                 )
-        if self.values and not same_clip(probe_of(captioner), np.array(self.values.get("probe"))):
+        if self.values and not same_encoder(
+            probe_of(captioner), np.array(self.values.get("probe"))
+        ):
             raise CheckpointError(
                 "The labels were calibrated with another CLIP than this checkpoint's; run "
                 "calibrate.py with this checkpoint."

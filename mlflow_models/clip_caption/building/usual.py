@@ -140,9 +140,9 @@ def of_embeddings(directory: Path, probe: np.ndarray) -> Known:
     from clip_caption.exploring.store import Embeddings
 
     embeddings = Embeddings(directory)
-    embeddings.check_clip(probe, "the checkpoint")
+    embeddings.check_encoder(probe, "the checkpoint")
     rows = sample(len(embeddings))
-    known = learn(embeddings.clip_vectors()[rows], _groups(embeddings.hashes()[rows]))
+    known = learn(embeddings.features()[rows], _groups(embeddings.hashes()[rows]))
     if known is None:
         raise ZooError(
             f"'{directory}' has too few photos to tell usual ones by; give {MIN_KNOWN} or more "

@@ -128,10 +128,10 @@ def ask(
 
 def _embedded(captioner: "Captioner", source: PhotoSource) -> SeenPhotos:
     found = Embeddings(source.path)
-    found.check_clip(probe_of(captioner), "the model")
+    found.check_encoder(probe_of(captioner), "the model")
     few = slice(source.limit)
     cells = found.labels(source.column) if source.column else [[] for _ in found.ids]
-    return SeenPhotos(found.ids[few], normalised(found.clip_vectors())[few], cells[few], [])
+    return SeenPhotos(found.ids[few], normalised(found.features())[few], cells[few], [])
 
 
 def _listed(source: PhotoSource) -> tuple[list[Example], list[list[str]]]:

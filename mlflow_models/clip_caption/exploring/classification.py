@@ -7,8 +7,8 @@ import numpy as np
 
 from clip_caption.exploring.store import Embeddings
 from clip_caption.searching.index import normalised
-from clip_caption.searching.nearest import Searcher
-from clip_caption.searching.voting import sizes_of, vote
+from clip_caption.searching.nearest import Rows, Searcher
+from clip_caption.searching.voting import sizes_of, vote, voters_of
 from zoo.errors import ZooError
 
 OTHER, UNKNOWN = -1, -2  # a category that the collection hasn't, and none that is known
@@ -18,16 +18,15 @@ MARGIN = 1e-5  # of a cosine: a served copy's rounding may differ in the last di
 
 @dataclass(frozen=True)
 class Labelled:
-    """The photos of a collection whose category is known.
+    """The photos of a collection, and the categories of those whose category is known.
 
     Args:
         ids: their names.
         vectors: their features, L2-normalised, float32 (n, d).
-        categories: the categories' names.
-        labels: each photo's places among them, int32 (n, most); -1 where it has fewer.
+        categories: the categories' names; empty if none is known.
+        labels: each photo's places among them, int32 (n, most); -1 where it has fewer, or none.
         probe: what tells their encoder from others, of `encoders.probe_of`, float32 (p,).
         groups: each photo's group, int (n,): near copies, or photos of one site.
-        rows: which photos of the embeddings these are, ascending.
     """
 
     ids: Sequence[str]
@@ -36,37 +35,45 @@ class Labelled:
     labels: np.ndarray
     probe: np.ndarray
     groups: np.ndarray
-    rows: Sequence[int] = ()
 
     @classmethod
-    def read(cls, embeddings: Embeddings, column: str, groups: np.ndarray) -> "Labelled":
-        """Takes the photos whose category isn't empty.
+    def read(cls, embeddings: Embeddings, column: str | None, groups: np.ndarray) -> "Labelled":
+        """Takes all photos; those whose cell is empty have no category.
 
         Args:
             embeddings: the collection.
-            column: of the categories; `Embeddings.labels` says what is in a cell.
-            groups: of all its photos, int (n,).
+            column: of the categories; `Embeddings.labels` says what is in a cell. None: no photo
+                has a category.
+            groups: of its photos, int (n,).
 
         Raises:
-            ZooError: there are fewer than two categories, or all photos are of one group.
+            ZooError: the column has fewer than two categories, or all photos that have one are of
+                one group.
         """
-        cells = embeddings.labels(column)
-        rows = [row for row, cell in enumerate(cells) if cell]
-        kinds = sorted({name for cell in cells for name in cell})
-        if len(kinds) < 2:
+        kinds, labels = categories_of(embeddings, column)
+        vectors = normalised(embeddings.features())
+        probe = np.array(embeddings.settings.probe, np.float32)
+        data = cls(embeddings.ids, vectors, kinds, labels, probe, groups)
+        if column and len(kinds) < 2:
             raise ZooError(
                 f"Column '{column}' of '{embeddings.directory}' names fewer than two categories."
             )
-        if len(set(groups[rows].tolist())) < 2:
+        if column and len({*groups[data.labelled].tolist()}) < 2:
             raise ZooError(
                 f"All labelled photos of '{embeddings.directory}' are copies of each other, or of "
                 "one group; there are no others to classify them by."
             )
-        labels = places_of([cells[row] for row in rows], kinds)
-        vectors = normalised(embeddings.clip_vectors()[rows])
-        probe = np.array(embeddings.settings.probe, np.float32)
-        return cls([embeddings.ids[row] for row in rows], vectors, kinds, labels, probe,
-                   groups[rows], rows)  # fmt: skip
+        return data
+
+    @property
+    def voters(self) -> Rows:
+        """The photos that vote, as `voters_of` says."""
+        return voters_of(self.labels)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """The photos that have a category, ascending, int64 (r,)."""
+        return np.arange(len(self.ids)) if (voters := self.voters) is None else voters
 
     @property
     def several(self) -> bool:
@@ -77,6 +84,18 @@ class Labelled:
     def sizes(self) -> np.ndarray:
         """How many photos each category has, int64 (c,)."""
         return sizes_of(self.labels, len(self.categories))
+
+
+def categories_of(embeddings: Embeddings, column: str | None) -> tuple[list[str], np.ndarray]:
+    """The categories' names, and each photo's places among them, int32 (n, most), -1 for none.
+
+    Args:
+        embeddings: the collection.
+        column: of the categories; None: there are none.
+    """
+    cells = embeddings.labels(column) if column else [[] for _ in embeddings.ids]
+    kinds = sorted({name for cell in cells for name in cell})
+    return kinds, places_of(cells, kinds).clip(min=-1)
 
 
 def places_of(cells: Sequence[Sequence[str]], categories: Sequence[str]) -> np.ndarray:
@@ -139,7 +158,12 @@ class Outcome:
 
 
 def nearest_others(
-    searcher: Searcher, vectors: np.ndarray, own: np.ndarray, groups: np.ndarray, k: int
+    searcher: Searcher,
+    vectors: np.ndarray,
+    own: np.ndarray,
+    groups: np.ndarray,
+    k: int,
+    rows: Rows = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest photos of other groups.
 
@@ -149,26 +173,27 @@ def nearest_others(
         own: their groups, int (m,).
         groups: those of the collection's photos, int (n,).
         k: how many.
+        rows: the collection's photos that may be found, ascending; None: all.
 
     Returns:
         Cosines, float32 (m, k), and rows, int64 (m, k), nearest first; where there are fewer than k
         others, the last cosines are -inf.
     """
-    numbers, sizes = np.unique(groups, return_counts=True)
+    numbers, sizes = np.unique(groups if rows is None else groups[rows], return_counts=True)
     place = np.searchsorted(numbers, own).clip(max=len(numbers) - 1)
     hidden = np.where(numbers[place] == own, sizes[place], 0)  # (m,): as many may come before
     similarities = np.full((len(vectors), k), -np.inf, np.float32)
-    rows = np.zeros((len(vectors), k), np.int64)
+    nearest = np.zeros((len(vectors), k), np.int64)
     depths = k + np.where(hidden, 2 ** np.ceil(np.log2(np.maximum(hidden, 1))), 0).astype(int)
     for depth in np.unique(depths).tolist():
         which = np.flatnonzero(depths == depth)
-        cosines, found = searcher(vectors[which], depth)
+        cosines, found = searcher(vectors[which], depth, rows)
         other = (groups[found] != own[which, None]) & (found >= 0)  # a graph may find fewer
         order = np.argsort(~other, axis=1, kind="stable")[:, :k]
         cosines = np.where(other, cosines, -np.inf)
         similarities[which, : order.shape[1]] = np.take_along_axis(cosines, order, axis=1)
-        rows[which, : order.shape[1]] = np.take_along_axis(found, order, axis=1)
-    return similarities, rows
+        nearest[which, : order.shape[1]] = np.take_along_axis(found, order, axis=1)
+    return similarities, nearest
 
 
 def leave_group_out(searcher: Searcher, data: Labelled, k: int, seed: int) -> Outcome:
@@ -180,7 +205,8 @@ def leave_group_out(searcher: Searcher, data: Labelled, k: int, seed: int) -> Ou
         k: how many neighbours vote.
         seed: which photos of a large collection.
     """
-    rows = np.sort(np.random.default_rng(seed).permutation(len(data.ids))[:SAMPLE])
+    rows = data.labelled
+    rows = rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:SAMPLE])]
     truth, groups = data.labels[rows], data.groups[rows]
     return _voted(searcher, data, data.vectors[rows], truth, groups, rows, k)
 
@@ -224,8 +250,8 @@ def _voted(
     rows: np.ndarray,
     k: int,
 ) -> Outcome:
-    similarities, found = nearest_others(searcher, vectors, groups, data.groups, k)
-    voted, chances = vote(data.labels[found], similarities, data.sizes, len(data.ids))
+    similarities, found = nearest_others(searcher, vectors, groups, data.groups, k, data.voters)
+    voted, chances = vote(data.labels[found], similarities, data.sizes, len(data.labelled))
     return Outcome(truth, voted, chances, similarities[:, 0], rows)
 
 

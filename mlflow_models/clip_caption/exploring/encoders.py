@@ -167,7 +167,7 @@ def probe_of(encoder: PhotoEncoder) -> np.ndarray:
     """Give what tells an encoder from any other: a vector of length 1, float32 (d,).
 
     CLIP's are its features of a text, which are nearly the same in int8; an image encoder's stand
-    for the hash of its files. `index.same_clip` compares either.
+    for the hash of its files. `index.same_encoder` compares either.
     """
     if isinstance(encoder, ImageEncoder):
         return encoder.probe

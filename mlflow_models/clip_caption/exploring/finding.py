@@ -15,7 +15,7 @@ import numpy as np
 
 from clip_caption.evaluating.translate import translate
 from clip_caption.exploring import opening, search
-from clip_caption.exploring.classification import places_of
+from clip_caption.exploring.classification import categories_of
 from clip_caption.exploring.columns import TIMES, column_of
 from clip_caption.exploring.store import Embeddings
 from clip_caption.searching.filters import Filter
@@ -106,7 +106,7 @@ def _packed(args: argparse.Namespace, by_clip: bool) -> Searched:
             "made of: --model EMBEDDINGS."
         )
     if by_clip:
-        Embeddings(args.model).check_clip(index.probe, f"'{args.embeddings}'")
+        Embeddings(args.model).check_encoder(index.probe, f"'{args.embeddings}'")
 
     def thumbnails(rows: Sequence[int]) -> list[bytes]:
         found = [index.photos.thumbnail(row) for row in rows]
@@ -121,10 +121,9 @@ def _embedded(args: argparse.Namespace, by_clip: bool) -> Searched:
     """Make an index of embeddings, in memory."""
     embeddings = Embeddings(args.embeddings)
     count, names = len(embeddings), embeddings.columns
-    vectors = normalised(embeddings.clip_vectors()) if by_clip else np.empty((count, 0), np.float32)
-    cells = embeddings.labels(args.category_column) if args.category_column in names else []
-    kinds = sorted({name for cell in cells for name in cell})
-    labels = places_of(cells, kinds) if cells else np.full((count, 1), -1, np.int32)
+    vectors = normalised(embeddings.features()) if by_clip else np.empty((count, 0), np.float32)
+    category = args.category_column
+    kinds, labels = categories_of(embeddings, category if category in names else None)
     date, place = column_of(embeddings, args.date_column, TIMES), args.place_column
     if args.words and args.by != "clip":
         column_of(embeddings, args.text)  # or it is refused

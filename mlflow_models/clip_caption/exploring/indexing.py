@@ -1,4 +1,4 @@
-"""Writes the index of a labelled collection: what `index.Index` reads in the served model."""
+"""Writes the index of a collection: what `index.Index` reads in the served model."""
 
 import hashlib
 import math
@@ -45,7 +45,6 @@ class Facts:
     def read(
         cls,
         embeddings: Embeddings,
-        rows: Sequence[int],
         caption: str | None,
         date: str | None,
         place: str | None,
@@ -55,27 +54,17 @@ class Facts:
 
         Args:
             embeddings: The collection.
-            rows: The photos that are packed, ascending.
             caption: The column of captions; None: none are packed.
             date: The column of dates.
             place: The column of places.
             thumbnails: Whether they are packed.
         """
         columns = [
-            None if name is None else [cells[row].strip() for row in rows]
+            [cell.strip() for cell in embeddings.texts(name)] if name else None
             for name in (caption, date, place)
-            for cells in [embeddings.texts(name) if name else []]
         ]
-        table = table_of([embeddings.ids[row] for row in rows], *columns)
-        return cls(table, _chosen(embeddings, {*rows}) if thumbnails else None)
-
-
-def _chosen(embeddings: Embeddings, rows: set[int]) -> Iterable[list[bytes]]:
-    """Yield some photos' thumbnails, a few hundred at a time."""
-    start = 0
-    for cells in embeddings.pieces("thumbnail"):
-        yield [one for row, one in enumerate(cells, start) if row in rows]
-        start += len(cells)
+        table = table_of(embeddings.ids, *columns)
+        return cls(table, embeddings.pieces("thumbnail") if thumbnails else None)
 
 
 def searcher_of(vectors: np.ndarray, directory: Path, exact: bool | None, seed: int) -> Searcher:
@@ -122,7 +111,7 @@ def recall(searcher: Searcher, vectors: np.ndarray, k: int, seed: int) -> float:
 
     Args:
         searcher: of the collection.
-        vectors: the collection's CLIP features, L2-normalised, float32 (n, d).
+        vectors: the collection's features, L2-normalised, float32 (n, d).
         k: how many neighbours.
         seed: which photos.
     """
@@ -141,7 +130,7 @@ def write_index(
     seed: int,
     state: str = "",
     facts: Facts | None = None,
-) -> tuple[Outcome, float, float | None]:
+) -> tuple[Outcome | None, float, float | None]:
     """Writes an index; the directory appears when it is complete.
 
     Args:
@@ -149,14 +138,14 @@ def write_index(
         data: the collection.
         k: how many neighbours vote.
         exact: as `searcher_of` takes it.
-        rejected, accuracy: as `threshold_for` takes them.
+        rejected, accuracy: as `threshold_for` takes them, if there are categories.
         seed: of what is drawn by chance.
         state: the hash of what the collection holds, `EmbeddingSettings.collection`.
         facts: what is packed of the photos; None: their names.
 
     Returns:
-        How the collection's photos are classified by the others, the threshold, and where faiss
-        searches the share of true neighbours that it finds.
+        How the photos that have a category are classified by the others (None if none has one),
+        the threshold, and where faiss searches the share of true neighbours that it finds.
 
     Raises:
         ZooError: the directory holds something else.
@@ -165,8 +154,8 @@ def write_index(
     facts = facts or Facts(table_of(data.ids))
     with whole_directory(directory) as fresh:
         searcher = searcher_of(data.vectors, fresh, exact, seed)
-        outcome = leave_group_out(searcher, data, k, seed)
-        threshold = threshold_for(outcome, rejected, accuracy)
+        outcome = leave_group_out(searcher, data, k, seed) if data.categories else None
+        threshold = threshold_for(outcome, rejected, accuracy) if outcome else -1.0
         found = None if isinstance(searcher, Exact) else recall(searcher, data.vectors, k, seed)
         if found is None:
             np.save(fresh / "vectors.npy", data.vectors)
@@ -181,25 +170,24 @@ def write_index(
     return outcome, threshold, found
 
 
-def left_out(
-    embeddings: Embeddings,
-    data: Labelled,
-    facts: Facts,
-    category: str,
-    date: str | None,
-    place: str | None,
+def summary(
+    data: Labelled, facts: Facts, category: str | None, date: str | None, place: str | None
 ) -> list[str]:
-    """Say of how many photos something isn't known.
+    """Say how many photos there are, and of how many something isn't known.
 
     Args:
-        embeddings: The collection.
-        data: Its photos that have a category.
-        facts: What is packed of them.
+        data: The collection.
+        facts: What is packed of its photos.
         category, date, place: The columns.
     """
-    found = []
-    if unnamed := len(embeddings) - len(data.ids):
-        found.append(f"'{category}' names no category for {unnamed:,} images, which are left out")
+    count, known = len(data.ids), len(data.labelled)
+    if not category:
+        found = [f"{count:,} images, without categories; --category COLUMN adds them"]
+    else:
+        found = [f"{count:,} images; {known:,} have one of {len(data.categories):,} categories"]
+    if category and known < count:
+        found.append(f"'{category}' names no category for {count - known:,} images, which are "
+                     "found like the others, but don't vote")  # fmt: skip
     for name, column, what in (("date", date, "day that can be read"), ("place", place, "place")):
         if column and (count := facts.table.column(name).null_count):
             found.append(f"'{column}' gives no {what} for {count:,} images")

@@ -139,7 +139,7 @@ def place(embeddings: Embeddings, old: Map, projection: Projection) -> Map:
     Raises:
         ZooError: they were embedded by another CLIP than the map's.
     """
-    embeddings.check_clip(projection.probe, "the map")
+    embeddings.check_encoder(projection.probe, "the map")
     known = old.photos
     fingerprints = embeddings.column("fingerprint")
     stay = np.array([known.get(name) == one

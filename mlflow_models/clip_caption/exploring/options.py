@@ -221,7 +221,6 @@ def _add_atlas(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_labelled(cli: argparse.ArgumentParser) -> None:
     _add_embeddings(cli)
-    cli.add_argument("--category", default="type", metavar="COLUMN", help="of the categories")
     cli.add_argument("-k", type=_at_least(1), default=10, help="neighbours that vote: by their "
                      "similarity, and by how rare a category is")  # fmt: skip
     _add_near(cli, "which leave each other out")
@@ -233,13 +232,14 @@ def _add_labelled(cli: argparse.ArgumentParser) -> None:
     cli.add_argument("--accuracy", type=_share, help="raise the threshold until those that are "
                      "kept reach this, 0 to 1")  # fmt: skip
     cli.add_argument("--exact", action=argparse.BooleanOptionalAction, help="compare with every "
-                     "photo, or search an HNSW graph (default: exact up to 100,000)")  # fmt: skip
+                     "photo, or search by faiss (default: exact up to 100,000)")  # fmt: skip
     cli.add_argument("--seed", type=_between(0, SEEDS), default=1)
 
 
 def _add_classify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     cli = _add(commands, "classify", "Classify images by their nearest neighbours.")
     _add_labelled(cli)
+    cli.add_argument("--category", default="type", metavar="COLUMN", help="of the categories")
     cli.add_argument("--test", type=Path, metavar="EMBEDDINGS", help="classify these (and score "
                      "them, if they have the column); default: each labelled image by all the "
                      "others")  # fmt: skip
@@ -270,6 +270,8 @@ def _add_index(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     cli = _add(commands, "index", "Write an index for build.py --index.")
     _add_labelled(cli)
     cli.add_argument("-o", "--output", type=Path, required=True, help="the index's directory")
+    cli.add_argument("--category", metavar="COLUMN", help="of the categories: photos that have one "
+                     "vote for that of a new photo; a search needs none")  # fmt: skip
     packed = cli.add_argument_group("what is packed of each photo, for the search")
     packed.add_argument("--text", metavar="COLUMN", help="of captions (default: caption, captions "
                         "or comment)")  # fmt: skip

@@ -103,8 +103,9 @@ def figures(outcome: Outcome, threshold: float, data: Labelled) -> str:
 
 
 def in_groups(data: Labelled) -> tuple[int, int]:
-    """How many photos aren't alone in their group, and how many such groups there are."""
-    sizes = [size for size in Counter(data.groups.tolist()).values() if size > 1]
+    """How many labelled photos aren't alone in their group, and how many such groups there are."""
+    counts = Counter(data.groups[data.labelled].tolist()).values()
+    sizes = [size for size in counts if size > 1]
     return sum(sizes), len(sizes)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from clip_caption.searching.index import same_clip
+from clip_caption.searching.index import same_encoder
 from zoo.data.tables import ColumnNotFound, listed
 from zoo.data.texts import read_object
 from zoo.errors import ZooError
@@ -235,7 +235,7 @@ class Embeddings:
                 f"A part of '{self.directory}' is damaged; embed into a new directory."
             ) from damaged
 
-    def check_clip(self, probe: Sequence[float] | np.ndarray, what: str) -> None:
+    def check_encoder(self, probe: Sequence[float] | np.ndarray, what: str) -> None:
         """Check that another thing was made with the same encoder.
 
         Args:
@@ -245,13 +245,13 @@ class Embeddings:
         Raises:
             ZooError: it was made with another.
         """
-        if len(probe) and not same_clip(np.array(probe), np.array(self.settings.probe)):
+        if len(probe) and not same_encoder(np.array(probe), np.array(self.settings.probe)):
             raise ZooError(
                 f"'{self.directory}' and {what} are of different encoders; embed both with one."
             )
 
-    def clip_vectors(self) -> np.ndarray:
-        """The encoder's features of photos, to compare by cosine, float32 (n, d).
+    def features(self) -> np.ndarray:
+        """The encoder's features of photos, to compare by cosine, not normalised, float32 (n, d).
 
         Raises:
             ZooError: they are prefixes.

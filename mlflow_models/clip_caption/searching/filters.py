@@ -67,11 +67,13 @@ class Filter:
             refuse: Makes the error.
 
         Raises:
-            BadParameter: The collection has no such category or place, has no places or no dates;
-                or a day isn't a date. Another error, if `refuse` makes one.
+            BadParameter: The collection has no such category or place, has no categories, no places
+                or no dates; or a day isn't a date. Another error, if `refuse` makes one.
         """
         passing = []
         if self.in_categories:
+            if not collection.categories:
+                raise refuse("in_categories", "needs categories, which the collection doesn't have")
             numbers = _numbers("in_categories", self.in_categories, collection.categories, refuse)
             passing.append(np.isin(collection.labels, numbers).any(axis=1))
         if self.in_places:

@@ -1,10 +1,13 @@
-"""A labelled collection: finds its photos that are most like a new one, and its category by vote.
+"""A collection: finds its photos that are most like a new one, and its category by vote.
+
+All photos are found. Those that have a category vote; a collection may have no categories at all.
 
 `explore.py index` writes a directory, `build.py --index` packs it, the served model reads it. With
 n photos and features of d numbers:
 
-    index.json        categories, how many neighbours vote, below which similarity a photo is
-                      rejected, and `version`, which tells the photos of one index from another's
+    index.json        categories (none: an empty list), how many neighbours vote, below which
+                      similarity a photo is rejected, and `version`, which tells the photos of one
+                      index from another's
     photos.arrow      what is known of each photo, see `searching/photos.py`
     thumbnails.arrow  their thumbnails, if there are any
     labels.npy        int32 (n, most), places in the list of categories; -1 where a photo has fewer
@@ -26,7 +29,7 @@ import numpy as np
 from clip_caption.searching.both import find_both
 from clip_caption.searching.nearest import Exact, Lists, Rows, Searcher
 from clip_caption.searching.photos import Photos
-from clip_caption.searching.voting import likely, sizes_of, vote
+from clip_caption.searching.voting import likely, sizes_of, vote, voters_of
 from zoo.data.texts import read_object
 from zoo.errors import CheckpointError, ZooError
 
@@ -39,23 +42,23 @@ Neighbour = dict[str, Any]
 
 @dataclass(frozen=True)
 class Vote:
-    """The category by vote of a photo's neighbours; None if they are too unlike the photo."""
+    """The category by vote of a photo's neighbours, and the most similar photos."""
 
-    category: str | None
-    neighbours: list[Neighbour]  # nearest first
+    category: str | None  # None if the voters are too unlike the photo, or there are none
+    neighbours: list[Neighbour]  # nearest first, with a category or without
     categories: list[str] | None = None  # all that are likely; None if a photo has one at most
 
 
 class Index:
-    """A labelled collection to search.
+    """A collection to search.
 
     Args:
         searcher: Searches the photos' CLIP features.
         photos: What is known of them.
         labels: Each photo's places in `categories`, int32 (n, most); -1 where it has fewer.
-        categories: The categories' names.
+        categories: The categories' names; empty if the collection has none.
         k: How many neighbours vote.
-        threshold: A photo whose nearest neighbour has a lower cosine gets no category.
+        threshold: A photo whose nearest voter has a lower cosine gets no category.
         probe: The checkpoint's features of `PROBE`, float32 (d,).
         version: Tells the photos' numbers of this index from those of another.
     """
@@ -74,6 +77,7 @@ class Index:
         self.searcher, self.photos, self.labels = searcher, photos, labels
         self.categories, self.k, self.threshold, self.probe = categories, k, threshold, probe
         self.version, self.sizes = version, sizes_of(labels, len(categories))
+        self.voters = voters_of(labels)
 
     @classmethod
     def read(cls, directory: Path) -> "Index":
@@ -120,7 +124,7 @@ class Index:
         Raises:
             CheckpointError: The index was made with another CLIP.
         """
-        if not same_clip(normalised(embed_texts([PROBE]))[0], self.probe):
+        if not same_encoder(normalised(embed_texts([PROBE]))[0], self.probe):
             raise CheckpointError(
                 "The index was made with another CLIP than this checkpoint's; embed the collection "
                 "with this checkpoint and run explore.py index again."
@@ -177,7 +181,9 @@ class Index:
         return [self._similar(*page) for page in pages]
 
     def classify(self, features: np.ndarray, k: int | None = None, skip: int = 0) -> list[Vote]:
-        """Find the category of each query by vote of its neighbours, and these neighbours.
+        """Find the category of each query by vote, and the photos that are most like it.
+
+        The nearest photos that have a category vote; neighbours are reported with and without one.
 
         Args:
             features: CLIP's, normalised or not, float32 (m, d).
@@ -188,17 +194,34 @@ class Index:
             return []
         shown = skip + (k or self.k)
         found, labels, similarities = self.search(features, max(shown, self.k))
-        best, chances = vote(labels[:, : self.k], similarities[:, : self.k], self.sizes, len(self))
-        answers = []
-        for row, nearest in enumerate(similarities[:, 0]):
-            kept = slice(skip, shown)
-            neighbours = self._similar(found[row, kept], similarities[row, kept])
-            named: list[str] = []
-            if nearest >= self.threshold:
-                named = [self.categories[place] for place in likely(int(best[row]), chances[row])]
-            several = named if self.labels.shape[1] > 1 else None
-            answers.append(Vote(named[0] if named else None, neighbours, several))
-        return answers
+        pages = zip(found[:, skip:shown], similarities[:, skip:shown], strict=True)
+        neighbours = [self._similar(*page) for page in pages]
+        if self.voters is not None:
+            _, labels, similarities = self.search(features, self.k, self.voters)
+        several = self.labels.shape[1] > 1
+        return [
+            Vote(named[0] if named else None, near, named if several else None)
+            for named, near in zip(self._named_by(labels, similarities), neighbours, strict=True)
+        ]
+
+    def _named_by(self, labels: np.ndarray, similarities: np.ndarray) -> list[list[str]]:
+        """Name each query's likely categories, the likeliest first, by vote of its nearest voters.
+
+        Args:
+            labels: Of at least k voters where there are so many, int32 (m, k or more, most).
+            similarities: Their cosines, float32 (m, k or more).
+        """
+        voters = len(self) if self.voters is None else len(self.voters)
+        if not voters:
+            return [[] for _ in labels]
+        labels, similarities = labels[:, : self.k], similarities[:, : self.k]
+        best, chances = vote(labels, similarities, self.sizes, voters)
+        return [
+            [self.categories[place] for place in likely(int(one), chance)]
+            if nearest >= self.threshold
+            else []
+            for one, chance, nearest in zip(best, chances, similarities[:, 0], strict=True)
+        ]
 
     def about(self) -> dict[str, Any]:
         """Describe the collection: how many photos, which categories, places and days it has."""
@@ -216,7 +239,7 @@ class Index:
         labels = [self.categories[label] for label in self.labels[row] if label >= 0]
         found = {
             "id": self.photos.id_of(row),
-            "category": ", ".join(labels),
+            "category": ", ".join(labels) or None,
             **self.photos.about(row),
         }
         if self.photos.has_thumbnails:
@@ -236,8 +259,12 @@ class Index:
         ]
 
 
-def same_clip(one: np.ndarray, other: np.ndarray) -> bool:
-    """Tell by two checkpoints' features of `PROBE`, each of length 1, if they have one CLIP."""
+def same_encoder(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell by what stands for two encoders, each of length 1, if they are the same.
+
+    Args:
+        one, other: Features of `PROBE` by a CLIP, or the hash of an image encoder, float32 (p,).
+    """
     return len(one) == len(other) and float(one @ other) >= SAME_COSINE
 
 

@@ -69,7 +69,7 @@ class Neighbours(Search):
         self._check(options)
 
     def __call__(self, features: np.ndarray, options: Options, records: Sequence[Record]) -> None:
-        """Add `category`, `categories`, `neighbours` and `total`, as `AnswerPart` says."""
+        """Add `category`, `neighbours`, `total` and, if photos have several, `categories`."""
         if not (self._index and options.neighbours):
             return
         # Words and filters decide which photos are shown; which ones vote, they don't.

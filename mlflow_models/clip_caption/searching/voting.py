@@ -5,6 +5,18 @@ The rule was chosen by trial: the card has the figures.
 
 import numpy as np
 
+from clip_caption.searching.nearest import Rows
+
+
+def voters_of(labels: np.ndarray) -> Rows:
+    """Find the photos that vote: those with a category, ascending, int64 (r,); None: all.
+
+    Args:
+        labels: Each photo's categories, int32 (n, most); negative where it has fewer.
+    """
+    voters = np.flatnonzero((labels >= 0).any(axis=1))
+    return None if len(voters) == len(labels) else voters
+
 
 def sizes_of(labels: np.ndarray, categories: int) -> np.ndarray:
     """Count the photos of each category: from int32 (n, most), with -1 for none, to int64 (c,)."""
@@ -26,7 +38,7 @@ def vote(
         similarities: The neighbours' cosines, nearest first, float32 (m, k); -inf for one that has
             no vote.
         sizes: How many photos of the collection each category has, int64 (c,).
-        photos: How many photos the collection has.
+        photos: How many photos of the collection have a category.
 
     Returns:
         The best category, int64 (m,); and the chance of each, from 0 to 1, float64 (m, c), in which
