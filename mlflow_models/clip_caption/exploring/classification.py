@@ -51,19 +51,18 @@ class Labelled:
                 one group.
         """
         kinds, labels = categories_of(embeddings, column)
-        vectors = normalised(embeddings.features())
-        probe = np.array(embeddings.settings.probe, np.float32)
-        data = cls(embeddings.ids, vectors, kinds, labels, probe, groups)
         if column and len(kinds) < 2:
             raise ZooError(
                 f"Column '{column}' of '{embeddings.directory}' names fewer than two categories."
             )
-        if column and len({*groups[data.labelled].tolist()}) < 2:
+        if column and len({*groups[(labels >= 0).any(axis=1)].tolist()}) < 2:
             raise ZooError(
                 f"All labelled photos of '{embeddings.directory}' are copies of each other, or of "
                 "one group; there are no others to classify them by."
             )
-        return data
+        vectors = normalised(embeddings.features())
+        probe = np.array(embeddings.settings.probe, np.float32)
+        return cls(embeddings.ids, vectors, kinds, labels, probe, groups)
 
     @property
     def voters(self) -> Rows:
