@@ -1,4 +1,4 @@
-"""The index of a labelled collection: searched exactly or by a graph, packed, and asked."""
+"""The index of a collection: searched exactly or in lists, packed, and asked; who votes."""
 
 import json
 import subprocess
