@@ -9,10 +9,11 @@ BIN = .venv/bin
 # Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
 # other those of containers and Spark, and then the browser's, which loses what it loads while Docker changes the
 # network. Both use the models that the first of them builds. The others run beside them, two at a time: tests often wait
-# for servers. All have one thread: with more, they would wait for each other.
+# for servers. All have one thread: with more, they would wait for each other. ALL=1 runs thorough tests, too.
 ALONE = build or browser or container or gpu or spark
-APART = container or spark
-check test test-together test-lane test-apart test-alone test-browser: export OMP_NUM_THREADS = 1
+APART = container or spark or browser
+DEPTH = $(if $(filter 1 yes,$(ALL)),, and not thorough)
+check test test-together test-apart test-alone: export OMP_NUM_THREADS = 1
 TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
@@ -21,7 +22,7 @@ SEVERITY = HIGH,CRITICAL
 # Where this is set, as in many containers, each process would compile torch and MLflow for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo build serve pages image stock-image check test test-together test-lane test-apart test-alone test-browser lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
+.PHONY: setup demo build serve pages image stock-image check test test-together test-apart test-alone lint cards bench bench-quick gpu-check gpu-bundle kong-validate pins
 .PHONY: promote runner archive bom audit scan push user-data kong-credentials pipeline-validate
 
 setup: .venv/ready
@@ -59,27 +60,21 @@ stock-image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
 
 check: setup
-	$(TOGETHER) -m "not ($(ALONE) or training)" $(NONE)
+	$(TOGETHER) -m "not ($(ALONE) or training or thorough)" $(NONE)
 
 test: setup
 	export TEST_MODELS=$$(mktemp --directory); \
-	  $(MAKE) --jobs 3 --keep-going --output-sync=target test-together test-alone test-lane; \
+	  $(MAKE) --jobs 3 --keep-going --output-sync=target test-together test-alone test-apart; \
 	  status=$$?; rm --recursive --force "$$TEST_MODELS"; exit $$status
 
 test-together:
-	$(TOGETHER) -m "not ($(ALONE))" $(NONE)
-
-test-lane:
-	$(MAKE) --jobs 1 --keep-going test-apart test-browser
+	$(TOGETHER) -m "not ($(ALONE))$(DEPTH)" $(NONE)
 
 test-apart:
-	$(BIN)/pytest $(TESTS) -m "$(APART)" --junit-xml $(REPORTS)/apart.xml $(NONE)
+	$(BIN)/pytest $(TESTS) -m "($(APART))$(DEPTH)" --junit-xml $(REPORTS)/apart.xml $(NONE)
 
 test-alone:
-	$(BIN)/pytest $(TESTS) -m "($(ALONE)) and not (browser or $(APART))" --junit-xml $(REPORTS)/tests.xml $(NONE)
-
-test-browser:
-	$(BIN)/pytest $(TESTS) -m "browser and not ($(APART))" --junit-xml $(REPORTS)/browser.xml $(NONE)
+	$(BIN)/pytest $(TESTS) -m "($(ALONE)) and not ($(APART))$(DEPTH)" --junit-xml $(REPORTS)/tests.xml $(NONE)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -67,6 +67,7 @@ def test_a_peer_computes_with_the_zoos_versions(peer: str) -> None:
         assert own[name] == ours.get(name), name
 
 
+@pytest.mark.thorough
 def test_every_benchmark_works(tmp_path: Path, ner_model: Path, clip_model: Path) -> None:
     """`make bench-quick` without `ELSEWHERE`, on models that are built already."""
     for model in (ner_model, clip_model):

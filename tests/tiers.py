@@ -32,11 +32,12 @@ FILES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Marks what is slow, before a command's -m chooses by marks."""
+    """Marks what is slow, before a command's -m chooses by marks; the browser's tests come last."""
     for item in items:
         marks = {FIXTURES.get(name) for name in item.fixturenames} | {FILES.get(item.path.name)}
         for mark in filter(None, marks):
             item.add_marker(mark)
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)  # Makefile: why
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> None:

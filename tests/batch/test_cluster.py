@@ -24,6 +24,7 @@ TEXTS = [
 ROWS, PART = 400, 10
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("java")
 def test_an_executor_that_is_killed_takes_nothing_along(ner_model: Path, tmp_path: Path) -> None:
     table = pd.DataFrame({"id": range(ROWS), "text": [TEXTS[n % 4] + str(n) for n in range(ROWS)]})

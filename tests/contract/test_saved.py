@@ -68,7 +68,11 @@ def test_the_model_names_no_place_of_the_machine_that_built_it(saved: Path) -> N
 
 # With torch's exporter, and with CTranslate2's converter; the others share the first.
 @pytest.mark.build
-@pytest.mark.parametrize("capability", ["language_id", "whisper_asr"], indirect=True)
+@pytest.mark.parametrize(
+    "capability",
+    ["whisper_asr", pytest.param("language_id", marks=pytest.mark.thorough)],
+    indirect=True,
+)
 def test_two_builds_of_one_checkpoint_are_the_same(
     capability: Capability, saved: Path, registry: str, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def check(url: str, capability: Capability) -> None:
     assert len(answer.json()["predictions"]) == len(request["dataframe_split"]["data"])
 
 
+@pytest.mark.thorough
 @pytest.mark.build
 def test_it_answers_with_its_own_requirements_alone(
     gpu_model_of: Callable[[str], Path], ner_url: str, tmp_path: Path

@@ -39,6 +39,7 @@ def results(out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.thorough
 def test_every_check_runs_with_the_cpu_in_place_of_the_gpu(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"
     check = ["-m", "benchmarks.gpu", "check", "--stand-in", "--out", str(out)]

@@ -51,7 +51,13 @@ def test_a_first_registration_that_fails_leaves_nothing(
     assert number > 25
 
 
-@pytest.mark.parametrize("change", ["register", "canary", "unregister"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "canary",
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("register", "unregister")),
+    ],
+)
 def test_a_change_that_fails_leaves_what_was_there(
     fake: Gateway, tool: Tool, target: str, second: str, change: str
 ) -> None:

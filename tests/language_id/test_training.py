@@ -21,6 +21,7 @@ from zoo.errors import CheckpointError, ZooError
 LANGUAGES = ["en", "th", "zh"]
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_with_the_same_losses(
     tiny: list[str], whole: Path, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

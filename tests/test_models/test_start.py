@@ -104,7 +104,14 @@ def test_without_models_it_says_how_to_name_them(browser: Browser, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "given", ["whisper_asr", "=http://localhost:1", "a=ftp://b", "--task=b=image-to-text"]
+    "given",
+    [
+        "whisper_asr",
+        *(
+            pytest.param(one, marks=pytest.mark.thorough)
+            for one in ("=http://localhost:1", "a=ftp://b", "--task=b=image-to-text")
+        ),
+    ],
 )
 def test_what_names_no_model_is_refused(given: str) -> None:
     command = [sys.executable, "-m", "test_models.app", given]

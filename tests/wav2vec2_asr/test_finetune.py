@@ -19,6 +19,7 @@ from zoo.errors import ZooError
 SCRIPT = ROOT / "mlflow_models" / "wav2vec2_asr" / "finetune.py"
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_with_the_same_losses(
     tiny: list[str], whole: Path, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +99,7 @@ def test_too_little_memory_is_answered_with_advice(tones: Path, tmp_path: Path) 
     assert "error: There isn't enough memory: take a smaller --batch-size with" in done.stderr
 
 
+@pytest.mark.thorough
 def test_several_processes_learn_as_one(tones: Path, tmp_path: Path) -> None:
     """Two, on CPUs; layers dropped by chance, whose weights then have no gradient."""
     output = tmp_path / "run"

@@ -105,7 +105,7 @@ def test_the_text_is_openai_whispers(
         assert mine.scores["avg_logprob"] == pytest.approx(its.scores["avg_logprob"], abs=1e-3)
 
 
-@pytest.mark.parametrize("beam_size", [1, 5])
+@pytest.mark.parametrize("beam_size", [1, pytest.param(5, marks=pytest.mark.thorough)])
 def test_people_are_heard_as_by_openai_whisper(
     base_pair: Pair, human: Path, beam_size: int
 ) -> None:

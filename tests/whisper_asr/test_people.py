@@ -59,7 +59,7 @@ def within(segments: list[Segment], start: float, end: float) -> str:
     return "".join(one.text for one in segments if start <= (one.start + one.end) / 2 <= end)
 
 
-@pytest.mark.parametrize("pause", [0.6, 10.0])
+@pytest.mark.parametrize("pause", [0.6, pytest.param(10.0, marks=pytest.mark.thorough)])
 def test_every_clip_of_a_joined_recording_has_its_text(
     engine: Engine, clips: dict[str, np.ndarray], pause: float
 ) -> None:
@@ -94,7 +94,7 @@ def test_speech_without_text_is_listed(engine: Engine, clips: dict[str, np.ndarr
     assert end == pytest.approx(seconds(sound), abs=1)
 
 
-@pytest.mark.parametrize("vad", [True, False])
+@pytest.mark.parametrize("vad", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_the_language_is_that_of_the_speech(
     engine: Engine, clips: dict[str, np.ndarray], vad: bool
 ) -> None:
