@@ -27,7 +27,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_translator(tmp_path_factory.mktemp("marian") / "opus-mt-th-en")
 
 
-@pytest.fixture(params=["clip_stock_url", "clip_url"])
+@pytest.fixture(params=["clip_url", pytest.param("clip_stock_url", marks=pytest.mark.thorough)])
 def any_url(request: pytest.FixtureRequest, clip_model: Path) -> str:  # noqa: ARG001
     """Each of the two."""
     address: str = request.getfixturevalue(request.param)

@@ -84,6 +84,7 @@ def other_start(tiny: list[str], output: Path, *start: str) -> list[str]:
     return [*data, *steps, *start, "--output", str(output), "--tracking-uri", ""]
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_with_the_same_losses(
     tiny: list[str], whole: Path, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,9 @@ def pair_of(checkpoint: Path, work: Path) -> Pair:
     return Pair(Engine(work / "ours"), Reference(for_openai(checkpoint, work / "openai")))
 
 
-@pytest.fixture(scope="module", params=["demo", "random weights"])
+@pytest.fixture(
+    scope="module", params=["random weights", pytest.param("demo", marks=pytest.mark.thorough)]
+)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Both engines on one checkpoint, in single precision."""
     work = tmp_path_factory.mktemp("parity")

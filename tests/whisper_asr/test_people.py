@@ -112,6 +112,7 @@ def test_each_stretch_has_its_language(engine: Engine, speech: Path) -> None:
     assert "图书馆" in found.segments[5].text
 
 
+@pytest.mark.thorough
 def test_an_answer_in_parts_is_the_plain_one(
     engine: Engine, clips: dict[str, np.ndarray], speech: Path
 ) -> None:

@@ -157,7 +157,7 @@ class ServedSpeech:
         address: str = request.getfixturevalue(f"{name}_stock_url")
         return address
 
-    @pytest.fixture(params=["stock_url", "url"])
+    @pytest.fixture(params=["url", pytest.param("stock_url", marks=pytest.mark.thorough)])
     def any_url(self, request: pytest.FixtureRequest) -> str:
         """Each of the two."""
         address: str = request.getfixturevalue(request.param)
