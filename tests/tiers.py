@@ -13,7 +13,7 @@ FIXTURES = {
     "browser": "browser",
     "build_of": "build",
     "clip_model": "build",
-    "echo_model": "build",
+    "echo_model": "server",
     "java": "spark",
     "mapped": "training",
     "ner_build": "build",

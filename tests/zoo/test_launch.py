@@ -57,7 +57,14 @@ def test_a_variable_that_cant_be_is_refused_in_a_sentence(
     assert variable in line
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGHUP,
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.thorough),
+        pytest.param(signal.SIGWINCH, marks=pytest.mark.thorough),
+    ],
+)
 def test_a_signal_leaves_no_orphan_and_nothing_behind(
     echo_model: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -128,7 +135,7 @@ def test_connections_that_come_as_the_server_stops_are_answered_or_refused(
     assert set(seen) == {"200", "refused"}, seen
 
 
-@pytest.mark.parametrize("clients", [1, 8])
+@pytest.mark.parametrize("clients", [8, pytest.param(1, marks=pytest.mark.thorough)])
 def test_no_request_is_lost_when_workers_are_replaced(
     echo_model: Path, clients: int, tmp_path: Path
 ) -> None:
