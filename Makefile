@@ -8,8 +8,9 @@ TESTS ?= tests
 BIN = .venv/bin
 # Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
 # other those of containers, of Spark and of the server alone, and then the browser's, which loses what it loads while
-# Docker changes the network. Both use the models that the first of them builds. The others run beside them, two at a time: tests often wait
-# for servers. All have one thread: with more, they would wait for each other. ALL=1 runs thorough tests, too.
+# Docker changes the network. Both use the models that the first of them builds. The others run beside them, two at a
+# time: tests often wait for servers. All have one thread: with more, they would wait for each other. ALL=1 runs thorough
+# tests, too.
 ALONE = build or browser or container or gpu or server or spark
 APART = container or spark or server or browser
 DEPTH = $(if $(filter 1 yes,$(ALL)),, and not thorough)

@@ -45,9 +45,9 @@ SAME = (
     "equal."
 )
 HEARD = (
-    "The same saved model of the demo checkpoint and the same requests of one row. Another "
-    "program's windows and its rounding may change a character of speech, so answers are not "
-    "compared with each other: the last table counts the wrong characters of each server."
+    "The same saved model of the demo checkpoint and the same requests of one row. MLflow's answers "
+    "were checked equal to the zoo's. faster-whisper has windows and rounding of its own, which may "
+    "change a character, so the last table counts the wrong characters of each server."
 )
 BATCHING = (
     "BentoML and LitServe wait a little for rows of other clients, to compute them in one batch. "
@@ -73,8 +73,7 @@ class Peers:
         title: Of the page's chapter.
         said: What they are asked, and how their answers compare.
         true_size: Builds a model of true size in a folder, for one more row.
-        truth: What is said in each row of speech. Wrong characters are counted then, and texts are
-            not compared.
+        truth: What is said in each row of speech, by which wrong characters are counted.
     """
 
     def __init__(
@@ -153,8 +152,9 @@ class Peers:
                 answers = list(pool.map(lambda post: ask(url, post), asked))
             records = [server.record(answer) for answer in answers]
             said = [same(record) for record in records]
+            assert all(said), f"{server.name} has an answer that is empty"
             known[:] = known or said[: len(rows)]
-            for number, one in enumerate(said):
+            for number, one in enumerate(() if server.own_engine else said):
                 expected = known[number % len(rows)]
                 assert one == expected, f"{server.name} says {one}, not {expected}"
             wrong = wrong_characters(self._truth(), records[: len(rows)]) if self._truth else None
@@ -308,7 +308,7 @@ SPEECH = Peers(
     "whisper_asr",
     lambda: files("whisper_asr", "*.flac"),
     [Zoo("audio", 1), Stock("audio", 1), FasterWhisper("audio", 1)],
-    lambda record: bool(record["text"]),
+    lambda record: record["text"],
     6,
     said=HEARD,
     truth=lambda: [text.decode() for text in files("whisper_asr", "*.txt")],

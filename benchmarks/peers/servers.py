@@ -52,9 +52,11 @@ class Server(ABC):
 
     Attributes:
         name: As people call it.
+        own_engine: Whether it computes with other code than the saved model's.
     """
 
     name: str
+    own_engine = False
 
     def __init__(self, column: str, batch: int) -> None:
         self.column, self.batch = column, batch
@@ -221,6 +223,7 @@ class FasterWhisper(Installed):
     """faster-whisper-server: OpenAI's interface around faster-whisper, of the same weights."""
 
     name, environment, ready = "faster-whisper-server", "faster_whisper", "/health"
+    own_engine = True
 
     def command(self, model: Path, port: int, work: Path) -> list[str]:
         weights = next((model / "artifacts").glob("**/model.bin")).parent

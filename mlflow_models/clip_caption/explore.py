@@ -177,7 +177,7 @@ def run_index(args: argparse.Namespace) -> None:
     """Writes an index.
 
     Raises:
-        ZooError: --accuracy is given, and no categories.
+        ZooError: --accuracy is given without --category.
     """
     from clip_caption.exploring import classification as classes
     from clip_caption.exploring import derived, indexing, results
@@ -185,7 +185,7 @@ def run_index(args: argparse.Namespace) -> None:
     from clip_caption.exploring.grouping import groups_of
 
     if args.accuracy is not None and not args.category:
-        raise ZooError("--accuracy is that of categories; give their column: --category COLUMN.")
+        raise ZooError("--accuracy needs categories; name their column with --category COLUMN.")
     embeddings = Embeddings(args.embeddings)
     groups = groups_of([embeddings], args.near, args.group)
     data = classes.Labelled.read(embeddings, args.category, groups)

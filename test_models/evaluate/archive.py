@@ -31,6 +31,7 @@ class Archive:
     def __init__(self, content: bytes, limit: int) -> None:
         try:
             archive = zipfile.ZipFile(io.BytesIO(content))
+        # zipfile's NotImplementedError: a newer version of ZIP than it reads
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise ServiceError(f"The ZIP can't be read: {error}.") from error
         members = [one for one in archive.infolist() if not one.is_dir()]

@@ -83,7 +83,9 @@ def test_utf_16_that_spark_reads_as_other_text(
 
 def test_an_output_that_exists(score: Score, ner_model: Path, tmp_path: Path) -> None:
     (tmp_path / OUTPUT).mkdir()
-    with pytest.raises(ZooError, match=r"exists already; choose another --output"):
+    with pytest.raises(
+        ZooError, match=re.escape(f"{OUTPUT}' exists already; choose another --output")
+    ):
         score(ner_model, tmp_path / "anything.csv")
 
 

@@ -251,7 +251,7 @@ def write(model: Any, tokenizer: Any, kind: str, output: Path) -> None:
             config.decoder_start_token = tokenizer.pad_token
 
     class Opened(Converter):
-        """Use the loaded network: no file is read again, and no pickle is opened."""
+        """Converts the network that is in memory; reads no file again, and opens no pickle."""
 
         def _load(self) -> Any:
             with torch.no_grad():
