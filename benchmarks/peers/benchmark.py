@@ -45,9 +45,9 @@ SAME = (
     "equal."
 )
 HEARD = (
-    "The same saved model of the demo checkpoint and the same requests of one row. MLflow's answers "
-    "were checked equal to the zoo's. faster-whisper has windows and rounding of its own, which may "
-    "change a character, so the last table counts the wrong characters of each server."
+    "The same saved model of the demo checkpoint and the same requests of one row. MLflow's "
+    "answers were checked equal to the zoo's. faster-whisper has windows and rounding of its own, "
+    "which may change a character: the last table counts the wrong characters of each server."
 )
 BATCHING = (
     "BentoML and LitServe wait a little for rows of other clients, to compute them in one batch. "
