@@ -62,9 +62,9 @@ def said(file: Path) -> str:
     [
         ("whisper", "whisper_asr", CHINESE),
         ("whisper", "whisper-1", CHINESE),  # many tools know no other name
-        ("pages", "whisper_asr", CHINESE),
         ("thai", "wav2vec2_asr", THAI),
-        ("pages", "wav2vec2_asr", THAI),
+        pytest.param("pages", "whisper_asr", CHINESE, marks=pytest.mark.server),
+        pytest.param("pages", "wav2vec2_asr", THAI, marks=pytest.mark.server),
     ],
 )
 def test_a_recording_is_transcribed(
@@ -79,7 +79,7 @@ def test_a_recording_is_transcribed(
 
 
 @pytest.mark.build
-@pytest.mark.parametrize("place", ["thai", "pages"])
+@pytest.mark.parametrize("place", ["thai", pytest.param("pages", marks=pytest.mark.server)])
 def test_a_text_flows(place: str, request: pytest.FixtureRequest) -> None:
     client: openai.OpenAI = request.getfixturevalue(place)
     once, pause = decode(THAI.read_bytes()), np.zeros(SAMPLE_RATE, np.float32)
