@@ -4,6 +4,7 @@ import csv
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,8 +24,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A plugin's hooks hear of every fixture; those of a conftest.py not of a session's."""
+    """A plugin's hooks hear of every fixture; those of a conftest.py not of a session's. Where a
+    run in the background ignores Ctrl-C, the commands that it starts would."""
     config.pluginmanager.register(tiers, "tiers")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -93,26 +97,44 @@ SERVED = {
     "clip_caption": {"MLFLOW_MODELS_WORKERS": "2", "THERESA_IMAGE_HOSTS": "*"},
 }
 Build = subprocess.CompletedProcess[str]
+Once = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
-def build_of(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Build]:
-    """A finished `build.py` of a capability's demo checkpoint, by its name; `args[-1]` is the saved
-    model. Each is built once; for lanes that share a folder (TEST_MODELS), by the first."""
-    place = os.environ.get("TEST_MODELS")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes what tests only read: `once("photos", write)` is the path that `write` was given, by
+    the first process that wanted it. Lanes share the folder TEST_MODELS, and xdist's workers one
+    above their own."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    place = Path(os.environ.get("TEST_MODELS") or base / "once")
+    place.mkdir(exist_ok=True)
 
-    @functools.cache
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        path, made = place / name, place / f"{name}.made"
+        with FileLock(place / f"{name}.lock"):
+            if not made.exists():
+                write(path)
+                made.touch()
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def build_of(registry: str, once: Once) -> Callable[[str], Build]:
+    """A finished `build.py` of a capability's demo checkpoint, by its name; `args[-1]` is the saved
+    model."""
+
     def build(name: str) -> Build:
-        output = Path(place or tmp_path_factory.mktemp("models")) / name
-        script = ROOT / "mlflow_models" / name / "build.py"
-        command = [sys.executable, str(script), "--tracking-uri", registry, "--output", str(output)]
-        told = output.with_suffix(".json")
-        with FileLock(output.with_suffix(".lock")):
-            if told.is_file():
-                return Build(**json.loads(told.read_text(encoding="utf-8")))
+        def write(output: Path) -> None:
+            script = str(ROOT / "mlflow_models" / name / "build.py")
+            command = [sys.executable, script, "--tracking-uri", registry, "--output", str(output)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            told.write_text(json.dumps(vars(done)), encoding="utf-8")
-        return done
+            output.with_suffix(".json").write_text(json.dumps(vars(done)), encoding="utf-8")
+
+        told = once(name, write).with_suffix(".json")
+        return Build(**json.loads(told.read_text(encoding="utf-8")))
 
     return build
 
@@ -222,43 +244,48 @@ def clip_url(url_of: Callable[[str], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photos(once: Once) -> Path:
     """A folder of scenes that no training saw, with their manifest; one of them is damaged."""
-    from demos.clip_caption import scenes
-    from tests.clip_caption.collection import COUNT
 
-    folder = tmp_path_factory.mktemp("photos")
-    scenes.main(
-        ["--output", str(folder), "--count", str(COUNT), "--seed", "7007", "--width", "128"]
-    )
-    with (folder / "manifest.csv").open(encoding="utf-8") as file:
-        columns = len(next(csv.reader(file)))
-    with (folder / "manifest.csv").open("a", encoding="utf-8", newline="") as file:
-        for name in ("damaged.jpg", "missing.jpg"):
-            csv.writer(file).writerow([name, *[""] * (columns - 1)])
-    whole = (folder / "000" / "000000.jpg").read_bytes()
-    (folder / "damaged.jpg").write_bytes(whole[: len(whole) // 2])
-    return folder
+    def write(folder: Path) -> None:
+        from demos.clip_caption import scenes
+        from tests.clip_caption.collection import COUNT
+
+        drawn = ["--count", str(COUNT), "--seed", "7007", "--width", "128"]
+        scenes.main(["--output", str(folder), *drawn])
+        with (folder / "manifest.csv").open(encoding="utf-8") as file:
+            columns = len(next(csv.reader(file)))
+        with (folder / "manifest.csv").open("a", encoding="utf-8", newline="") as file:
+            for name in ("damaged.jpg", "missing.jpg"):
+                csv.writer(file).writerow([name, *[""] * (columns - 1)])
+        whole = (folder / "000" / "000000.jpg").read_bytes()
+        (folder / "damaged.jpg").write_bytes(whole[: len(whole) // 2])
+
+    return once("photos", write)
 
 
 @pytest.fixture(scope="session")
-def embedded(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def embedded(photos: Path, once: Once) -> Path:
     """The manifest's photos, embedded and captioned in parts of 25."""
-    from clip_caption import explore
 
-    output = tmp_path_factory.mktemp("embedded") / "embeddings"
-    options = "--captions greedy --part 25 --batch-size 8 --thumbnail 96".split()
-    explore.main(["embed", str(photos / "manifest.csv"), "-o", str(output), *options])
-    return output
+    def write(output: Path) -> None:
+        from clip_caption import explore
+
+        options = "--captions greedy --part 25 --batch-size 8 --thumbnail 96".split()
+        explore.main(["embed", str(photos / "manifest.csv"), "-o", str(output), *options])
+
+    return once("embeddings", write)
 
 
 @pytest.fixture(scope="session")
-def mapped(embedded: Path) -> Path:
-    """Their map."""
-    from clip_caption import explore
+def mapped(embedded: Path, once: Once) -> Path:
+    """Their map; what TensorBoard shows of it is beside it."""
 
-    output = embedded.parent / "map"
-    views = ["--tensorboard", str(embedded.parent / "tensorboard"), "--colour", "type"]
-    explore.main(["map", str(embedded), "-o", str(output), "--smallest", "5", "--neighbours", "6",
-                  *views])  # fmt: skip
-    return output
+    def write(output: Path) -> None:
+        from clip_caption import explore
+
+        views = ["--tensorboard", str(output.with_name("tensorboard")), "--colour", "type"]
+        fitted = ["--smallest", "5", "--neighbours", "6"]
+        explore.main(["map", str(embedded), "-o", str(output), *fitted, *views])
+
+    return once("map", write)

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from tests.conftest import Once
 from tests.test_models.servers import Flaky, nobody, serving
 from zoo.building import speakers
 from zoo.building.local_server import free_port, running, serve
@@ -50,13 +51,16 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def searched_url(clip_model: Path, embedded: Path) -> Iterator[str]:
+def searched_url(clip_model: Path, embedded: Path, once: Once) -> Iterator[str]:
     """The address of a clip_caption that has the embedded scenes mounted as its collection."""
-    from clip_caption import explore
 
-    index = embedded.parent / "searched"
-    columns = ["--category", "type", "--place", "place"]
-    explore.main(["index", str(embedded), "-o", str(index), *columns, "-k", "5"])
+    def write(index: Path) -> None:
+        from clip_caption import explore
+
+        columns = ["--category", "type", "--place", "place"]
+        explore.main(["index", str(embedded), "-o", str(index), *columns, "-k", "5"])
+
+    index = once("searched", write)
     with serve(clip_model, {"THERESA_CORES": "1", "THERESA_COLLECTION": str(index)}) as url:
         yield url
 

@@ -52,7 +52,7 @@ def test_a_long_recording_goes_on_after_its_first_window(whisper_url: str, vad: 
 
 
 def test_hours_are_not_taken_without_finding_speech(whisper_url: str) -> None:
-    message = refusal(post(whisper_url, [NOTHING["two hours of silence"]], vad=False))
+    message = refusal(post(whisper_url, [NOTHING["two hours of silence"]()], vad=False))
     assert "lasts longer than 20 minutes" in message
 
 

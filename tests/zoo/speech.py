@@ -134,6 +134,7 @@ class Speech:
 
 
 @pytest.mark.build
+@pytest.mark.server
 class ServedSpeech:
     """The tests; a class that inherits them says of what."""
 
@@ -300,14 +301,14 @@ class ServedSpeech:
 
     @pytest.mark.parametrize("name", NOTHING)
     def test_nothing_is_invented_where_nobody_speaks(self, url: str, name: str) -> None:
-        (record,) = self.speech.transcribe(url, [NOTHING[name]])
+        (record,) = self.speech.transcribe(url, [NOTHING[name]()])
         assert (record["text"], record["segments"]) == ("", [])
         assert record["warnings"] == ["no_speech"]
         if "hours" in name:
             assert record["duration"] == pytest.approx(7200, abs=1)
 
     def test_short_and_noisy_recordings_are_taken_every_way(self, url: str) -> None:
-        short = [file for name, file in NOTHING.items() if "hours" not in name]
+        short = [make() for name, make in NOTHING.items() if "hours" not in name]
         for way in ({"denoise": True}, *self.speech.ways):
             self.speech.transcribe(url, short, word_timestamps=True, **way)
 
