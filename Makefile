@@ -6,15 +6,16 @@ PORT ?= 8080
 VERSION ?= latest
 TESTS ?= tests
 BIN = .venv/bin
-# Tests that share a server or an engine run one after the other, in two lanes: those of servers, of Spark and of a GPU
-# in one; in the other those of containers and then the browser's, which loses what it loads while Docker changes the
-# network. The others run beside them, three at a time: tests often wait for servers. All use the models that the first
-# of them builds, and have one thread: with more, they would wait for each other. ALL=1 runs thorough tests, too.
-ALONE = browser or container or gpu or server or spark
-APART = browser or container
+# Tests that share a model, a server or an engine run one after the other, in two lanes: those of models in one; in the
+# other those of containers, of Spark and of the server alone, and then the browser's, which loses what it loads while
+# Docker changes the network. Both use the models that the first of them builds. The others run beside them, two at a
+# time: tests often wait for servers. All have one thread: with more, they would wait for each other. ALL=1 runs thorough
+# tests, too.
+ALONE = build or browser or container or gpu or server or spark
+APART = container or spark or server or browser
 DEPTH = $(if $(filter 1 yes,$(ALL)),, and not thorough)
 check test test-together test-apart test-alone: export OMP_NUM_THREADS = 1
-TOGETHER = $(BIN)/pytest $(TESTS) --dist loadfile --junit-xml $(REPORTS)/check.xml
+TOGETHER = $(BIN)/pytest $(TESTS) --numprocesses 2 --dist loadfile --junit-xml $(REPORTS)/check.xml
 NONE = || test $$? = 5  # pytest's status where there was nothing to run
 REPORTS = $(or $(SD_ARTIFACTS_DIR),reports)
 KONG_FILES = private
@@ -60,7 +61,7 @@ stock-image: setup
 	$(BIN)/mlflow models build-docker --model-uri $(SAVED) --name theresa/$(MODEL):stock --env-manager local
 
 check: setup
-	$(TOGETHER) --numprocesses 2 -m "not ($(ALONE) or build or training or thorough)" $(NONE)
+	$(TOGETHER) -m "not ($(ALONE) or training or thorough)" $(NONE)
 
 test: setup
 	export TEST_MODELS=$$(mktemp --directory); \
@@ -68,7 +69,7 @@ test: setup
 	  status=$$?; rm --recursive --force "$$TEST_MODELS"; exit $$status
 
 test-together:
-	$(TOGETHER) --numprocesses 3 -m "not ($(ALONE))$(DEPTH)" $(NONE)
+	$(TOGETHER) -m "not ($(ALONE))$(DEPTH)" $(NONE)
 
 test-apart:
 	$(BIN)/pytest $(TESTS) -m "($(APART))$(DEPTH)" --junit-xml $(REPORTS)/apart.xml $(NONE)

@@ -4,11 +4,14 @@ python calibrate.py demo labels.json --photos PHOTOS --labelled DATA -o calibrat
 python build.py --labels calibrated.json
 
 --photos are photos as the model will get them; nobody needs to label them. The threshold of "none
-of these" is what --none-share of them don't reach. --labelled has photos whose labels a column has;
-the temperature that makes these most likely is taken (Guo et al., 2017). Both may be embeddings.
+of these" is chosen so that at most --none-share of other such photos get no label, with 95 %
+confidence: the fewer photos are given, the lower it is. --labelled has photos whose labels a column
+has; the temperature that makes these most likely is taken (Guo et al., 2017). Both may be
+embeddings.
 """
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 BOUNDS = (0.05, 20.0)  # of a temperature
 MIN_PHOTOS = 50  # of fewer a threshold or a temperature would be chance
+CONFIDENCE = 0.95  # that a threshold keeps its promise
 DIGITS = 6  # of what is written
 
 
@@ -45,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("-o", "--output", type=Path, required=True, help="the file to write")
     cli.add_argument("--photos", type=Path, help="without labels: a folder, a table, a data set of "
                      "prepare.py, or what explore.py embed wrote")  # fmt: skip
-    cli.add_argument("--none-share", type=float, default=0.05, help="of them that get no label "
-                     "(default: 0.05)")  # fmt: skip
+    cli.add_argument("--none-share", type=float, default=0.05, help="of unseen photos like "
+                     "them that get no label, at most (default: 0.05)")  # fmt: skip
     cli.add_argument("--labelled", type=Path, help="the same kinds, with labels in a column")
     cli.add_argument("--label-column", default="type", help="of --labelled (default: type)")
     cli.add_argument("--image-column", help="of a table's paths (default: image, file, path, ...)")
@@ -71,12 +75,13 @@ def calibrate(
     labels, said = given.features(captioner), []
     if args.photos:
         photos = seeing.see(captioner, seeing.PhotoSource(args.photos, None, args.image_column))
-        _check(len(photos.ids), "--photos")
+        _check(len(photos.ids), "--photos", fewest(args.none_share))
         nearest = (photos.features @ labels.T).max(axis=1)
-        threshold = round(float(np.quantile(nearest, args.none_share)), DIGITS)
+        threshold = round(threshold_of(nearest, args.none_share), DIGITS)
         values |= {"threshold": threshold, "photos": len(photos.ids)}
         said.append(f"threshold {threshold}: {(nearest < threshold).mean():.1%} of "
-                    f"{len(photos.ids):,} photos get no label")  # fmt: skip
+                    f"{len(photos.ids):,} photos get no label; of others, at most "
+                    f"{args.none_share:.1%} with {CONFIDENCE:.0%} confidence")  # fmt: skip
         said += photos.notes
     if args.labelled:
         source = seeing.PhotoSource(args.labelled, args.label_column, args.image_column)
@@ -116,7 +121,7 @@ def fit(
         return labelling.score(photos, names, found, calibration.threshold is not None)
 
     before, notes = scored(1.0)
-    _check(len(before.ids), "--labelled")
+    _check(len(before.ids), "--labelled", MIN_PHOTOS)
     temperature = fit_temperature(lambda each: scored(each)[0].loss, BOUNDS)
     after, _ = scored(temperature)
     errors = [round(one.reliability.error, 4) for one in (before, after)]
@@ -135,9 +140,31 @@ def fit(
     return kept, [*notes, said]
 
 
-def _check(count: int, option: str) -> None:
-    if count < MIN_PHOTOS:
-        raise ZooError(f"{option} has {count} photos that count; give at least {MIN_PHOTOS}.")
+def threshold_of(nearest: np.ndarray, none_share: float) -> float:
+    """Choose the largest threshold that keeps its promise.
+
+    Of unseen photos, the share below the k-th smallest of n cosines has the distribution
+    Beta(k, n - k + 1). So it is at most `none_share`, with `CONFIDENCE`, if so few of n photos
+    would be below a threshold of that share by chance (Vovk 2012, arXiv 1209.2673, section 3).
+
+    Args:
+        nearest: The largest cosine of each photo, (n,), of `fewest` photos at least.
+        none_share: Of unseen photos, which may be below.
+    """
+    from scipy.stats import binom  # type: ignore[import-untyped]
+
+    place = int(binom.ppf(1 - CONFIDENCE, len(nearest), none_share))  # k, from 1
+    return float(np.partition(nearest, place - 1)[place - 1])
+
+
+def fewest(none_share: float) -> int:
+    """Tell how many photos a promise needs: else none of them would be below, by chance."""
+    return max(MIN_PHOTOS, math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-none_share)))
+
+
+def _check(count: int, option: str, least: int) -> None:
+    if count < least:
+        raise ZooError(f"{option} has {count} photos that count; give at least {least}.")
 
 
 def _rounded(values: np.ndarray) -> list[float]:

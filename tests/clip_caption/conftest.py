@@ -27,12 +27,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_translator(tmp_path_factory.mktemp("marian") / "opus-mt-th-en")
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("clip_url", marks=pytest.mark.server),
-        pytest.param("clip_stock_url", marks=[pytest.mark.server, pytest.mark.thorough]),
-    ]
-)
+@pytest.fixture(params=["clip_url", pytest.param("clip_stock_url", marks=pytest.mark.thorough)])
 def any_url(request: pytest.FixtureRequest, clip_model: Path) -> str:  # noqa: ARG001
     """Each of the two."""
     address: str = request.getfixturevalue(request.param)

@@ -33,9 +33,10 @@ from zoo.errors import CheckpointError
 import urllib3
 urllib3.Retry.sleep = lambda *_: None  # HanLP asks nine times, with waits of 25 s in all
 try:
-    served = Path(sys.argv[2])
-    convert(fetch(sys.argv[1]), served)
-    print(len(Engine(served)(["我爱中国"])[0].entities) > 0)
+    for name in sys.argv[2:]:
+        (served := Path(sys.argv[1], name)).mkdir(parents=True)
+        convert(fetch(name), served)
+        print(len(Engine(served)(["我爱中国"])[0].entities) > 0)
 except CheckpointError as error:
     sys.exit(str(error))
 """
@@ -78,37 +79,37 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def fetch_and_convert(
-    name: str, home: Path, served: Path, url: str
+    home: Path, served: Path, url: str, *names: str
 ) -> subprocess.CompletedProcess[str]:
     """Does what build.py does first, with HanLP's own download into an empty home."""
-    served.mkdir()
     environment = {**os.environ, "HANLP_HOME": str(home), "HANLP_URL": url}
     return subprocess.run(
-        [sys.executable, "-c", CONVERT, name, str(served)],
+        [sys.executable, "-c", CONVERT, str(served), *names],
         capture_output=True,
         text=True,
         env=environment,
     )
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_checkpoint_is_fetched_and_converted(
-    mirror: str, tmp_path: Path, name: str
-) -> None:
-    done = fetch_and_convert(name, tmp_path / "home", tmp_path / "served", mirror)
+def test_published_checkpoints_are_fetched_and_converted(mirror: str, tmp_path: Path) -> None:
+    single, multi = PUBLISHED
+    done = fetch_and_convert(tmp_path / "home", tmp_path / "served", mirror, single, multi)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == "True"
-    config = json.loads((tmp_path / "served" / "config.json").read_text(encoding="utf-8"))
-    if config["kind"] == "multi":
-        assert config["normal"]["體"] == "体"
-        packed = {path.name for path in (tmp_path / "served" / "hanlp").iterdir()}
-        assert {"config.json", "model.pt", "transformer", "utils"} <= packed
+    assert done.stdout.split()[-2:] == ["True", "True"]
+    configs = [
+        json.loads((tmp_path / "served" / name / "config.json").read_text(encoding="utf-8"))
+        for name in (single, multi)
+    ]
+    assert [config["kind"] for config in configs] == ["single", "multi"]
+    assert configs[1]["normal"]["體"] == "体"
+    packed = {path.name for path in (tmp_path / "served" / multi / "hanlp").iterdir()}
+    assert {"config.json", "model.pt", "transformer", "utils"} <= packed
 
 
 def test_what_cant_be_reached_says_how_to_go_on(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9/"
     name = "MSRA_NER_ELECTRA_SMALL_ZH"
-    done = fetch_and_convert(name, tmp_path / "home", tmp_path / "served", nowhere)
+    done = fetch_and_convert(tmp_path / "home", tmp_path / "served", nowhere, name)
     assert done.returncode == 1
     assert "http://127.0.0.1:9/ner/msra" in done.stderr
     assert "Traceback" not in done.stderr
@@ -116,6 +117,7 @@ def test_what_cant_be_reached_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_met_with_the_nearest(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9/"
-    done = fetch_and_convert("MSRA_NER_ELECTRA", tmp_path / "home", tmp_path / "served", nowhere)
+    name = "MSRA_NER_ELECTRA"
+    done = fetch_and_convert(tmp_path / "home", tmp_path / "served", nowhere, name)
     assert done.returncode == 1
     assert "did you mean MSRA_NER_ELECTRA_SMALL_ZH" in done.stderr

@@ -57,15 +57,14 @@ def said(file: Path) -> str:
 
 
 @pytest.mark.build
-@pytest.mark.server
 @pytest.mark.parametrize(
     ("place", "model", "file"),
     [
         ("whisper", "whisper_asr", CHINESE),
         ("whisper", "whisper-1", CHINESE),  # many tools know no other name
         ("thai", "wav2vec2_asr", THAI),
-        pytest.param("pages", "whisper_asr", CHINESE, marks=pytest.mark.browser),
-        pytest.param("pages", "wav2vec2_asr", THAI, marks=pytest.mark.browser),
+        pytest.param("pages", "whisper_asr", CHINESE, marks=pytest.mark.server),
+        pytest.param("pages", "wav2vec2_asr", THAI, marks=pytest.mark.server),
     ],
 )
 def test_a_recording_is_transcribed(
@@ -80,8 +79,7 @@ def test_a_recording_is_transcribed(
 
 
 @pytest.mark.build
-@pytest.mark.server
-@pytest.mark.parametrize("place", ["thai", pytest.param("pages", marks=pytest.mark.browser)])
+@pytest.mark.parametrize("place", ["thai", pytest.param("pages", marks=pytest.mark.server)])
 def test_a_text_flows(place: str, request: pytest.FixtureRequest) -> None:
     client: openai.OpenAI = request.getfixturevalue(place)
     once, pause = decode(THAI.read_bytes()), np.zeros(SAMPLE_RATE, np.float32)

@@ -45,6 +45,7 @@ def from_model(tiny: list[str], model: Path | str, **changed: str) -> list[str]:
     return [*rest, *window, *options, "--model", str(model), "--tracking-uri", ""]
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_with_the_same_losses(
     tiny: list[str], whole: Path, tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,7 +134,6 @@ class Speech:
 
 
 @pytest.mark.build
-@pytest.mark.server
 class ServedSpeech:
     """The tests; a class that inherits them says of what."""
 

@@ -22,7 +22,7 @@ def send(url: str, body: bytes, kind: str) -> httpx2.Response:
     return HTTP.post(f"{url}/invocations", content=body, headers=headers, timeout=60)
 
 
-pytestmark = [pytest.mark.build, pytest.mark.server]  # by the names of fixtures in SAMPLES
+pytestmark = pytest.mark.build  # by the names of fixtures in SAMPLES
 
 
 @pytest.mark.parametrize("server", SAMPLES)
