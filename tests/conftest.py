@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from tests import tiers
 from tests.zoo import containers, echo
@@ -21,6 +22,9 @@ from zoo.building.packaging import ROOT
 from zoo.errors import CheckpointError
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # what can't be reached fails at once
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # servers of tests
+settings.register_profile("zoo", deadline=None, derandomize=True)  # a machine may be slow
+settings.load_profile("zoo")
 
 
 def pytest_configure(config: pytest.Config) -> None:

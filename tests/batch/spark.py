@@ -33,8 +33,8 @@ class Cluster:
         found: list[int] = []
         for worker in self.workers:
             tasks = Path(f"/proc/{worker.pid}/task").glob("*/children")
-            children = [int(one) for task in tasks for one in task.read_text().split()]
-            found += [one for one in children if EXECUTOR in _command(one)]
+            children = [int(one) for task in tasks for one in _read(task).split()]
+            found += [one for one in children if EXECUTOR in _read(Path(f"/proc/{one}/cmdline"))]
         return found
 
     def launched(self) -> int:
@@ -61,10 +61,11 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         yield Cluster(url, folder, workers)
 
 
-def _command(process: int) -> bytes:
+def _read(path: Path) -> bytes:
+    """What is in a file of a process; nothing, if that has ended meanwhile."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    except FileNotFoundError:  # it has ended meanwhile
+        return path.read_bytes()
+    except OSError:
         return b""
 
 

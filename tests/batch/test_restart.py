@@ -20,32 +20,42 @@ from tests.zoo.helpers import assert_same, without_nulls
 from zoo.building.packaging import ROOT
 from zoo.errors import ZooError
 
-ROWS = 30
+ROWS = {PROCESSES: 2000, SPARK: 30}
+PART_ROWS = {PROCESSES: 20, SPARK: 1}
 KINDS = {PROCESSES: WITHOUT_SPARK, SPARK: WITH_SPARK}
+
+
+def is_loader(process: psutil.Process) -> bool:
+    """Whether a process is the one that loads the model for the others."""
+    try:
+        return "batching.worker" in process.cmdline()
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
 
 
 def test_after_a_kill_only_what_is_missing_is_scored(
     way: str, score: Score, ner_model: Path, tmp_path: Path
 ) -> None:
-    table = pd.DataFrame({"text": [f"第{number}天,他在北京大学工作。" for number in range(ROWS)]})
+    rows_, parts_ = ROWS[way], ROWS[way] // PART_ROWS[way]
+    table = pd.DataFrame({"text": [f"第{number}天,他在北京大学工作。" for number in range(rows_)]})
     table.to_parquet(tmp_path / "news.parquet")
     partial = tmp_path / f"{OUTPUT}.partial"
     command = ["--model", str(ner_model), "--input", str(tmp_path / "news.parquet"),
-               "--output", str(tmp_path / OUTPUT), "--part-size", "1"]  # fmt: skip
+               "--output", str(tmp_path / OUTPUT), "--part-size", str(PART_ROWS[way])]  # fmt: skip
     script = [sys.executable, str(ROOT / "mlflow_models" / "batch.py"), *WAYS[way]]
     run = subprocess.Popen([*script, *command], stderr=subprocess.PIPE, start_new_session=True)
     wait_for(lambda: run.poll() is not None or len(parts(partial)) >= 4)
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL, run.stderr and run.stderr.read()
     done = parts(partial)
-    assert 4 <= len(done) < ROWS
+    assert 4 <= len(done) < parts_
     assert not (tmp_path / OUTPUT).exists()
 
     with pytest.raises(ZooError, match="another params"):
         score(ner_model, tmp_path / "news.parquet", "--params", '{"dictionary": "{}"}')
     rows = score(ner_model, tmp_path / "news.parquet")
     finished = parts(tmp_path / OUTPUT)
-    assert len(finished) == ROWS
+    assert len(finished) == parts_
     assert done.items() <= finished.items()  # with the times that they had
     expected = load_model(str(ner_model)).predict(table)
     assert [row["text"] for row in rows] == table["text"].to_list()
@@ -63,9 +73,7 @@ def test_a_worker_that_is_killed_leaves_what_is_finished(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(score_by, *asked)
         wait_for(lambda: running.done() or len(parts(tmp_path / f"{OUTPUT}.partial")) >= 2)
-        (loader,) = (
-            one for one in psutil.Process().children() if "batching.worker" in one.cmdline()
-        )
+        (loader,) = filter(is_loader, psutil.Process().children())
         loader.kill()
         with pytest.raises(ZooError, match=r"worker process .* the same command continues"):
             running.result()

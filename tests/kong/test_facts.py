@@ -9,7 +9,7 @@ import pytest
 
 from kong.admin import tls
 from tests.kong.certificates import Certificates
-from tests.kong.conftest import Client, administer
+from tests.kong.conftest import Client, administer, eventually
 from tests.kong.gateway import Gateway, gateway
 from tests.kong.stub import Stub, stub
 from zoo.building.local_server import free_port
@@ -39,9 +39,11 @@ def one_of_two_is_dead(fake: Gateway, model: Stub, retries: int) -> Counter[int]
 
 
 def late(fake: Gateway, model: Stub) -> tuple[Counter[int], int]:
-    model.seconds = 0.2
-    lead(fake, model.address, read_timeout=20, retries=5)
-    return statuses(fake, 1), len(model.seen)
+    model.seconds = 3
+    lead(fake, model.address, read_timeout=1000, retries=5)
+    found = statuses(fake, 1)
+    eventually(lambda: bool(model.seen))
+    return found, len(model.seen)
 
 
 def beside_a_catch_all(fake: Gateway, model: Stub) -> Counter[int]:

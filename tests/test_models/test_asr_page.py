@@ -190,8 +190,8 @@ def test_a_long_recording_comes_as_it_is_heard_and_can_be_given_up(
 
     def answer(_: bytes) -> Iterator[bytes]:
         yield from test_flowing.flowing(2, b"")
-        while not looked.is_set():  # until the page has shown it, and given it up
-            yield b": alive\n\n" * 10_000
+        while not looked.wait(0.01):  # until the page has shown it, and given it up
+            yield b": alive\n\n"
         yield from list(test_flowing.flowing())[4:]
 
     flaky = Flaky(answer, [])
@@ -233,7 +233,7 @@ def open_speaking(playwright: Playwright, pages_url: str, tmp_path: Path) -> Ite
     flags = [
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={file}",
+        f"--use-file-for-fake-audio-capture={file}%noloop",
     ]
     browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
     with opening(browser, pages_url) as opened:
@@ -247,7 +247,7 @@ def test_text_appears_while_a_person_speaks(open_speaking: OpenPage) -> None:
     live = page.get_by_role("region", name="Live text")
     expect(live.locator(".tail")).to_have_text(re.compile(".{2}"))  # a guess, then what stays
     expect(live.locator(".stable")).to_have_text(re.compile(".{4}"))
-    clock = page.get_by_text(re.compile(r"^0:(0[4-9]|1\d)\.\d$"))
+    clock = page.get_by_text(re.compile(r"^\d:(0[4-9]|[1-5]\d)\.\d$"))
     expect(clock).to_be_visible()  # all is said by then
     page.get_by_role("button", name="Stop").click()
     final = page.get_by_role("status").filter(has_text="Final text: ")

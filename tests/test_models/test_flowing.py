@@ -171,7 +171,7 @@ def test_a_server_that_says_nothing_and_a_client_that_goes() -> None:
     flaky = Flaky(answer, [])
     with serving(flaky) as url:
         with (
-            Client(url, http=DIRECT, timeout=0.3) as model,
+            Client(url, http=DIRECT, timeout=2) as model,
             pytest.raises(Broken, match="nothing came for"),
         ):
             model.transcribe(LONG)

@@ -154,7 +154,8 @@ def test_a_server_that_stays_away_is_told_before_memory_runs_out(url: str) -> No
 
 def test_what_the_model_doesnt_take_is_told(url: str) -> None:
     with Stream(url, language="th", options=DIRECT) as stream:
-        stream.feed(WORDS)
+        with suppress(ServiceError):  # if the answer is there already
+            stream.feed(WORDS)
         with pytest.raises(ServiceError, match="language"):
             stream.finish()
         for attempt in (stream.poll, stream.finish, lambda: stream.feed(WORDS)):

@@ -93,7 +93,10 @@ def test_too_little_memory_is_answered_with_advice(tones: Path, tmp_path: Path) 
     options = f"--from-scratch {network} --margin 20 --max-seconds 30 --batch-size 16".split()
     command = [sys.executable, "-c", short_of_memory, *options, "--output", str(tmp_path / "run")]
     command += ["--train", str(tones / "train"), "--dev", str(tones / "test"), "--tracking-uri", ""]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    few = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}  # each thread takes of the 600 MB
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **few}
+    )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     assert "error: There isn't enough memory: take a smaller --batch-size with" in done.stderr

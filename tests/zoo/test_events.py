@@ -60,7 +60,7 @@ def idle(url: str) -> None:
 
 
 def test_events_come_as_they_are_found_and_the_last_is_the_plain_answer(server: Launched) -> None:
-    body = asked("one", "two", "three", numbers=[0, 0.2, 0])
+    body = asked("one", "two", "three", numbers=[0, 0.8, 0])
     plain = HTTP.post(
         f"{server.url}/invocations", content=body, headers={"Content-Type": "application/json"}
     )
@@ -217,7 +217,7 @@ def test_a_killed_worker_ends_only_its_own_answers(server: Launched) -> None:
 
 
 def test_a_server_that_stops_says_so_in_the_last_event(echo_model: Path) -> None:
-    limits = {**FAST, "THERESA_STREAM_SECONDS": "600"}
+    limits = {**FAST, "THERESA_STREAM_SECONDS": "600", "THERESA_GRACE_SECONDS": "5"}
     with launched(echo_model, limits, workers=1) as one:
         with streamed(one.url, asked(*["word"] * 1000, seconds=0.1)) as answer:
             found = server_sent(answer.iter_lines())

@@ -74,6 +74,7 @@ CAREFUL = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "
 
 def test_it_answers_with_no_rights_and_stops_by_itself_when_told(served: Served) -> None:
     spool = ["--tmpfs", "/spool:uid=65534", "--env", "THERESA_SPOOL=/spool"]
+    spool += ["--env", "MLFLOW_MODELS_WORKERS=2"]  # all are there when it is told
     container = docker("run", "--detach", *CAREFUL, *spool, f"{served.images.name}:test")
     try:
         answers_within(container, 120, served)

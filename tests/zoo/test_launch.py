@@ -91,8 +91,8 @@ def test_workers_whose_master_was_killed_end_by_themselves(echo_model: Path) -> 
 
 
 def test_what_is_in_hand_when_the_server_stops_is_answered(echo_model: Path) -> None:
-    slow = post(json.dumps({"instances": ["a"], "params": {"seconds": 2}}).encode())
-    with launched(echo_model, {"THERESA_DRAIN_SECONDS": "1"}) as server:
+    slow = post(json.dumps({"instances": ["a"], "params": {"seconds": 6}}).encode())
+    with launched(echo_model, {"THERESA_DRAIN_SECONDS": "4"}) as server:
         with wire(server.url) as busy, wire(server.url) as late, wire(server.url) as idle:
             late.send(post())
             assert late.read().status == 200
@@ -166,6 +166,7 @@ def test_no_request_is_lost_when_workers_are_replaced(
 
 def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
     with launched(echo_model, {}) as server:
+        least = []
         for _ in range(8):
             waiting = [Wire(server.url) for _ in range(16)]
             for one in waiting:
@@ -175,9 +176,10 @@ def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
             counts = server.connections()
             for one in waiting:
                 one.close()
-            assert min(counts) >= 3, counts  # mostly 7 to 9
+            least.append(min(counts))  # mostly 7 or 8
             while any(server.connections()):
                 pass  # until they have noticed
+        assert sum(least) >= 3 * len(least), least  # of all: a worker may have had no core for once
 
 
 def test_a_server_is_full_when_all_of_its_workers_are(echo_model: Path) -> None:
@@ -252,9 +254,13 @@ def test_the_memory_of_large_requests_comes_back(echo_model: Path) -> None:
                 return one.read().status
 
         before = server.memory()
+        most = before
         with ThreadPoolExecutor(6) as pool:
-            assert {*pool.map(ask, range(6))} == {200}
-        assert server.memory() > 1.5 * before  # so it was something
+            asked = [pool.submit(ask, number) for number in range(6)]
+            while not all(one.done() for one in asked):
+                most = max(most, server.memory())
+        assert {one.result() for one in asked} == {200}
+        assert most > 1.5 * before  # so it was something
         end = time.monotonic() + 60
         while server.memory() > 1.25 * before:
             assert time.monotonic() < end

@@ -1,7 +1,6 @@
 """The zoo's server, over real HTTP: its endpoints, its limits, and requests that mean harm."""
 
 import json
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,11 +11,12 @@ import pandas as pd
 import pytest
 
 from tests.hanlp_ner.helpers import CHINA
-from tests.zoo.helpers import HTTP, metric
+from tests.zoo.helpers import HTTP, assert_same, metric
 from tests.zoo.hostile import GOOD, HOSTILE, JSON, PARQUET, parquet, split
 from tests.zoo.wire import ERROR_DETAILS, post, wire
 from zoo.building.local_server import serve
 from zoo.serving.launch import command
+from zoo.serving.runner import cores
 from zoo.settings import Settings
 
 
@@ -102,7 +102,7 @@ def test_what_mlflows_server_answers_is_answered_alike(zoo_url: str, ner_url: st
         body = json.dumps(form).encode()
         stock, ours = ask(ner_url, body), ask(zoo_url, body)
         assert stock.status_code == ours.status_code == 200, form
-        assert stock.json() == ours.json(), form
+        assert_same(stock.json(), ours.json(), where=str(form))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_workers_share_a_model_only_where_its_engine_survives_a_fork(
     monkeypatch.delenv("MLFLOW_MODELS_WORKERS", raising=False)
     shared, alone = (command(Settings(), model) for model in (ner_model, whisper_model))
     assert "--preload" in shared
-    assert shared[shared.index("--workers") + 1] == str(os.cpu_count())
+    assert shared[shared.index("--workers") + 1] == str(cores())
     assert "--preload" not in alone
     assert alone[alone.index("--workers") + 1] == "1"
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.zoo.helpers import metric
-from tests.zoo.wire import GOOD, assert_good, assert_refused, get, post, wire
+from tests.zoo.wire import GOOD, Wire, assert_good, assert_refused, get, post, wire
 
 
 def test_pipelined_requests_are_answered_in_order(echo_url: str) -> None:
@@ -203,19 +203,18 @@ def test_an_upgrade_that_isnt_known_is_a_plain_request(echo_url: str) -> None:
 
 def test_connections_that_say_nothing_are_closed(echo_url: str) -> None:
     with ExitStack() as stack:
+
+        def opened(*sent: bytes) -> Wire:
+            one = stack.enter_context(wire(echo_url))
+            one.send(*sent)
+            return one
+
         silent = [stack.enter_context(wire(echo_url)) for _ in range(20)]
-        half = [stack.enter_context(wire(echo_url)) for _ in range(20)]
-        idle = [stack.enter_context(wire(echo_url)) for _ in range(20)]
-        blank = stack.enter_context(wire(echo_url))
-        early = stack.enter_context(wire(echo_url))
-        for one in half:
-            one.send(b"POST /invocations HTTP/1.1\r\nHost: a\r\nX-")
-        for one in idle:
-            one.send(post())
+        half = [opened(b"POST /invocations HTTP/1.1\r\nHost: a\r\nX-") for _ in range(20)]
+        blank, early = opened(b"\r\n\r\n"), opened(post(), b"GET /ping HT")
+        idle = [opened(post()) for _ in range(20)]
+        for one in (*idle, early):
             assert_good(one.read())
-        blank.send(b"\r\n\r\n")
-        early.send(post(), b"GET /ping HT")
-        assert_good(early.read())
         assert all(one.is_closed() for one in [*silent, *idle])
         for one in [*half, blank, early]:
             assert_refused(one.read(), 408)
