@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BOUNDS = (0.05, 20.0)  # of a temperature
 MIN_PHOTOS = 50  # of fewer a threshold or a temperature would be chance
-CONFIDENCE = 0.95  # that a threshold keeps its promise
+CONFIDENCE = 0.95  # that no more photos than were asked for get no label
 DIGITS = 6  # of what is written
 
 
@@ -75,7 +75,8 @@ def calibrate(
     labels, said = given.features(captioner), []
     if args.photos:
         photos = seeing.see(captioner, seeing.PhotoSource(args.photos, None, args.image_column))
-        _check(len(photos.ids), "--photos", fewest(args.none_share))
+        least = fewest(args.none_share)
+        _check(len(photos.ids), f"--photos, for --none-share {args.none_share:g},", least)
         nearest = (photos.features @ labels.T).max(axis=1)
         threshold = round(threshold_of(nearest, args.none_share), DIGITS)
         values |= {"threshold": threshold, "photos": len(photos.ids)}
@@ -141,11 +142,12 @@ def fit(
 
 
 def threshold_of(nearest: np.ndarray, none_share: float) -> float:
-    """Choose the largest threshold that keeps its promise.
+    """Choose the largest threshold below which at most `none_share` of unseen photos are.
 
-    Of unseen photos, the share below the k-th smallest of n cosines has the distribution
-    Beta(k, n - k + 1). So it is at most `none_share`, with `CONFIDENCE`, if so few of n photos
-    would be below a threshold of that share by chance (Vovk 2012, arXiv 1209.2673, section 3).
+    The k-th smallest of n cosines is taken as the threshold. The share of unseen photos below it
+    has the distribution Beta(k, n - k + 1). This share is at most `none_share`, with `CONFIDENCE`,
+    for every k up to that quantile of the binomial distribution (Vovk 2012, arXiv 1209.2673,
+    section 3).
 
     Args:
         nearest: The largest cosine of each photo, (n,), of `fewest` photos at least.
@@ -158,7 +160,7 @@ def threshold_of(nearest: np.ndarray, none_share: float) -> float:
 
 
 def fewest(none_share: float) -> int:
-    """Tell how many photos a promise needs: else none of them would be below, by chance."""
+    """Tell how many photos such a threshold needs; of fewer, none may be below it by chance."""
     return max(MIN_PHOTOS, math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-none_share)))
 
 

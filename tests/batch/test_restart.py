@@ -36,8 +36,8 @@ def is_loader(process: psutil.Process) -> bool:
 def test_after_a_kill_only_what_is_missing_is_scored(
     way: str, score: Score, ner_model: Path, tmp_path: Path
 ) -> None:
-    rows_, parts_ = ROWS[way], ROWS[way] // PART_ROWS[way]
-    table = pd.DataFrame({"text": [f"第{number}天,他在北京大学工作。" for number in range(rows_)]})
+    count, all_parts = ROWS[way], ROWS[way] // PART_ROWS[way]
+    table = pd.DataFrame({"text": [f"第{number}天,他在北京大学工作。" for number in range(count)]})
     table.to_parquet(tmp_path / "news.parquet")
     partial = tmp_path / f"{OUTPUT}.partial"
     command = ["--model", str(ner_model), "--input", str(tmp_path / "news.parquet"),
@@ -48,14 +48,14 @@ def test_after_a_kill_only_what_is_missing_is_scored(
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL, run.stderr and run.stderr.read()
     done = parts(partial)
-    assert 4 <= len(done) < parts_
+    assert 4 <= len(done) < all_parts
     assert not (tmp_path / OUTPUT).exists()
 
     with pytest.raises(ZooError, match="another params"):
         score(ner_model, tmp_path / "news.parquet", "--params", '{"dictionary": "{}"}')
     rows = score(ner_model, tmp_path / "news.parquet")
     finished = parts(tmp_path / OUTPUT)
-    assert len(finished) == parts_
+    assert len(finished) == all_parts
     assert done.items() <= finished.items()  # with the times that they had
     expected = load_model(str(ner_model)).predict(table)
     assert [row["text"] for row in rows] == table["text"].to_list()

@@ -179,7 +179,7 @@ def test_connections_that_come_together_are_shared(echo_model: Path) -> None:
             least.append(min(counts))  # mostly 7 or 8
             while any(server.connections()):
                 pass  # until they have noticed
-        assert sum(least) >= 3 * len(least), least  # of all: a worker may have had no core for once
+        assert sum(least) >= 5 * len(least), least  # for once a worker may have had no core
 
 
 def test_a_server_is_full_when_all_of_its_workers_are(echo_model: Path) -> None:

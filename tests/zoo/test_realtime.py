@@ -321,6 +321,7 @@ def test_a_dead_client_a_dead_worker_and_the_servers_end_are_told_to_those_who_l
         host = server.url.removeprefix("http://")
         streams = [open_.enter_context(talk(host)) for _ in range(4)]
         while min(counts := server.connections()) < 2:  # mostly they are two each
+            assert len(streams) < 8, counts
             streams.append(open_.enter_context(talk(host)))
         for one in streams:
             one.append(speech(2))
